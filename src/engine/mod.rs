@@ -1,0 +1,144 @@
+//! Engines advance a batch of runs: predict → residual → velocity → update.
+//!
+//! A batch is a set of runs that share d; one run is a batch of one. Engines differ in arithmetic
+//! and hardware, never in meaning: [`reference`] is the arbiter.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::experiment::{Loss, Train};
+use crate::particles::Particles;
+
+pub mod cpu;
+pub mod gpu;
+pub mod plan;
+pub mod reference;
+
+/// The runs that advance together, and their data.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Input dimension, common to all runs.
+    pub d: usize,
+    /// Data sets, shared between runs by index.
+    pub datasets: Vec<Arc<Dataset>>,
+    pub runs: Vec<Run>,
+}
+
+/// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
+/// F = (1/α²) R(f) + (λ/2m) Σ_j (a_j² + |w_j|²).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Width m.
+    pub m: usize,
+    /// Index of the training set in [`Batch::datasets`].
+    pub train_set: usize,
+    /// Index of the test set, if there is one.
+    pub test_set: Option<usize>,
+    pub loss: Loss,
+    /// Which layers move.
+    pub train: Train,
+    /// Output scale α.
+    pub alpha: f64,
+    /// Weight decay λ.
+    pub lambda: f64,
+    /// Multiply each step by max(1, √((1/m) Σ a²)).
+    pub norm_scaled: bool,
+}
+
+/// Number format of an engine's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    F32,
+    F64,
+}
+
+/// Where a run stands.
+///
+/// The trained layers are stored as (â, ŵ) with the true value 2^exponent times the stored one:
+/// both layers for [`Train::Both`], a alone for `Output`, w alone for `Input`. Engines change the
+/// exponent when norms grow; multiplying by powers of two is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Clock {
+    /// Updates done.
+    pub step: u64,
+    /// Mean-field time t, the sum of the steps taken.
+    pub time: f64,
+    /// Power of two of the trained layers.
+    pub exponent: i32,
+    /// The step whose state first held a number that is not finite; the run stands still from there.
+    pub diverged: Option<u64>,
+}
+
+/// Step sizes of consecutive steps for every run of a batch.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Steps {
+    /// η, row-major (steps, runs). A step of size 0 leaves its run untouched: no update, and its
+    /// clock stands still.
+    pub eta: Vec<f64>,
+    /// Whether the state *before* this step is evaluated (its predictions are computed anyway).
+    pub evaluate: Vec<bool>,
+}
+
+impl Steps {
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.evaluate.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.evaluate.is_empty()
+    }
+}
+
+/// Which inputs to predict on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    Train,
+    Test,
+}
+
+/// Predictions and moments of one run in one state, in stored units (see [`Clock::exponent`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    pub clock: Clock,
+    /// f̂_i (n): the true prediction is 2^p f̂_i with p from [`Evaluation::prediction_exponent`].
+    pub f: Vec<f64>,
+    /// p: twice the exponent when both layers train, once otherwise (f is homogeneous of degree
+    /// 2 in both layers, 1 in either).
+    pub prediction_exponent: i32,
+    /// (1/m) Σ â_j²
+    pub mean_a2: f64,
+    /// (1/m) Σ |ŵ_j|²
+    pub mean_w2: f64,
+    /// (1/m) Σ |â_j| |ŵ_j|
+    pub mean_aw: f64,
+}
+
+/// What advances particles. State is reached in blocks, so that no caller holds a whole network.
+pub trait Engine: Send {
+    /// "reference", "cpu" or "gpu".
+    fn name(&self) -> &'static str;
+    /// What it computes on, for the summary: "AVX-512, 2 threads", "llvmpipe (…)".
+    fn adapter(&self) -> String;
+    fn precision(&self) -> Precision;
+    fn batch(&self) -> &Batch;
+
+    /// Puts particles first..first + block.m() of a run in place, in stored units.
+    fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()>;
+    /// Particles of a run, in stored units. Exact.
+    fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles>;
+    fn clock(&self, run: usize) -> Clock;
+    fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()>;
+
+    /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
+    /// without a test set when asked for one).
+    fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>>;
+    /// residual: g_i = ∂R/∂f_i (n) at the present state, in true units.
+    fn residual(&mut self, run: usize) -> Result<Vec<f64>>;
+    /// velocity: −m ∇F at the present state, in true units, zero for layers that do not train.
+    fn velocity(&mut self, run: usize) -> Result<Particles>;
+    /// Takes the steps. One inner vector per step marked `evaluate`, with one entry per run.
+    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>>;
+}

@@ -1,0 +1,110 @@
+//! The one error type: what was wrong, where, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something the user wrote (a flag, a key of an experiment, a data file) cannot be used.
+    #[error("{place}: {what}\n  {remedy}")]
+    Input {
+        /// The flag, or `file:line: key`.
+        place: String,
+        what: String,
+        remedy: String,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}\n  {remedy}", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+        remedy: String,
+    },
+    /// The engine or its device refused or failed.
+    #[error("{engine} engine: {what}\n  {remedy}")]
+    Engine {
+        engine: &'static str,
+        what: String,
+        remedy: String,
+    },
+    /// Some runs produced a number that is not finite.
+    #[error("{what}\n  {remedy}")]
+    Diverged { what: String, remedy: String },
+    /// A check of `widefield verify` failed.
+    #[error("{what}\n  {remedy}")]
+    Verify { what: String, remedy: String },
+    /// Stopped by the user; the checkpoint is written.
+    #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there", folder.display(), folder.display())]
+    Interrupted { folder: PathBuf },
+}
+
+impl Error {
+    /// Exit code of the process, as INTERFACE.md fixes it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Input { .. } => 2,
+            Error::Interrupted { .. } => 130,
+            _ => 1,
+        }
+    }
+
+    pub fn input(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Error::Input {
+            place: place.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    pub fn engine(
+        engine: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Error::Engine {
+            engine,
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// A read of a file named by the user that failed: a bad argument.
+    pub fn reading(path: &Path, source: io::Error) -> Self {
+        let remedy = match source.kind() {
+            io::ErrorKind::NotFound => {
+                "check the path; a relative one starts at the current folder"
+            }
+            io::ErrorKind::PermissionDenied => "check its permissions",
+            _ => "check that it is a complete, readable file",
+        };
+        Error::input(
+            path.display().to_string(),
+            format!("cannot be read: {source}"),
+            remedy,
+        )
+    }
+
+    /// A write below the run folder that failed: the run fails.
+    pub fn writing(path: &Path, source: io::Error) -> Self {
+        let remedy = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space, then `widefield resume` the run folder; files already there are whole"
+            }
+            io::ErrorKind::PermissionDenied => "choose a folder that you may write to with --out",
+            _ => "check the disk, then `widefield resume` the run folder",
+        };
+        Error::File {
+            action: "write",
+            path: path.to_path_buf(),
+            source,
+            remedy: remedy.into(),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! widefield: a particle simulator of infinitely wide two-layer ReLU networks.
+pub mod data;
+pub mod engine;
+pub mod error;
+pub mod experiment;
+pub mod particles;
+
+pub use error::{Error, Result};

@@ -1,0 +1,38 @@
+//! Particles: the neurons of a network as points (a_j, w_j), and where they start.
+
+pub mod init;
+pub mod random;
+
+/// A block of particles. f64 holds the state of every engine exactly (f32 widens without
+/// rounding), so blocks travel between engines, files and the reference without loss.
+/// Whole networks are moved block by block: host memory stays small.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Particles {
+    /// Input dimension.
+    pub d: usize,
+    /// Input weights, row-major (m, d).
+    pub w: Vec<f64>,
+    /// Output weights (m).
+    pub a: Vec<f64>,
+}
+
+impl Particles {
+    /// m particles at the origin.
+    pub fn zeros(m: usize, d: usize) -> Self {
+        Particles {
+            d,
+            w: vec![0.0; m * d],
+            a: vec![0.0; m],
+        }
+    }
+
+    /// Number of particles in the block.
+    pub fn m(&self) -> usize {
+        self.a.len()
+    }
+
+    /// Input weights of particle j.
+    pub fn w(&self, j: usize) -> &[f64] {
+        &self.w[j * self.d..(j + 1) * self.d]
+    }
+}
