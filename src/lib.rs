@@ -4,5 +4,6 @@ pub mod engine;
 pub mod error;
 pub mod experiment;
 pub mod particles;
+pub mod verify;
 
 pub use error::{Error, Result};

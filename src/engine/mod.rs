@@ -116,6 +116,16 @@ pub struct Evaluation {
     pub mean_aw: f64,
 }
 
+impl Evaluation {
+    /// Whether every prediction and moment is a finite number.
+    pub fn is_finite(&self) -> bool {
+        [self.mean_a2, self.mean_w2, self.mean_aw]
+            .iter()
+            .chain(&self.f)
+            .all(|v| v.is_finite())
+    }
+}
+
 /// What advances particles. State is reached in blocks, so that no caller holds a whole network.
 pub trait Engine: Send {
     /// "reference", "cpu" or "gpu".

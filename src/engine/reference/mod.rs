@@ -1,1 +1,194 @@
+//! The reference engine: f64, plain loops, a function per stage, nothing clever.
+//!
+//! It decides who is right when engines disagree, so it is written to be compared with MODEL.md
+//! line by line and never to be fast. Its stored values are the true ones: the exponent stays 0.
 
+mod stages;
+
+use std::ops::Range;
+
+pub use stages::{predict, residual, step_size, update, velocity};
+
+use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
+use crate::error::{Error, Result};
+use crate::particles::Particles;
+
+/// All runs of a batch in f64.
+#[derive(Debug)]
+pub struct Reference {
+    batch: Batch,
+    particles: Vec<Particles>,
+    clocks: Vec<Clock>,
+}
+
+impl Reference {
+    /// All particles at the origin until they are written.
+    pub fn new(batch: Batch) -> Self {
+        let particles = batch
+            .runs
+            .iter()
+            .map(|run| Particles::zeros(run.m, batch.d))
+            .collect();
+        let clocks = vec![Clock::default(); batch.runs.len()];
+        Reference {
+            batch,
+            particles,
+            clocks,
+        }
+    }
+
+    fn evaluate(&self, r: usize, sample: Sample) -> Evaluation {
+        let run = &self.batch.runs[r];
+        let set = match sample {
+            Sample::Train => Some(run.train_set),
+            Sample::Test => run.test_set,
+        };
+        let f = set.map_or_else(Vec::new, |s| {
+            predict(&self.particles[r], run.alpha, &self.batch.datasets[s])
+        });
+        let p = &self.particles[r];
+        let mean = |term: &dyn Fn(f64, f64) -> f64| {
+            let sum: f64 = (0..p.m())
+                .map(|j| {
+                    term(
+                        p.a[j].abs(),
+                        p.w(j).iter().map(|w| w * w).sum::<f64>().sqrt(),
+                    )
+                })
+                .sum();
+            sum / p.m() as f64
+        };
+        Evaluation {
+            clock: self.clocks[r],
+            f,
+            prediction_exponent: 0,
+            mean_a2: mean(&|a, _| a * a),
+            mean_w2: mean(&|_, w| w * w),
+            mean_aw: mean(&|a, w| a * w),
+        }
+    }
+
+    /// One step of run r from its evaluated state.
+    fn step(&mut self, r: usize, eta: f64, now: &Evaluation) {
+        let run = &self.batch.runs[r];
+        let y = &self.batch.datasets[run.train_set].y;
+        let g = residual(run.loss, &now.f, y);
+        let v = velocity(
+            run,
+            &self.particles[r],
+            &g,
+            &self.batch.datasets[run.train_set],
+        );
+        let eta = step_size(run, eta, now.mean_a2);
+        update(&mut self.particles[r], &v, eta);
+        self.clocks[r].step += 1;
+        self.clocks[r].time += eta;
+    }
+}
+
+impl Engine for Reference {
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+
+    fn adapter(&self) -> String {
+        "f64, one thread".into()
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F64
+    }
+
+    fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        let (d, p) = (self.batch.d, &mut self.particles[run]);
+        p.a[first..first + block.m()].copy_from_slice(&block.a);
+        p.w[first * d..(first + block.m()) * d].copy_from_slice(&block.w);
+        Ok(())
+    }
+
+    fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
+        let (d, p) = (self.batch.d, &self.particles[run]);
+        Ok(Particles {
+            d,
+            w: p.w[range.start * d..range.end * d].to_vec(),
+            a: p.a[range].to_vec(),
+        })
+    }
+
+    fn clock(&self, run: usize) -> Clock {
+        self.clocks[run]
+    }
+
+    fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
+        if clock.exponent != 0 {
+            return Err(Error::engine(
+                "reference",
+                format!("the state has a power of two of {}", clock.exponent),
+                "resume it on the engine that wrote it: the reference stores true values only",
+            ));
+        }
+        self.clocks[run] = clock;
+        Ok(())
+    }
+
+    fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
+        Ok((0..self.batch.runs.len())
+            .map(|r| self.evaluate(r, sample))
+            .collect())
+    }
+
+    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
+        let now = self.evaluate(run, Sample::Train);
+        let r = &self.batch.runs[run];
+        Ok(residual(
+            r.loss,
+            &now.f,
+            &self.batch.datasets[r.train_set].y,
+        ))
+    }
+
+    fn velocity(&mut self, run: usize) -> Result<Particles> {
+        let g = Engine::residual(self, run)?;
+        let r = &self.batch.runs[run];
+        Ok(velocity(
+            r,
+            &self.particles[run],
+            &g,
+            &self.batch.datasets[r.train_set],
+        ))
+    }
+
+    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        let runs = self.batch.runs.len();
+        let mut recorded = Vec::new();
+        for (k, &wanted) in steps.evaluate.iter().enumerate() {
+            let mut evaluations = Vec::new();
+            for r in 0..runs {
+                let eta = steps.eta[k * runs + r];
+                let idle = eta == 0.0 || self.clocks[r].diverged.is_some();
+                if idle && !wanted {
+                    continue;
+                }
+                let mut now = self.evaluate(r, Sample::Train);
+                if !now.is_finite() && now.clock.diverged.is_none() {
+                    self.clocks[r].diverged = Some(now.clock.step);
+                    now.clock = self.clocks[r];
+                }
+                if !idle && now.clock.diverged.is_none() {
+                    self.step(r, eta, &now);
+                }
+                if wanted {
+                    evaluations.push(now);
+                }
+            }
+            if wanted {
+                recorded.push(evaluations);
+            }
+        }
+        Ok(recorded)
+    }
+}

@@ -1,0 +1,99 @@
+//! The four stages, as MODEL.md writes them.
+
+use crate::data::Dataset;
+use crate::engine::Run;
+use crate::experiment::{Loss, Train};
+use crate::particles::Particles;
+
+/// w·x in f64.
+fn dot(w: &[f64], x: &[f32]) -> f64 {
+    w.iter().zip(x).map(|(w, x)| w * f64::from(*x)).sum()
+}
+
+/// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i), of length n.
+pub fn predict(p: &Particles, alpha: f64, data: &Dataset) -> Vec<f64> {
+    (0..data.n())
+        .map(|i| {
+            let mut sum = 0.0;
+            for j in 0..p.m() {
+                sum += p.a[j] * dot(p.w(j), data.row(i)).max(0.0);
+            }
+            alpha / p.m() as f64 * sum
+        })
+        .collect()
+}
+
+/// residual: g_i = ∂R/∂f_i, of length n; the table "Risks" of MODEL.md.
+pub fn residual(loss: Loss, f: &[f64], y: &[f32]) -> Vec<f64> {
+    let n = f.len() as f64;
+    let y: Vec<f64> = y.iter().map(|&y| f64::from(y)).collect();
+    let smallest = f
+        .iter()
+        .zip(&y)
+        .map(|(f, y)| y * f)
+        .fold(f64::INFINITY, f64::min);
+    let weight = |f: f64, y: f64| (smallest - y * f).exp();
+    let total: f64 = f.iter().zip(&y).map(|(&f, &y)| weight(f, y)).sum();
+    f.iter()
+        .zip(&y)
+        .map(|(&f, &y)| match loss {
+            Loss::Square => (f - y) / n,
+            Loss::Logistic => -y / (n * (1.0 + (y * f).exp())),
+            Loss::Exponential => -y * (-y * f).exp() / n,
+            Loss::Softmin => -y * weight(f, y) / total,
+            Loss::Hinge => {
+                if y * f < 1.0 {
+                    -y / n
+                } else {
+                    0.0
+                }
+            }
+            Loss::SquaredHinge => -y * (1.0 - y * f).max(0.0) / n,
+        })
+        .collect()
+}
+
+/// velocity: ȧ_j = −(1/α) w_j·G_j − λ a_j and ẇ_j = −(1/α) a_j G_j − λ w_j with
+/// G_j = Σ_i g_i 1[w_j·x_i > 0] x_i; zero for a layer that does not train.
+pub fn velocity(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> Particles {
+    let mut v = Particles::zeros(p.m(), p.d);
+    for j in 0..p.m() {
+        let mut big_g = vec![0.0; p.d];
+        for (i, &g) in g.iter().enumerate() {
+            if dot(p.w(j), data.row(i)) > 0.0 {
+                for (sum, &x) in big_g.iter_mut().zip(data.row(i)) {
+                    *sum += g * f64::from(x);
+                }
+            }
+        }
+        if run.train != Train::Input {
+            let force: f64 = p.w(j).iter().zip(&big_g).map(|(w, g)| w * g).sum();
+            v.a[j] = -force / run.alpha - run.lambda * p.a[j];
+        }
+        if run.train != Train::Output {
+            for k in 0..p.d {
+                v.w[j * p.d + k] = -p.a[j] * big_g[k] / run.alpha - run.lambda * p.w(j)[k];
+            }
+        }
+    }
+    v
+}
+
+/// The step taken: η, times max(1, √((1/m) Σ a²)) when norm_scaled.
+pub fn step_size(run: &Run, eta: f64, mean_a2: f64) -> f64 {
+    if run.norm_scaled {
+        eta * mean_a2.sqrt().max(1.0)
+    } else {
+        eta
+    }
+}
+
+/// update: (a, w) += η (ȧ, ẇ), an Euler step.
+pub fn update(p: &mut Particles, v: &Particles, eta: f64) {
+    for (a, v) in p.a.iter_mut().zip(&v.a) {
+        *a += eta * v;
+    }
+    for (w, v) in p.w.iter_mut().zip(&v.w) {
+        *w += eta * v;
+    }
+}

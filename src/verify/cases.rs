@@ -1,0 +1,143 @@
+//! The cases of `widefield verify`: every loss, training mode, scaling and decay, at awkward sizes.
+
+use std::sync::Arc;
+
+use crate::data::Dataset;
+use crate::engine::{Batch, Run};
+use crate::experiment::{Loss, Train};
+use crate::particles::Particles;
+use crate::particles::random::{Draws, Stream};
+
+/// Runs of common d, with random data and particles.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: String,
+    pub d: usize,
+    pub runs: Vec<CaseRun>,
+    pub eta: f64,
+}
+
+/// One run of a case: its own data set of n samples.
+#[derive(Debug, Clone)]
+pub struct CaseRun {
+    pub n: usize,
+    pub run: Run,
+}
+
+impl Case {
+    /// The batch, one data set per run: Gaussian inputs with a constant last coordinate (for
+    /// d > 1), labels ±1.
+    pub fn batch(&self) -> Batch {
+        let datasets = self.runs.iter().enumerate();
+        let datasets = datasets.map(|(r, case)| {
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            for i in 0..case.n {
+                let mut draws = Draws::new(r as u64, Stream::TrainData, 0, i as u64, 0);
+                let mut row = vec![0.0; self.d];
+                draws.fill_gaussian(&mut row);
+                if self.d > 1 {
+                    row[self.d - 1] = 1.0;
+                }
+                x.extend(row.iter().map(|&v| v as f32));
+                y.push(if draws.uniform() < 0.5 { -1.0 } else { 1.0 });
+            }
+            Arc::new(Dataset { d: self.d, x, y })
+        });
+        Batch {
+            d: self.d,
+            datasets: datasets.collect(),
+            runs: self.runs.iter().map(|c| c.run.clone()).collect(),
+        }
+    }
+
+    /// Gaussian particles of run r, exact in f32. The first one points at the first sample, so
+    /// that even a single particle is alive and its checks can fail.
+    pub fn particles(&self, r: usize) -> Particles {
+        let m = self.runs[r].run.m;
+        let data = &self.batch().datasets[r];
+        let mut p = Particles::zeros(m, self.d);
+        let mut row = vec![0.0; self.d + 1];
+        for j in 0..m {
+            Draws::new(r as u64, Stream::Init, 0, j as u64, 0).fill_gaussian(&mut row);
+            let exact = |v: f64| f64::from(v as f32);
+            p.a[j] = exact(row[self.d]);
+            for k in 0..self.d {
+                p.w[j * self.d + k] = exact(row[k]);
+            }
+        }
+        p.w[..self.d].copy_from_slice(
+            &data
+                .row(0)
+                .iter()
+                .map(|&x| f64::from(x))
+                .collect::<Vec<_>>(),
+        );
+        p
+    }
+}
+
+/// Sizes (m, n) of the runs of one batch and their d: ones, primes, and neighbours of the usual
+/// tiles (16, 64, 256, 1024).
+const SIZES: [(usize, &[(usize, usize)]); 6] = [
+    (1, &[(1, 1), (17, 5), (64, 64)]),
+    (2, &[(1001, 37), (63, 257), (2, 1)]),
+    (3, &[(257, 65), (65, 127)]),
+    (7, &[(1023, 31), (1025, 3)]),
+    (15, &[(100, 64), (4099, 29)]),
+    (32, &[(31, 255), (256, 33)]),
+];
+
+/// Every case: all losses in every training mode, with decay and scalings along.
+pub fn all() -> Vec<Case> {
+    let modes = [Train::Both, Train::Output, Train::Input];
+    let mut cases = Vec::new();
+    for (s, (d, sizes)) in SIZES.iter().enumerate() {
+        let mut runs = Vec::new();
+        for (l, &loss) in Loss::ALL.iter().enumerate() {
+            // Each size meets each loss, each mode meets each loss, over the whole table.
+            let (m, n) = sizes[(l + s) % sizes.len()];
+            let train = modes[(l + s + l / 3) % 3];
+            runs.push(CaseRun {
+                n,
+                run: Run {
+                    m,
+                    train_set: l,
+                    test_set: None,
+                    loss,
+                    train,
+                    alpha: [1.0, (m as f64).sqrt(), 10.0][(s + l) % 3],
+                    lambda: [0.0, 0.125][(s + l / 2) % 2],
+                    norm_scaled: (s + l) % 4 == 3,
+                },
+            });
+        }
+        cases.push(Case {
+            name: format!("d = {d}"),
+            d: *d,
+            runs,
+            eta: 0.5,
+        });
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_loss_meets_every_mode() {
+        let cases = all();
+        for loss in Loss::ALL {
+            for train in [Train::Both, Train::Output, Train::Input] {
+                assert!(
+                    cases
+                        .iter()
+                        .flat_map(|c| &c.runs)
+                        .any(|c| c.run.loss == loss && c.run.train == train),
+                    "{loss:?} {train:?}"
+                );
+            }
+        }
+    }
+}

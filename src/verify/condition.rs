@@ -1,0 +1,94 @@
+//! Condition scales: the sums of absolute values that rounding errors are measured against.
+
+use crate::data::Dataset;
+use crate::engine::Run;
+use crate::experiment::Loss;
+use crate::particles::Particles;
+
+/// Scales of every stage in one state.
+#[derive(Debug)]
+pub struct Condition {
+    /// Of the predictions: (α/m) Σ_j |a_j| Σ_k |w_jk x_ik| over active pairs (n).
+    pub f: Vec<f64>,
+    /// Of the residual, the error of the predictions included (n).
+    pub g: Vec<f64>,
+    /// Of ȧ (m).
+    pub velocity_a: Vec<f64>,
+    /// Of ẇ, row by row the Euclidean norm (m).
+    pub velocity_w: Vec<f64>,
+    /// Particles with a sample so near the kink of σ that rounding decides its side (m).
+    pub near_kink: Vec<bool>,
+}
+
+/// Scale of g_i for predictions known to `u · scale_f`; `f` and `g` are exact.
+pub fn residual_scale(loss: Loss, f: &[f64], g: &[f64], y: &[f32], scale_f: &[f64]) -> Vec<f64> {
+    let n = y.len() as f64;
+    let largest = scale_f.iter().fold(0.0_f64, |a, &b| a.max(b));
+    (0..y.len())
+        .map(|i| {
+            let y = f64::from(y[i]);
+            match loss {
+                Loss::Square => (scale_f[i] + y.abs()) / n,
+                // g is exp of the margin up to bounded factors: a relative error of |δf|.
+                Loss::Logistic | Loss::Exponential => g[i].abs() * (1.0 + scale_f[i]),
+                Loss::Softmin => g[i].abs() * (1.0 + scale_f[i] + largest),
+                Loss::Hinge => g[i].abs(),
+                Loss::SquaredHinge if y * f[i] < 1.0 + 1e-4 * (1.0 + scale_f[i]) => {
+                    (1.0 + scale_f[i]) / n
+                }
+                Loss::SquaredHinge => 0.0,
+            }
+        })
+        .collect()
+}
+
+impl Condition {
+    /// Scales at the state `p` with residual `g`; `unit` is the round-off of the state.
+    pub fn new(run: &Run, p: &Particles, f: &[f64], g: &[f64], data: &Dataset, unit: f64) -> Self {
+        let (n, m, d) = (data.n(), p.m(), p.d);
+        let kink = 4.0 * (d as f64 + 1.0) * unit;
+        let mut c = Condition {
+            f: vec![0.0; n],
+            g: Vec::new(),
+            velocity_a: vec![0.0; m],
+            velocity_w: vec![0.0; m],
+            near_kink: vec![false; m],
+        };
+        let pair = |j: usize, i: usize| {
+            let (mut z, mut size) = (0.0, 0.0);
+            for (w, &x) in p.w(j).iter().zip(data.row(i)) {
+                z += w * f64::from(x);
+                size += (w * f64::from(x)).abs();
+            }
+            (z, size)
+        };
+        for j in 0..m {
+            for i in 0..n {
+                let (z, size) = pair(j, i);
+                c.near_kink[j] |= z != 0.0 && z.abs() <= kink * size;
+                if z > -kink * size {
+                    c.f[i] += run.alpha / m as f64 * p.a[j].abs() * size;
+                }
+            }
+        }
+        c.g = residual_scale(run.loss, f, g, &data.y, &c.f);
+        let mut row = vec![0.0; d];
+        for j in 0..m {
+            row.fill(0.0);
+            let mut force = 0.0;
+            for i in 0..n {
+                let (z, size) = pair(j, i);
+                if z > 0.0 {
+                    force += c.g[i] * size;
+                    for (sum, &x) in row.iter_mut().zip(data.row(i)) {
+                        *sum += c.g[i] * f64::from(x).abs();
+                    }
+                }
+            }
+            let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+            c.velocity_a[j] = force / run.alpha + run.lambda * p.a[j].abs();
+            c.velocity_w[j] = p.a[j].abs() * norm(&row) / run.alpha + run.lambda * norm(p.w(j));
+        }
+        c
+    }
+}

@@ -1,0 +1,250 @@
+//! `widefield verify`: every stage of an engine against the f64 reference.
+//!
+//! Each comparison has a sabotage twin: the same check with one input changed must fail, or the
+//! check itself is worth nothing.
+
+pub mod cases;
+pub mod condition;
+pub mod tolerance;
+
+use crate::data::Dataset;
+use crate::engine::{Batch, Engine, Run, Sample, Steps, reference};
+use crate::error::{Error, Result};
+use crate::experiment::Train;
+use crate::particles::Particles;
+use cases::Case;
+use condition::{Condition, residual_scale};
+use tolerance::{FLOOR, Worst, compare, factor, unit};
+
+/// One comparison of one stage.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// predict, residual, velocity or update.
+    pub stage: &'static str,
+    pub case: String,
+    pub worst: Worst,
+    /// Whether the sabotaged twin failed, as it must.
+    pub twin_caught: bool,
+}
+
+impl Check {
+    pub fn passes(&self) -> bool {
+        self.worst.passes() && self.twin_caught
+    }
+}
+
+/// Builds the engine under test for a batch.
+pub type MakeEngine<'a> = dyn Fn(Batch) -> Result<Box<dyn Engine>> + 'a;
+
+/// Runs every case on the engine. An engine error ends it.
+pub fn verify(make: &MakeEngine) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for case in cases::all() {
+        checks.extend(verify_case(&case, make)?);
+    }
+    Ok(checks)
+}
+
+/// The checks that failed, as an error.
+pub fn verdict(checks: &[Check]) -> Result<()> {
+    let failed: Vec<&Check> = checks.iter().filter(|c| !c.passes()).collect();
+    match failed.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Verify {
+            what: format!(
+                "{} of {} checks failed; first: {} of {} is off by {:.3} times what rounding allows (entry {}: {:e}, reference {:e})",
+                failed.len(),
+                checks.len(),
+                first.stage,
+                first.case,
+                first.worst.ratio,
+                first.worst.index,
+                first.worst.got,
+                first.worst.want
+            ),
+            remedy: "do not trust this engine here: choose another with --engine, and report the adapter and driver".into(),
+        }),
+    }
+}
+
+/// Every run of one case through the four stages.
+pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
+    let batch = case.batch();
+    let mut engine = make(batch.clone())?;
+    let u = unit(engine.precision());
+    let starts: Vec<Particles> = (0..batch.runs.len()).map(|r| case.particles(r)).collect();
+    for (r, p) in starts.iter().enumerate() {
+        engine.write(r, 0, p)?;
+    }
+    let evaluations = engine.predict(Sample::Train)?;
+    let mut checks = Vec::new();
+    let mut stages = Vec::new();
+    for (r, run) in batch.runs.iter().enumerate() {
+        let data = &batch.datasets[run.train_set];
+        let (p, got_f) = (&starts[r], &evaluations[r].f);
+        let f = reference::predict(p, run.alpha, data);
+        let g = reference::residual(run.loss, &f, &data.y);
+        let scales = Condition::new(run, p, &f, &g, data, u);
+        let name = format!("{}, run {r} (m = {}, n = {})", case.name, run.m, data.n());
+        let check = |stage, worst, twin: Worst| Check {
+            stage,
+            case: name.clone(),
+            worst,
+            twin_caught: !twin.passes(),
+        };
+
+        let allowed = scale_by(&scales.f, factor(run.m) * u);
+        let mut other = p.clone();
+        let heaviest = heaviest(p, data);
+        other.a[heaviest] = -other.a[heaviest];
+        checks.push(check(
+            "predict",
+            compare(got_f, &f, &allowed),
+            compare(
+                got_f,
+                &reference::predict(&other, run.alpha, data),
+                &allowed,
+            ),
+        ));
+
+        // The stage alone: the reference gets the engine's own predictions.
+        let got_g = engine.residual(r)?;
+        let want_g = reference::residual(run.loss, got_f, &data.y);
+        let size_f: Vec<f64> = got_f.iter().map(|f| f.abs()).collect();
+        let scale_g = residual_scale(run.loss, got_f, &want_g, &data.y, &size_f);
+        let allowed = scale_by(&scale_g, factor(data.n()) * u);
+        let mut flipped = data.y.clone();
+        let loudest = (0..data.n())
+            .max_by(|&i, &k| want_g[i].abs().total_cmp(&want_g[k].abs()))
+            .unwrap_or(0);
+        flipped[loudest] = -flipped[loudest];
+        checks.push(check(
+            "residual",
+            compare(&got_g, &want_g, &allowed),
+            compare(
+                &got_g,
+                &reference::residual(run.loss, got_f, &flipped),
+                &allowed,
+            ),
+        ));
+
+        let got_v = engine.velocity(r)?;
+        let want_v = reference::velocity(run, p, &g, data);
+        let mut other = p.clone();
+        other.a[heaviest] *= 1.0 + SABOTAGE;
+        other.w[heaviest * p.d..(heaviest + 1) * p.d]
+            .iter_mut()
+            .for_each(|w| *w *= 1.0 + SABOTAGE);
+        let bound = factor(run.m.max(data.n())) * u;
+        checks.push(check(
+            "velocity",
+            compare_particles(&got_v, &want_v, &scales, bound, None),
+            compare_particles(
+                &got_v,
+                &reference::velocity(run, &other, &g, data),
+                &scales,
+                bound,
+                None,
+            ),
+        ));
+        stages.push((scales, want_v, bound, name.clone()));
+    }
+
+    let eta = case.eta;
+    engine.advance(&Steps {
+        eta: vec![eta; batch.runs.len()],
+        evaluate: vec![false],
+    })?;
+    for (r, (scales, velocity, bound, name)) in stages.into_iter().enumerate() {
+        let run = &batch.runs[r];
+        let got = engine.read(r, 0..run.m)?;
+        let stepped = |eta: f64| {
+            let mut p = starts[r].clone();
+            let taken = reference::step_size(run, eta, evaluations[r].mean_a2);
+            reference::update(&mut p, &velocity, taken);
+            (p, taken)
+        };
+        let (want, taken) = stepped(eta);
+        let start = Some((&starts[r], taken));
+        checks.push(Check {
+            stage: "update",
+            case: name,
+            worst: compare_particles(&got, &want, &scales, bound, start),
+            twin_caught: !compare_particles(
+                &got,
+                &stepped(eta * (1.0 + SABOTAGE)).0,
+                &scales,
+                bound,
+                start,
+            )
+            .passes(),
+        });
+    }
+    Ok(checks)
+}
+
+/// Relative change that a sabotage twin makes.
+const SABOTAGE: f64 = 0.125;
+
+fn scale_by(scales: &[f64], factor: f64) -> Vec<f64> {
+    scales.iter().map(|s| s * factor + FLOOR).collect()
+}
+
+/// The particle that contributes most to some prediction: changing it must show.
+fn heaviest(p: &Particles, data: &Dataset) -> usize {
+    let weight = |j: usize| {
+        let z = (0..data.n()).map(|i| {
+            let terms = p.w(j).iter().zip(data.row(i));
+            terms.map(|(w, &x)| w * f64::from(x)).sum::<f64>()
+        });
+        z.fold(0.0, f64::max) * p.a[j].abs()
+    };
+    (0..p.m())
+        .max_by(|&i, &j| weight(i).total_cmp(&weight(j)))
+        .unwrap_or(0)
+}
+
+/// Compares blocks of (a, w) against `bound` times the velocity's scales, or, after an update of
+/// size η from `start`, times (|θ| + η scale). Particles near a kink are passed over.
+fn compare_particles(
+    got: &Particles,
+    want: &Particles,
+    scales: &Condition,
+    bound: f64,
+    start: Option<(&Particles, f64)>,
+) -> Worst {
+    let (mut g, mut w, mut allowed) = (Vec::new(), Vec::new(), Vec::new());
+    let scale = |value: f64, scale: f64, eta: f64| {
+        bound * (start.map_or(0.0, |_| value.abs()) + eta * scale) + FLOOR
+    };
+    let eta = start.map_or(1.0, |(_, eta)| eta);
+    for j in (0..want.m()).filter(|&j| !scales.near_kink[j]) {
+        g.push(got.a[j]);
+        w.push(want.a[j]);
+        let from = start.map_or(0.0, |(p, _)| p.a[j]);
+        allowed.push(scale(from, scales.velocity_a[j], eta));
+        for k in 0..want.d {
+            g.push(got.w(j)[k]);
+            w.push(want.w(j)[k]);
+            let from = start.map_or(0.0, |(p, _)| p.w(j)[k]);
+            allowed.push(scale(from, scales.velocity_w[j], eta));
+        }
+    }
+    compare(&g, &w, &allowed)
+}
+
+impl Run {
+    /// A run of both layers with α = 1, λ = 0 on data set 0 without a test set.
+    pub fn simple(m: usize, loss: crate::experiment::Loss) -> Run {
+        Run {
+            m,
+            train_set: 0,
+            test_set: None,
+            loss,
+            train: Train::Both,
+            alpha: 1.0,
+            lambda: 0.0,
+            norm_scaled: false,
+        }
+    }
+}

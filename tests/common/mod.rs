@@ -1,0 +1,17 @@
+//! What the tests share: the engines under test.
+
+#![allow(dead_code)] // each test binary uses its own part
+
+use widefield::engine::{Batch, Engine, reference::Reference};
+use widefield::error::Result;
+
+pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
+
+pub fn reference(batch: Batch) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(Reference::new(batch)))
+}
+
+/// Every engine that this machine can test, by name.
+pub fn engines() -> Vec<(&'static str, Make)> {
+    vec![("reference", Box::new(reference))]
+}
