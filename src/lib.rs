@@ -3,6 +3,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod experiment;
+pub mod observe;
 pub mod particles;
 pub mod verify;
 

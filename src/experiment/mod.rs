@@ -253,3 +253,16 @@ pub struct Output {
     pub snapshots: usize,
     pub checkpoint_seconds: f64,
 }
+
+impl Schedule {
+    /// Step size of update k = 0, 1, … of `steps`, for η = `eta`.
+    pub fn step(self, eta: f64, k: u64, steps: u64) -> f64 {
+        let k = k as f64;
+        eta * match self {
+            Schedule::Constant => 1.0,
+            Schedule::InverseSqrt => 1.0 / (k + 2.0).sqrt(),
+            Schedule::Power(p) => (k + 1.0).powf(-p),
+            Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * k / steps as f64).cos()),
+        }
+    }
+}

@@ -5,6 +5,8 @@
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
 
+pub mod oracle;
+
 pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
 
 pub fn reference(batch: Batch) -> Result<Box<dyn Engine>> {

@@ -1,0 +1,178 @@
+//! Observables: what a state of a run is worth. Equations and names as in MODEL.md.
+//!
+//! All come from an [`Evaluation`]: n predictions and three moments, so nothing here touches
+//! particles. Margins are ratios of stored values and stay finite however large the norms grow.
+
+mod record;
+mod risk;
+
+pub use record::{Best, Row};
+pub use risk::risk;
+
+use crate::data::Dataset;
+use crate::engine::{Evaluation, Run};
+use crate::experiment::Train;
+
+/// v · 2^e, without overflow on the way: 2^e alone may overflow or vanish where v · 2^e does not.
+pub fn ldexp(v: f64, e: i32) -> f64 {
+    const STEP: i32 = 1000;
+    // Beyond five steps every number but 0 has overflowed or vanished.
+    let mut left = e.clamp(-5 * STEP, 5 * STEP);
+    let mut v = v;
+    while left != 0 {
+        let now = left.clamp(-STEP, STEP);
+        v *= f64::from(now).exp2();
+        left -= now;
+    }
+    v
+}
+
+/// The norms of a state in true units; infinite only beyond 10³⁰⁸.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Norms {
+    /// (α/m) Σ |a_j| |w_j|
+    pub tv_norm: f64,
+    /// (1/m) Σ (a_j² + |w_j|²)
+    pub param_norm: f64,
+    /// (1/m) Σ a_j²
+    pub mean_a2: f64,
+}
+
+impl Norms {
+    pub fn new(run: &Run, now: &Evaluation) -> Self {
+        let (on_a, on_w) = layer_exponents(run, now);
+        let mean_a2 = ldexp(now.mean_a2, 2 * on_a);
+        Norms {
+            tv_norm: run.alpha * ldexp(now.mean_aw, on_a + on_w),
+            param_norm: mean_a2 + ldexp(now.mean_w2, 2 * on_w),
+            mean_a2,
+        }
+    }
+}
+
+/// Powers of two of the stored a and w.
+fn layer_exponents(run: &Run, now: &Evaluation) -> (i32, i32) {
+    let e = now.clock.exponent;
+    match run.train {
+        Train::Both => (e, e),
+        Train::Output => (e, 0),
+        Train::Input => (0, e),
+    }
+}
+
+/// min_i y_i f(x_i) over its norms; `None` where a norm is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Margins {
+    /// Over tv_norm: at most γ1.
+    pub f1: Option<f64>,
+    /// Over param_norm.
+    pub param: Option<f64>,
+    /// Over α √((1/m) Σ a²): at most γ2 for output-only training, up to feature noise.
+    pub f2: Option<f64>,
+}
+
+impl Margins {
+    /// Margins on the training set; all `None` unless every target is ±1.
+    pub fn new(run: &Run, data: &Dataset, now: &Evaluation) -> Self {
+        if !is_labelled(data) {
+            return Margins::default();
+        }
+        let smallest = now
+            .f
+            .iter()
+            .zip(&data.y)
+            .map(|(f, &y)| f64::from(y) * f)
+            .fold(f64::INFINITY, f64::min);
+        let p = now.prediction_exponent;
+        let (on_a, on_w) = layer_exponents(run, now);
+        // Both norms in units of 2^p, the unit of f, so that the ratio never overflows.
+        let over = |norm: f64| (norm > 0.0).then(|| smallest / norm);
+        Margins {
+            f1: over(run.alpha * now.mean_aw),
+            param: over(ldexp(now.mean_a2, 2 * on_a - p) + ldexp(now.mean_w2, 2 * on_w - p)),
+            f2: over(run.alpha * ldexp(now.mean_a2.sqrt(), on_a - p)),
+        }
+    }
+}
+
+/// Whether every target is a label ±1, so that margins and errors are defined.
+pub fn is_labelled(data: &Dataset) -> bool {
+    data.y.iter().all(|y| y.abs() == 1.0)
+}
+
+/// Share of samples with y_i f(x_i) ≤ 0 (a network that outputs 0 is wrong everywhere); `None`
+/// unless every target is ±1.
+pub fn error(data: &Dataset, f: &[f64]) -> Option<f64> {
+    // A NaN is wrong too, hence the negation.
+    let wrong = f.iter().zip(&data.y).filter(|&(f, &y)| {
+        let margin = f64::from(y) * f;
+        margin.is_nan() || margin <= 0.0
+    });
+    is_labelled(data).then(|| wrong.count() as f64 / data.n() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Clock;
+    use crate::experiment::Loss;
+
+    fn labelled(y: &[f32]) -> Dataset {
+        Dataset {
+            d: 1,
+            x: vec![1.0; y.len()],
+            y: y.to_vec(),
+        }
+    }
+
+    #[test]
+    fn zero_is_an_error() {
+        assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.0, 0.0]), Some(1.0));
+        assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.5, f64::NAN]), Some(0.5));
+        assert_eq!(error(&labelled(&[1.0, 0.5]), &[0.0, 0.0]), None);
+    }
+
+    #[test]
+    fn ldexp_passes_through_the_whole_range() {
+        assert_eq!(ldexp(1.5, 4), 24.0);
+        assert_eq!(ldexp(2.0_f64.powi(-1000), 2000), 2.0_f64.powi(1000));
+        assert_eq!(ldexp(2.0_f64.powi(600), -1200), 2.0_f64.powi(-600));
+        assert_eq!(ldexp(0.0, 4000), 0.0);
+    }
+
+    /// The same network stored with different powers of two has the same observables.
+    #[test]
+    fn exponents_do_not_show() {
+        for train in [Train::Both, Train::Output, Train::Input] {
+            let mut run = Run::simple(4, Loss::Softmin);
+            run.train = train;
+            run.alpha = 3.0;
+            let (on_a, on_w): (i32, i32) = match train {
+                Train::Both => (5, 5),
+                Train::Output => (5, 0),
+                Train::Input => (0, 5),
+            };
+            let plain = Evaluation {
+                clock: Clock::default(),
+                f: vec![2.0, -1.0],
+                prediction_exponent: 0,
+                mean_a2: 3.0,
+                mean_w2: 5.0,
+                mean_aw: 2.0,
+            };
+            let mut stored = plain.clone();
+            stored.clock.exponent = 5;
+            stored.prediction_exponent = on_a + on_w;
+            stored.f = plain.f.iter().map(|f| ldexp(*f, -on_a - on_w)).collect();
+            stored.mean_a2 = ldexp(3.0, -2 * on_a);
+            stored.mean_w2 = ldexp(5.0, -2 * on_w);
+            stored.mean_aw = ldexp(2.0, -on_a - on_w);
+            let data = labelled(&[1.0, -1.0]);
+            assert_eq!(
+                Margins::new(&run, &data, &plain),
+                Margins::new(&run, &data, &stored)
+            );
+            assert_eq!(Norms::new(&run, &plain), Norms::new(&run, &stored));
+        }
+    }
+}

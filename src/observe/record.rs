@@ -1,0 +1,99 @@
+//! Rows of metrics and the best values over a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Margins, Norms, error, ldexp, risk};
+use crate::data::Dataset;
+use crate::engine::{Evaluation, Run};
+
+/// One row of metrics.csv: the observables of one run at one step. `None` where not defined
+/// (margins and errors need labels ±1, test values a test set).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub run: usize,
+    /// Updates done.
+    pub step: u64,
+    /// Mean-field time, the sum of the steps.
+    pub time: f64,
+    /// R(f)
+    pub risk: f64,
+    /// (1/α²) R(f) + (λ/2m) Σ (a² + |w|²)
+    pub objective: f64,
+    /// R(f) on the test set.
+    pub risk_test: Option<f64>,
+    pub error_train: Option<f64>,
+    pub error_test: Option<f64>,
+    pub tv_norm: f64,
+    pub param_norm: f64,
+    pub margin_f1: Option<f64>,
+    pub margin_param: Option<f64>,
+    pub margin_f2: Option<f64>,
+}
+
+impl Row {
+    /// Observables of run number `index` from its evaluation on the training set and, where there
+    /// is one, on the test set.
+    pub fn new(
+        index: usize,
+        run: &Run,
+        train: (&Dataset, &Evaluation),
+        test: Option<(&Dataset, &Evaluation)>,
+    ) -> Self {
+        let on = |(data, now): (&Dataset, &Evaluation)| {
+            let p = now.prediction_exponent;
+            risk(run.loss, now.f.iter().map(|&f| ldexp(f, p)), &data.y)
+        };
+        let (data, now) = train;
+        let norms = Norms::new(run, now);
+        let margins = Margins::new(run, data, now);
+        let risk = on(train);
+        Row {
+            run: index,
+            step: now.clock.step,
+            time: now.clock.time,
+            risk,
+            objective: risk / (run.alpha * run.alpha) + run.lambda / 2.0 * norms.param_norm,
+            risk_test: test.map(on),
+            error_train: error(data, &now.f),
+            error_test: test.and_then(|(data, now)| error(data, &now.f)),
+            tv_norm: norms.tv_norm,
+            param_norm: norms.param_norm,
+            margin_f1: margins.f1,
+            margin_param: margins.param,
+            margin_f2: margins.f2,
+        }
+    }
+}
+
+/// The largest margins over all evaluations of a run (at least one every 50 steps): the last
+/// iterate swings by some percent, as a subgradient method does.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Best {
+    pub best_margin_f1: Option<f64>,
+    pub best_margin_param: Option<f64>,
+    pub best_margin_f2: Option<f64>,
+    /// Step of the best margin_f1.
+    pub best_step: Option<u64>,
+}
+
+impl Best {
+    /// Takes one more evaluation into account.
+    pub fn update(&mut self, run: &Run, data: &Dataset, now: &Evaluation) {
+        let margins = Margins::new(run, data, now);
+        let beats = |new: Option<f64>, old: Option<f64>| match (new, old) {
+            (Some(new), Some(old)) => new > old,
+            (Some(new), None) => new.is_finite(),
+            _ => false,
+        };
+        if beats(margins.f1, self.best_margin_f1) {
+            self.best_margin_f1 = margins.f1;
+            self.best_step = Some(now.clock.step);
+        }
+        if beats(margins.param, self.best_margin_param) {
+            self.best_margin_param = margins.param;
+        }
+        if beats(margins.f2, self.best_margin_f2) {
+            self.best_margin_f2 = margins.f2;
+        }
+    }
+}
