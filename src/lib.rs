@@ -5,6 +5,7 @@ pub mod error;
 pub mod experiment;
 pub mod observe;
 pub mod particles;
+pub mod store;
 pub mod verify;
 
 pub use error::{Error, Result};

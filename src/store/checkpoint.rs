@@ -1,0 +1,367 @@
+//! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
+//! else that a resume needs.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::{Deserialize, Serialize};
+
+use super::state::{State, blocks};
+use super::write_atomically;
+use crate::engine::{Clock, Engine, Precision};
+use crate::error::{Error, Result};
+use crate::observe::Best;
+use crate::particles::Particles;
+
+/// Checkpoints kept per run.
+const KEPT: usize = 2;
+
+/// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// Output scale α.
+    pub scaling: f64,
+    pub loss: String,
+    pub train: String,
+    pub seed: u64,
+    pub version: String,
+    pub engine: String,
+    pub adapter: String,
+    pub best: Best,
+}
+
+/// A checkpoint on disk that was found whole.
+pub struct Checkpoint {
+    path: PathBuf,
+    bytes: Mmap,
+    pub label: Label,
+    pub clock: Clock,
+    pub m: usize,
+    pub d: usize,
+    state: State,
+}
+
+impl Checkpoint {
+    /// Writes the present state of a run below `dir` and removes all but the newest two.
+    pub fn write(dir: &Path, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<()> {
+        let clock = engine.clock(run);
+        let state = State::of(engine, run);
+        let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
+        let path = dir.join(format!("checkpoint-{:012}.safetensors", clock.step));
+        let header = header(&state, clock, label, m, d).map_err(|what| {
+            Error::engine(
+                "store",
+                what,
+                "report this: a checkpoint could not be laid out",
+            )
+        })?;
+        write_atomically(&path, |out| {
+            let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::writing(&path, e));
+            put(&(header.len() as u64).to_le_bytes())?;
+            put(header.as_bytes())?;
+            for layer in 0..2 {
+                for range in blocks(m) {
+                    let block = state.read(engine, run, range)?;
+                    let values = if layer == 0 { block.w } else { block.a };
+                    put(&encode(&values, state.precision))?;
+                }
+            }
+            Ok(())
+        })?;
+        for old in paths(dir).into_iter().rev().skip(KEPT) {
+            std::fs::remove_file(&old).map_err(|e| Error::writing(&old, e))?;
+        }
+        Ok(())
+    }
+
+    /// The newest checkpoint below `dir` that is whole; damaged ones are passed over with a
+    /// warning. An error if there is none.
+    pub fn newest(dir: &Path) -> Result<Checkpoint> {
+        let mut damage = String::from("there is none");
+        for path in paths(dir).into_iter().rev() {
+            match Self::open(&path) {
+                Ok(checkpoint) => return Ok(checkpoint),
+                Err(what) => {
+                    tracing::warn!("passing over {}: {what}", path.display());
+                    damage = what;
+                }
+            }
+        }
+        Err(Error::input(
+            dir.display().to_string(),
+            format!("has no checkpoint to go on from: {damage}"),
+            "start again with `widefield run` on the folder's experiment.toml",
+        ))
+    }
+
+    fn open(path: &Path) -> std::result::Result<Checkpoint, String> {
+        let text = |e: &dyn std::fmt::Display| e.to_string();
+        let file = File::open(path).map_err(|e| text(&e))?;
+        // SAFETY: checkpoints are replaced by renaming, never changed in place.
+        let bytes = unsafe { Mmap::map(&file) }.map_err(|e| text(&e))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| text(&e))?;
+        let map = metadata.metadata().clone().unwrap_or_default();
+        let get = |key: &str| map.get(key).ok_or(format!("its header lacks `{key}`"));
+        let number = |key: &str| -> std::result::Result<i64, String> {
+            get(key)?.parse().map_err(|_| format!("bad `{key}`"))
+        };
+        let label = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
+        let train = serde_json::from_str(get("train")?).map_err(|e| text(&e))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| text(&e))?;
+        let w = tensors.tensor("w").map_err(|e| text(&e))?;
+        let &[m, d] = w.shape() else {
+            return Err("w is not a matrix".into());
+        };
+        let state = State {
+            precision: match w.dtype() {
+                Dtype::F32 => Precision::F32,
+                _ => Precision::F64,
+            },
+            exponent: number("exponent")? as i32,
+            lacking: number("lacking_exponent")? as i32,
+            train,
+        };
+        let clock = Clock {
+            step: number("step")? as u64,
+            // The shortest decimal that reads back to the same bits.
+            time: get("time")?.parse().map_err(|_| "bad `time`")?,
+            exponent: state.exponent,
+            diverged: None,
+        };
+        Ok(Checkpoint {
+            path: path.to_path_buf(),
+            bytes,
+            label,
+            clock,
+            m,
+            d,
+            state,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the state back into an engine, bit for bit.
+    pub fn restore(&self, engine: &mut dyn Engine, run: usize) -> Result<()> {
+        let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
+        let damaged = |what: String| {
+            Error::input(
+                self.path.display().to_string(),
+                what,
+                "its experiment.toml was changed, or the file is damaged: start again with `widefield run`",
+            )
+        };
+        if (m, d) != (self.m, self.d) {
+            return Err(damaged(format!(
+                "holds {} particles of dimension {}, the experiment has {m} of {d}",
+                self.m, self.d
+            )));
+        }
+        let tensors = SafeTensors::deserialize(&self.bytes).map_err(|e| damaged(e.to_string()))?;
+        let layer = |name| tensors.tensor(name).map_err(|e| damaged(e.to_string()));
+        let (w, a) = (layer("w")?, layer("a")?);
+        let size = size_of_value(self.state.precision);
+        for range in blocks(m) {
+            let part = |bytes: &[u8], width: usize| {
+                let (from, to) = (range.start * width * size, range.end * width * size);
+                decode(&bytes[from..to], self.state.precision)
+            };
+            let block = Particles {
+                d,
+                w: part(w.data(), d),
+                a: part(a.data(), 1),
+            };
+            engine.write(run, range.start, &self.state.scale(block, -1))?;
+        }
+        engine.set_clock(run, self.clock)
+    }
+}
+
+/// Paths of the checkpoints below `dir`, oldest first.
+fn paths(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
+            name.starts_with("checkpoint-") && name.ends_with(".safetensors")
+        })
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn header(
+    state: &State,
+    clock: Clock,
+    label: &Label,
+    m: usize,
+    d: usize,
+) -> std::result::Result<String, String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
+    let metadata = HashMap::from([
+        ("scaling".into(), format!("{:?}", label.scaling)),
+        ("loss".into(), label.loss.clone()),
+        ("seed".into(), label.seed.to_string()),
+        ("step".into(), clock.step.to_string()),
+        ("time".into(), format!("{:?}", clock.time)),
+        ("version".into(), label.version.clone()),
+        ("exponent".into(), state.exponent.to_string()),
+        ("lacking_exponent".into(), state.lacking.to_string()),
+        (
+            "train".into(),
+            json(&|| serde_json::to_string(&state.train))?,
+        ),
+        ("label".into(), json(&|| serde_json::to_string(label))?),
+    ]);
+    let size = size_of_value(state.precision);
+    let dtype = match state.precision {
+        Precision::F32 => Dtype::F32,
+        Precision::F64 => Dtype::F64,
+    };
+    let info = |shape: &[usize], from: usize, to: usize| TensorInfo {
+        dtype,
+        shape: shape.to_vec(),
+        data_offsets: (from, to),
+    };
+    let end_w = m * d * size;
+    let tensors = vec![
+        ("w".to_owned(), info(&[m, d], 0, end_w)),
+        ("a".to_owned(), info(&[m], end_w, end_w + m * size)),
+    ];
+    let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
+    let mut header = json(&|| serde_json::to_string(&metadata))?;
+    // Tensors begin at a multiple of 8 bytes, as the format asks.
+    header.extend(std::iter::repeat_n(
+        ' ',
+        header.len().next_multiple_of(8) - header.len(),
+    ));
+    Ok(header)
+}
+
+fn size_of_value(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 4,
+        Precision::F64 => 8,
+    }
+}
+
+fn encode(values: &[f64], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F32 => values
+            .iter()
+            .flat_map(|v| (*v as f32).to_le_bytes())
+            .collect(),
+        Precision::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
+    match precision {
+        Precision::F32 => bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| f64::from(f32::from_le_bytes(*b)))
+            .collect(),
+        Precision::F64 => bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Batch, Run, reference::Reference};
+    use crate::experiment::Loss;
+    use std::sync::Arc;
+
+    fn engine() -> Reference {
+        let data = crate::data::Dataset {
+            d: 2,
+            x: vec![1.0, 2.0],
+            y: vec![1.0],
+        };
+        let mut engine = Reference::new(Batch {
+            d: 2,
+            datasets: vec![Arc::new(data)],
+            runs: vec![Run::simple(3, Loss::Square)],
+        });
+        let block = Particles {
+            d: 2,
+            w: vec![0.1, 0.2, 0.3, 1.0 / 3.0, -0.5, 1e-300],
+            a: vec![1.0, -2.0, 0.7],
+        };
+        engine.write(0, 0, &block).unwrap();
+        engine
+    }
+
+    fn label() -> Label {
+        Label {
+            scaling: 1.0,
+            loss: "square".into(),
+            train: "both".into(),
+            seed: 7,
+            version: "0".into(),
+            engine: "reference".into(),
+            adapter: "none".into(),
+            best: Best::default(),
+        }
+    }
+
+    #[test]
+    fn restores_bit_for_bit_and_keeps_two() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut source = engine();
+        for step in 1..=4 {
+            let clock = Clock {
+                step,
+                time: step as f64 / 3.0,
+                ..Clock::default()
+            };
+            source.set_clock(0, clock).unwrap();
+            Checkpoint::write(dir.path(), &mut source, 0, &label()).unwrap();
+        }
+        assert_eq!(paths(dir.path()).len(), KEPT);
+        let newest = Checkpoint::newest(dir.path()).unwrap();
+        assert_eq!(newest.label, label());
+        let mut other = engine();
+        other.write(0, 0, &Particles::zeros(3, 2)).unwrap();
+        newest.restore(&mut other, 0).unwrap();
+        assert_eq!(other.read(0, 0..3).unwrap(), source.read(0, 0..3).unwrap());
+        assert_eq!(other.clock(0), source.clock(0));
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut source = engine();
+        for step in [1, 2] {
+            let clock = Clock {
+                step,
+                ..Clock::default()
+            };
+            source.set_clock(0, clock).unwrap();
+            Checkpoint::write(dir.path(), &mut source, 0, &label()).unwrap();
+        }
+        let newest = paths(dir.path()).pop().unwrap();
+        let bytes = std::fs::read(&newest).unwrap();
+        std::fs::write(&newest, &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(Checkpoint::newest(dir.path()).unwrap().clock.step, 1);
+        std::fs::remove_file(paths(dir.path()).remove(0)).unwrap();
+        let none = Checkpoint::newest(dir.path()).err().unwrap();
+        assert!(none.to_string().contains("no checkpoint"), "{none}");
+    }
+}

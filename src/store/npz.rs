@@ -1,0 +1,93 @@
+//! .npz files: zip archives of .npy arrays, written in a stream.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use npyz::WriterBuilder;
+use zip::write::SimpleFileOptions;
+
+use crate::error::{Error, Result};
+
+/// Writes arrays one after another, each in blocks.
+pub struct NpzWriter<'a> {
+    zip: zip::ZipWriter<zip::write::StreamWriter<&'a mut dyn Write>>,
+    path: PathBuf,
+}
+
+impl<'a> NpzWriter<'a> {
+    /// Into `out`; `path` is for messages.
+    pub fn new(out: &'a mut dyn Write, path: &Path) -> Self {
+        NpzWriter {
+            zip: zip::ZipWriter::new_stream(out),
+            path: path.to_path_buf(),
+        }
+    }
+
+    /// One array of this shape. `fill` is called with a sink for the values in C order.
+    pub fn array<T: npyz::AutoSerialize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        fill: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        let at = |e: std::io::Error| Error::writing(&self.path, e);
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .large_file(true);
+        self.zip
+            .start_file(format!("{name}.npy"), options)
+            .map_err(|e| at(e.into()))?;
+        let shape: Vec<u64> = shape.iter().map(|&s| s as u64).collect();
+        let mut npy = npyz::WriteOptions::<T>::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(&mut self.zip)
+            .begin_nd()
+            .map_err(at)?;
+        fill(&mut |value| npy.push(&value).map_err(at))?;
+        npy.finish().map_err(at)
+    }
+
+    /// Writes the archive's directory.
+    pub fn finish(self) -> Result<()> {
+        let path = self.path;
+        self.zip
+            .finish()
+            .map(|_| ())
+            .map_err(|e| Error::writing(&path, e.into()))
+    }
+}
+
+/// Reads arrays of a .npz file by name.
+pub struct NpzReader {
+    zip: zip::ZipArchive<BufReader<File>>,
+    path: PathBuf,
+}
+
+impl NpzReader {
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::reading(path, e))?;
+        let zip = zip::ZipArchive::new(BufReader::new(file))
+            .map_err(|e| Error::reading(path, e.into()))?;
+        Ok(NpzReader {
+            zip,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Hands the array's shape and reader to `take`.
+    pub fn array<R>(
+        &mut self,
+        name: &str,
+        take: impl FnOnce(npyz::NpyFile<&mut dyn Read>) -> std::io::Result<R>,
+    ) -> Result<R> {
+        let at = |e| Error::reading(&self.path, e);
+        let mut entry = self
+            .zip
+            .by_name(&format!("{name}.npy"))
+            .map_err(|e| at(e.into()))?;
+        let reader: &mut dyn Read = &mut entry;
+        npyz::NpyFile::new(reader).and_then(take).map_err(at)
+    }
+}

@@ -1,0 +1,117 @@
+//! Particles in true units on their way to a file.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::{NpzWriter, write_atomically};
+use crate::engine::{Engine, Precision, Sample};
+use crate::error::Result;
+use crate::experiment::Train;
+use crate::observe::ldexp;
+use crate::particles::Particles;
+
+/// Particles that travel at a time: what the host holds of a network.
+pub const BLOCK: usize = 1 << 14;
+
+/// Number format and power of two of a state in a file. True values where they fit: f32 for
+/// engines in f32, f64 where norms have outgrown it; beyond 10³⁰⁸ stored values, with the
+/// remaining power of two beside them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct State {
+    pub precision: Precision,
+    /// Exponent of the engine's stored values.
+    pub exponent: i32,
+    /// Power of two that the file's values still lack; 0 unless they would overflow f64.
+    pub lacking: i32,
+    pub train: Train,
+}
+
+impl State {
+    /// The format in which a run's state is exact.
+    pub fn of(engine: &dyn Engine, run: usize) -> Self {
+        let exponent = engine.clock(run).exponent;
+        // Engines keep stored values near 1 and far below 2^64.
+        let lacking = if exponent > 1023 - 64 { exponent } else { 0 };
+        let fits = engine.precision() == Precision::F32 && (exponent <= 127 - 64 || lacking != 0);
+        State {
+            precision: if fits { Precision::F32 } else { Precision::F64 },
+            exponent,
+            lacking,
+            train: engine.batch().runs[run].train,
+        }
+    }
+
+    /// Stored values to the file's values; `direction` −1 goes back. Exact.
+    pub fn scale(&self, mut block: Particles, direction: i32) -> Particles {
+        let power = direction * (self.exponent - self.lacking);
+        if power != 0 {
+            if self.train != Train::Input {
+                block.a.iter_mut().for_each(|a| *a = ldexp(*a, power));
+            }
+            if self.train != Train::Output {
+                block.w.iter_mut().for_each(|w| *w = ldexp(*w, power));
+            }
+        }
+        block
+    }
+
+    /// A block of particles as the file has them.
+    pub fn read(
+        &self,
+        engine: &mut dyn Engine,
+        run: usize,
+        range: Range<usize>,
+    ) -> Result<Particles> {
+        Ok(self.scale(engine.read(run, range)?, 1))
+    }
+}
+
+/// 0..m in blocks.
+pub fn blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..m).step_by(BLOCK).map(move |j| j..m.min(j + BLOCK))
+}
+
+/// particles.npz: w (m, d), a (m), predictions f (n) on the training set, and `exponent`, the
+/// power of two that w and a lack (0 but for norms beyond 10³⁰⁸).
+pub fn write_particles(path: &Path, engine: &mut dyn Engine, run: usize) -> Result<()> {
+    let state = State::of(engine, run);
+    let now = engine.predict(Sample::Train)?.swap_remove(run);
+    let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
+    write_atomically(path, |out| {
+        let mut npz = NpzWriter::new(out, path);
+        write_layers(&mut npz, &state, m, d, &mut |range| {
+            state.read(engine, run, range)
+        })?;
+        npz.array("f", &[now.f.len()], |push| {
+            let p = now.prediction_exponent;
+            now.f.iter().try_for_each(|&f| push(ldexp(f, p)))
+        })?;
+        npz.array("exponent", &[], |push| push(i64::from(state.lacking)))?;
+        npz.finish()
+    })
+}
+
+/// The arrays w and a, from blocks.
+fn write_layers(
+    npz: &mut NpzWriter,
+    state: &State,
+    m: usize,
+    d: usize,
+    read: &mut dyn FnMut(Range<usize>) -> Result<Particles>,
+) -> Result<()> {
+    for (name, shape) in [("w", vec![m, d]), ("a", vec![m])] {
+        let mut each = |push: &mut dyn FnMut(f64) -> Result<()>| {
+            for range in blocks(m) {
+                let block = read(range)?;
+                let values = if name == "w" { block.w } else { block.a };
+                values.into_iter().try_for_each(&mut *push)?;
+            }
+            Ok(())
+        };
+        match state.precision {
+            Precision::F32 => npz.array(name, &shape, |push| each(&mut |v| push(v as f32)))?,
+            Precision::F64 => npz.array(name, &shape, |push| each(&mut |v| push(v)))?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! summary.json: what a reader wants to know of each run, in one place.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::write_atomically;
+use crate::error::{Error, Result};
+use crate::observe::{Best, Row};
+
+/// The file's content. Values that are not defined or not finite are null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub engine: String,
+    pub adapter: String,
+    pub version: String,
+    /// Time spent computing, all sessions of the run together.
+    pub wall_seconds: f64,
+    pub runs: Vec<RunSummary>,
+}
+
+/// One run: its parameters (the grid keys), its last row and its best margins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    pub run: usize,
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+    pub steps: u64,
+    #[serde(flatten)]
+    pub last: LastRow,
+    #[serde(flatten)]
+    pub best: Best,
+    /// First step with a number that is not finite, if there was one; the other values are those
+    /// of the last finite record.
+    pub diverged_at: Option<u64>,
+}
+
+/// The observables of [`Row`] under their names, without its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LastRow {
+    pub time: Option<f64>,
+    pub risk: Option<f64>,
+    pub objective: Option<f64>,
+    pub risk_test: Option<f64>,
+    pub error_train: Option<f64>,
+    pub error_test: Option<f64>,
+    pub tv_norm: Option<f64>,
+    pub param_norm: Option<f64>,
+    pub margin_f1: Option<f64>,
+    pub margin_param: Option<f64>,
+    pub margin_f2: Option<f64>,
+}
+
+impl From<&Row> for LastRow {
+    fn from(row: &Row) -> Self {
+        LastRow {
+            time: Some(row.time),
+            risk: Some(row.risk),
+            objective: Some(row.objective),
+            risk_test: row.risk_test,
+            error_train: row.error_train,
+            error_test: row.error_test,
+            tv_norm: Some(row.tv_norm),
+            param_norm: Some(row.param_norm),
+            margin_f1: row.margin_f1,
+            margin_param: row.margin_param,
+            margin_f2: row.margin_f2,
+        }
+    }
+}
+
+impl Summary {
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_atomically(path, |out| {
+            serde_json::to_writer_pretty(&mut *out, self)
+                .map_err(|e| Error::writing(path, e.into()))?;
+            out.write_all(b"\n").map_err(|e| Error::writing(path, e))
+        })
+    }
+
+    pub fn read(path: &Path) -> Result<Summary> {
+        let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
+        serde_json::from_slice(&text).map_err(|e| {
+            Error::input(
+                path.display().to_string(),
+                format!("is damaged: {e}"),
+                "run `widefield resume` on the folder to write it again",
+            )
+        })
+    }
+}
