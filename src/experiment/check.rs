@@ -1,0 +1,186 @@
+//! The rules of an experiment: what each value may be, alone and beside others.
+
+use toml::Value;
+
+use super::document::{Axis, Document};
+use super::fields::{REQUIRED, misplaced};
+use super::training::{InitKind, Scaling, Stop};
+use super::value::{Choice, describe, number};
+use super::{Experiment, Schedule, check_data};
+use crate::error::{Error, Result};
+
+/// What the user gave for one run, to name the place of an error.
+pub(super) struct Given<'a> {
+    pub document: &'a Document,
+    /// This run's values of the grid.
+    pub swept: &'a [(&'a Axis, &'a Value)],
+}
+
+impl Given<'_> {
+    fn swept(&self, key: &str) -> Option<(&Value, &str)> {
+        let (axis, value) = self.swept.iter().find(|(axis, _)| axis.key == key)?;
+        Some((value, &axis.place))
+    }
+
+    fn get(&self, key: &str) -> Option<(&Value, &str)> {
+        let entry = || self.document.entries.get(key);
+        let plain = || entry().map(|entry| (&entry.value, entry.place.as_str()));
+        self.swept(key).or_else(plain)
+    }
+
+    /// An error unless `ok`. The first of `keys` that the grid sweeps is named, else the first
+    /// that was given; `allowed` is what would pass.
+    pub fn ensure(&self, ok: bool, keys: &[&str], allowed: impl Into<String>) -> Result<()> {
+        if ok {
+            return Ok(());
+        }
+        let swept = keys.iter().find_map(|key| self.swept(key));
+        let remedy = format!("allowed: {}", allowed.into());
+        match swept.or_else(|| keys.iter().find_map(|key| self.get(key))) {
+            Some((value, place)) => Err(Error::input(
+                place,
+                format!("found {}", describe(value)),
+                remedy,
+            )),
+            None => Err(self.missing(keys.first().unwrap_or(&""), remedy)),
+        }
+    }
+
+    /// An error unless the key was given.
+    pub fn require(&self, key: &str, remedy: &str) -> Result<()> {
+        match self.get(key) {
+            Some(_) => Ok(()),
+            None => Err(self.missing(key, remedy)),
+        }
+    }
+
+    fn missing(&self, key: &str, remedy: impl Into<String>) -> Error {
+        let place = format!("{}: {key}", self.document.label);
+        Error::input(place, "is required, but not given", remedy)
+    }
+
+    /// Keys that this source or this kind of initialisation has no use for: the user expects
+    /// something of them that would not happen. Switched off they expect nothing.
+    fn refuse_misplaced(&self, e: &Experiment) -> Result<()> {
+        const SWITCHES: [&str; 5] = [
+            "data.test",
+            "data.noise",
+            "data.bias",
+            "data.standardize",
+            "init.doubled",
+        ];
+        let swept = self.swept.iter().map(|(axis, _)| axis.key);
+        for key in self.document.entries.keys().copied().chain(swept) {
+            let (Some(why), Some((value, place))) = (misplaced(key, e), self.get(key)) else {
+                continue;
+            };
+            let off = *value == Value::Boolean(false) || number(value) == Some(0.0);
+            if !(off && SWITCHES.contains(&key)) {
+                let what = format!("does not apply to {why}");
+                return Err(Error::input(place, what, "remove the key"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks one run, defaults filled.
+pub(super) fn check(e: &Experiment, given: &Given) -> Result<()> {
+    for key in REQUIRED {
+        let section = key.split('.').next().unwrap_or_default();
+        given.require(key, &format!("give it in the section [{section}]"))?;
+    }
+    given.refuse_misplaced(e)?;
+    check_data::check(e, given)?;
+    network(e, given)?;
+    flow(e, given)
+}
+
+fn network(e: &Experiment, given: &Given) -> Result<()> {
+    let width = e.network.width;
+    given.ensure(width >= 1, &["network.width"], "1 or more neurons")?;
+    if let Scaling::Alpha(alpha) = e.network.scaling {
+        given.ensure(
+            positive(alpha),
+            &["network.scaling"],
+            "a finite alpha above 0",
+        )?;
+    }
+    let even = !e.init.doubled || width.is_multiple_of(2);
+    let allowed = "an even width, since init.doubled takes each w twice";
+    given.ensure(even, &["network.width", "init.doubled"], allowed)?;
+    let scale = "a finite number, 0 or more";
+    given.ensure(non_negative(e.init.scale_w), &["init.scale_w"], scale)?;
+    given.ensure(non_negative(e.init.scale_a), &["init.scale_a"], scale)?;
+    if e.init.kind == InitKind::File {
+        let npz = "an .npz file with w (m,d) and a (m)";
+        given.require("init.path", &format!("init.kind = \"file\" reads {npz}"))?;
+        let path = e.init.path.as_deref().and_then(|path| path.extension());
+        given.ensure(path.is_some_and(|end| end == "npz"), &["init.path"], npz)?;
+    }
+    Ok(())
+}
+
+fn flow(e: &Experiment, given: &Given) -> Result<()> {
+    let decay = "a finite number, 0 or more";
+    given.ensure(
+        non_negative(e.risk.weight_decay),
+        &["risk.weight_decay"],
+        decay,
+    )?;
+    given.ensure(
+        positive(e.flow.step),
+        &["flow.step"],
+        "a finite number above 0",
+    )?;
+    if let Schedule::Power(power) = e.flow.schedule {
+        given.ensure(
+            non_negative(power),
+            &["flow.schedule"],
+            "a finite power, 0 or more",
+        )?;
+    }
+    match e.flow.stop {
+        Some(Stop::Risk(risk)) => {
+            given.ensure(risk.is_finite(), &["flow.stop"], "a finite risk")?;
+        }
+        Some(Stop::Seconds(seconds)) => {
+            given.ensure(
+                positive(seconds),
+                &["flow.stop"],
+                "a finite time above 0 seconds",
+            )?;
+        }
+        None => (),
+    }
+    let rows = "2 or more: the first and the last step are always among them";
+    given.ensure(e.output.records >= 2, &["output.records"], rows)?;
+    let seconds = e.output.checkpoint_seconds;
+    let allowed = "a finite number of seconds, 0 or more";
+    given.ensure(
+        non_negative(seconds),
+        &["output.checkpoint_seconds"],
+        allowed,
+    )?;
+    labels(e, given)
+}
+
+/// Losses of classification take targets ±1. Files are looked at when they are read.
+fn labels(e: &Experiment, given: &Given) -> Result<()> {
+    let (loss, source) = (e.risk.loss, e.data.source);
+    let fits = !loss.is_classification() || source.has_labels() != Some(false);
+    let allowed = format!(
+        "\"square\" with data.source = \"{}\", whose targets are not ±1; \"{}\" goes with clusters, xor or a file of labels",
+        source.name(),
+        loss.name(),
+    );
+    given.ensure(fits, &["risk.loss", "data.source"], allowed)
+}
+
+pub(super) fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+pub(super) fn non_negative(x: f64) -> bool {
+    x.is_finite() && x >= 0.0
+}

@@ -1,0 +1,262 @@
+//! The one list of all keys: which field each sets, its default, and where it applies.
+
+use std::sync::LazyLock;
+
+use toml::Value;
+
+use super::Experiment;
+use super::data::{DataSpec, Inputs, Source};
+use super::forms::Reserved;
+use super::schedule::Schedule;
+use super::training::{
+    Flow, Init, InitKind, Loss, Network, NormScaled, Output, PrecisionSpec, Risk, Scaling,
+    StateFormat, Train, Widths,
+};
+use super::value::{Choice, Field, Wrong, number};
+
+/// Keys that have no default.
+pub(super) const REQUIRED: [&str; 5] = [
+    "data.source",
+    "network.width",
+    "risk.loss",
+    "flow.steps",
+    "flow.step",
+];
+
+/// Every key, in the order of a resolved file.
+pub(super) static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut names = Vec::new();
+    visit(&mut template(), &mut |name, _| names.push(name));
+    names
+});
+
+/// Shows every key with its field to `see`.
+pub(super) fn visit(e: &mut Experiment, see: &mut dyn FnMut(&'static str, &mut dyn Field)) {
+    see("title", &mut e.title);
+    see("seed", &mut e.seed);
+    let data = &mut e.data;
+    see("data.source", &mut data.source);
+    see("data.n", &mut data.n);
+    see("data.d", &mut data.d);
+    see("data.test", &mut data.test);
+    see("data.k", &mut data.k);
+    see("data.teacher_width", &mut data.teacher_width);
+    see("data.inputs", &mut data.inputs);
+    see("data.noise", &mut data.noise);
+    see("data.points", &mut data.points);
+    see("data.path", &mut data.path);
+    see("data.targets_path", &mut data.targets_path);
+    see("data.target", &mut data.target);
+    see("data.classes", &mut data.classes);
+    see("data.bias", &mut data.bias);
+    see("data.standardize", &mut data.standardize);
+    see("data.test_path", &mut data.test_path);
+    see("data.test_targets_path", &mut data.test_targets_path);
+    see("data.fresh", &mut reserved(false, Value::is_bool));
+    see("network.width", &mut e.network.width);
+    see("network.train", &mut e.network.train);
+    see("network.scaling", &mut e.network.scaling);
+    see("init.kind", &mut e.init.kind);
+    see("init.scale_w", &mut e.init.scale_w);
+    see("init.scale_a", &mut e.init.scale_a);
+    see("init.doubled", &mut e.init.doubled);
+    see("init.widths", &mut e.init.widths);
+    see("init.path", &mut e.init.path);
+    see("risk.loss", &mut e.risk.loss);
+    see("risk.weight_decay", &mut e.risk.weight_decay);
+    see("flow.steps", &mut e.flow.steps);
+    see("flow.step", &mut e.flow.step);
+    see("flow.schedule", &mut e.flow.schedule);
+    see("flow.norm_scaled", &mut e.flow.norm_scaled);
+    see(
+        "flow.integrator",
+        &mut reserved("euler", |v| v.as_str() == Some("heun")),
+    );
+    see("flow.batch", &mut reserved(0, |v| v.as_integer() > Some(0)));
+    see(
+        "flow.temperature",
+        &mut reserved(0.0, |v| number(v) > Some(0.0)),
+    );
+    see("flow.stop", &mut e.flow.stop);
+    see(
+        "precision.state",
+        &mut reserved("f32", |v| v.as_str() == Some("f16")),
+    );
+    see(
+        "precision.compensated",
+        &mut reserved(false, Value::is_bool),
+    );
+    see("output.records", &mut e.output.records);
+    see("output.snapshots", &mut e.output.snapshots);
+    see(
+        "output.checkpoint_seconds",
+        &mut e.output.checkpoint_seconds,
+    );
+}
+
+fn reserved(neutral: impl Into<Value>, later: fn(&Value) -> bool) -> Reserved {
+    Reserved {
+        neutral: neutral.into(),
+        later,
+    }
+}
+
+/// The defaults. What a required key sets here is a placeholder that no caller sees.
+pub(super) fn template() -> Experiment {
+    Experiment {
+        title: String::new(),
+        seed: 1,
+        data: DataSpec {
+            source: Source::Clusters,
+            n: None,
+            d: None,
+            test: 0,
+            k: 3,
+            teacher_width: 5,
+            inputs: Inputs::Sphere,
+            noise: 0.0,
+            points: None,
+            path: None,
+            targets_path: None,
+            target: None,
+            classes: None,
+            bias: false,
+            standardize: false,
+            test_path: None,
+            test_targets_path: None,
+        },
+        network: Network {
+            width: 0,
+            train: Train::Both,
+            scaling: Scaling::MeanField,
+        },
+        init: Init {
+            kind: InitKind::Gaussian,
+            scale_w: 1.0,
+            scale_a: 1.0,
+            doubled: false,
+            widths: Widths::Nested,
+            path: None,
+        },
+        risk: Risk {
+            loss: Loss::Square,
+            weight_decay: 0.0,
+        },
+        flow: Flow {
+            steps: 0,
+            step: 0.0,
+            schedule: Schedule::Constant,
+            norm_scaled: NormScaled::Never,
+            stop: None,
+        },
+        precision: PrecisionSpec {
+            state: StateFormat::F32,
+            compensated: false,
+        },
+        output: Output {
+            records: 200,
+            snapshots: 40,
+            checkpoint_seconds: 60.0,
+        },
+    }
+}
+
+/// Fills what has a default that depends on the source.
+pub(super) fn fill(data: &mut DataSpec) {
+    const FOUR_POINTS: [[f64; 2]; 4] = [[-1.0, -1.0], [-0.0625, 0.5], [0.0625, -0.5], [1.0, 1.0]];
+    let (n, d) = match data.source {
+        Source::Clusters | Source::Teacher => (256, 15),
+        Source::Circle => (256, 2),
+        Source::Xor => (4, 2),
+        Source::Interpolation => {
+            let points = data.points.get_or_insert_with(|| FOUR_POINTS.to_vec());
+            (points.len(), 2)
+        }
+        Source::File => return,
+    };
+    data.n.get_or_insert(n);
+    data.d.get_or_insert(d);
+}
+
+/// Reads a value into the field of one key.
+pub(super) fn read(e: &mut Experiment, key: &str, value: &Value) -> Result<(), Wrong> {
+    let mut result = Ok(());
+    visit(e, &mut |name, field| {
+        if name == key {
+            result = field.read(value);
+        }
+    });
+    result
+}
+
+/// The keys that apply to this experiment and their values, as a file writes them.
+pub(super) fn write(e: &Experiment) -> Vec<(&'static str, Value)> {
+    let mut written = Vec::new();
+    visit(&mut e.clone(), &mut |name, field| {
+        if misplaced(name, e).is_none() {
+            written.extend(field.write().map(|value| (name, value)));
+        }
+    });
+    written
+}
+
+/// Where a key applies, if not to this experiment.
+pub(super) fn misplaced(key: &str, e: &Experiment) -> Option<String> {
+    use Source::{Circle, Clusters, File, Interpolation, Teacher, Xor};
+    let sources: &[Source] = match key {
+        "data.d" => &[Clusters, Teacher, Xor, Interpolation, Circle],
+        "data.test" => &[Clusters, Teacher, Circle],
+        "data.k" => &[Clusters],
+        "data.teacher_width" | "data.noise" => &[Teacher, Circle],
+        "data.inputs" => &[Teacher],
+        "data.points" => &[Interpolation],
+        "data.path"
+        | "data.targets_path"
+        | "data.target"
+        | "data.classes"
+        | "data.bias"
+        | "data.standardize"
+        | "data.test_path"
+        | "data.test_targets_path" => &[File],
+        _ => Source::ALL,
+    };
+    use InitKind::{Balanced, Gaussian, HalfSpace, OneSign, Sphere};
+    let kinds: &[InitKind] = match key {
+        "init.scale_w" | "init.widths" => &[Sphere, Gaussian, Balanced, HalfSpace, OneSign],
+        "init.scale_a" => &[Sphere, Gaussian, HalfSpace, OneSign],
+        "init.doubled" => &[Sphere, Gaussian, Balanced, HalfSpace],
+        "init.path" => &[InitKind::File],
+        _ => InitKind::ALL,
+    };
+    outside("data.source", e.data.source, sources).or(outside("init.kind", e.init.kind, kinds))
+}
+
+fn outside<T: Choice + PartialEq>(of: &str, is: T, allowed: &[T]) -> Option<String> {
+    if allowed.contains(&is) {
+        return None;
+    }
+    let names: Vec<_> = allowed.iter().map(|choice| choice.name()).collect();
+    Some(format!(
+        "{of} = \"{}\"; it is for {}",
+        is.name(),
+        names.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key written to a table of rules but not to the list would never apply.
+    #[test]
+    fn required_keys_are_in_the_list() {
+        assert!(REQUIRED.iter().all(|key| NAMES.contains(key)));
+    }
+
+    #[test]
+    fn every_default_reads_back() {
+        for (key, value) in write(&template()) {
+            assert!(read(&mut template(), key, &value).is_ok(), "{key}");
+        }
+    }
+}

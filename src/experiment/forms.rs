@@ -1,0 +1,163 @@
+//! Fields that take several forms: a word, a table of one key, a word or a truth value.
+
+use toml::{Table, Value};
+
+use super::schedule::Schedule;
+use super::training::{NormScaled, Scaling, Stop};
+use super::value::{Field, Wrong, nearest, number};
+
+impl Field for Scaling {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        *self = match among(value, &["mean-field", "ntk"], &["alpha"])? {
+            (_, Some(alpha)) => Scaling::Alpha(alpha),
+            ("ntk", None) => Scaling::Ntk,
+            _ => Scaling::MeanField,
+        };
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(match *self {
+            Scaling::MeanField => "mean-field".into(),
+            Scaling::Ntk => "ntk".into(),
+            Scaling::Alpha(alpha) => one_key("alpha", alpha),
+        })
+    }
+}
+
+impl Field for Schedule {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let names = ["constant", "inverse-sqrt", "cosine"];
+        *self = match among(value, &names, &["power"])? {
+            (_, Some(power)) => Schedule::Power(power),
+            ("inverse-sqrt", None) => Schedule::InverseSqrt,
+            ("cosine", None) => Schedule::Cosine,
+            _ => Schedule::Constant,
+        };
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(match *self {
+            Schedule::Constant => "constant".into(),
+            Schedule::InverseSqrt => "inverse-sqrt".into(),
+            Schedule::Power(power) => one_key("power", power),
+            Schedule::Cosine => "cosine".into(),
+        })
+    }
+}
+
+impl Field for NormScaled {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        *self = match (value.as_bool(), value.as_str()) {
+            (Some(false), _) => NormScaled::Never,
+            (Some(true), _) => NormScaled::Always,
+            (_, Some("output")) => NormScaled::Output,
+            _ => return Err(Wrong::found(value, "true, false, \"output\"")),
+        };
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(match self {
+            NormScaled::Never => false.into(),
+            NormScaled::Always => true.into(),
+            NormScaled::Output => "output".into(),
+        })
+    }
+}
+
+impl Field for Option<Stop> {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let gap = value
+            .as_table()
+            .is_some_and(|table| table.contains_key("gap"));
+        if gap {
+            let remedy = "stop by { risk = .. } or { seconds = .. } instead, or leave it out";
+            return Err(Wrong::later(value, remedy));
+        }
+        *self = match among(value, &[], &["risk", "seconds"])? {
+            ("risk", Some(risk)) => Some(Stop::Risk(risk)),
+            (_, seconds) => seconds.map(Stop::Seconds),
+        };
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(match (*self)? {
+            Stop::Risk(risk) => one_key("risk", risk),
+            Stop::Seconds(seconds) => one_key("seconds", seconds),
+        })
+    }
+}
+
+/// A key of which this version takes one value only. It sets no field.
+pub(super) struct Reserved {
+    pub neutral: Value,
+    /// Whether a later version will take this value.
+    pub later: fn(&Value) -> bool,
+}
+
+impl Field for Reserved {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let same = match (number(value), number(&self.neutral)) {
+            (Some(found), Some(neutral)) => found == neutral,
+            _ => *value == self.neutral,
+        };
+        if same {
+            Ok(())
+        } else if (self.later)(value) {
+            Err(Wrong::later(
+                value,
+                &format!("use {}, or leave the key out", self.neutral),
+            ))
+        } else {
+            Err(Wrong::found(value, &self.neutral.to_string()))
+        }
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(self.neutral.clone())
+    }
+}
+
+/// One of `names`, or a table of one of `keys` with a number.
+pub(super) fn among(
+    value: &Value,
+    names: &[&'static str],
+    keys: &[&'static str],
+) -> Result<(&'static str, Option<f64>), Wrong> {
+    let quoted = names.iter().map(|name| format!("\"{name}\""));
+    let tables = keys.iter().map(|key| format!("{{ {key} = a number }}"));
+    let allowed: Vec<_> = quoted.chain(tables).collect();
+    let mut wrong = Wrong::found(value, &allowed.join(", "));
+    let word = match value {
+        Value::String(word) => {
+            if let Some(name) = names.iter().find(|name| *name == word) {
+                return Ok((name, None));
+            }
+            word.as_str()
+        }
+        Value::Table(table) if table.len() == 1 => {
+            let (word, content) = table
+                .iter()
+                .next()
+                .map_or(("", value), |(k, v)| (k.as_str(), v));
+            let key = keys.iter().find(|key| **key == word);
+            if let (Some(key), Some(number)) = (key, number(content)) {
+                return Ok((key, Some(number)));
+            }
+            word
+        }
+        _ => return Err(wrong),
+    };
+    let candidates = if value.is_str() { names } else { keys };
+    if let Some(near) = nearest(word, candidates).filter(|near| *near != word) {
+        wrong.remedy.push_str(&format!("; did you mean {near}?"));
+    }
+    Err(wrong)
+}
+
+fn one_key(key: &str, number: f64) -> Value {
+    Value::Table(Table::from_iter([(key.to_owned(), number.into())]))
+}

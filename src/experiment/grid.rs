@@ -1,0 +1,169 @@
+//! The combinations of a grid, and the resolved file.
+
+use std::fmt::Write;
+
+use toml::{Table, Value};
+
+use super::check::{self, Given};
+use super::document::{Axis, Document};
+use super::{Experiment, fields};
+use crate::error::{Error, Result};
+
+/// More runs than any machine takes: a typing error in a list.
+const MOST_RUNS: usize = 100_000;
+
+/// A loaded experiment: all its runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// The resolved file: every key that has one value for all runs, defaults included and paths
+    /// absolute, and the table `grid` with dotted keys.
+    pub document: Table,
+    /// The combinations of the grid's values, the first key varying slowest; one run without a
+    /// grid.
+    pub runs: Vec<GridRun>,
+}
+
+/// One combination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridRun {
+    /// The keys of the grid, in its order, with this run's values. Empty without a grid.
+    pub parameters: Table,
+    pub experiment: Experiment,
+}
+
+impl Grid {
+    /// The resolved experiment file. [`super::load`] of it, from any folder, gives this grid again.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let mut sections = String::new();
+        for (key, value) in &self.document {
+            match value {
+                Value::Table(section) => {
+                    line(&mut sections, format_args!("\n[{key}]"));
+                    for (key, value) in section {
+                        let quote = if key.contains('.') { "\"" } else { "" };
+                        line(&mut sections, format_args!("{quote}{key}{quote} = {value}"));
+                    }
+                }
+                _ => line(&mut text, format_args!("{key} = {value}")),
+            }
+        }
+        text + &sections
+    }
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{content}");
+}
+
+/// Reads every value of a document and checks every combination of its grid.
+pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
+    let mut base = fields::template();
+    base.title = title.to_owned();
+    for (key, entry) in &document.entries {
+        fields::read(&mut base, key, &entry.value).map_err(|wrong| wrong.at(&entry.place))?;
+    }
+    let mut count = 1_usize;
+    for axis in &document.axes {
+        count = count.saturating_mul(axis.values.len());
+        if count > MOST_RUNS {
+            let what = format!("makes the grid larger than {MOST_RUNS} runs");
+            return Err(Error::input(
+                &axis.place,
+                what,
+                "shorten the lists of [grid]",
+            ));
+        }
+    }
+    let runs = (0..count).map(|index| run(document, &base, index));
+    let runs = runs.collect::<Result<Vec<_>>>()?;
+    Ok(Grid {
+        document: common(&document.axes, &runs),
+        runs,
+    })
+}
+
+/// Run `index`: the axes' values are its digits, the last axis varying fastest.
+fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridRun> {
+    let mut swept = Vec::new();
+    for axis in document.axes.iter().rev() {
+        swept.push((axis, &axis.values[index % axis.values.len()]));
+        index /= axis.values.len();
+    }
+    swept.reverse();
+    let mut experiment = base.clone();
+    for (axis, value) in &swept {
+        let read = fields::read(&mut experiment, axis.key, value);
+        read.map_err(|wrong| wrong.at(&axis.place))?;
+    }
+    fields::fill(&mut experiment.data);
+    check::check(
+        &experiment,
+        &Given {
+            document,
+            swept: &swept,
+        },
+    )?;
+    // As a file writes them, so that 5 and 5.0 are the same parameter.
+    let written = fields::write(&experiment);
+    let parameter = |(axis, value): &(&Axis, &Value)| {
+        let same = written.iter().find(|(key, _)| *key == axis.key);
+        let value = same.map_or_else(|| Value::clone(value), |(_, value)| value.clone());
+        (axis.key.to_owned(), value)
+    };
+    let parameters = swept.iter().map(parameter).collect();
+    Ok(GridRun {
+        parameters,
+        experiment,
+    })
+}
+
+/// The resolved file of these runs. A default that differs between runs, because it depends on a
+/// key of the grid, stays out: it is found again in the same way.
+fn common(axes: &[Axis], runs: &[GridRun]) -> Table {
+    let mut keys = runs
+        .first()
+        .map_or(Vec::new(), |run| fields::write(&run.experiment));
+    keys.retain(|(key, _)| axes.iter().all(|axis| axis.key != *key));
+    for run in runs.iter().skip(1) {
+        let written = fields::write(&run.experiment);
+        keys.retain(|entry| written.contains(entry));
+    }
+    let mut document = Table::new();
+    for (key, value) in keys {
+        insert(&mut document, key, value);
+    }
+    // The runs of one value of an axis follow each other as often as the later axes have values.
+    let mut stride = runs.len();
+    for axis in axes {
+        stride /= axis.values.len();
+        let values =
+            (0..axis.values.len()).filter_map(|i| runs[i * stride].parameters.get(axis.key));
+        insert_below(
+            &mut document,
+            "grid",
+            axis.key,
+            values.cloned().collect::<Vec<_>>().into(),
+        );
+    }
+    document
+}
+
+fn insert(document: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        Some((section, key)) => insert_below(document, section, key, value),
+        None => {
+            document.insert(key.to_owned(), value);
+        }
+    }
+}
+
+fn insert_below(document: &mut Table, section: &str, key: &str, value: Value) {
+    let table = document
+        .entry(section)
+        .or_insert_with(|| Table::new().into());
+    if let Value::Table(table) = table {
+        table.insert(key.to_owned(), value);
+    }
+}

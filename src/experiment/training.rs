@@ -1,0 +1,260 @@
+//! `[network]`, `[init]`, `[risk]`, `[flow]`, `[precision]`, `[output]`.
+
+use std::path::PathBuf;
+
+use super::schedule::Schedule;
+use super::value::Choice;
+
+/// `[network]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Network {
+    /// Width m, at least 1. Required.
+    pub width: usize,
+    /// Default both.
+    pub train: Train,
+    /// Default mean-field.
+    pub scaling: Scaling,
+}
+
+impl Network {
+    /// Output scale α.
+    pub fn alpha(&self) -> f64 {
+        match self.scaling {
+            Scaling::MeanField => 1.0,
+            Scaling::Ntk => (self.width as f64).sqrt(),
+            Scaling::Alpha(alpha) => alpha,
+        }
+    }
+}
+
+/// Which layers move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Train {
+    Both,
+    /// a only.
+    Output,
+    /// w only.
+    Input,
+}
+
+impl Choice for Train {
+    const ALL: &'static [Self] = &[Train::Both, Train::Output, Train::Input];
+
+    fn name(self) -> &'static str {
+        match self {
+            Train::Both => "both",
+            Train::Output => "output",
+            Train::Input => "input",
+        }
+    }
+}
+
+/// The output scale α of f(x) = (α/m) Σ_j a_j σ(w_j·x).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scaling {
+    /// `"mean-field"`: α = 1.
+    MeanField,
+    /// `"ntk"`: α = √m, the gradient flow of R for f = (1/√m) Σ a σ.
+    Ntk,
+    /// `{ alpha = α }`, α > 0.
+    Alpha(f64),
+}
+
+/// `[init]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Init {
+    /// Default gaussian.
+    pub kind: InitKind,
+    /// sphere, half_space: |w_j|; gaussian, one_sign, balanced: standard deviation of each
+    /// coordinate of w. Default 1; not for file.
+    pub scale_w: f64,
+    /// sphere, half_space: |a_j|; gaussian: standard deviation of a_j; one_sign: of the Gaussian
+    /// whose absolute value is a_j. Default 1; not for balanced and file, which fix a.
+    pub scale_a: f64,
+    /// Each w twice, with opposite a: f = 0 at the start. Takes an even width. Default false; not
+    /// for one_sign and file.
+    pub doubled: bool,
+    /// Default nested; not for file.
+    pub widths: Widths,
+    /// file: .npz with w (m, d) and a (m). Absolute after loading; in a file, relative to that
+    /// file.
+    pub path: Option<PathBuf>,
+}
+
+/// Where the particles start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitKind {
+    /// w uniform on the sphere, a = ± its scale.
+    Sphere,
+    /// Independent Gaussian coordinates.
+    Gaussian,
+    /// Gaussian w, and |a_j| = |w_j|.
+    Balanced,
+    /// w in a cone that does not cover the sphere.
+    HalfSpace,
+    /// a > 0 only.
+    OneSign,
+    /// From a file.
+    File,
+}
+
+impl Choice for InitKind {
+    const ALL: &'static [Self] = &[
+        InitKind::Sphere,
+        InitKind::Gaussian,
+        InitKind::Balanced,
+        InitKind::HalfSpace,
+        InitKind::OneSign,
+        InitKind::File,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            InitKind::Sphere => "sphere",
+            InitKind::Gaussian => "gaussian",
+            InitKind::Balanced => "balanced",
+            InitKind::HalfSpace => "half_space",
+            InitKind::OneSign => "one_sign",
+            InitKind::File => "file",
+        }
+    }
+}
+
+/// How the particles of different widths relate under one seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Widths {
+    /// The run of width m starts from the first m particles of any wider run.
+    Nested,
+    /// Each width has draws of its own.
+    Disjoint,
+}
+
+impl Choice for Widths {
+    const ALL: &'static [Self] = &[Widths::Nested, Widths::Disjoint];
+
+    fn name(self) -> &'static str {
+        match self {
+            Widths::Nested => "nested",
+            Widths::Disjoint => "disjoint",
+        }
+    }
+}
+
+/// `[risk]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Risk {
+    /// Required. All but square take targets ±1.
+    pub loss: Loss,
+    /// λ ≥ 0. Default 0.
+    pub weight_decay: f64,
+}
+
+/// The empirical risk R(f) of MODEL.md, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    Square,
+    Logistic,
+    Exponential,
+    Softmin,
+    Hinge,
+    SquaredHinge,
+}
+
+impl Loss {
+    pub const ALL: [Loss; 6] = [
+        Loss::Square,
+        Loss::Logistic,
+        Loss::Exponential,
+        Loss::Softmin,
+        Loss::Hinge,
+        Loss::SquaredHinge,
+    ];
+
+    /// Whether targets are labels ±1, so that margins and errors are defined.
+    pub fn is_classification(self) -> bool {
+        self != Loss::Square
+    }
+}
+
+impl Choice for Loss {
+    const ALL: &'static [Self] = &Loss::ALL;
+
+    fn name(self) -> &'static str {
+        match self {
+            Loss::Square => "square",
+            Loss::Logistic => "logistic",
+            Loss::Exponential => "exponential",
+            Loss::Softmin => "softmin",
+            Loss::Hinge => "hinge",
+            Loss::SquaredHinge => "squared_hinge",
+        }
+    }
+}
+
+/// `[flow]`
+///
+/// The keys `integrator` ("euler"), `batch` (0) and `temperature` (0.0), like `data.fresh` (false),
+/// are accepted with these values only: others come with a later version.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flow {
+    /// Number of updates; 0 only evaluates the start. Required.
+    pub steps: u64,
+    /// η > 0. Required.
+    pub step: f64,
+    /// Default constant.
+    pub schedule: Schedule,
+    /// Default never. [`super::Experiment::norm_scaled`] says whether it holds for a run.
+    pub norm_scaled: NormScaled,
+    /// Default none.
+    pub stop: Option<Stop>,
+}
+
+/// Whether steps are multiplied by max(1, √((1/m) Σ a²)).
+///
+/// The 2020 paper does so where it trains the output layer alone. `"output"` lets one file sweep
+/// `network.train` and do as the paper does in each of its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormScaled {
+    /// `false`
+    Never,
+    /// `true`: whichever layers train.
+    Always,
+    /// `"output"`: only in runs with `network.train = "output"`.
+    Output,
+}
+
+/// When to stop before the last step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stop {
+    /// `{ risk = r }`: R(f) at or below r.
+    Risk(f64),
+    /// `{ seconds = s }`: wall-clock seconds, s > 0.
+    Seconds(f64),
+}
+
+/// `[precision]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PrecisionSpec {
+    /// Default f32, and nothing else in this version.
+    pub state: StateFormat,
+    /// Default false, and nothing else in this version.
+    pub compensated: bool,
+}
+
+/// Number format of the particles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFormat {
+    F32,
+}
+
+/// `[output]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Output {
+    /// Rows of metrics per run, log-spaced over the steps, first and last included. At least 2,
+    /// default 200.
+    pub records: usize,
+    /// Particle snapshots, log-spaced. Default 40.
+    pub snapshots: usize,
+    /// Seconds between checkpoints. Default 60.
+    pub checkpoint_seconds: f64,
+}

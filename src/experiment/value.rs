@@ -1,0 +1,231 @@
+//! One value of a file, read into one field and written back.
+
+use std::path::PathBuf;
+
+use toml::Value;
+
+use super::forms::among;
+use crate::error::Error;
+
+/// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub what: String,
+    pub remedy: String,
+}
+
+impl Wrong {
+    /// A value that is not among the allowed ones.
+    pub fn found(value: &Value, allowed: &str) -> Self {
+        Wrong {
+            what: format!("found {}", describe(value)),
+            remedy: format!("allowed: {allowed}"),
+        }
+    }
+
+    /// A value that a later version will take.
+    pub fn later(value: &Value, remedy: &str) -> Self {
+        Wrong {
+            what: format!(
+                "found {}, which is not available in this version",
+                describe(value)
+            ),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The error, at its place.
+    pub fn at(self, place: &str) -> Error {
+        Error::input(place, self.what, self.remedy)
+    }
+}
+
+/// The type and the value, as it stands in a file. Long lists are cut.
+pub(super) fn describe(value: &Value) -> String {
+    let text = value.to_string();
+    let mut shown: String = text.chars().take(60).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    let article = match value {
+        Value::Integer(_) | Value::Array(_) => "an",
+        _ => "a",
+    };
+    format!("{article} {}, {shown}", value.type_str())
+}
+
+/// The candidate most like `word`, if one is close enough to be meant.
+pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let distance = |candidate: &&&str| strsim::damerau_levenshtein(word, candidate);
+    let near = candidates.iter().min_by_key(distance)?;
+    // A third of the letters wrong is still a typing error; more is another word.
+    (distance(&near) <= near.len().max(6) / 3).then_some(*near)
+}
+
+/// A field that a key of a file sets.
+pub(super) trait Field {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong>;
+    /// `None` where a file says nothing.
+    fn write(&self) -> Option<Value>;
+}
+
+/// An enumeration whose variants a file names by a word.
+pub trait Choice: Copy + 'static {
+    /// Every variant.
+    const ALL: &'static [Self];
+    /// The word in experiment files.
+    fn name(self) -> &'static str;
+}
+
+impl<T: Choice> Field for T {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let names: Vec<_> = T::ALL.iter().map(|choice| choice.name()).collect();
+        let (name, _) = among(value, &names, &[])?;
+        if let Some(choice) = T::ALL.iter().find(|choice| choice.name() == name) {
+            *self = *choice;
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(self.name().into())
+    }
+}
+
+impl<T: Field + Default> Field for Option<T> {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let mut inner = T::default();
+        inner.read(value)?;
+        *self = Some(inner);
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        self.as_ref()?.write()
+    }
+}
+
+impl Field for String {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let text = value.as_str().ok_or(Wrong::found(value, "a string"))?;
+        *self = text.to_owned();
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(self.as_str().into())
+    }
+}
+
+impl Field for PathBuf {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let text = value.as_str().ok_or(Wrong::found(value, "a path"))?;
+        *self = text.into();
+        Ok(())
+    }
+
+    /// Exact: the path was read from a string.
+    fn write(&self) -> Option<Value> {
+        Some(self.to_string_lossy().as_ref().into())
+    }
+}
+
+impl Field for bool {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        *self = value.as_bool().ok_or(Wrong::found(value, "true, false"))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some((*self).into())
+    }
+}
+
+impl Field for f64 {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        *self = number(value).ok_or(Wrong::found(value, "a number"))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some((*self).into())
+    }
+}
+
+impl Field for u64 {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        *self = whole(value, i64::MAX)?;
+        Ok(())
+    }
+
+    /// Exact: it was read from an i64.
+    fn write(&self) -> Option<Value> {
+        Some((*self as i64).into())
+    }
+}
+
+impl Field for usize {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        // Engines index samples and particles by 32 bits.
+        *self = whole(value, u32::MAX.into())? as usize;
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some((*self as i64).into())
+    }
+}
+
+impl Field for [u8; 2] {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let class = |value: &Value| u8::try_from(value.as_integer()?).ok();
+        *self = pair(value, class).ok_or(Wrong::found(value, "[a, b] with a, b in 0 to 255"))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(self.map(i64::from).to_vec().into())
+    }
+}
+
+impl Field for Vec<[f64; 2]> {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let point = |value| pair(value, number);
+        let points = value
+            .as_array()
+            .and_then(|all| all.iter().map(point).collect());
+        *self = points.ok_or(Wrong::found(value, "points [[x, y], …] of numbers"))?;
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(
+            self.iter()
+                .map(|point| Value::from(point.to_vec()))
+                .collect::<Vec<_>>()
+                .into(),
+        )
+    }
+}
+
+/// A number, whole or not: `scale_w = 50` is as good as `50.0`.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    value
+        .as_float()
+        .or(value.as_integer().map(|integer| integer as f64))
+}
+
+fn whole(value: &Value, most: i64) -> Result<u64, Wrong> {
+    let allowed = || format!("a whole number from 0 to {most}");
+    let integer = value.as_integer().filter(|integer| *integer <= most);
+    integer
+        .and_then(|integer| u64::try_from(integer).ok())
+        .ok_or_else(|| Wrong::found(value, &allowed()))
+}
+
+fn pair<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<[T; 2]> {
+    match value.as_array()?.as_slice() {
+        [first, second] => Some([read(first)?, read(second)?]),
+        _ => None,
+    }
+}
