@@ -1,5 +1,16 @@
 //! Data sets: inputs X (n, d) and targets y (n), from generators or files.
 
+mod file;
+mod generate;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::experiment::{DataSpec, Loss, Source};
+use crate::particles::Particles;
+
 /// Training or test samples of one run. Values are f32 on every engine, so that all engines see
 /// the same numbers; the f64 reference widens them exactly.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,4 +33,89 @@ impl Dataset {
     pub fn row(&self, i: usize) -> &[f32] {
         &self.x[i * self.d..(i + 1) * self.d]
     }
+}
+
+/// The samples of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    pub train: Dataset,
+    pub test: Option<Dataset>,
+    /// What was done to the columns of a standardised file, to be done to new inputs too.
+    pub standardization: Option<Standardization>,
+}
+
+/// x ↦ (x − mean) / scale, column by column, with the training set's statistics; scale is 1 for
+/// a constant column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standardization {
+    pub mean: Vec<f64>,
+    pub scale: Vec<f64>,
+}
+
+/// Draws or reads the samples of a run. Draws depend on (spec, seed) alone, and sample i not on n:
+/// a smaller training set is the beginning of a larger one.
+///
+/// # Errors
+/// Everything that can be wrong with a file, naming the file, the place in it and the remedy;
+/// targets that are not ±1 with a classification loss.
+pub fn load(spec: &DataSpec, seed: u64, loss: Loss) -> Result<Split> {
+    match spec.source {
+        Source::File => file::load(spec, loss),
+        _ => Ok(generate::generate(spec, seed)),
+    }
+}
+
+/// Reads inputs for a trained network of input dimension d: the rows of a .npz (array X), an .npy,
+/// a .csv (the training data's target column, if it is there, is passed over) or idx images. What
+/// was done to the training inputs (standardisation, bias) is done to them; targets are 0.
+///
+/// # Errors
+/// As [`load`]; rows whose length does not lead to d.
+pub fn read_inputs(
+    path: &Path,
+    d: usize,
+    spec: &DataSpec,
+    standardization: Option<&Standardization>,
+) -> Result<Dataset> {
+    let x = file::read_inputs(path, spec.target.as_deref())?;
+    let bias = spec.source == Source::File && spec.bias;
+    let expected = d - usize::from(bias);
+    if x.columns != expected {
+        let added = if bias { ", and a bias is added" } else { "" };
+        return Err(Error::input(
+            path.display().to_string(),
+            format!("its rows have {} values", x.columns),
+            format!("the network was trained on inputs of {expected} values{added}: give as many"),
+        ));
+    }
+    let n = x.rows();
+    let x = file::finish(path, x, standardization, bias)?;
+    Ok(Dataset {
+        d,
+        x,
+        y: vec![0.0; n],
+    })
+}
+
+/// Reads initial particles: an .npz with w (m, d) and a (m), rounded to f32.
+///
+/// # Errors
+/// As [`load`]; another width or dimension than the experiment's.
+pub fn read_particles(path: &Path, m: usize, d: usize) -> Result<Particles> {
+    let (w, a) = file::particles(path)?;
+    if (w.columns, w.rows(), a.len()) != (d, m, m) {
+        return Err(Error::input(
+            path.display().to_string(),
+            format!("holds w ({}, {}) and a ({})", w.rows(), w.columns, a.len()),
+            format!(
+                "the experiment needs w ({m}, {d}) and a ({m}): set network.width, or give another file"
+            ),
+        ));
+    }
+    let exact = |v: Vec<f64>| v.iter().map(|&v| f64::from(v as f32)).collect();
+    Ok(Particles {
+        d,
+        w: exact(w.values),
+        a: exact(a),
+    })
 }
