@@ -75,6 +75,17 @@ impl Error {
         }
     }
 
+    /// Adds where to go on from to an error that ended a training.
+    pub fn with_checkpoints(mut self, folder: &Path) -> Self {
+        if let Error::Engine { remedy, .. } | Error::File { remedy, .. } = &mut self {
+            remedy.push_str(&format!(
+                "\n  the newest checkpoints are below {0}; `widefield resume {0}` goes on from them",
+                folder.display()
+            ));
+        }
+        self
+    }
+
     /// A read of a file named by the user that failed: a bad argument.
     pub fn reading(path: &Path, source: io::Error) -> Self {
         let remedy = match source.kind() {
@@ -95,10 +106,10 @@ impl Error {
     pub fn writing(path: &Path, source: io::Error) -> Self {
         let remedy = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "free some space, then `widefield resume` the run folder; files already there are whole"
+                "free some space; files already there are whole"
             }
             io::ErrorKind::PermissionDenied => "choose a folder that you may write to with --out",
-            _ => "check the disk, then `widefield resume` the run folder",
+            _ => "check the disk",
         };
         Error::File {
             action: "write",

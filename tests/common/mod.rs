@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+use widefield::engine::cpu::{self, Cpu};
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
 
@@ -15,5 +16,11 @@ pub fn reference(batch: Batch) -> Result<Box<dyn Engine>> {
 
 /// Every engine that this machine can test, by name.
 pub fn engines() -> Vec<(&'static str, Make)> {
-    vec![("reference", Box::new(reference))]
+    vec![
+        ("reference", Box::new(reference)),
+        (
+            "cpu",
+            Box::new(|batch| Ok(Box::new(Cpu::new(batch, &cpu::Options::default())?))),
+        ),
+    ]
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use widefield::data::Dataset;
 use widefield::engine::{Batch, Run, Steps};
-use widefield::experiment::{Loss, Schedule, Train};
+use widefield::experiment::{Choice, Loss, Schedule, Train};
 use widefield::particles::Particles;
 
 pub struct Flow {
@@ -64,11 +64,10 @@ pub fn paths(kind: &str) -> Vec<PathBuf> {
 
 /// An array of a .npz file as f64, with its shape.
 pub fn array(path: &PathBuf, name: &str) -> (Vec<f64>, Vec<usize>) {
-    let mut npz = npyz::npz::NpzArchive::open(path).unwrap();
-    let npy = npz
-        .by_name(name)
-        .unwrap()
-        .unwrap_or_else(|| panic!("{path:?} has no {name}"));
+    let file = std::fs::File::open(path).unwrap();
+    let mut zip = zip::ZipArchive::new(file).unwrap();
+    let entry = zip.by_name(&format!("{name}.npy")).unwrap();
+    let npy = npyz::NpyFile::new(entry).unwrap();
     let shape = npy.shape().iter().map(|&s| s as usize).collect();
     let values = match npy.dtype().descr().as_str() {
         "'<i8'" => npy
@@ -102,6 +101,10 @@ fn parameters(path: &PathBuf) -> serde_json::Value {
     serde_json::from_str(text.trim_end_matches('\0')).unwrap()
 }
 
+fn named<T: Choice>(name: &str) -> T {
+    *T::ALL.iter().find(|choice| choice.name() == name).unwrap()
+}
+
 impl Flow {
     pub fn load(path: &PathBuf) -> Flow {
         let p = parameters(path);
@@ -117,8 +120,8 @@ impl Flow {
         let (w0, a0) = (values("w0"), values("a0"));
         let m = a0.len();
         let text = |key: &str| p[key].as_str().unwrap().to_owned();
-        let loss: Loss = serde_json::from_value(p["loss"].clone()).unwrap();
-        let train: Train = serde_json::from_value(p["train"].clone()).unwrap();
+        let loss = named::<Loss>(&text("loss"));
+        let train = named::<Train>(&text("train"));
         let schedule = match text("schedule").as_str() {
             "constant" => Schedule::Constant,
             "inverse-sqrt" => Schedule::InverseSqrt,

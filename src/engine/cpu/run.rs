@@ -1,0 +1,230 @@
+//! One run on the cpu engine.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::kernel::{Push, Sums, Sweep};
+use super::layout::{Blocks, Samples, blocks_per_tile, grouped, lines_per_block};
+use super::residual::residual;
+use crate::engine::{Clock, Evaluation, Run};
+use crate::experiment::Train;
+
+/// Chunks of tiles that a run is cut into, at most: the units of parallel work, whose sums are
+/// added in order. More than any machine has cores, few enough that the sums stay small.
+const CHUNKS: usize = 64;
+
+/// Stored values are brought back when the mean square of the trained layers passes this.
+const LARGE: f64 = 4_294_967_296.0;
+
+/// State of a run: particles, clock, and the sums of its last prediction.
+#[derive(Debug)]
+pub struct State {
+    pub blocks: Blocks,
+    pub clock: Clock,
+    /// Sums on the training set at the present state, once they are known.
+    sums: Option<Sums>,
+}
+
+impl State {
+    pub fn new(m: usize, d: usize) -> Self {
+        State {
+            blocks: Blocks::new(m, d),
+            clock: Clock::default(),
+            sums: None,
+        }
+    }
+
+    /// To be called when particles or clock change from outside.
+    pub fn touch(&mut self) {
+        self.sums = None;
+    }
+}
+
+/// What the steps of a run need besides its state.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// Number of the run in its batch.
+    pub index: usize,
+    pub run: &'a Run,
+    pub d: usize,
+    pub train: &'a Samples,
+    pub test: Option<&'a Samples>,
+    pub y: &'a [f32],
+    pub arch: Arch,
+}
+
+impl Setting<'_> {
+    /// One pass over all particles, chunk by chunk in parallel, sums added in the order of chunks.
+    fn sweep(&self, blocks: &mut Blocks, samples: &Samples, push: Option<&Push>) -> Sums {
+        let tile = blocks_per_tile(self.d) * lines_per_block(self.d);
+        let tiles = blocks.lines.len().div_ceil(tile);
+        let chunk = tiles.div_ceil(CHUNKS) * tile;
+        let parts: Vec<Sums> = blocks
+            .lines
+            .par_chunks_mut(chunk)
+            .map(|lines| {
+                self.arch.dispatch(Sweep {
+                    lines,
+                    d: self.d,
+                    x: &samples.x,
+                    push,
+                })
+            })
+            .collect();
+        let mut total = Sums {
+            f: vec![0.0; samples.n],
+            moments: [0.0; 3],
+        };
+        for part in parts {
+            total
+                .f
+                .iter_mut()
+                .zip(&part.f)
+                .for_each(|(sum, f)| *sum += f);
+            for (sum, moment) in total.moments.iter_mut().zip(part.moments) {
+                *sum += moment;
+            }
+        }
+        total
+    }
+
+    /// The evaluation that sums over the particles amount to.
+    fn evaluation(&self, sums: &Sums, clock: Clock) -> Evaluation {
+        let m = self.run.m as f64;
+        Evaluation {
+            clock,
+            f: sums.f.iter().map(|f| self.run.alpha / m * f).collect(),
+            prediction_exponent: self.prediction_exponent(clock),
+            mean_a2: sums.moments[0] / m,
+            mean_w2: sums.moments[1] / m,
+            mean_aw: sums.moments[2] / m,
+        }
+    }
+
+    fn prediction_exponent(&self, clock: Clock) -> i32 {
+        match self.run.train {
+            Train::Both => 2 * clock.exponent,
+            Train::Output | Train::Input => clock.exponent,
+        }
+    }
+
+    /// predict on the training set; free where the last step left its sums.
+    pub fn predict(&self, state: &mut State) -> Evaluation {
+        let sums = match state.sums.take() {
+            Some(sums) => sums,
+            None => self.sweep(&mut state.blocks, self.train, None),
+        };
+        let now = self.evaluation(&sums, state.clock);
+        state.sums = Some(sums);
+        now
+    }
+
+    /// predict on other inputs.
+    pub fn predict_on(&self, state: &mut State, samples: &Samples) -> Evaluation {
+        let sums = self.sweep(&mut state.blocks, samples, None);
+        self.evaluation(&sums, state.clock)
+    }
+
+    /// residual at an evaluated state.
+    pub fn residual(&self, now: &Evaluation) -> Vec<f64> {
+        residual(self.run.loss, &now.f, now.prediction_exponent, self.y)
+    }
+
+    /// Turns stored particles into their velocities, in stored units.
+    pub fn velocity(&self, state: &mut State, blocks: &mut Blocks) {
+        let now = self.predict(state);
+        let g = self.residual(&now);
+        let g = grouped(g.iter().map(|&g| g as f32), g.len());
+        let push = self.push(&g, state.clock.exponent, 1.0, 0.0, 1.0);
+        self.sweep(blocks, self.train, Some(&push));
+    }
+
+    /// Forces in stored units: the layer that does not share the exponent feels 2^-e of it.
+    fn push<'g>(
+        &self,
+        g: &'g [[f32; super::layout::GROUP]],
+        exponent: i32,
+        eta: f64,
+        keep: f32,
+        scale: f32,
+    ) -> Push<'g> {
+        let unit = match self.run.train {
+            Train::Both => 1.0,
+            Train::Output | Train::Input => f64::from(-exponent).exp2(),
+        };
+        let force = (-eta / self.run.alpha * unit) as f32;
+        Push {
+            g,
+            train: self.run.train,
+            force_a: force,
+            force_w: force,
+            decay: (eta * self.run.lambda) as f32,
+            scale,
+            keep,
+        }
+    }
+
+    /// Takes the steps `eta`, with an evaluation of the state before each step that `wanted` marks.
+    pub fn advance(
+        &self,
+        state: &mut State,
+        eta: impl Iterator<Item = f64>,
+        wanted: &[bool],
+    ) -> Vec<Evaluation> {
+        let mut evaluations = Vec::new();
+        for (eta, &wanted) in eta.zip(wanted) {
+            let idle = eta == 0.0 || state.clock.diverged.is_some();
+            if idle && !wanted {
+                continue;
+            }
+            let mut now = self.predict(state);
+            if !now.is_finite() && now.clock.diverged.is_none() {
+                state.clock.diverged = Some(now.clock.step);
+                now.clock = state.clock;
+            }
+            if !idle && now.clock.diverged.is_none() {
+                self.step(state, eta, &now);
+            }
+            if wanted {
+                evaluations.push(now);
+            }
+        }
+        evaluations
+    }
+
+    fn step(&self, state: &mut State, eta: f64, now: &Evaluation) {
+        let on_a = if self.run.train == Train::Input {
+            0
+        } else {
+            now.clock.exponent
+        };
+        let eta = if self.run.norm_scaled {
+            eta * crate::observe::ldexp(now.mean_a2.sqrt(), on_a).max(1.0)
+        } else {
+            eta
+        };
+        let g = self.residual(now);
+        let g = grouped(g.iter().map(|&g| g as f32), g.len());
+        let shift = self.shift(now);
+        let scale = f64::from(-shift).exp2() as f32;
+        let push = self.push(&g, now.clock.exponent, eta, 1.0, scale);
+        state.sums = Some(self.sweep(&mut state.blocks, self.train, Some(&push)));
+        state.clock.exponent += shift;
+        state.clock.step += 1;
+        state.clock.time += eta;
+    }
+
+    /// Power of two by which the trained layers have outgrown their storage.
+    fn shift(&self, now: &Evaluation) -> i32 {
+        let square = match self.run.train {
+            Train::Both => now.mean_a2 + now.mean_w2,
+            Train::Output => now.mean_a2,
+            Train::Input => now.mean_w2,
+        };
+        if square > LARGE {
+            (square.log2() / 2.0).floor() as i32
+        } else {
+            0
+        }
+    }
+}
