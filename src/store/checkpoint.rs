@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{State, blocks};
 use super::write_atomically;
+use crate::data::Standardization;
 use crate::engine::{Clock, Engine, Precision};
 use crate::error::{Error, Result};
+use crate::experiment::{Choice, Train};
 use crate::observe::Best;
 use crate::particles::Particles;
 
@@ -27,12 +29,13 @@ pub struct Label {
     /// Output scale α.
     pub scaling: f64,
     pub loss: String,
-    pub train: String,
     pub seed: u64,
     pub version: String,
     pub engine: String,
     pub adapter: String,
     pub best: Best,
+    /// What was done to the inputs of a standardised data file.
+    pub standardization: Option<Standardization>,
 }
 
 /// A checkpoint on disk that was found whole.
@@ -79,24 +82,26 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The newest checkpoint below `dir` that is whole; damaged ones are passed over with a
-    /// warning. An error if there is none.
-    pub fn newest(dir: &Path) -> Result<Checkpoint> {
-        let mut damage = String::from("there is none");
+    /// The newest checkpoint below `dir` that is whole, if there is any; damaged ones are passed
+    /// over with a warning. An error if all are damaged.
+    pub fn newest(dir: &Path) -> Result<Option<Checkpoint>> {
+        let mut damage = None;
         for path in paths(dir).into_iter().rev() {
             match Self::open(&path) {
-                Ok(checkpoint) => return Ok(checkpoint),
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(what) => {
                     tracing::warn!("passing over {}: {what}", path.display());
-                    damage = what;
+                    damage = Some(what);
                 }
             }
         }
-        Err(Error::input(
-            dir.display().to_string(),
-            format!("has no checkpoint to go on from: {damage}"),
-            "start again with `widefield run` on the folder's experiment.toml",
-        ))
+        damage.map_or(Ok(None), |what| {
+            Err(Error::input(
+                dir.display().to_string(),
+                format!("has only damaged checkpoints: {what}"),
+                "start again with `widefield run` on the folder's experiment.toml",
+            ))
+        })
     }
 
     fn open(path: &Path) -> std::result::Result<Checkpoint, String> {
@@ -111,7 +116,9 @@ impl Checkpoint {
             get(key)?.parse().map_err(|_| format!("bad `{key}`"))
         };
         let label = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
-        let train = serde_json::from_str(get("train")?).map_err(|e| text(&e))?;
+        let train = get("train")?;
+        let train = Train::ALL.iter().find(|t| t.name() == train);
+        let train = *train.ok_or("bad `train`")?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| text(&e))?;
         let w = tensors.tensor("w").map_err(|e| text(&e))?;
         let &[m, d] = w.shape() else {
@@ -216,10 +223,7 @@ fn header(
         ("version".into(), label.version.clone()),
         ("exponent".into(), state.exponent.to_string()),
         ("lacking_exponent".into(), state.lacking.to_string()),
-        (
-            "train".into(),
-            json(&|| serde_json::to_string(&state.train))?,
-        ),
+        ("train".into(), state.train.name().into()),
         ("label".into(), json(&|| serde_json::to_string(label))?),
     ]);
     let size = size_of_value(state.precision);
@@ -312,12 +316,12 @@ mod tests {
         Label {
             scaling: 1.0,
             loss: "square".into(),
-            train: "both".into(),
             seed: 7,
             version: "0".into(),
             engine: "reference".into(),
             adapter: "none".into(),
             best: Best::default(),
+            standardization: None,
         }
     }
 
@@ -335,7 +339,7 @@ mod tests {
             Checkpoint::write(dir.path(), &mut source, 0, &label()).unwrap();
         }
         assert_eq!(paths(dir.path()).len(), KEPT);
-        let newest = Checkpoint::newest(dir.path()).unwrap();
+        let newest = Checkpoint::newest(dir.path()).unwrap().unwrap();
         assert_eq!(newest.label, label());
         let mut other = engine();
         other.write(0, 0, &Particles::zeros(3, 2)).unwrap();
@@ -359,9 +363,12 @@ mod tests {
         let newest = paths(dir.path()).pop().unwrap();
         let bytes = std::fs::read(&newest).unwrap();
         std::fs::write(&newest, &bytes[..bytes.len() - 1]).unwrap();
-        assert_eq!(Checkpoint::newest(dir.path()).unwrap().clock.step, 1);
+        let found = Checkpoint::newest(dir.path()).unwrap().unwrap();
+        assert_eq!(found.clock.step, 1);
         std::fs::remove_file(paths(dir.path()).remove(0)).unwrap();
         let none = Checkpoint::newest(dir.path()).err().unwrap();
-        assert!(none.to_string().contains("no checkpoint"), "{none}");
+        assert!(none.to_string().contains("only damaged"), "{none}");
+        std::fs::remove_file(paths(dir.path()).remove(0)).unwrap();
+        assert!(Checkpoint::newest(dir.path()).unwrap().is_none());
     }
 }

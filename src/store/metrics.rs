@@ -51,9 +51,11 @@ impl Metrics {
         &self.rows
     }
 
-    /// Writes the whole file, sorted by run and step.
+    /// Writes the whole file, sorted by run and step. A resumed run may have recorded the step of
+    /// its checkpoint twice: one row of it stays.
     pub fn write(&mut self) -> Result<()> {
         self.rows.sort_by_key(|row| (row.run, row.step));
+        self.rows.dedup_by_key(|row| (row.run, row.step));
         write_atomically(&self.path, |out| {
             let mut writer = csv::Writer::from_writer(out);
             let at = |e: csv::Error| Error::writing(&self.path, e.into());

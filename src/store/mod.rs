@@ -12,6 +12,7 @@ mod state;
 mod summary;
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use atomic::write_atomically;
@@ -19,7 +20,7 @@ pub use checkpoint::{Checkpoint, Label};
 pub use metrics::Metrics;
 pub use npz::{NpzReader, NpzWriter};
 pub use snapshots::Snapshots;
-pub use state::{State, write_particles};
+pub use state::{State, blocks, write_particles};
 pub use summary::{RunSummary, Summary};
 
 use crate::error::{Error, Result};
@@ -29,13 +30,13 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct RunFolder {
     dir: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl RunFolder {
-    /// A new folder at `dir`. One that holds a run already is refused, or emptied of it with
-    /// `force`.
-    pub fn create(dir: &Path, force: bool) -> Result<Self> {
+    /// A place for a new run. Nothing is written before [`RunFolder::begin`]. A folder that holds a
+    /// run already is refused unless `force`.
+    pub fn plan(dir: &Path, force: bool) -> Result<Self> {
         if Self::holds_a_run(dir) && !force {
             return Err(Error::input(
                 dir.display().to_string(),
@@ -43,32 +44,45 @@ impl RunFolder {
                 "choose another folder with --out, go on with `widefield resume`, or overwrite it with --force",
             ));
         }
-        std::fs::create_dir_all(dir).map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => Error::input(
+        if dir.exists() && !dir.is_dir() {
+            return Err(Error::input(
                 dir.display().to_string(),
                 "is not a folder",
                 "choose another folder with --out",
-            ),
-            _ => Error::writing(dir, e),
-        })?;
-        let lock = Some(lock(dir)?);
-        if force {
-            let runs = dir.join("runs");
-            for path in [&runs] {
-                if path.exists() {
-                    std::fs::remove_dir_all(path).map_err(|e| Error::writing(path, e))?;
-                }
-            }
-            for name in ["experiment.toml", "summary.json", "metrics.csv"] {
-                let path = dir.join(name);
-                if path.exists() {
-                    std::fs::remove_file(&path).map_err(|e| Error::writing(&path, e))?;
-                }
-            }
+            ));
         }
         Ok(RunFolder {
             dir: dir.to_path_buf(),
-            _lock: lock,
+            lock: None,
+        })
+    }
+
+    /// Makes the folder, empties it of an older run, and writes experiment.toml: from then on it
+    /// holds a run. Does nothing in a reopened folder.
+    pub fn begin(&mut self, toml: &str) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
+        self.lock = Some(lock(&self.dir)?);
+        let runs = self.dir.join("runs");
+        if Self::holds_a_run(&self.dir) && runs.exists() {
+            std::fs::remove_dir_all(&runs).map_err(|e| Error::writing(&runs, e))?;
+        }
+        for path in [self.summary(), self.metrics()] {
+            if path.exists() {
+                std::fs::remove_file(&path).map_err(|e| Error::writing(&path, e))?;
+            }
+        }
+        self.rewrite_experiment(toml)
+    }
+
+    /// Writes experiment.toml anew, as when a resumed run is given more steps.
+    pub fn rewrite_experiment(&self, toml: &str) -> Result<()> {
+        let path = self.experiment();
+        write_atomically(&path, |out| {
+            out.write_all(toml.as_bytes())
+                .map_err(|e| Error::writing(&path, e))
         })
     }
 
@@ -76,7 +90,7 @@ impl RunFolder {
     pub fn reopen(dir: &Path) -> Result<Self> {
         let folder = Self::open(dir)?;
         Ok(RunFolder {
-            _lock: Some(lock(dir)?),
+            lock: Some(lock(dir)?),
             ..folder
         })
     }
@@ -92,7 +106,7 @@ impl RunFolder {
         }
         Ok(RunFolder {
             dir: dir.to_path_buf(),
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -162,30 +176,31 @@ mod tests {
     #[test]
     fn a_run_is_never_overwritten_unasked() {
         let dir = tempfile::tempdir().unwrap();
-        let first = RunFolder::create(dir.path(), false).unwrap();
-        std::fs::write(first.experiment(), "title = 'x'").unwrap();
+        let mut first = RunFolder::plan(dir.path(), false).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        first.begin("title = 'x'").unwrap();
         first.make_run(0).unwrap();
         let busy = RunFolder::reopen(dir.path()).unwrap_err();
         assert!(busy.to_string().contains("in use"), "{busy}");
         drop(first);
-        let taken = RunFolder::create(dir.path(), false).unwrap_err();
+        let taken = RunFolder::plan(dir.path(), false).unwrap_err();
         assert!(taken.to_string().contains("--force"), "{taken}");
         assert_eq!(taken.exit_code(), 2);
-        RunFolder::create(dir.path(), true).unwrap();
+        let mut forced = RunFolder::plan(dir.path(), true).unwrap();
+        assert!(dir.path().join("runs").exists());
+        forced.begin("title = 'y'").unwrap();
         assert!(!dir.path().join("runs").exists());
-        let none = RunFolder::open(dir.path()).unwrap_err();
+        let none = RunFolder::open(&dir.path().join("elsewhere")).unwrap_err();
         assert!(none.to_string().contains("not a run folder"), "{none}");
     }
 
     #[test]
     fn free_names_count_up() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(RunFolder::free_name(dir.path(), "a"), dir.path().join("a"));
-        let taken = RunFolder::create(&dir.path().join("a"), false).unwrap();
-        std::fs::write(taken.experiment(), "").unwrap();
-        assert_eq!(
-            RunFolder::free_name(dir.path(), "a"),
-            dir.path().join("a-2")
-        );
+        let first = RunFolder::free_name(dir.path(), "a");
+        assert_eq!(first, dir.path().join("a"));
+        RunFolder::plan(&first, false).unwrap().begin("").unwrap();
+        let second = RunFolder::free_name(dir.path(), "a");
+        assert_eq!(second, dir.path().join("a-2"));
     }
 }

@@ -23,6 +23,8 @@ pub struct Snapshots {
     path: PathBuf,
     m: usize,
     d: usize,
+    /// Step of the newest snapshot.
+    last: Option<u64>,
 }
 
 /// A snapshot: the step, and (w, a) in true units.
@@ -36,12 +38,13 @@ impl Snapshots {
             path: dir.join("snapshots.npz"),
             m: m.min(PARTICLES),
             d,
+            last: None,
         }
     }
 
     /// Goes on from an earlier session with the snapshots up to `step`.
     pub fn reopen(dir: &Path, m: usize, d: usize, step: u64) -> Result<Self> {
-        let snapshots = Snapshots::new(dir, m, d);
+        let mut snapshots = Snapshots::new(dir, m, d);
         let mut kept = if snapshots.gathering.exists() {
             snapshots.gathered()?.collect::<Result<Vec<_>>>()?
         } else if snapshots.path.exists() {
@@ -50,21 +53,26 @@ impl Snapshots {
             Vec::new()
         };
         kept.retain(|(at, _)| *at <= step);
+        snapshots.last = kept.last().map(|(at, _)| *at);
         write_atomically(&snapshots.gathering, |out| {
             kept.iter().try_for_each(|s| snapshots.append(out, s))
         })?;
         Ok(snapshots)
     }
 
-    /// Adds the present state of a run.
-    pub fn take(&self, engine: &mut dyn Engine, run: usize) -> Result<()> {
+    /// Adds the present state of a run, once.
+    pub fn take(&mut self, engine: &mut dyn Engine, run: usize) -> Result<()> {
+        let step = engine.clock(run).step;
+        if self.last.replace(step) == Some(step) {
+            return Ok(());
+        }
         let particles = State::of(engine, run).read(engine, run, 0..self.m)?;
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.gathering)
             .map_err(|e| Error::writing(&self.gathering, e))?;
-        self.append(&mut file, &(engine.clock(run).step, particles))
+        self.append(&mut file, &(step, particles))
     }
 
     fn append(&self, out: &mut dyn Write, (step, p): &Snapshot) -> Result<()> {

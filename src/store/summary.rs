@@ -36,7 +36,7 @@ pub struct RunSummary {
 }
 
 /// The observables of [`Row`] under their names, without its keys.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LastRow {
     pub time: Option<f64>,
     pub risk: Option<f64>,

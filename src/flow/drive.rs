@@ -1,0 +1,195 @@
+//! Drives one batch: advance, observe, store, until every run has ended.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::member::{End, Member};
+use super::timetable::is_evaluated;
+use super::{Progress, Status};
+use crate::engine::{Engine, Sample, Steps};
+use crate::error::Result;
+use crate::store::Metrics;
+
+/// Steps between two looks at the clock are chosen to take about this long: short enough for a
+/// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
+const STRETCH: Duration = Duration::from_millis(250);
+
+/// Steps per stretch, at most: bounds the evaluations held in memory.
+const STRETCH_STEPS: u64 = 1024;
+
+/// How a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Ended,
+    Interrupted,
+}
+
+/// Everything around the engine that a batch needs.
+pub struct Context<'a> {
+    pub metrics: &'a mut Metrics,
+    pub progress: &'a mut dyn Progress,
+    /// Raised by Ctrl-C.
+    pub stop: &'a AtomicBool,
+    pub started: Instant,
+    /// Seconds spent in earlier sessions.
+    pub earlier_seconds: f64,
+}
+
+impl Context<'_> {
+    pub fn seconds(&self) -> f64 {
+        self.earlier_seconds + self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// Drives the members of one batch to their ends.
+pub fn drive(
+    engine: &mut dyn Engine,
+    members: &mut [Member],
+    context: &mut Context,
+) -> Result<Outcome> {
+    let mut pace = Pace::default();
+    let mut last_checkpoint = Instant::now();
+    loop {
+        if members
+            .iter()
+            .any(|m| m.is_due(&engine.clock(m.slot), context.seconds()))
+        {
+            observe(engine, members, context)?;
+        }
+        context.progress.report(&status(engine, members, pace.rate));
+        if members.iter().all(|m| m.end.is_some()) {
+            return Ok(Outcome::Ended);
+        }
+        let interrupted = context.stop.load(Ordering::Relaxed);
+        let patience = members[0].spec().output.checkpoint_seconds;
+        if interrupted || last_checkpoint.elapsed().as_secs_f64() >= patience {
+            save(engine, members)?;
+            context.metrics.write()?;
+            last_checkpoint = Instant::now();
+        }
+        if interrupted {
+            for member in members.iter().filter(|m| m.end.is_none()) {
+                member.finish(engine)?;
+            }
+            return Ok(Outcome::Interrupted);
+        }
+        let steps = stretch(engine, members, pace.steps());
+        let begun = Instant::now();
+        for evaluated in engine.advance(&steps)? {
+            for member in members.iter_mut().filter(|m| m.end.is_none()) {
+                member.see(&evaluated[member.slot]);
+            }
+        }
+        pace.measure(steps.len() as u64, begun.elapsed());
+    }
+}
+
+/// Looks at the present state: divergence, records, snapshots, ends.
+fn observe(engine: &mut dyn Engine, members: &mut [Member], context: &mut Context) -> Result<()> {
+    let seconds = context.seconds();
+    let evaluations = engine.predict(Sample::Train)?;
+    let is_due = |m: &Member| m.is_due(&evaluations[m.slot].clock, seconds);
+    let tests = if members.iter().any(|m| m.sets.test.is_some() && is_due(m)) {
+        engine.predict(Sample::Test)?
+    } else {
+        Vec::new()
+    };
+    for member in members.iter_mut().filter(|m| m.end.is_none()) {
+        let now = &evaluations[member.slot];
+        let step = now.clock.step;
+        if now.clock.diverged.is_some() || !now.is_finite() {
+            member.end = Some(End::Diverged(now.clock.diverged.unwrap_or(step)));
+            member.finish(engine)?;
+            continue;
+        }
+        member.see(now);
+        if !member.is_due(&now.clock, seconds) {
+            continue;
+        }
+        let row = member.row(now, tests.get(member.slot));
+        let ending = member.stops_at(&row, seconds);
+        if ending || member.records_at(step) {
+            context.metrics.push(row);
+        }
+        member.snapshot(engine, ending)?;
+        if ending {
+            member.end = Some(End::Done);
+            member.checkpoint(engine)?;
+            member.finish(engine)?;
+        }
+    }
+    Ok(())
+}
+
+/// The next steps: up to the nearest event of any run, `most` at the most.
+fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
+    let runs = engine.batch().runs.len();
+    let active = || members.iter().filter(|m| m.end.is_none());
+    let at = |m: &Member| engine.clock(m.slot).step;
+    let nearest = active().map(|m| m.next_event(at(m)) - at(m)).min();
+    let count = nearest.unwrap_or(0).min(most).max(1);
+    let mut steps = Steps::default();
+    for k in 0..count {
+        let mut eta = vec![0.0; runs];
+        for member in active() {
+            eta[member.slot] = member.eta(at(member) + k);
+        }
+        steps.eta.extend(eta);
+        // The state before the first step was looked at already.
+        steps
+            .evaluate
+            .push(k > 0 && active().any(|m| is_evaluated(at(m) + k)));
+    }
+    steps
+}
+
+/// Checkpoints of all runs that still move and are finite.
+fn save(engine: &mut dyn Engine, members: &[Member]) -> Result<()> {
+    let now = engine.predict(Sample::Train)?;
+    for member in members.iter().filter(|m| m.end.is_none()) {
+        if now[member.slot].is_finite() {
+            member.checkpoint(engine)?;
+        }
+    }
+    Ok(())
+}
+
+fn status(engine: &dyn Engine, members: &[Member], rate: f64) -> Status {
+    let at = |m: &Member| engine.clock(m.slot).step;
+    // The line shows the run that has the longest way to go.
+    let lead = members.iter().max_by_key(|m| {
+        let left = m.total().saturating_sub(at(m));
+        (m.end.is_none(), left)
+    });
+    Status {
+        runs: members.len(),
+        moving: members.iter().filter(|m| m.end.is_none()).count(),
+        step: lead.map_or(0, at),
+        steps: lead.map_or(0, Member::total),
+        steps_per_second: rate,
+        risk: lead.and_then(|m| m.last).map(|row| row.risk),
+        margin: lead.and_then(|m| m.last).and_then(|row| row.margin_f1),
+    }
+}
+
+/// How many steps fit in a stretch.
+#[derive(Default)]
+struct Pace {
+    /// Steps per second of the last stretches.
+    rate: f64,
+}
+
+impl Pace {
+    fn steps(&self) -> u64 {
+        ((self.rate * STRETCH.as_secs_f64()) as u64).clamp(1, STRETCH_STEPS)
+    }
+
+    fn measure(&mut self, steps: u64, took: Duration) {
+        let now = steps as f64 / took.as_secs_f64().max(1e-9);
+        self.rate = if self.rate == 0.0 {
+            now
+        } else {
+            0.5 * self.rate + 0.5 * now
+        };
+    }
+}

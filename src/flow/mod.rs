@@ -1,0 +1,226 @@
+//! The flow: takes an experiment through any engine and into a run folder.
+//!
+//! experiment → data and particles → engine.advance(steps) → observe → store. Runs of a grid that
+//! share d advance together; batches of different d follow one another.
+
+mod drive;
+mod member;
+mod timetable;
+mod worlds;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use drive::{Context, Outcome, drive};
+use member::{End, Member};
+pub use timetable::{EVALUATION_INTERVAL, log_spaced};
+use worlds::Worlds;
+
+use crate::engine::{Batch, Engine, Run};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Grid, GridRun};
+use crate::particles::init::Initializer;
+use crate::store::{Checkpoint, Metrics, RunFolder, RunSummary, Summary, blocks};
+
+/// What a progress line shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Status {
+    /// Runs of the present batch, and how many of them still move.
+    pub runs: usize,
+    pub moving: usize,
+    /// Step and total of the run with the longest way to go.
+    pub step: u64,
+    pub steps: u64,
+    pub steps_per_second: f64,
+    /// Its risk and margin_f1.
+    pub risk: Option<f64>,
+    pub margin: Option<f64>,
+}
+
+/// Who is told how it goes.
+pub trait Progress {
+    fn report(&mut self, status: &Status);
+}
+
+/// Builds the engine of a batch.
+pub type MakeEngine<'a> = dyn FnMut(Batch) -> Result<Box<dyn Engine>> + 'a;
+
+/// Where a training starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// From the initialisation.
+    Fresh,
+    /// From the newest good checkpoints of the folder; runs that have none yet start fresh.
+    Resume,
+}
+
+/// Trains every run of an experiment and writes the folder's files.
+///
+/// # Errors
+/// [`Error::Diverged`] when some run met a number that is not finite (the others were trained to
+/// their ends), [`Error::Interrupted`] when `stop` was raised; everything is on disk then.
+pub fn train(
+    grid: &Grid,
+    folder: &mut RunFolder,
+    start: Start,
+    make: &mut MakeEngine,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let mut checkpoints = BTreeMap::new();
+    let mut earlier_seconds = 0.0;
+    let mut metrics = Metrics::new(&folder.metrics());
+    if start == Start::Resume {
+        for k in 0..grid.runs.len() {
+            if let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? {
+                checkpoints.insert(k, checkpoint);
+            }
+        }
+        let known = |run: usize, step: u64| {
+            let from: Option<&Checkpoint> = checkpoints.get(&run);
+            from.is_some_and(|c| step < c.clock.step)
+        };
+        metrics = Metrics::reopen(&folder.metrics(), |row| known(row.run, row.step))?;
+        if folder.summary().exists() {
+            earlier_seconds = Summary::read(&folder.summary())?.wall_seconds;
+        }
+    }
+    let mut context = Context {
+        metrics: &mut metrics,
+        progress,
+        stop,
+        started,
+        earlier_seconds,
+    };
+    let mut worlds = Worlds::default();
+    let mut by_d: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (k, run) in grid.runs.iter().enumerate() {
+        by_d.entry(worlds.dimension(&run.experiment)?)
+            .or_default()
+            .push(k);
+    }
+    worlds.check_initial_files(grid)?;
+
+    let mut summaries = Vec::new();
+    let mut described = (String::new(), String::new());
+    let mut outcome = Outcome::Ended;
+    for (d, indices) in by_d {
+        let (batch, sets) = worlds.batch(d, indices.iter().map(|&k| &grid.runs[k].experiment))?;
+        let mut engine = make(batch)?;
+        described = (engine.name().to_owned(), engine.adapter());
+        // Everything that can be wrong with the input is known by now: the folder may be written.
+        folder.begin(&grid.to_toml())?;
+        let mut members = Vec::new();
+        for (slot, &k) in indices.iter().enumerate() {
+            let from = checkpoints.get(&k);
+            members.push(Member::new(
+                k,
+                slot,
+                grid.runs[k].clone(),
+                engine.batch().runs[slot].clone(),
+                sets[slot].clone(),
+                &folder.make_run(k)?,
+                from,
+            )?);
+            place(&mut *engine, &members[slot], from)?;
+        }
+        if outcome == Outcome::Ended {
+            outcome = drive(&mut *engine, &mut members, &mut context)?;
+        }
+        summaries.extend(
+            members
+                .iter()
+                .map(|m| (m.summary(engine.clock(m.slot)), m.end)),
+        );
+    }
+    summaries.sort_by_key(|(summary, _)| summary.run);
+    let wall_seconds = context.seconds();
+    metrics.write()?;
+    let summary = Summary {
+        engine: described.0,
+        adapter: described.1,
+        version: crate::VERSION.into(),
+        wall_seconds,
+        runs: summaries
+            .iter()
+            .map(|(summary, _)| summary.clone())
+            .collect(),
+    };
+    summary.write(&folder.summary())?;
+    verdict(outcome, &summaries, grid, folder)?;
+    Ok(summary)
+}
+
+/// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is
+/// then the first checkpoint.
+fn place(engine: &mut dyn Engine, member: &Member, from: Option<&Checkpoint>) -> Result<()> {
+    match from {
+        Some(checkpoint) => checkpoint.restore(engine, member.slot),
+        None => {
+            let spec = member.spec();
+            let (m, d) = (member.run.m, engine.batch().d);
+            let init = Initializer::new(&spec.init, m, d, spec.seed)?;
+            for range in blocks(m) {
+                engine.write(member.slot, range.start, &init.block(range))?;
+            }
+            member.checkpoint(engine)
+        }
+    }
+}
+
+/// The run of an experiment in an engine's terms.
+pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> Run {
+    Run {
+        m: spec.network.width,
+        train_set,
+        test_set,
+        loss: spec.risk.loss,
+        train: spec.network.train,
+        alpha: spec.network.alpha(),
+        lambda: spec.risk.weight_decay,
+        norm_scaled: spec.norm_scaled(),
+    }
+}
+
+/// Interruption and divergence, as errors.
+fn verdict(
+    outcome: Outcome,
+    summaries: &[(RunSummary, Option<End>)],
+    grid: &Grid,
+    folder: &RunFolder,
+) -> Result<()> {
+    if outcome == Outcome::Interrupted {
+        return Err(Error::Interrupted {
+            folder: folder.dir().to_path_buf(),
+        });
+    }
+    let lost: Vec<(usize, u64)> = summaries
+        .iter()
+        .filter_map(|(summary, end)| match end {
+            Some(End::Diverged(step)) => Some((summary.run, *step)),
+            _ => None,
+        })
+        .collect();
+    let Some(&(run, step)) = lost.first() else {
+        return Ok(());
+    };
+    let GridRun { experiment, .. } = &grid.runs[run];
+    let checkpoint = match Checkpoint::newest(&folder.run(run))? {
+        Some(checkpoint) => checkpoint.path().display().to_string(),
+        None => "missing".into(),
+    };
+    let eta = experiment.flow.step;
+    Err(Error::Diverged {
+        what: format!(
+            "{} of {} runs diverged; run {run}: a weight or prediction was not finite after {step} steps",
+            lost.len(),
+            summaries.len()
+        ),
+        remedy: format!(
+            "try a smaller step, such as --set flow.step={}; the last finite checkpoint is {checkpoint}",
+            eta / 10.0
+        ),
+    })
+}

@@ -1,0 +1,111 @@
+//! Data sets of a grid, each loaded once however many runs share it.
+
+use std::sync::Arc;
+
+use super::run_of;
+use crate::data::{self, Dataset, Standardization};
+use crate::engine::Batch;
+use crate::error::Result;
+use crate::experiment::{DataSpec, Experiment, Grid, InitKind, Source};
+use crate::particles::init::Initializer;
+
+/// The training and test set of one run.
+#[derive(Debug, Clone)]
+pub struct Sets {
+    pub train: Arc<Dataset>,
+    pub test: Option<Arc<Dataset>>,
+    pub standardization: Option<Standardization>,
+}
+
+/// Every data set met so far.
+#[derive(Default)]
+pub struct Worlds {
+    known: Vec<World>,
+}
+
+struct World {
+    spec: DataSpec,
+    seed: u64,
+    labels: bool,
+    sets: Sets,
+}
+
+impl Worlds {
+    /// The data of a run, loaded or drawn on first use.
+    pub fn sets(&mut self, experiment: &Experiment) -> Result<Sets> {
+        let spec = &experiment.data;
+        let drawn = matches!(
+            spec.source,
+            Source::Clusters | Source::Teacher | Source::Circle
+        );
+        // Data that is not drawn is the same for every seed.
+        let seed = if drawn { experiment.seed } else { 0 };
+        let labels = experiment.risk.loss.is_classification();
+        let found = self
+            .known
+            .iter()
+            .find(|w| w.spec == *spec && w.seed == seed && w.labels == labels);
+        if let Some(world) = found {
+            return Ok(world.sets.clone());
+        }
+        let split = data::load(spec, seed, experiment.risk.loss)?;
+        let sets = Sets {
+            train: Arc::new(split.train),
+            test: split.test.map(Arc::new),
+            standardization: split.standardization,
+        };
+        self.known.push(World {
+            spec: spec.clone(),
+            seed,
+            labels,
+            sets: sets.clone(),
+        });
+        Ok(sets)
+    }
+
+    /// Input dimension of a run.
+    pub fn dimension(&mut self, experiment: &Experiment) -> Result<usize> {
+        Ok(self.sets(experiment)?.train.d)
+    }
+
+    /// The batch of experiments that share d, and the sets of each.
+    pub fn batch<'a>(
+        &mut self,
+        d: usize,
+        experiments: impl Iterator<Item = &'a Experiment>,
+    ) -> Result<(Batch, Vec<Sets>)> {
+        let mut batch = Batch {
+            d,
+            datasets: Vec::new(),
+            runs: Vec::new(),
+        };
+        let mut all = Vec::new();
+        for experiment in experiments {
+            let sets = self.sets(experiment)?;
+            let mut place = |set: &Arc<Dataset>| {
+                let known = batch.datasets.iter().position(|s| Arc::ptr_eq(s, set));
+                known.unwrap_or_else(|| {
+                    batch.datasets.push(set.clone());
+                    batch.datasets.len() - 1
+                })
+            };
+            let (train, test) = (place(&sets.train), sets.test.as_ref().map(&mut place));
+            batch.runs.push(run_of(experiment, train, test));
+            all.push(sets);
+        }
+        Ok((batch, all))
+    }
+
+    /// Reads every initialisation that comes from a file, so that a bad one is known before
+    /// anything is written.
+    pub fn check_initial_files(&mut self, grid: &Grid) -> Result<()> {
+        for run in &grid.runs {
+            let spec = &run.experiment;
+            if spec.init.kind == InitKind::File {
+                let d = self.dimension(spec)?;
+                Initializer::new(&spec.init, spec.network.width, d, spec.seed)?;
+            }
+        }
+        Ok(())
+    }
+}
