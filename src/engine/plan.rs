@@ -1,1 +1,334 @@
+//! How the work of a batch is cut: shards, tiles and dispatches, as tables. Pure code, no device.
+//!
+//! Particles live in blocks of `lanes`; blocks fill shards, each below the largest binding. A run
+//! is cut into tiles, and a tile never leaves its shard. The tiles of a run depend on (m, n, d)
+//! and the [`Tiling`] alone, never on shards or on the other runs, so neither do its bits.
 
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// Sums of a tile beyond its n predictions: Σa², Σ|w|², Σ|a||w|.
+pub const MOMENTS: usize = 3;
+/// [`Row::moments`] of a workgroup that leaves the moments to another one.
+pub const NO_MOMENTS: u32 = u32::MAX;
+
+/// Partial sums of a run may always take this much, and beyond it 1/8 of its particles …
+const SUMS_FREE: usize = 1 << 20;
+/// … but no more than this.
+const SUMS_MOST: usize = 64 << 20;
+/// Tiles beyond this number only cost time in `reduce`.
+const TILES_MOST: usize = 4096;
+
+/// The sizes of a kernel family that decide how work is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiling {
+    /// Particles in a block of storage.
+    pub lanes: usize,
+    /// Particles in a tile of `predict`, a multiple of `lanes`; more where m is large.
+    pub tile: usize,
+    /// Whether the size of tiles is as given, however large m is.
+    pub fixed: bool,
+    /// Threads of a `predict` workgroup, a power of two.
+    pub threads: usize,
+    /// Samples that a `predict` thread holds.
+    pub samples: usize,
+    /// Particles of a `velocity_update` workgroup, a multiple of `lanes`.
+    pub update: usize,
+    /// Sums that a `reduce` workgroup makes.
+    pub columns: usize,
+    /// The most partial sums that `residual` adds up per sample.
+    pub groups: usize,
+}
+
+/// What the device allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest storage binding, in bytes.
+    pub binding: u64,
+}
+
+/// Sizes of one run, for one set of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub m: usize,
+    pub n: usize,
+}
+
+/// The work of one workgroup.
+///
+/// | field | predict | reduce | velocity_update |
+/// |---|---|---|---|
+/// | run | its run | its run | its run |
+/// | first | first particle in the shard | first sum to read | first particle in the shard |
+/// | count | particles | tiles to add | particles |
+/// | sample, samples | samples of the run | 0, sums to make | 0, 0 |
+/// | out | where its sums go | where its sums go | 0 |
+/// | slices | threads that share a sample | 0 | 0 |
+/// | moments | where the moments go | – | – |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub run: u32,
+    pub first: u32,
+    pub count: u32,
+    pub sample: u32,
+    pub samples: u32,
+    pub out: u32,
+    pub slices: u32,
+    pub moments: u32,
+}
+
+/// Particles of one run that lie side by side in one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub run: usize,
+    pub particles: Range<usize>,
+    pub shard: usize,
+    /// First block in the shard.
+    pub block: usize,
+}
+
+/// Where the sums of a run lie, in words of the buffer of sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// Words from one tile (or group) to the next: n + [`MOMENTS`].
+    pub stride: usize,
+    /// The partial sums that `residual` adds up.
+    pub first: usize,
+    pub groups: usize,
+}
+
+/// Where the particles of a batch lie, and who updates them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// Blocks of each shard.
+    pub shards: Vec<usize>,
+    /// In order of runs and particles.
+    pub pieces: Vec<Piece>,
+    /// velocity_update: the rows of each shard.
+    pub update: Vec<Vec<Row>>,
+}
+
+/// Who sums predictions over one kind of samples (training or test).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prediction {
+    /// predict: the rows of each shard.
+    pub predict: Vec<Vec<Row>>,
+    /// reduce: empty where no run has more tiles than groups.
+    pub reduce: Vec<Row>,
+    pub sums: Vec<Sums>,
+    /// Length of the buffer of sums.
+    pub words: usize,
+}
+
+impl Tiling {
+    /// Particles in a tile of a run.
+    pub fn tile_of(&self, Size { m, n }: Size, d: usize) -> usize {
+        let allowed = (m * (d + 1) * 4 / 8).clamp(SUMS_FREE, SUMS_MOST);
+        let mut tile = self.tile;
+        while !self.fixed && tile < m {
+            let tiles = m.div_ceil(tile);
+            if tiles <= TILES_MOST && tiles * (n + MOMENTS) * 4 <= allowed {
+                break;
+            }
+            tile *= 2;
+        }
+        tile
+    }
+}
+
+/// Places the particles of all runs. `sizes` are those of the training sets; `shard` is the
+/// largest shard in bytes, at most the largest binding.
+///
+/// # Errors
+/// When a tile does not fit in a shard.
+pub fn storage(
+    sizes: &[Size],
+    d: usize,
+    tiling: &Tiling,
+    limits: &Limits,
+    shard: Option<u64>,
+) -> Result<Storage> {
+    let bytes = shard.unwrap_or(limits.binding).min(limits.binding);
+    // Lanes are counted in u32 by the kernels.
+    let capacity = ((bytes / (tiling.lanes * (d + 1) * 4) as u64) as usize)
+        .min(u32::MAX as usize / (tiling.lanes * (d + 1)));
+    let mut shards: Vec<usize> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (run, &size) in sizes.iter().enumerate() {
+        let tile = tiling.tile_of(size, d);
+        for first in (0..size.m).step_by(tile) {
+            let last = (first + tile).min(size.m);
+            let blocks = (last - first).div_ceil(tiling.lanes);
+            if blocks > capacity {
+                return Err(Error::engine(
+                    "gpu",
+                    format!(
+                        "a tile of {tile} particles (d = {d}) does not fit in a shard of {bytes} bytes"
+                    ),
+                    "choose larger shards",
+                ));
+            }
+            let full = shards.last().is_none_or(|used| used + blocks > capacity);
+            if full {
+                shards.push(0);
+            }
+            let shard = shards.len() - 1;
+            match pieces.last_mut() {
+                Some(piece) if piece.run == run && !full => piece.particles.end = last,
+                _ => pieces.push(Piece {
+                    run,
+                    particles: first..last,
+                    shard,
+                    block: shards[shard],
+                }),
+            }
+            shards[shard] += blocks;
+        }
+    }
+    let mut update = vec![Vec::new(); shards.len()];
+    for piece in &pieces {
+        let m = piece.particles.len();
+        for first in (0..m).step_by(tiling.update) {
+            update[piece.shard].push(Row {
+                run: piece.run as u32,
+                first: (piece.block * tiling.lanes + first) as u32,
+                count: tiling.update.min(m - first) as u32,
+                sample: 0,
+                samples: 0,
+                out: 0,
+                slices: 0,
+                moments: NO_MOMENTS,
+            });
+        }
+    }
+    Ok(Storage {
+        shards,
+        pieces,
+        update,
+    })
+}
+
+/// Cuts the sums over particles. `sizes` are those of the samples to predict on; `trained` those
+/// of the training sets, which decide the tiles.
+///
+/// # Errors
+/// When the partial sums of the batch exceed a binding.
+pub fn prediction(
+    sizes: &[Size],
+    trained: &[Size],
+    d: usize,
+    tiling: &Tiling,
+    limits: &Limits,
+    storage: &Storage,
+) -> Result<Prediction> {
+    let mut predict = vec![Vec::new(); storage.shards.len()];
+    let mut reduce = Vec::new();
+    let mut sums = Vec::new();
+    let mut words = 0;
+    let mut pieces = storage.pieces.iter().peekable();
+    for (run, size) in sizes.iter().enumerate() {
+        let tile = tiling.tile_of(trained[run], d);
+        let tiles = size.m.div_ceil(tile);
+        let stride = size.n + MOMENTS;
+        let first = words;
+        words += tiles * stride;
+        while let Some(piece) = pieces.next_if(|piece| piece.run == run) {
+            for start in piece.particles.clone().step_by(tile) {
+                let slot = piece.block * tiling.lanes + start - piece.particles.start;
+                let out = first + start / tile * stride;
+                let count = tile.min(piece.particles.end - start);
+                predict[piece.shard].extend(tile_rows(tiling, run, slot, count, size.n, out));
+            }
+        }
+        let direct = tiles <= tiling.groups;
+        let each = if direct {
+            1
+        } else {
+            tiles.div_ceil(tiling.groups)
+        };
+        let groups = tiles.div_ceil(each);
+        sums.push(Sums {
+            stride,
+            first: if direct { first } else { words },
+            groups,
+        });
+        if direct {
+            continue;
+        }
+        for group in 0..groups {
+            let tile = group * each;
+            for column in (0..stride).step_by(tiling.columns) {
+                reduce.push(Row {
+                    run: run as u32,
+                    first: (first + tile * stride + column) as u32,
+                    count: each.min(tiles - tile) as u32,
+                    sample: 0,
+                    samples: tiling.columns.min(stride - column) as u32,
+                    out: (words + group * stride + column) as u32,
+                    slices: 0,
+                    moments: NO_MOMENTS,
+                });
+            }
+        }
+        words += groups * stride;
+    }
+    let bytes = words as u64 * 4;
+    if bytes > limits.binding {
+        return Err(Error::engine(
+            "gpu",
+            format!(
+                "the partial sums of {} runs take {bytes} bytes, and the adapter binds at most {}",
+                sizes.len(),
+                limits.binding
+            ),
+            "put fewer runs in a grid, or use fewer samples, or --engine cpu",
+        ));
+    }
+    Ok(Prediction {
+        predict,
+        reduce,
+        sums,
+        words,
+    })
+}
+
+/// The rows of one tile: its samples, a workgroup's worth at a time. A tile without samples
+/// still has its moments.
+fn tile_rows(
+    tiling: &Tiling,
+    run: usize,
+    slot: usize,
+    count: usize,
+    n: usize,
+    out: usize,
+) -> impl Iterator<Item = Row> {
+    let (threads, held) = (tiling.threads, tiling.samples);
+    (0..n.max(1)).step_by(threads * held).map(move |sample| {
+        let samples = (n - sample).min(threads * held);
+        let columns = samples.div_ceil(held).max(1).next_power_of_two();
+        Row {
+            run: run as u32,
+            first: slot as u32,
+            count: count as u32,
+            sample: sample as u32,
+            samples: samples as u32,
+            out: (out + sample) as u32,
+            slices: (threads / columns) as u32,
+            moments: if sample == 0 {
+                (out + n) as u32
+            } else {
+                NO_MOMENTS
+            },
+        }
+    })
+}
+
+/// Workgroups in two dimensions, at least `rows` in all, none beyond `limit` in either.
+pub fn fold(rows: usize, limit: u32) -> (u32, u32) {
+    let y = rows.div_ceil(limit as usize).max(1);
+    (rows.div_ceil(y) as u32, y as u32)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 use widefield::engine::cpu::{self, Cpu};
+use widefield::engine::gpu::{self, Gpu};
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
 
@@ -14,13 +15,44 @@ pub fn reference(batch: Batch) -> Result<Box<dyn Engine>> {
     Ok(Box::new(Reference::new(batch)))
 }
 
+/// The gpu engine with these options, on the adapter of [`gpu_adapter`] and with checks on.
+pub fn gpu_with(options: gpu::Options) -> Make {
+    Box::new(move |batch| {
+        let options = gpu::Options {
+            adapter: gpu_adapter(),
+            checks: true,
+            ..options.clone()
+        };
+        Ok(Box::new(Gpu::new(batch, &options)?))
+    })
+}
+
+/// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. `None` where
+/// there is no adapter and WIDEFIELD_ALLOW_NO_GPU=1 allows that.
+pub fn gpu_adapter() -> Option<String> {
+    if let Ok(name) = std::env::var("WIDEFIELD_ADAPTER") {
+        return Some(name);
+    }
+    let first = gpu::default_adapter().or_else(|| gpu::adapters().into_iter().next());
+    let allowed = std::env::var_os("WIDEFIELD_ALLOW_NO_GPU").is_some_and(|value| value == "1");
+    assert!(
+        first.is_some() || allowed,
+        "no GPU and no software Vulkan driver: tests/run.sh installs one"
+    );
+    first.map(|facts| facts.name)
+}
+
 /// Every engine that this machine can test, by name.
 pub fn engines() -> Vec<(&'static str, Make)> {
-    vec![
+    let mut engines: Vec<(&'static str, Make)> = vec![
         ("reference", Box::new(reference)),
         (
             "cpu",
             Box::new(|batch| Ok(Box::new(Cpu::new(batch, &cpu::Options::default())?))),
         ),
-    ]
+    ];
+    if gpu_adapter().is_some() {
+        engines.push(("gpu", gpu_with(gpu::Options::default())));
+    }
+    engines
 }

@@ -1,1 +1,266 @@
+//! The gpu engine: f32 on any adapter that wgpu knows. Nothing else in the crate knows wgpu.
+//!
+//! Particles live in shards of blocks ([`super::plan`]); a turn is predict, reduce, residual and
+//! velocity_update, the WGSL files of `shaders/` rendered for one d. Every sum has a fixed order
+//! and there are no float atomics: on one adapter and driver a run is repeatable bit for bit.
 
+use std::ops::Range;
+
+use super::plan::{self, Limits, Storage};
+use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
+use crate::error::{Error, Result};
+use crate::particles::Particles;
+
+mod adapter;
+mod advance;
+mod device;
+#[cfg(test)]
+mod kernel_tests;
+mod kernels;
+mod layout;
+mod shape;
+mod side;
+mod transfer;
+mod velocity;
+
+pub use adapter::{AdapterFacts, Kind, adapters, default_adapter, select};
+pub use shape::D_MOST;
+
+use advance::Pace;
+use device::Device;
+use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, render};
+use layout::{State, TURNS, block_words};
+use shape::Shape;
+use side::{Common, Dispatch, Side, SideKernels, sizes};
+
+/// What may be chosen of a gpu engine. No choice but the adapter and the tile changes a bit of
+/// the results.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Part of an adapter's name; `None` takes a GPU, never a software adapter.
+    pub adapter: Option<String>,
+    /// Most bytes of a shard; the adapter's largest binding otherwise.
+    pub shard_bytes: Option<u64>,
+    /// Particles of a tile, rounded up to whole blocks; chosen by m, n and d otherwise.
+    pub tile: Option<usize>,
+    /// Bound all indices and loops of the kernels (tests do; it costs time).
+    pub checks: bool,
+}
+
+/// An engine on one adapter.
+pub struct Gpu {
+    batch: Batch,
+    device: Device,
+    shape: Shape,
+    checks: bool,
+    storage: Storage,
+    shards: Vec<wgpu::Buffer>,
+    state: wgpu::Buffer,
+    schedule: wgpu::Buffer,
+    kernels: SideKernels,
+    train: Side,
+    test: Side,
+    update_kernel: Kernel,
+    update_common: wgpu::BindGroup,
+    update: Vec<Dispatch>,
+    /// Where everything that is read passes through.
+    readback: wgpu::Buffer,
+    clocks: Vec<Clock>,
+    pace: Pace,
+}
+
+impl Gpu {
+    /// An engine whose particles are all zero.
+    ///
+    /// # Errors
+    /// No such adapter, d beyond [`D_MOST`], buffers beyond the adapter's limits or memory.
+    pub fn new(batch: Batch, options: &Options) -> Result<Self> {
+        check(&batch)?;
+        let device = Device::open(options.adapter.as_deref())?;
+        let shape = Shape::new(&device.facts, batch.d, options.tile);
+        let d = batch.d;
+        let limits = Limits {
+            binding: device.binding(),
+        };
+        let trained = sizes(&batch, Sample::Train);
+        let tested = sizes(&batch, Sample::Test);
+        let tiling = shape.tiling();
+        let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
+        let train = plan::prediction(&trained, &trained, d, &tiling, &limits, &storage)?;
+        let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
+
+        let n_most = trained.iter().map(|size| size.n).max().unwrap_or(0);
+        let compile = |stage| {
+            let source = render(stage, d, n_most, &shape)?;
+            Kernel::new(&device, stage, &source, options.checks)
+        };
+        let kernels = SideKernels {
+            predict: compile(PREDICT)?,
+            reduce: compile(REDUCE)?,
+            residual: compile(RESIDUAL)?,
+        };
+        let update_kernel = compile(VELOCITY_UPDATE)?;
+
+        let runs = batch.runs.len();
+        let both_ways = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        let shards = storage
+            .shards
+            .iter()
+            .map(|blocks| device.buffer("particles", blocks * block_words(d), both_ways))
+            .collect::<Result<Vec<_>>>()?;
+        let state = device.buffer("state", runs * size_of::<State>() / 4, both_ways)?;
+        let schedule = device.buffer("schedule", TURNS * (1 + runs), both_ways)?;
+        let common = Common {
+            state: &state,
+            schedule: &schedule,
+            shards: &shards,
+        };
+        let train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
+        let test = Side::new(&device, &kernels, &batch, Sample::Test, &test, &common)?;
+        let update_common = update_kernel.bind(&device, 0, |name| match name {
+            "runs" => &train.facts,
+            "state" => &state,
+            "x" => &train.x,
+            _ => &train.residual,
+        })?;
+        let mut update = Vec::new();
+        for (rows, shard) in storage.update.iter().zip(&shards) {
+            update.extend(Dispatch::rows(&device, &update_kernel, rows, |_| shard)?);
+        }
+        let history = |side: &Side| TURNS * runs + side.slots * side.record;
+        let staged = (device::UPLOAD / 4).max(block_words(d));
+        let stored = storage
+            .shards
+            .iter()
+            .max()
+            .map_or(0, |blocks| blocks * block_words(d));
+        let words = staged
+            .min(stored)
+            .max(history(&train).max(history(&test)) + runs * size_of::<State>() / 4);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let readback = device.buffer("readback", words, usage)?;
+        Ok(Gpu {
+            clocks: vec![Clock::default(); runs],
+            pace: Pace::new(),
+            checks: options.checks,
+            batch,
+            device,
+            shape,
+            storage,
+            shards,
+            state,
+            schedule,
+            kernels,
+            train,
+            test,
+            update_kernel,
+            update_common,
+            update,
+            readback,
+        })
+    }
+}
+
+fn check(batch: &Batch) -> Result<()> {
+    let refuse = |what: String, remedy: &str| Err(Error::engine("gpu", what, remedy));
+    if batch.d == 0 || batch.d > D_MOST {
+        return refuse(
+            format!(
+                "its kernels have d from 1 to {D_MOST}, and this experiment has d = {}",
+                batch.d
+            ),
+            "use --engine cpu",
+        );
+    }
+    if batch.runs.is_empty() {
+        return refuse("the batch has no runs".into(), "give it one");
+    }
+    for (index, run) in batch.runs.iter().enumerate() {
+        let sets = [Some(run.train_set), run.test_set];
+        let fits = |set: &usize| {
+            batch
+                .datasets
+                .get(*set)
+                .is_some_and(|data| data.d == batch.d)
+        };
+        if run.m == 0 || !sets.iter().flatten().all(fits) {
+            return refuse(
+                format!("run {index} has no particles, or data of another d"),
+                "check its width and its data",
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Engine for Gpu {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn adapter(&self) -> String {
+        let facts = &self.device.facts;
+        format!("{}, {} ({})", facts.name, facts.driver, facts.backend)
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
+
+    fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        self.write_particles(run, first, block)
+    }
+
+    fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
+        self.read_particles(run, range)
+    }
+
+    fn clock(&self, run: usize) -> Clock {
+        self.clocks[run]
+    }
+
+    fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
+        self.check_range(run, &(0..0))?;
+        self.clocks[run] = clock;
+        Ok(())
+    }
+
+    fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
+        self.observe(sample)
+    }
+
+    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
+        self.check_range(run, &(0..0))?;
+        self.observe(Sample::Train)?;
+        let facts = self.train.runs[run];
+        self.read_words(facts.residual as usize, facts.n as usize)
+    }
+
+    fn velocity(&mut self, run: usize) -> Result<Particles> {
+        self.check_range(run, &(0..0))?;
+        self.observe(Sample::Train)?;
+        self.read_velocity(run)
+    }
+
+    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        if steps.eta.len() != steps.len() * self.batch.runs.len() {
+            return Err(Error::engine(
+                "gpu",
+                format!(
+                    "{} step sizes for {} steps of {} runs",
+                    steps.eta.len(),
+                    steps.len(),
+                    self.batch.runs.len()
+                ),
+                "give one per step and run",
+            ));
+        }
+        self.take_steps(steps)
+    }
+}

@@ -1,0 +1,32 @@
+// reduce: adds the sums of consecutive tiles of a run, in order, a thread per sum.
+{% include "common.wgsl" %}
+
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
+@group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+
+{% include "idle.wgsl" %}
+
+@compute @workgroup_size({{ threads }})
+fn reduce(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let index = workgroup_index(id, workgroups);
+    if index >= arrayLength(&rows) {
+        return;
+    }
+    let row = rows[index];
+    if t >= row.samples || is_idle(row.run) {
+        return;
+    }
+    let stride = runs[row.run].stride;
+    var total = 0.0;
+    for (var tile = 0u; tile < row.count; tile += 1u) {
+        total += sums[row.first + t + tile * stride];
+    }
+    sums[row.out + t] = total;
+}

@@ -1,0 +1,37 @@
+//! `widefield adapters`
+
+use super::table::{Table, print};
+use crate::engine::gpu;
+use crate::engine::select::{Choice, select};
+use crate::error::Result;
+
+pub fn adapters() -> Result<()> {
+    let found = gpu::adapters();
+    if found.is_empty() {
+        print("wgpu sees no adapter: no GPU driver, and no software one such as llvmpipe\n")?;
+    } else {
+        let mut table = Table::new(&[
+            "name",
+            "type",
+            "backend",
+            "driver",
+            "binding limit",
+            "features",
+        ]);
+        for a in &found {
+            table.row([
+                a.name.clone(),
+                a.kind.to_string(),
+                a.backend.clone(),
+                a.driver.clone(),
+                format!("{} MiB", a.max_binding >> 20),
+                a.features.join(", "),
+            ]);
+        }
+        table.print()?;
+    }
+    print(&format!(
+        "auto takes the {}\n",
+        select(Choice::Auto, None)?.reason
+    ))
+}

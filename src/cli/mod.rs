@@ -1,0 +1,202 @@
+//! The command line: one file per command, and this table of contents.
+
+mod adapters;
+mod list;
+mod predict;
+mod progress;
+mod run;
+mod show;
+mod table;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::select::{Choice, Selection, select};
+use crate::error::Result;
+
+/// Parses the command line, runs the command, and turns its error into an exit code.
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("WIDEFIELD_LOG")
+                .unwrap_or_else(|_| "widefield=warn,error".into()),
+        )
+        .init();
+    match dispatch(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Resume(args) => run::resume(args),
+        Command::List => list::list(),
+        Command::Show(args) => show::show(&args),
+        Command::Predict(args) => predict::predict(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Adapters => adapters::adapters(),
+    }
+}
+
+/// A particle simulator of infinitely wide two-layer ReLU networks.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train every run of an experiment
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Go on from the newest good checkpoint, bit for bit as if never stopped
+    Resume(ResumeArgs),
+    /// The embedded experiments, a line each
+    List,
+    /// The resolved TOML of an experiment
+    Show(ShowArgs),
+    /// Predictions of a trained run on new inputs
+    Predict(PredictArgs),
+    /// Every stage of an engine against the f64 reference, on this machine
+    Verify(VerifyArgs),
+    /// What wgpu sees, and which adapter `auto` would take
+    Adapters,
+}
+
+const RUN_EXAMPLES: &str = "Examples:
+  widefield run quick
+  widefield run xor --out results/xor --set network.width=4096
+  widefield run my-experiment.toml --engine gpu --adapter llvmpipe
+  widefield run quick --json | jq '.runs[].margin_f1'";
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// A TOML file, or the name of an embedded experiment (see `widefield list`)
+    experiment: String,
+    /// Folder for the results [default: runs/NAME, or the first free of NAME-2, NAME-3, …]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite a run that --out holds already
+    #[arg(long)]
+    force: bool,
+    /// Override a key of the experiment, such as network.width=4096 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+struct ResumeArgs {
+    /// A run folder
+    dir: PathBuf,
+    /// Train until this step instead of the experiment's flow.steps
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Another engine than the one that wrote the checkpoint (not bit for bit then)
+    #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// A TOML file, or the name of an embedded experiment
+    experiment: String,
+    /// Override a key of the experiment (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct PredictArgs {
+    /// A run folder
+    dir: PathBuf,
+    /// Inputs: .npz with X, .npy (n, d), or .csv
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Number of the run, for an experiment with a grid
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    run: usize,
+    /// Where the predictions go: .npy, .npz (array f) or .csv [default: standard output, as csv]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+struct EngineArgs {
+    /// What computes: auto takes a discrete GPU, then an integrated one, then the cpu engine
+    #[arg(long, value_enum)]
+    engine: Option<EngineName>,
+    /// A graphics adapter by (part of) its name; software adapters are used only when named
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineName {
+    Auto,
+    Gpu,
+    Cpu,
+    Reference,
+}
+
+impl EngineArgs {
+    fn choice(&self) -> Choice {
+        match self.engine {
+            None | Some(EngineName::Auto) => Choice::Auto,
+            Some(EngineName::Gpu) => Choice::Gpu,
+            Some(EngineName::Cpu) => Choice::Cpu,
+            Some(EngineName::Reference) => Choice::Reference,
+        }
+    }
+
+    fn select(&self) -> Result<Selection> {
+        select(self.choice(), self.adapter.as_deref())
+    }
+
+    fn is_default(&self) -> bool {
+        self.engine.is_none() && self.adapter.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+struct TalkArgs {
+    /// No progress, no messages: results and errors only
+    #[arg(long)]
+    quiet: bool,
+    /// The summary as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+impl TalkArgs {
+    /// A message on stderr, unless quiet.
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `widefield run` and `widefield resume`
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::progress::Line;
+use super::table::{Table, number, print};
+use super::{ResumeArgs, RunArgs, TalkArgs};
+use crate::engine::select::{Choice, Selection, select};
+use crate::error::{Error, Result};
+use crate::experiment::{Grid, load};
+use crate::flow::{Start, train};
+use crate::store::{Checkpoint, RunFolder, Summary};
+
+/// Raised by Ctrl-C; the flow looks at it between stretches of steps.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+pub fn run(args: RunArgs) -> Result<()> {
+    let grid = load(&args.experiment, &args.sets)?;
+    let dir = args.out.clone().unwrap_or_else(|| {
+        let stem = Path::new(&args.experiment).file_stem();
+        let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());
+        RunFolder::free_name(Path::new("runs"), &name)
+    });
+    let mut folder = RunFolder::plan(&dir, args.force)?;
+    let selection = args.engine.select()?;
+    go(&grid, &mut folder, Start::Fresh, &selection, &args.talk)
+}
+
+pub fn resume(args: ResumeArgs) -> Result<()> {
+    let mut folder = RunFolder::reopen(&args.dir)?;
+    let sets: Vec<String> = args
+        .steps
+        .iter()
+        .map(|n| format!("flow.steps={n}"))
+        .collect();
+    let grid = load(&folder.experiment().display().to_string(), &sets)?;
+    let first = grid.runs.iter().enumerate().find_map(|(k, _)| {
+        let found = Checkpoint::newest(&folder.run(k)).transpose()?;
+        Some(found.map(|c| (k, c)))
+    });
+    let first = first.transpose()?;
+    if let (Some(steps), Some((k, checkpoint))) = (args.steps, &first)
+        && checkpoint.clock.step > steps
+    {
+        return Err(Error::input(
+            "--steps",
+            format!(
+                "run {k} has taken {} steps already, more than {steps}",
+                checkpoint.clock.step
+            ),
+            "name the step to train to, counted from the start of the run",
+        ));
+    }
+    let selection = match &first {
+        Some((_, checkpoint)) if args.engine.is_default() => same_engine(checkpoint)?,
+        _ => args.engine.select()?,
+    };
+    if args.steps.is_some() {
+        folder.rewrite_experiment(&grid.to_toml())?;
+    }
+    go(&grid, &mut folder, Start::Resume, &selection, &args.talk)
+}
+
+/// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
+fn same_engine(checkpoint: &Checkpoint) -> Result<Selection> {
+    let label = &checkpoint.label;
+    let choice = serde_json::from_value(serde_json::json!(label.engine)).unwrap_or(Choice::Auto);
+    let adapter = (choice == Choice::Gpu).then_some(label.adapter.as_str());
+    select(choice, adapter).map_err(|e| {
+        Error::input(
+            checkpoint.path().display().to_string(),
+            format!(
+                "was written by the {} engine on {}: {e}",
+                label.engine, label.adapter
+            ),
+            "go on with another engine by --engine; the run is then not the same bit for bit",
+        )
+    })
+}
+
+fn go(
+    grid: &Grid,
+    folder: &mut RunFolder,
+    start: Start,
+    selection: &Selection,
+    talk: &TalkArgs,
+) -> Result<()> {
+    // A second handler cannot be set in one process; the first serves as well.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    talk.say(&selection.reason);
+    let dir = folder.dir().to_path_buf();
+    let mut line = Line::new(talk.quiet || talk.json);
+    let trained = train(
+        grid,
+        folder,
+        start,
+        &mut |batch| selection.build(batch),
+        &mut line,
+        &STOP,
+    );
+    drop(line);
+    let written = folder.summary();
+    if written.exists() {
+        let summary = Summary::read(&written)?;
+        if talk.json {
+            let text = serde_json::to_string_pretty(&summary)
+                .map_err(|e| Error::writing(&written, e.into()))?;
+            print(&(text + "\n"))?;
+        } else {
+            report(&summary)?;
+        }
+    }
+    let summary = trained?;
+    talk.say(&format!(
+        "{} runs in {:.1} s; results in {}",
+        summary.runs.len(),
+        summary.wall_seconds,
+        dir.display()
+    ));
+    Ok(())
+}
+
+/// A line per run: its parameters and what is defined of its observables.
+fn report(summary: &Summary) -> Result<()> {
+    let runs = &summary.runs;
+    type Column = (&'static str, fn(&crate::store::RunSummary) -> Option<f64>);
+    let columns: [Column; 8] = [
+        ("risk", |r| r.last.risk),
+        ("error_train", |r| r.last.error_train),
+        ("error_test", |r| r.last.error_test),
+        ("param_norm", |r| r.last.param_norm),
+        ("margin_f1", |r| r.last.margin_f1),
+        ("best_margin_f1", |r| r.best.best_margin_f1),
+        ("margin_param", |r| r.last.margin_param),
+        ("margin_f2", |r| r.last.margin_f2),
+    ];
+    let shown: Vec<&Column> = columns
+        .iter()
+        .filter(|(_, value)| runs.iter().any(|r| value(r).is_some()))
+        .collect();
+    let keys: Vec<&String> = runs
+        .first()
+        .map_or(Vec::new(), |r| r.parameters.keys().collect());
+    let mut header = vec!["run"];
+    header.extend(keys.iter().map(|k| k.as_str()));
+    header.push("steps");
+    header.extend(shown.iter().map(|(name, _)| *name));
+    let mut table = Table::new(&header);
+    for run in runs {
+        let mut cells = vec![run.run.to_string()];
+        cells.extend(run.parameters.values().map(|v| match v.as_str() {
+            Some(text) => text.to_owned(),
+            None => v.to_string(),
+        }));
+        cells.push(match run.diverged_at {
+            Some(step) => format!("diverged at {step}"),
+            None => run.steps.to_string(),
+        });
+        cells.extend(shown.iter().map(|(_, value)| number(value(run))));
+        table.row(cells);
+    }
+    table.print()
+}

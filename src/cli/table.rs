@@ -1,0 +1,92 @@
+//! Plain tables on standard output.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Rows of text under a header, columns padded to their widest entry.
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn new(header: &[&str]) -> Self {
+        Table {
+            rows: vec![header.iter().map(|&h| h.to_owned()).collect()],
+        }
+    }
+
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub fn print(&self) -> Result<()> {
+        print(&self.render())
+    }
+
+    fn render(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |c: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(c));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(&format!("{cell:<width$}  "));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Writes results to standard output. A reader that went away (`| head`) is no error.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::writing(Path::new("standard output"), e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A value with four significant digits, or `-` where it is not defined.
+pub fn number(value: Option<f64>) -> String {
+    match value {
+        None => "-".into(),
+        Some(0.0) => "0".into(),
+        Some(v) if v.abs() >= 1e5 || v.abs() < 1e-3 => format!("{v:.3e}"),
+        Some(v) => {
+            let digits = 3 - v.abs().log10().floor() as i32;
+            format!("{v:.*}", digits.max(0) as usize)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let mut table = Table::new(&["a", "bcd"]);
+        table.row(["xyz".to_owned(), "α".to_owned()]);
+        assert_eq!(table.render(), "a    bcd\nxyz  α\n");
+    }
+
+    #[test]
+    fn four_digits() {
+        assert_eq!(number(Some(0.12479)), "0.1248");
+        assert_eq!(number(Some(1234.5)), "1234");
+        assert_eq!(number(Some(-1.5)), "-1.500");
+        assert_eq!(number(Some(1e17)), "1.000e17");
+        assert_eq!(number(Some(0.0)), "0");
+        assert_eq!(number(None), "-");
+    }
+}

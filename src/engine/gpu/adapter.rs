@@ -1,0 +1,201 @@
+//! Adapters: what there is, and which one to take.
+
+use crate::error::{Error, Result};
+
+/// What kind of machine an adapter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Discrete,
+    Integrated,
+    Virtual,
+    /// Vulkan in software, on the processor. Used only when named.
+    Software,
+    Other,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Discrete => "discrete GPU",
+            Kind::Integrated => "integrated GPU",
+            Kind::Virtual => "virtual GPU",
+            Kind::Software => "software",
+            Kind::Other => "other",
+        })
+    }
+}
+
+/// What wgpu says of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdapterFacts {
+    pub name: String,
+    pub driver: String,
+    pub kind: Kind,
+    /// "vulkan", "metal" or "dx12".
+    pub backend: String,
+    /// Largest buffer, in bytes.
+    pub max_buffer: u64,
+    /// Largest storage binding, in bytes: the size of a shard.
+    pub max_binding: u64,
+    /// Workgroup memory, in bytes.
+    pub workgroup_memory: u32,
+    /// Most threads of a workgroup.
+    pub workgroup_threads: u32,
+    /// Threads that run in lockstep: fewest and most.
+    pub subgroup: (u32, u32),
+    /// Those of f16, f64, int64, subgroup, timestamps, cooperative matrix that it has.
+    pub features: Vec<&'static str>,
+}
+
+impl AdapterFacts {
+    fn of(adapter: &wgpu::Adapter) -> Self {
+        let info = adapter.get_info();
+        let limits = adapter.limits();
+        let present = adapter.features();
+        let features = [
+            (wgpu::Features::SHADER_F16, "f16"),
+            (wgpu::Features::SHADER_F64, "f64"),
+            (wgpu::Features::SHADER_INT64, "int64"),
+            (wgpu::Features::SUBGROUP, "subgroup"),
+            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+            (
+                wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+                "cooperative matrix",
+            ),
+        ];
+        AdapterFacts {
+            kind: match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
+                wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
+                wgpu::DeviceType::VirtualGpu => Kind::Virtual,
+                wgpu::DeviceType::Cpu => Kind::Software,
+                wgpu::DeviceType::Other => Kind::Other,
+            },
+            driver: format!("{} {}", info.driver, info.driver_info)
+                .trim()
+                .to_string(),
+            backend: info.backend.to_string(),
+            max_buffer: limits.max_buffer_size,
+            max_binding: limits.max_storage_buffer_binding_size,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            subgroup: (info.subgroup_min_size, info.subgroup_max_size),
+            features: features
+                .into_iter()
+                .filter(|(feature, _)| present.contains(*feature))
+                .map(|(_, name)| name)
+                .collect(),
+            name: info.name,
+        }
+    }
+}
+
+/// All adapters; none where there is no driver.
+pub fn adapters() -> Vec<AdapterFacts> {
+    enumerate().iter().map(AdapterFacts::of).collect()
+}
+
+/// The adapter that `--engine auto` takes: a discrete GPU, else an integrated one.
+pub fn default_adapter() -> Option<AdapterFacts> {
+    let all = adapters();
+    choose(&all, None).map(|index| all[index].clone())
+}
+
+/// The facts of the adapter that [`super::Gpu::new`] would take.
+///
+/// A name is any part of an adapter's name, in either case; it may name a software adapter.
+/// Without one: a discrete GPU, else an integrated one, never a software adapter.
+///
+/// # Errors
+/// When no adapter fits; the message lists those that exist.
+pub fn select(name: Option<&str>) -> Result<AdapterFacts> {
+    find(name).map(|(_, facts)| facts)
+}
+
+pub(super) fn find(name: Option<&str>) -> Result<(wgpu::Adapter, AdapterFacts)> {
+    let mut found = enumerate();
+    let facts: Vec<_> = found.iter().map(AdapterFacts::of).collect();
+    match choose(&facts, name) {
+        Some(index) => Ok((found.swap_remove(index), facts[index].clone())),
+        None => Err(refusal(&facts, name)),
+    }
+}
+
+fn enumerate() -> Vec<wgpu::Adapter> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+}
+
+fn choose(all: &[AdapterFacts], name: Option<&str>) -> Option<usize> {
+    let of_kind = |kind| all.iter().position(|facts| facts.kind == kind);
+    match name.map(str::to_lowercase) {
+        Some(part) => all
+            .iter()
+            .position(|facts| facts.name.to_lowercase().contains(&part)),
+        None => of_kind(Kind::Discrete).or_else(|| of_kind(Kind::Integrated)),
+    }
+}
+
+fn refusal(all: &[AdapterFacts], name: Option<&str>) -> Error {
+    let what = match name {
+        Some(name) => format!("no adapter's name contains {name:?}"),
+        None => "no discrete or integrated GPU was found".into(),
+    };
+    if all.is_empty() {
+        let remedy = "there are no adapters at all: install a Vulkan driver, or use --engine cpu";
+        return Error::engine("gpu", what, remedy);
+    }
+    let list: Vec<_> = all
+        .iter()
+        .map(|facts| format!("{:?} ({:?})", facts.name, facts.kind))
+        .collect();
+    Error::engine(
+        "gpu",
+        what,
+        format!(
+            "name one with --adapter, from: {}; or use --engine cpu",
+            list.join(", ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(name: &str, kind: Kind) -> AdapterFacts {
+        AdapterFacts {
+            name: name.into(),
+            driver: String::new(),
+            kind,
+            backend: "vulkan".into(),
+            max_buffer: 0,
+            max_binding: 0,
+            workgroup_memory: 0,
+            workgroup_threads: 0,
+            subgroup: (32, 32),
+            features: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn software_is_taken_only_when_named() {
+        let mut all = vec![facts("llvmpipe (LLVM 15)", Kind::Software)];
+        assert_eq!(choose(&all, None), None);
+        assert_eq!(choose(&all, Some("LLVMpipe")), Some(0));
+        assert_eq!(choose(&all, Some("radeon")), None);
+        all.push(facts("Iris", Kind::Integrated));
+        assert_eq!(choose(&all, None), Some(1));
+        all.push(facts("H200", Kind::Discrete));
+        assert_eq!(choose(&all, None), Some(2));
+    }
+
+    #[test]
+    fn a_refusal_lists_what_exists() {
+        let all = [facts("llvmpipe (LLVM 15)", Kind::Software)];
+        let message = refusal(&all, Some("radeon")).to_string();
+        assert!(message.contains("radeon") && message.contains("llvmpipe"));
+        assert!(refusal(&[], None).to_string().contains("--engine cpu"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Steps and evaluations: many turns of predict → residual → velocity_update in one submit.
+
+use std::time::{Duration, Instant};
+
+use super::Gpu;
+use super::layout::{HEADER, NONE, State, TURNS};
+use super::side::Side;
+use crate::engine::{Clock, Evaluation, Sample, Steps};
+use crate::error::Result;
+use crate::experiment::Train;
+
+/// A submit is made to last about this long: drivers reset a device that is silent for seconds.
+const SUBMIT: Duration = Duration::from_millis(300);
+
+/// How many turns a submit should have, learnt from those before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace(usize);
+
+impl Pace {
+    pub fn new() -> Self {
+        Pace(1)
+    }
+
+    fn learn(&mut self, turns: usize, took: Duration) {
+        if took > SUBMIT * 3 / 2 {
+            self.0 = (turns / 2).max(1);
+        } else if turns == self.0 && took < SUBMIT / 2 {
+            self.0 = (self.0 * 2).min(TURNS);
+        }
+    }
+}
+
+/// The turns of one submit.
+struct Turns<'a> {
+    /// η (turns, runs)
+    eta: &'a [f64],
+    evaluate: &'a [bool],
+}
+
+impl Gpu {
+    /// Takes the steps, as few submits as their pace allows.
+    pub(super) fn take_steps(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        let runs = self.batch.runs.len();
+        let mut evaluations = Vec::new();
+        let mut done = 0;
+        while done < steps.len() {
+            let most = self.pace.0.min(steps.len() - done);
+            let turns = within_slots(&steps.evaluate[done..done + most], self.train.slots);
+            let started = Instant::now();
+            let part = Turns {
+                eta: &steps.eta[done * runs..(done + turns) * runs],
+                evaluate: &steps.evaluate[done..done + turns],
+            };
+            evaluations.extend(self.submit(Sample::Train, &part, true)?);
+            self.pace.learn(turns, started.elapsed());
+            done += turns;
+        }
+        Ok(evaluations)
+    }
+
+    /// Evaluates the present state, and leaves g and the coefficients of a step on the device.
+    pub(super) fn observe(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
+        let still = vec![0.0; self.batch.runs.len()];
+        let turn = Turns {
+            eta: &still,
+            evaluate: &[true],
+        };
+        Ok(self.submit(sample, &turn, false)?.swap_remove(0))
+    }
+
+    fn submit(
+        &mut self,
+        sample: Sample,
+        turns: &Turns,
+        update: bool,
+    ) -> Result<Vec<Vec<Evaluation>>> {
+        let runs = self.batch.runs.len();
+        self.send(turns)?;
+        let side = match sample {
+            Sample::Train => &self.train,
+            Sample::Test => &self.test,
+        };
+        let count = turns.evaluate.len();
+        let evaluated = turns.evaluate.iter().filter(|wanted| **wanted).count();
+        let state_bytes = (runs * size_of::<State>()) as u64;
+        let factor_bytes = (count * runs * 4) as u64;
+        let record_bytes = (evaluated * side.record * 4) as u64;
+        let label = if update { "advance" } else { "observe" };
+        self.device.run(label, |encoder| {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some(label),
+                timestamp_writes: None,
+            });
+            for _ in 0..count {
+                side.encode(&mut pass, &self.kernels);
+                if update {
+                    for dispatch in &self.update {
+                        dispatch.encode(&mut pass, &self.update_kernel, &self.update_common);
+                    }
+                }
+            }
+            drop(pass);
+            let back = &self.readback;
+            encoder.copy_buffer_to_buffer(&self.state, 0, back, 0, state_bytes);
+            encoder.copy_buffer_to_buffer(&side.history, 0, back, state_bytes, factor_bytes);
+            if record_bytes > 0 {
+                let records = (TURNS * runs * 4) as u64;
+                let to = state_bytes + factor_bytes;
+                encoder.copy_buffer_to_buffer(&side.history, records, back, to, record_bytes);
+            }
+        })?;
+        let clocks = &mut self.clocks;
+        let batch = &self.batch;
+        let bytes = state_bytes + factor_bytes + record_bytes;
+        self.device.mapped(&self.readback, bytes, |bytes| {
+            let (states, rest) = bytes.split_at(state_bytes as usize);
+            let (factors, records) = rest.split_at(factor_bytes as usize);
+            let factors: &[f32] = bytemuck::cast_slice(factors);
+            let mut records = bytemuck::cast_slice::<u8, u32>(records).chunks(side.record.max(1));
+            let mut evaluations = Vec::new();
+            for (turn, &wanted) in turns.evaluate.iter().enumerate() {
+                if wanted && let Some(record) = records.next() {
+                    let one = |run| evaluation(side, run, record, &mut clocks[run], batch);
+                    evaluations.push((0..runs).map(one).collect());
+                }
+                for (run, clock) in clocks.iter_mut().enumerate() {
+                    let at = turn * runs + run;
+                    if factors[at] > 0.0 {
+                        clock.step += 1;
+                        clock.time += turns.eta[at] * f64::from(factors[at]);
+                    }
+                }
+            }
+            let states: &[State] = bytemuck::cast_slice(states);
+            for (clock, state) in clocks.iter_mut().zip(states) {
+                clock.exponent = state.exponent;
+                if state.diverged != 0 {
+                    clock.diverged.get_or_insert(clock.step);
+                }
+            }
+            evaluations
+        })
+    }
+
+    /// Sends η, the evaluations and the clocks of a submit.
+    fn send(&self, turns: &Turns) -> Result<()> {
+        let mut slot = 0;
+        let slots: Vec<u32> = turns
+            .evaluate
+            .iter()
+            .map(|wanted| match wanted {
+                true => {
+                    slot += 1;
+                    slot - 1
+                }
+                false => NONE,
+            })
+            .collect();
+        let eta: Vec<f32> = turns.eta.iter().map(|&eta| eta as f32).collect();
+        let states: Vec<State> = self
+            .clocks
+            .iter()
+            .map(|clock| State {
+                exponent: clock.exponent,
+                diverged: u32::from(clock.diverged.is_some()),
+                ..bytemuck::Zeroable::zeroed()
+            })
+            .collect();
+        let device = &self.device;
+        device.write(&self.schedule, 0, bytemuck::cast_slice(&slots))?;
+        device.write(
+            &self.schedule,
+            (TURNS * 4) as u64,
+            bytemuck::cast_slice(&eta),
+        )?;
+        device.write(&self.state, 0, bytemuck::cast_slice(&states))
+    }
+}
+
+/// The longest beginning with at most `slots` evaluations.
+fn within_slots(evaluate: &[bool], slots: usize) -> usize {
+    let mut used = 0;
+    let fits = |wanted: &&bool| {
+        used += usize::from(**wanted);
+        used <= slots
+    };
+    evaluate.iter().take_while(fits).count()
+}
+
+fn evaluation(
+    side: &Side,
+    run: usize,
+    record: &[u32],
+    clock: &mut Clock,
+    batch: &crate::engine::Batch,
+) -> Evaluation {
+    let facts = &side.runs[run];
+    let own = &record[facts.history as usize..][..HEADER + facts.n as usize];
+    let value = |bits: &u32| f64::from(f32::from_bits(*bits));
+    let m = batch.runs[run].m as f64;
+    clock.exponent = own[3] as i32;
+    if own[4] != 0 {
+        clock.diverged.get_or_insert(clock.step);
+    }
+    let degree = match batch.runs[run].train {
+        Train::Both => 2,
+        Train::Output | Train::Input => 1,
+    };
+    Evaluation {
+        clock: *clock,
+        f: own[HEADER..].iter().map(value).collect(),
+        prediction_exponent: degree * clock.exponent,
+        mean_a2: value(&own[0]) / m,
+        mean_w2: value(&own[1]) / m,
+        mean_aw: value(&own[2]) / m,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submit_holds_as_many_evaluations_as_the_history() {
+        assert_eq!(within_slots(&[true, false, true, false, true], 2), 4);
+        assert_eq!(within_slots(&[true, true], 1), 1);
+        assert_eq!(within_slots(&[false; 7], 1), 7);
+    }
+
+    #[test]
+    fn submits_grow_while_short_and_shrink_when_long() {
+        let mut pace = Pace::new();
+        for _ in 0..20 {
+            pace.learn(pace.0, Duration::from_millis(1));
+        }
+        assert_eq!(pace.0, TURNS);
+        pace.learn(3, Duration::from_millis(1));
+        assert_eq!(pace.0, TURNS);
+        pace.learn(TURNS, Duration::from_secs(1));
+        assert_eq!(pace.0, TURNS / 2);
+        pace.learn(1, Duration::from_secs(1));
+        assert_eq!(pace.0, 1);
+    }
+}

@@ -1,0 +1,240 @@
+//! The device: everything that can fail on it, turned into errors.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::adapter::{self, AdapterFacts};
+use crate::error::{Error, Result};
+
+/// A wait beyond this means that the device hangs. Submits are made to last half a second.
+const PATIENCE: Duration = Duration::from_secs(120);
+const RESUME: &str = "`widefield resume` the run folder to go on from its last checkpoint";
+
+pub(super) struct Device {
+    pub facts: AdapterFacts,
+    limits: wgpu::Limits,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// The first thing that went wrong outside an error scope.
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+fn note(fault: &Mutex<Option<String>>, message: String) {
+    if let Ok(mut first) = fault.lock() {
+        first.get_or_insert(message);
+    }
+}
+
+impl Device {
+    pub fn open(name: Option<&str>) -> Result<Self> {
+        let (adapter, facts) = adapter::find(name)?;
+        let limits = adapter.limits();
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("widefield"),
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request).map_err(|error| {
+            Error::engine(
+                "gpu",
+                format!("{} cannot be opened: {error}", facts.name),
+                "check its driver, or use --engine cpu",
+            )
+        })?;
+        let fault = Arc::new(Mutex::new(None));
+        let lost = Arc::clone(&fault);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&lost, format!("the device was lost: {message}"));
+            }
+        });
+        let uncaptured = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            note(&uncaptured, error.to_string());
+        }));
+        Ok(Device {
+            facts,
+            limits,
+            device,
+            queue,
+            fault,
+        })
+    }
+
+    /// Largest storage binding, in bytes.
+    pub fn binding(&self) -> u64 {
+        let limits = &self.limits;
+        limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size)
+    }
+
+    /// Most workgroups in one dimension of a dispatch.
+    pub fn workgroups(&self) -> u32 {
+        self.limits.max_compute_workgroups_per_dimension
+    }
+
+    /// Runs wgpu calls under error scopes. `what` says what they were for, with its size.
+    pub fn scoped<T>(&self, what: &str, calls: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let value = calls(&self.device);
+        let internal = pollster::block_on(internal.pop());
+        let validation = pollster::block_on(validation.pop());
+        let memory = pollster::block_on(memory.pop());
+        if let Some(error) = memory {
+            return Err(Error::engine(
+                "gpu",
+                format!("{} has no memory left for {what}: {error}", self.facts.name),
+                "use fewer neurons or fewer runs in a grid, close what else uses it, or use --engine cpu",
+            ));
+        }
+        match validation.or(internal) {
+            Some(error) => Err(Error::engine(
+                "gpu",
+                format!("{what} failed on {}: {error}", self.facts.name),
+                "update its driver, or use --engine cpu",
+            )),
+            None => Ok(value),
+        }
+    }
+
+    /// A buffer of zeros of at least one vector of four words.
+    pub fn buffer(
+        &self,
+        label: &str,
+        words: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let size = words.max(4) as u64 * 4;
+        let what = format!("{label} ({size} bytes)");
+        if usage.contains(wgpu::BufferUsages::STORAGE) && size > self.binding() {
+            return Err(Error::engine(
+                "gpu",
+                format!(
+                    "{what} exceeds the largest binding of {} ({} bytes)",
+                    self.facts.name,
+                    self.binding()
+                ),
+                "use fewer samples or fewer runs in a grid, or use --engine cpu",
+            ));
+        }
+        self.scoped(&what, |device| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// A storage buffer that holds `data` (u32 or f32 words, or structs of them).
+    pub fn upload<T: bytemuck::Pod>(&self, label: &str, data: &[T]) -> Result<wgpu::Buffer> {
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.buffer(label, bytes.len() / 4, usage)?;
+        let mut offset = 0;
+        for piece in bytes.chunks(UPLOAD) {
+            self.write(&buffer, offset, piece)?;
+            self.flush()?;
+            offset += piece.len() as u64;
+        }
+        Ok(buffer)
+    }
+
+    /// Stages bytes for a buffer; they arrive with the next submit.
+    pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.scoped("an upload", |_| {
+            self.queue.write_buffer(buffer, offset, bytes);
+        })
+    }
+
+    /// Makes staged writes arrive, and frees their staging memory.
+    pub fn flush(&self) -> Result<()> {
+        let index = self.queue.submit([]);
+        self.wait(index)
+    }
+
+    /// Records commands, submits them and waits for their end.
+    pub fn run(&self, label: &str, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<()> {
+        let index = self.scoped(label, |device| {
+            let mut encoder = device
+                .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) });
+            record(&mut encoder);
+            self.queue.submit([encoder.finish()])
+        })?;
+        self.wait(index)
+    }
+
+    fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+        let poll = wgpu::PollType::Wait {
+            submission_index: Some(index),
+            timeout: Some(PATIENCE),
+        };
+        // wgpu 30 panics when the device is lost while it waits.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        self.check()?;
+        match outcome {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::engine(
+                "gpu",
+                format!(
+                    "{} did not answer for {} s",
+                    self.facts.name,
+                    PATIENCE.as_secs()
+                ),
+                RESUME,
+            )),
+            Ok(Err(error)) => Err(self.broken(&error.to_string())),
+            Err(_) => Err(self.broken("the device was lost")),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.fault.lock() {
+            Ok(fault) => match &*fault {
+                Some(message) => Err(self.broken(message)),
+                None => Ok(()),
+            },
+            Err(_) => Err(self.broken("an error handler failed")),
+        }
+    }
+
+    fn broken(&self, message: &str) -> Error {
+        Error::engine("gpu", format!("{}: {message}", self.facts.name), RESUME)
+    }
+
+    /// Lends the first `bytes` of a readback buffer to `take`. No submitted work may be using it.
+    pub fn mapped<T>(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
+        let slice = buffer.slice(..bytes);
+        let (sender, receiver) = mpsc::channel();
+        slice.map_async(wgpu::MapMode::Read, move |outcome| {
+            let _ = sender.send(outcome);
+        });
+        self.flush()?;
+        let outcome = receiver
+            .recv_timeout(PATIENCE)
+            .map_err(|error| self.broken(&error.to_string()))?;
+        outcome.map_err(|error| self.broken(&error.to_string()))?;
+        let view = slice
+            .get_mapped_range()
+            .map_err(|error| self.broken(&error.to_string()))?;
+        let value = take(&view);
+        drop(view);
+        buffer.unmap();
+        Ok(value)
+    }
+}
+
+/// Bytes staged at a time.
+pub(super) const UPLOAD: usize = 8 << 20;

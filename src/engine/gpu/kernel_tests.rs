@@ -1,0 +1,98 @@
+//! Kernels without a device: every shape must be valid WGSL, and share its structs with Rust.
+
+use std::mem::offset_of;
+
+use super::kernels::{PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render};
+use super::layout::{Row, Run, State};
+use super::shape::{D_MOST, LANES, Shape};
+
+const STAGES: [Stage; 5] = [PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, VELOCITY];
+
+fn shapes(d: usize) -> [Shape; 2] {
+    [Shape::software(d), Shape::hardware(d)]
+}
+
+fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
+    let source = render(stage, d, n_most, shape).unwrap();
+    let module = naga::front::wgsl::parse_str(&source)
+        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+    naga::valid::Validator::new(
+        naga::valid::ValidationFlags::all(),
+        naga::valid::Capabilities::default(),
+    )
+    .validate(&module)
+    .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+    module
+}
+
+#[test]
+fn every_kernel_is_valid() {
+    for d in [1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, D_MOST] {
+        for shape in shapes(d) {
+            for stage in STAGES {
+                for n_most in [1, shape.update_chunk + 1] {
+                    let module = parse(stage, d, n_most, &shape);
+                    assert_eq!(module.entry_points[0].name, stage.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broken_kernel_is_not() {
+    let source = render(PREDICT, 3, 1, &Shape::software(3)).unwrap();
+    let sabotaged = source.replacen("struct Row", "struct Raw", 1);
+    assert!(naga::front::wgsl::parse_str(&sabotaged).is_err());
+}
+
+#[test]
+fn shapes_fit_the_storage() {
+    for d in 1..=D_MOST {
+        for shape in shapes(d) {
+            let tiling = shape.tiling();
+            assert!(tiling.threads.is_power_of_two());
+            assert!(shape.residual_threads.is_power_of_two());
+            assert_eq!(tiling.tile % LANES, 0);
+            assert_eq!(tiling.update % LANES, 0);
+        }
+    }
+}
+
+/// Name, offset and, for the whole, size of a struct in WGSL.
+fn reflected(name: &str) -> (Vec<(String, u32)>, u32) {
+    let module = parse(RESIDUAL, 3, 1, &Shape::software(3));
+    let (_, found) = module
+        .types
+        .iter()
+        .find(|(_, ty)| ty.name.as_deref() == Some(name))
+        .unwrap();
+    match &found.inner {
+        naga::TypeInner::Struct { members, span } => (
+            members
+                .iter()
+                .map(|member| (member.name.clone().unwrap(), member.offset))
+                .collect(),
+            *span,
+        ),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+macro_rules! same_layout {
+    ($ty:ident: $($field:ident)*) => {
+        let (members, span) = reflected(stringify!($ty));
+        let ours = [$((stringify!($field).to_string(), offset_of!($ty, $field) as u32)),*];
+        assert_eq!(members, ours);
+        assert_eq!(span as usize, size_of::<$ty>());
+    };
+}
+
+#[test]
+fn structs_are_the_same_on_both_sides() {
+    same_layout!(Row: run first count sample samples out slices moments);
+    same_layout!(Run: n stride sums groups sample residual history record loss train norm_scaled
+        scale inv_n inv_m inv_alpha lambda);
+    same_layout!(State: exponent diverged turn moves force_a force_w decay_a decay_w eta factor
+        shift_a shift_w);
+}

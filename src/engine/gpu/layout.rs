@@ -1,0 +1,162 @@
+//! What host and kernels both know: structs, codes and how particles lie in blocks.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::shape::LANES;
+use crate::engine::plan;
+use crate::experiment::{Loss, Train};
+use crate::particles::Particles;
+
+/// Most steps of one submit.
+pub(super) const TURNS: usize = 512;
+/// Words of a record before its predictions: Σa², Σ|w|², Σ|a||w|, exponent, diverged.
+pub(super) const HEADER: usize = 5;
+/// A slot of the schedule without an evaluation.
+pub(super) const NONE: u32 = u32::MAX;
+/// Mean square of a trained layer beyond which its exponent grows.
+pub(super) const RESCALE_ABOVE: f32 = 4_294_967_296.0;
+
+/// What stays the same of a run, for one kind of samples.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Run {
+    pub n: u32,
+    /// Words from one group of sums to the next.
+    pub stride: u32,
+    /// First of its groups of sums, and their number.
+    pub sums: u32,
+    pub groups: u32,
+    /// First sample in X and y, which runs share, and in g, which they do not.
+    pub sample: u32,
+    pub residual: u32,
+    /// Offset of its record in a slot of the history, and words of a whole slot.
+    pub history: u32,
+    pub record: u32,
+    pub loss: u32,
+    pub train: u32,
+    pub norm_scaled: u32,
+    /// α/m
+    pub scale: f32,
+    pub inv_n: f32,
+    pub inv_m: f32,
+    pub inv_alpha: f32,
+    pub lambda: f32,
+}
+
+/// What changes of a run. The host sets the first three before a submit; `residual` the others.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct State {
+    pub exponent: i32,
+    pub diverged: u32,
+    /// Steps of the submit that are behind.
+    pub turn: u32,
+    /// Whether the run takes the step of this turn.
+    pub moves: u32,
+    pub force_a: f32,
+    pub force_w: f32,
+    pub decay_a: f32,
+    pub decay_w: f32,
+    pub eta: f32,
+    /// max(1, √((1/m) Σ a²)) where the step is scaled by the norm, else 1.
+    pub factor: f32,
+    /// Powers of two for the particles after the step; 1 for a layer that does not train.
+    pub shift_a: f32,
+    pub shift_w: f32,
+}
+
+/// [`plan::Row`] on the device.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Row {
+    pub run: u32,
+    pub first: u32,
+    pub count: u32,
+    pub sample: u32,
+    pub samples: u32,
+    pub out: u32,
+    pub slices: u32,
+    pub moments: u32,
+}
+
+impl From<&plan::Row> for Row {
+    fn from(row: &plan::Row) -> Self {
+        Row {
+            run: row.run,
+            first: row.first,
+            count: row.count,
+            sample: row.sample,
+            samples: row.samples,
+            out: row.out,
+            slices: row.slices,
+            moments: row.moments,
+        }
+    }
+}
+
+/// The code of a loss in the kernels; `Loss::ALL.len()` stands for none (test samples).
+pub(super) fn loss_code(loss: Loss) -> u32 {
+    match loss {
+        Loss::Square => 0,
+        Loss::Logistic => 1,
+        Loss::Exponential => 2,
+        Loss::Softmin => 3,
+        Loss::Hinge => 4,
+        Loss::SquaredHinge => 5,
+    }
+}
+
+pub(super) const NO_LOSS: u32 = Loss::ALL.len() as u32;
+
+pub(super) fn train_code(train: Train) -> u32 {
+    match train {
+        Train::Both => 0,
+        Train::Output => 1,
+        Train::Input => 2,
+    }
+}
+
+/// Words of a block: d planes of w and one of a, each of [`LANES`] particles.
+pub(super) fn block_words(d: usize) -> usize {
+    LANES * (d + 1)
+}
+
+/// Coordinate k of particle `lane` (k = d: its output weight), in words from the first block.
+fn word(d: usize, lane: usize, k: usize) -> usize {
+    lane / LANES * block_words(d) + k * LANES + lane % LANES
+}
+
+/// Puts particles `from..from + count` of `particles` at `lane` of `blocks`, rounded to f32.
+pub(super) fn pack(
+    particles: &Particles,
+    from: usize,
+    count: usize,
+    lane: usize,
+    blocks: &mut [f32],
+) {
+    let d = particles.d;
+    for j in 0..count {
+        for (k, &value) in particles.w(from + j).iter().enumerate() {
+            blocks[word(d, lane + j, k)] = value as f32;
+        }
+        blocks[word(d, lane + j, d)] = particles.a[from + j] as f32;
+    }
+}
+
+/// The inverse of [`pack`], exact.
+pub(super) fn unpack(
+    blocks: &[f32],
+    lane: usize,
+    count: usize,
+    from: usize,
+    particles: &mut Particles,
+) {
+    let d = particles.d;
+    for j in 0..count {
+        let w = &mut particles.w[(from + j) * d..(from + j + 1) * d];
+        for (k, value) in w.iter_mut().enumerate() {
+            *value = f64::from(blocks[word(d, lane + j, k)]);
+        }
+        particles.a[from + j] = f64::from(blocks[word(d, lane + j, d)]);
+    }
+}

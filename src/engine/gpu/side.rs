@@ -1,0 +1,248 @@
+//! One kind of samples (training or test) on the device, and the stages that end in residual.
+
+use super::device::Device;
+use super::kernels::{Kernel, row_vectors};
+use super::layout::{self, HEADER, NO_LOSS, TURNS};
+use crate::engine::plan::{self, Prediction};
+use crate::engine::{Batch, Run, Sample};
+use crate::error::Result;
+
+/// Most words of the records of one submit, but always room for one.
+const RECORDS_MOST: usize = 1 << 20;
+
+/// Workgroups of one stage, with what they bind of their own.
+pub(super) struct Dispatch {
+    own: Option<wgpu::BindGroup>,
+    workgroups: (u32, u32),
+}
+
+impl Dispatch {
+    /// A stage whose work is a table. `other` gives the buffers beside the table.
+    pub fn rows<'a>(
+        device: &Device,
+        kernel: &Kernel,
+        rows: &[plan::Row],
+        other: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Option<Self>> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let table: Vec<_> = rows.iter().map(layout::Row::from).collect();
+        let label = format!("{} rows", kernel.stage.name);
+        let table = device.upload(&label, &table)?;
+        let own = kernel.bind(device, 1, |name| match name {
+            "rows" => &table,
+            name => other(name),
+        })?;
+        Ok(Some(Dispatch {
+            own: Some(own),
+            workgroups: plan::fold(rows.len(), device.workgroups()),
+        }))
+    }
+
+    pub fn encode(&self, pass: &mut wgpu::ComputePass, kernel: &Kernel, common: &wgpu::BindGroup) {
+        pass.set_pipeline(&kernel.pipeline);
+        pass.set_bind_group(0, common, &[]);
+        if let Some(own) = &self.own {
+            pass.set_bind_group(1, own, &[]);
+        }
+        pass.dispatch_workgroups(self.workgroups.0, self.workgroups.1, 1);
+    }
+}
+
+/// The kernels of these stages, compiled once for both kinds of samples.
+pub(super) struct SideKernels {
+    pub predict: Kernel,
+    pub reduce: Kernel,
+    pub residual: Kernel,
+}
+
+/// What both kinds of samples have in common.
+pub(super) struct Common<'a> {
+    pub state: &'a wgpu::Buffer,
+    pub schedule: &'a wgpu::Buffer,
+    pub shards: &'a [wgpu::Buffer],
+}
+
+pub(super) struct Side {
+    pub runs: Vec<layout::Run>,
+    /// Buffers that velocity_update binds as well.
+    pub facts: wgpu::Buffer,
+    pub x: wgpu::Buffer,
+    pub residual: wgpu::Buffer,
+    pub history: wgpu::Buffer,
+    /// Most evaluations of one submit, and words of one (all runs).
+    pub slots: usize,
+    pub record: usize,
+    predict: Vec<Dispatch>,
+    reduce: Option<Dispatch>,
+    finish: Dispatch,
+    predict_common: wgpu::BindGroup,
+    reduce_common: Option<wgpu::BindGroup>,
+    residual_common: wgpu::BindGroup,
+}
+
+/// The data set of a run.
+pub(super) fn set_of(run: &Run, sample: Sample) -> Option<usize> {
+    match sample {
+        Sample::Train => Some(run.train_set),
+        Sample::Test => run.test_set,
+    }
+}
+
+/// Samples of every run.
+pub(super) fn sizes(batch: &Batch, sample: Sample) -> Vec<plan::Size> {
+    let n = |run| set_of(run, sample).map_or(0, |set| batch.datasets[set].n());
+    let runs = batch.runs.iter();
+    runs.map(|run| plan::Size {
+        m: run.m,
+        n: n(run),
+    })
+    .collect()
+}
+
+impl Side {
+    pub fn new(
+        device: &Device,
+        kernels: &SideKernels,
+        batch: &Batch,
+        sample: Sample,
+        plan: &Prediction,
+        common: &Common,
+    ) -> Result<Self> {
+        let data = Data::gather(batch, sample);
+        let x = device.upload("x", &data.x)?;
+        let y = device.upload("y", &data.y)?;
+        let runs = facts(batch, sample, plan, &data.first);
+        let last = runs
+            .last()
+            .map_or((0, 0), |run| (run.residual + run.n, run.record));
+        let (predictions, record) = (last.0 as usize, last.1 as usize);
+        let slots = (RECORDS_MOST / record.max(1)).clamp(1, TURNS);
+        let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let facts = device.upload("runs", &runs)?;
+        let sums = device.buffer("sums", plan.words, storage)?;
+        let residual = device.buffer("residual", predictions, storage)?;
+        let history = device.buffer("history", TURNS * runs.len() + slots * record, storage)?;
+        let buffer = |name: &str| match name {
+            "runs" => &facts,
+            "state" => common.state,
+            "schedule" => common.schedule,
+            "x" => &x,
+            "y" => &y,
+            "sums" => &sums,
+            "residual" => &residual,
+            _ => &history,
+        };
+        let mut predict = Vec::new();
+        for (rows, shard) in plan.predict.iter().zip(common.shards) {
+            predict.extend(Dispatch::rows(device, &kernels.predict, rows, |_| shard)?);
+        }
+        let reduce = Dispatch::rows(device, &kernels.reduce, &plan.reduce, |_| &sums)?;
+        let reduce_common = match reduce {
+            Some(_) => Some(kernels.reduce.bind(device, 0, buffer)?),
+            None => None,
+        };
+        let finish = Dispatch {
+            own: None,
+            workgroups: plan::fold(runs.len(), device.workgroups()),
+        };
+        let predict_common = kernels.predict.bind(device, 0, buffer)?;
+        let residual_common = kernels.residual.bind(device, 0, buffer)?;
+        Ok(Side {
+            runs,
+            facts,
+            x,
+            residual,
+            history,
+            slots,
+            record,
+            predict,
+            reduce,
+            finish,
+            predict_common,
+            reduce_common,
+            residual_common,
+        })
+    }
+
+    /// predict, reduce, residual.
+    pub fn encode(&self, pass: &mut wgpu::ComputePass, kernels: &SideKernels) {
+        for dispatch in &self.predict {
+            dispatch.encode(pass, &kernels.predict, &self.predict_common);
+        }
+        if let (Some(dispatch), Some(common)) = (&self.reduce, &self.reduce_common) {
+            dispatch.encode(pass, &kernels.reduce, common);
+        }
+        self.finish
+            .encode(pass, &kernels.residual, &self.residual_common);
+    }
+}
+
+/// The data sets in use, side by side.
+struct Data {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    /// First sample of each data set of the batch.
+    first: Vec<usize>,
+}
+
+impl Data {
+    fn gather(batch: &Batch, sample: Sample) -> Self {
+        let padded = 4 * row_vectors(batch.d);
+        let mut data = Data {
+            x: Vec::new(),
+            y: Vec::new(),
+            first: vec![0; batch.datasets.len()],
+        };
+        for (index, set) in batch.datasets.iter().enumerate() {
+            let used = |run| set_of(run, sample) == Some(index);
+            if !batch.runs.iter().any(used) {
+                continue;
+            }
+            data.first[index] = data.y.len();
+            for i in 0..set.n() {
+                data.x.extend_from_slice(set.row(i));
+                data.x.resize((data.y.len() + i + 1) * padded, 0.0);
+            }
+            data.y.extend_from_slice(&set.y);
+        }
+        // A row of zeros for workgroups that have no sample.
+        data.x.resize(data.x.len() + padded, 0.0);
+        data
+    }
+}
+
+fn facts(batch: &Batch, sample: Sample, plan: &Prediction, first: &[usize]) -> Vec<layout::Run> {
+    let mut residual = 0;
+    let mut history = 0;
+    let mut runs = Vec::new();
+    for ((run, size), sums) in batch.runs.iter().zip(sizes(batch, sample)).zip(&plan.sums) {
+        let m = run.m as f64;
+        runs.push(layout::Run {
+            n: size.n as u32,
+            stride: sums.stride as u32,
+            sums: sums.first as u32,
+            groups: sums.groups as u32,
+            sample: set_of(run, sample).map_or(0, |set| first[set]) as u32,
+            residual,
+            history,
+            record: 0,
+            loss: match sample {
+                Sample::Train => layout::loss_code(run.loss),
+                Sample::Test => NO_LOSS,
+            },
+            train: layout::train_code(run.train),
+            norm_scaled: u32::from(run.norm_scaled),
+            scale: (run.alpha / m) as f32,
+            inv_n: (1.0 / size.n.max(1) as f64) as f32,
+            inv_m: (1.0 / m) as f32,
+            inv_alpha: (1.0 / run.alpha) as f32,
+            lambda: run.lambda as f32,
+        });
+        residual += size.n as u32;
+        history += (HEADER + size.n) as u32;
+    }
+    runs.iter_mut().for_each(|run| run.record = history);
+    runs
+}

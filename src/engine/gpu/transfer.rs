@@ -1,0 +1,193 @@
+//! Particles to and from the device, a few megabytes at a time.
+
+use std::ops::Range;
+
+use super::Gpu;
+use super::device::UPLOAD;
+use super::layout::{block_words, pack, unpack};
+use super::shape::LANES;
+use crate::engine::plan::Piece;
+use crate::error::{Error, Result};
+use crate::particles::Particles;
+
+/// A stretch of consecutive particles of one shard, small enough to stage.
+struct Stretch {
+    /// Particles of the run.
+    particles: Range<usize>,
+    /// Blocks of the shard that hold them, and the first particle's lane in the first of them.
+    shard: usize,
+    blocks: Range<usize>,
+    lane: usize,
+}
+
+/// Cuts particles of a run into stretches of at most `most` blocks.
+fn stretches(pieces: &[Piece], run: usize, range: &Range<usize>, most: usize) -> Vec<Stretch> {
+    let mut found = Vec::new();
+    for piece in pieces.iter().filter(|piece| piece.run == run) {
+        let end = range.end.min(piece.particles.end);
+        let mut start = range.start.max(piece.particles.start);
+        while start < end {
+            let offset = start - piece.particles.start;
+            let lane = offset % LANES;
+            let stop = end.min(start - lane + most * LANES);
+            let first = piece.block + offset / LANES;
+            found.push(Stretch {
+                particles: start..stop,
+                shard: piece.shard,
+                blocks: first..first + (lane + stop - start).div_ceil(LANES),
+                lane,
+            });
+            start = stop;
+        }
+    }
+    found
+}
+
+impl Gpu {
+    /// Blocks staged at a time.
+    fn stage(&self) -> usize {
+        (UPLOAD / (block_words(self.batch.d) * 4)).max(1)
+    }
+
+    pub(super) fn check_range(&self, run: usize, range: &Range<usize>) -> Result<()> {
+        match self.batch.runs.get(run) {
+            Some(known) if range.start <= range.end && range.end <= known.m => Ok(()),
+            _ => Err(Error::engine(
+                "gpu",
+                format!("there are no particles {range:?} in run {run}"),
+                "check that the checkpoint and the experiment belong together",
+            )),
+        }
+    }
+
+    pub(super) fn write_particles(
+        &mut self,
+        run: usize,
+        first: usize,
+        block: &Particles,
+    ) -> Result<()> {
+        let range = first..first + block.m();
+        self.check_range(run, &range)?;
+        if block.d != self.batch.d {
+            return Err(Error::engine(
+                "gpu",
+                format!(
+                    "particles of d = {} do not fit d = {}",
+                    block.d, self.batch.d
+                ),
+                "check that the checkpoint and the experiment belong together",
+            ));
+        }
+        let words = block_words(self.batch.d);
+        let m = self.batch.runs[run].m;
+        for part in stretches(&self.storage.pieces, run, &range, self.stage()) {
+            let count = part.particles.len();
+            let bytes = (part.blocks.len() * words * 4) as u64;
+            let at = (part.blocks.start * words * 4) as u64;
+            let whole = part.lane == 0 && (count.is_multiple_of(LANES) || part.particles.end == m);
+            let mut blocks = vec![0.0; part.blocks.len() * words];
+            if !whole {
+                // The neighbours in the first and the last block stay as they are.
+                self.fetch(&self.shards[part.shard], at, bytes, |old| {
+                    blocks.copy_from_slice(old);
+                })?;
+            }
+            pack(
+                block,
+                part.particles.start - first,
+                count,
+                part.lane,
+                &mut blocks,
+            );
+            let shard = &self.shards[part.shard];
+            self.device
+                .write(shard, at, bytemuck::cast_slice(&blocks))?;
+            self.device.flush()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_particles(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
+        self.check_range(run, &range)?;
+        let mut particles = Particles::zeros(range.len(), self.batch.d);
+        for shard in 0..self.shards.len() {
+            self.read_shard(&self.shards[shard], shard, run, &range, &mut particles)?;
+        }
+        Ok(particles)
+    }
+
+    /// Reads those particles of `range` that lie in one shard from `buffer`, which is laid out
+    /// like that shard.
+    pub(super) fn read_shard(
+        &self,
+        buffer: &wgpu::Buffer,
+        shard: usize,
+        run: usize,
+        range: &Range<usize>,
+        particles: &mut Particles,
+    ) -> Result<()> {
+        let words = block_words(self.batch.d);
+        for part in stretches(&self.storage.pieces, run, range, self.stage()) {
+            if part.shard != shard {
+                continue;
+            }
+            let at = (part.blocks.start * words * 4) as u64;
+            let bytes = (part.blocks.len() * words * 4) as u64;
+            self.fetch(buffer, at, bytes, |blocks| {
+                let to = part.particles.start - range.start;
+                unpack(blocks, part.lane, part.particles.len(), to, particles);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Lends f32 words of a buffer to `take`.
+    pub(super) fn fetch<T>(
+        &self,
+        buffer: &wgpu::Buffer,
+        at: u64,
+        bytes: u64,
+        take: impl FnOnce(&[f32]) -> T,
+    ) -> Result<T> {
+        self.device.run("read", |encoder| {
+            encoder.copy_buffer_to_buffer(buffer, at, &self.readback, 0, bytes);
+        })?;
+        self.device.mapped(&self.readback, bytes, |bytes| {
+            take(bytemuck::cast_slice(bytes))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_a_range_once_and_stay_in_their_piece() {
+        let piece = |run, particles, shard, block| Piece {
+            run,
+            particles,
+            shard,
+            block,
+        };
+        let pieces = [
+            piece(0, 0..70, 0, 0),
+            piece(1, 0..256, 0, 2),
+            piece(1, 256..500, 1, 0),
+        ];
+        for range in [0..500, 1..2, 63..65, 255..257, 200..499] {
+            let parts = stretches(&pieces, 1, &range, 2);
+            let mut next = range.start;
+            for part in &parts {
+                assert_eq!(part.particles.start, next);
+                assert!(part.blocks.len() <= 2);
+                let (shard, start, block) = if next < 256 { (0, 0, 2) } else { (1, 256, 0) };
+                assert_eq!(part.shard, shard);
+                let slot = (part.blocks.start - block) * LANES + part.lane;
+                assert_eq!(slot, next - start);
+                next = part.particles.end;
+            }
+            assert_eq!(next, range.end);
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! The program as its users run it: files, exit codes, messages.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of its own to run the program in.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+const SMALL: &str = r#"
+title = "Small"
+[data]
+source = "clusters"
+n = 16
+d = 4
+test = 8
+[network]
+width = 33
+[risk]
+loss = "softmin"
+[flow]
+steps = 300
+step = 0.5
+schedule = "inverse-sqrt"
+[output]
+snapshots = 5
+records = 20
+"#;
+
+impl Place {
+    fn new() -> Self {
+        Place {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_widefield"));
+        command.current_dir(&self.dir).args(args.split_whitespace());
+        command
+    }
+
+    fn run(&self, args: &str) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs, expects success, returns stdout.
+    fn ok(&self, args: &str) -> String {
+        let out = self.run(args);
+        assert!(out.status.success(), "{args}: {}", text(&out.stderr));
+        text(&out.stdout)
+    }
+
+    /// Runs, expects this exit code and these texts on stderr.
+    fn fails(&self, args: &str, code: i32, texts: &[&str]) {
+        let out = self.run(args);
+        let said = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{args}: {said}");
+        assert!(!said.contains("panicked"), "{args}: {said}");
+        for wanted in texts {
+            assert!(said.contains(wanted), "{args}: no {wanted:?} in: {said}");
+        }
+    }
+
+    /// Fails as a bad argument, with nothing written.
+    fn refuses(&self, args: &str, texts: &[&str]) {
+        let before = listing(self.dir.path());
+        self.fails(args, 2, texts);
+        assert_eq!(listing(self.dir.path()), before, "{args} wrote something");
+    }
+
+    fn summary(&self, dir: &str) -> serde_json::Value {
+        let bytes = std::fs::read(self.path(dir).join("summary.json")).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every path below a folder, sorted.
+fn listing(dir: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(listing(&path));
+        }
+        all.push(path);
+    }
+    all.sort();
+    all
+}
+
+/// Bytes of the files of a run folder that must not depend on how it got there.
+fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    listing(dir)
+        .into_iter()
+        .filter(|p| p.is_file())
+        .map(|p| (p.strip_prefix(dir).unwrap().to_path_buf(), p))
+        .filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            !name.ends_with("summary.json")
+                && !name.contains("checkpoint-")
+                && !name.starts_with('.')
+        })
+        .map(|(name, path)| (name, std::fs::read(path).unwrap()))
+        .collect()
+}
+
+fn newest_checkpoint(dir: &Path) -> Vec<u8> {
+    let checkpoints = listing(dir);
+    let newest = checkpoints
+        .iter()
+        .filter(|p| p.to_string_lossy().contains("checkpoint-"))
+        .next_back();
+    std::fs::read(newest.unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_leaves_what_the_interface_promises() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    let table = place.ok("run e.toml --out a --engine cpu");
+    assert!(table.contains("margin_f1"), "{table}");
+    for name in [
+        "experiment.toml",
+        "summary.json",
+        "metrics.csv",
+        "runs/000/particles.npz",
+        "runs/000/snapshots.npz",
+        "runs/000/checkpoint-000000000300.safetensors",
+    ] {
+        assert!(place.path("a").join(name).exists(), "{name}");
+    }
+    let summary = place.summary("a");
+    assert_eq!(summary["engine"], "cpu");
+    let run = &summary["runs"][0];
+    assert_eq!(run["steps"], 300);
+    for name in [
+        "time",
+        "risk",
+        "objective",
+        "error_train",
+        "error_test",
+        "tv_norm",
+        "param_norm",
+        "margin_f1",
+        "margin_param",
+        "margin_f2",
+        "best_margin_f1",
+        "best_margin_param",
+        "best_margin_f2",
+        "best_step",
+    ] {
+        assert!(run[name].is_number(), "{name} is {}", run[name]);
+    }
+    let csv = std::fs::read_to_string(place.path("a/metrics.csv")).unwrap();
+    let steps: Vec<&str> = csv
+        .lines()
+        .skip(1)
+        .map(|l| l.split(',').nth(1).unwrap())
+        .collect();
+    assert_eq!(
+        (steps[0], *steps.last().unwrap(), steps.len()),
+        ("0", "300", 20)
+    );
+    let json = place.ok("run e.toml --out b --engine cpu --json");
+    let printed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(printed["runs"], place.summary("b")["runs"]);
+    // The resolved file runs again to the same results.
+    place.ok("run a/experiment.toml --out c --engine cpu");
+    assert_eq!(results(&place.path("a")), results(&place.path("c")));
+}
+
+#[test]
+fn a_folder_is_not_overwritten_unasked() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    place.ok("run e.toml --out a --engine cpu --set flow.steps=2");
+    place.refuses("run e.toml --out a", &["a: holds a run already", "--force"]);
+    place.ok("run e.toml --out a --engine cpu --set flow.steps=3 --force");
+    assert_eq!(place.summary("a")["runs"][0]["steps"], 3);
+    place.ok("run e.toml --engine cpu --set flow.steps=2");
+    place.ok("run e.toml --engine cpu --set flow.steps=2");
+    assert!(place.path("runs/e-2/summary.json").exists());
+    place.put("file", "");
+    place.refuses("run e.toml --out file", &["file: is not a folder"]);
+}
+
+#[test]
+fn resume_is_bit_for_bit() {
+    for engine in ["cpu", "reference"] {
+        let place = Place::new();
+        place.put("e.toml", SMALL);
+        place.ok(&format!("run e.toml --out whole --engine {engine}"));
+        place.ok(&format!(
+            "run e.toml --out parts --engine {engine} --set flow.steps=120"
+        ));
+        place.ok("resume parts --steps 170");
+        place.ok("resume parts --steps 300");
+        let (whole, parts) = (place.path("whole"), place.path("parts"));
+        let last = |dir: &Path| {
+            results(dir)
+                .into_iter()
+                .find(|(n, _)| n.ends_with("particles.npz"))
+        };
+        assert_eq!(last(&whole), last(&parts), "{engine}");
+        let tensors = |dir: &Path| {
+            let bytes = newest_checkpoint(dir);
+            let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            bytes[8 + header..].to_vec()
+        };
+        assert_eq!(tensors(&whole), tensors(&parts), "{engine}");
+        let (a, b) = (place.summary("whole"), place.summary("parts"));
+        for name in ["time", "risk", "margin_f1", "best_margin_f1", "best_step"] {
+            assert_eq!(a["runs"][0][name], b["runs"][0][name], "{engine} {name}");
+        }
+        place.fails(
+            "resume parts --steps 10",
+            2,
+            &["has taken 300 steps already"],
+        );
+        place.fails("resume nowhere", 2, &["nowhere", "not a run folder"]);
+    }
+}
+
+/// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.
+#[cfg(unix)]
+#[test]
+fn interrupt_and_resume() {
+    let place = Place::new();
+    place.put("e.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
+    let mut child = place
+        .command("run e.toml --out a --engine cpu")
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let metrics = place.path("a/runs/000/checkpoint-000000000000.safetensors");
+    while !metrics.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let steps = place.summary("a")["runs"][0]["steps"].as_u64().unwrap();
+    assert!(steps > 0 && steps < 2_000_000, "{steps}");
+    let more = steps + 500;
+    place.ok(&format!("resume a --steps {more}"));
+    place.ok(&format!(
+        "run e.toml --out b --engine cpu --set flow.steps={more}"
+    ));
+    let particles =
+        |dir: &str| std::fs::read(place.path(dir).join("runs/000/particles.npz")).unwrap();
+    assert!(particles("a") == particles("b"));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    place.ok("run e.toml --out whole --engine cpu");
+    place.ok("run e.toml --out a --engine cpu");
+    let newest = place.path("a/runs/000/checkpoint-000000000300.safetensors");
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..100]).unwrap();
+    let out = place.run("resume a");
+    assert!(out.status.success());
+    assert!(
+        text(&out.stderr).contains("passing over"),
+        "{}",
+        text(&out.stderr)
+    );
+    assert_eq!(results(&place.path("whole")), results(&place.path("a")));
+}
+
+#[test]
+fn divergence_is_told_and_the_last_finite_state_kept() {
+    for engine in ["cpu", "reference"] {
+        let place = Place::new();
+        let wild = SMALL
+            .replace("\"softmin\"", "\"square\"")
+            .replace("step = 0.5", "step = 1e6")
+            .replace("inverse-sqrt", "constant");
+        place.put("e.toml", &wild);
+        place.fails(
+            &format!("run e.toml --out a --engine {engine}"),
+            1,
+            &[
+                "run 0",
+                "not finite after",
+                "smaller step",
+                "checkpoint-000000000000",
+            ],
+        );
+        let summary = place.summary("a");
+        let step = summary["runs"][0]["diverged_at"].as_u64().unwrap();
+        assert!(step < 50, "{step}");
+        assert!(
+            place
+                .path("a/runs/000/checkpoint-000000000000.safetensors")
+                .exists()
+        );
+    }
+}
+
+/// In a grid, runs that diverge do not disturb the others.
+#[test]
+fn one_run_may_diverge_alone() {
+    let place = Place::new();
+    let grid = SMALL
+        .replace("\"softmin\"", "\"square\"")
+        .replace("inverse-sqrt", "constant")
+        + "[grid]\n\"flow.step\" = [0.5, 1e6]\n";
+    place.put("e.toml", &grid);
+    place.fails(
+        "run e.toml --out a --engine cpu",
+        1,
+        &["1 of 2 runs diverged", "run 1"],
+    );
+    let summary = place.summary("a");
+    assert_eq!(summary["runs"][0]["steps"], 300);
+    assert!(summary["runs"][0]["diverged_at"].is_null());
+    let alone = SMALL
+        .replace("\"softmin\"", "\"square\"")
+        .replace("inverse-sqrt", "constant");
+    place.put("e.toml", &alone);
+    place.ok("run e.toml --out b --engine cpu");
+    let particles =
+        |dir: &str| std::fs::read(place.path(dir).join("runs/000/particles.npz")).unwrap();
+    assert!(
+        particles("a") == particles("b"),
+        "a batch must not change a run"
+    );
+}
+
+#[test]
+fn stopping_criteria() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &SMALL.replace("inverse-sqrt\"", "inverse-sqrt\"\nstop = { risk = -0.5 }"),
+    );
+    place.ok("run e.toml --out a --engine cpu --set flow.steps=100000");
+    let run = &place.summary("a")["runs"][0];
+    assert!(run["risk"].as_f64().unwrap() <= -0.5, "{run}");
+    assert!(run["steps"].as_u64().unwrap() < 100_000, "{run}");
+    place.put(
+        "f.toml",
+        &SMALL.replace("inverse-sqrt\"", "inverse-sqrt\"\nstop = { seconds = 0.5 }"),
+    );
+    place.ok("run f.toml --out b --engine cpu --set flow.steps=100000000");
+    assert!(place.summary("b")["wall_seconds"].as_f64().unwrap() < 20.0);
+}
+
+#[test]
+fn bad_input_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    place.refuses("run none.toml --out a", &["none.toml"]);
+    place.refuses("run quikc --out a", &["quikc", "quick"]);
+    place.refuses(
+        "run e.toml --out a --set network.widht=3",
+        &["network.widht", "network.width"],
+    );
+    place.refuses(
+        "run e.toml --out a --set network.width=0",
+        &["network.width", "0"],
+    );
+    place.refuses("run e.toml --out a --set data.n=0", &["data.n"]);
+    place.refuses(
+        "run e.toml --out a --set flow.integrator=heun",
+        &["not available"],
+    );
+    place.refuses(
+        "run e.toml --out a --engine cpu --adapter x",
+        &["--adapter"],
+    );
+    place.refuses(
+        "run e.toml --out a --engine abacus",
+        &["abacus", "reference"],
+    );
+    place.put("bad.toml", &SMALL.replace("width = 33", "width = \"wide\""));
+    place.refuses("run bad.toml --out a", &["bad.toml:9", "network.width"]);
+    place.put("bad.toml", "title = \n");
+    place.refuses("run bad.toml --out a", &["bad.toml:1"]);
+
+    let file = |rows: &str, loss: &str| {
+        place.put("data.csv", rows);
+        place.put(
+            "f.toml",
+            &format!(
+                "[data]\nsource = \"file\"\npath = \"data.csv\"\ntarget = \"y\"\n[network]\nwidth = 2\n[risk]\nloss = \"{loss}\"\n[flow]\nsteps = 1\nstep = 0.1\n"
+            ),
+        );
+    };
+    file("x,y\n1,1\n2\n", "square");
+    place.refuses("run f.toml --out a", &["data.csv:3", "values"]);
+    file("x,y\n1,1\nNaN,1\n", "square");
+    place.refuses(
+        "run f.toml --out a",
+        &["data.csv", "row 1, column 0", "NaN"],
+    );
+    file("x,y\n1,1\n2,0\n", "logistic");
+    place.refuses("run f.toml --out a", &["data.csv", "row 1", "labels"]);
+    file("x,y\n", "square");
+    place.refuses("run f.toml --out a", &["data.csv", "no samples"]);
+    place.refuses("predict e.toml --data data.csv", &["not a run folder"]);
+}
+
+#[test]
+fn predictions_of_the_training_inputs_are_those_of_the_run() {
+    let place = Place::new();
+    place.put("data.csv", "u,v,y\n1,2,1\n3,-1,-1\n0.5,0.25,1\n");
+    place.put(
+        "e.toml",
+        "[data]\nsource = \"file\"\npath = \"data.csv\"\ntarget = \"y\"\nbias = true\nstandardize = true\n[network]\nwidth = 20\n[risk]\nloss = \"logistic\"\n[flow]\nsteps = 50\nstep = 0.5\n",
+    );
+    for engine in ["cpu", "reference"] {
+        place.ok(&format!("run e.toml --out {engine} --engine {engine}"));
+        let printed = place.ok(&format!("predict {engine} --data data.csv"));
+        let printed: Vec<f64> = printed
+            .lines()
+            .skip(1)
+            .map(|l| l.parse().unwrap())
+            .collect();
+        place.ok(&format!(
+            "predict {engine} --data data.csv --out {engine}.npy"
+        ));
+        let saved = std::fs::File::open(place.path(&format!("{engine}.npy"))).unwrap();
+        let saved = npyz::NpyFile::new(saved)
+            .unwrap()
+            .into_vec::<f64>()
+            .unwrap();
+        assert_eq!(printed, saved);
+        let path = place.path(engine).join("runs/000/particles.npz");
+        let mut npz = widefield::store::NpzReader::open(&path).unwrap();
+        let f = npz.array("f", |npy| npy.into_vec::<f64>()).unwrap();
+        assert_eq!(printed, f, "{engine}");
+    }
+    place.put("wide.csv", "u,v,w\n1,2,3\n");
+    place.refuses(
+        "predict cpu --data wide.csv",
+        &["wide.csv", "3 values", "2 values"],
+    );
+    place.refuses(
+        "predict cpu --data data.csv --run 4",
+        &["--run", "no run 4"],
+    );
+}
+
+#[test]
+fn list_show_and_adapters() {
+    let place = Place::new();
+    let list = place.ok("list");
+    for name in [
+        "quick",
+        "margin-vs-width",
+        "error-vs-samples",
+        "error-vs-dimension",
+        "interpolation",
+        "teacher-student",
+        "xor",
+    ] {
+        assert!(list.contains(name), "{name} in {list}");
+        let shown = place.ok(&format!("show {name}"));
+        place.put("shown.toml", &shown);
+        assert_eq!(place.ok("show shown.toml"), shown);
+    }
+    assert!(place.ok("show quick --set network.width=7").contains('7'));
+    assert!(place.ok("adapters").contains("auto takes"));
+}
+
+#[test]
+fn verify_passes_on_the_cpu() {
+    let said = Place::new().ok("verify --engine cpu");
+    assert!(said.contains("every stage agrees"), "{said}");
+}

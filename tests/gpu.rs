@@ -1,0 +1,401 @@
+//! What the gpu engine promises beyond agreement: bits that depend on nothing but the run.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{gpu_adapter, gpu_with, reference};
+use widefield::data::Dataset;
+use widefield::engine::gpu::{D_MOST, Gpu, Options, adapters, select};
+use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, Steps};
+use widefield::experiment::{Loss, Train};
+use widefield::particles::Particles;
+use widefield::verify::cases::{Case, CaseRun};
+
+/// Runs of these (m, n, loss, train) with data and particles drawn by verify.
+fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
+    let runs = sizes.iter().enumerate();
+    let runs = runs.map(|(index, &(m, n, loss, train))| CaseRun {
+        n,
+        run: Run {
+            train_set: index,
+            train,
+            lambda: 0.01,
+            ..Run::simple(m, loss)
+        },
+    });
+    Case {
+        name: String::new(),
+        d,
+        runs: runs.collect(),
+        eta: 0.1,
+    }
+}
+
+fn mixed() -> Case {
+    case(
+        3,
+        &[
+            (5000, 37, Loss::Softmin, Train::Both),
+            (1, 1, Loss::Square, Train::Both),
+            (129, 300, Loss::Logistic, Train::Output),
+            (2049, 64, Loss::Hinge, Train::Input),
+        ],
+    )
+}
+
+fn start(engine: &mut dyn Engine, case: &Case) {
+    for run in 0..case.runs.len() {
+        engine.write(run, 0, &case.particles(run)).unwrap();
+    }
+}
+
+fn steps(runs: usize, count: usize, eta: f64) -> Steps {
+    Steps {
+        eta: vec![eta; runs * count],
+        evaluate: (0..count).map(|step| step % 3 == 0).collect(),
+    }
+}
+
+/// Particles of all runs and all evaluations after some steps.
+fn trajectory(options: Options, case: &Case) -> (Vec<Particles>, Vec<Vec<Evaluation>>) {
+    let mut engine = gpu_with(options)(case.batch()).unwrap();
+    start(&mut *engine, case);
+    let seen = engine
+        .advance(&steps(case.runs.len(), 25, case.eta))
+        .unwrap();
+    let read = |(run, case): (usize, &CaseRun)| engine.read(run, 0..case.run.m).unwrap();
+    (case.runs.iter().enumerate().map(read).collect(), seen)
+}
+
+macro_rules! needs_adapter {
+    () => {
+        if gpu_adapter().is_none() {
+            return;
+        }
+    };
+}
+
+#[test]
+fn bits_do_not_depend_on_shards() {
+    needs_adapter!();
+    let case = mixed();
+    let whole = trajectory(Options::default(), &case);
+    let shards = Options {
+        shard_bytes: Some(16 << 10),
+        ..Options::default()
+    };
+    assert_eq!(whole, trajectory(shards, &case));
+    let tile = Options {
+        tile: Some(64),
+        ..Options::default()
+    };
+    assert_ne!(
+        whole,
+        trajectory(tile, &case),
+        "the comparison sees nothing"
+    );
+}
+
+#[test]
+fn bits_do_not_depend_on_the_other_runs() {
+    needs_adapter!();
+    let case = mixed();
+    let (together, seen) = trajectory(Options::default(), &case);
+    let mut batch = case.batch();
+    batch.runs = vec![batch.runs[3].clone()];
+    let mut engine = gpu_with(Options::default())(batch).unwrap();
+    engine.write(0, 0, &case.particles(3)).unwrap();
+    let alone = engine.advance(&steps(1, 25, case.eta)).unwrap();
+    assert_eq!(engine.read(0, 0..2049).unwrap(), together[3]);
+    for (alone, seen) in alone.iter().zip(&seen) {
+        assert_eq!(alone[0], seen[3]);
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_submits_or_a_resume() {
+    needs_adapter!();
+    let case = mixed();
+    let (whole, _) = trajectory(Options::default(), &case);
+    let make = gpu_with(Options::default());
+    let mut engine = make(case.batch()).unwrap();
+    start(&mut *engine, &case);
+    for count in [1, 9, 2] {
+        engine.advance(&steps(4, count, case.eta)).unwrap();
+    }
+    let mut resumed = make(case.batch()).unwrap();
+    for run in 0..4 {
+        let m = case.runs[run].run.m;
+        for first in (0..m).step_by(1000) {
+            let block = engine.read(run, first..m.min(first + 1000)).unwrap();
+            resumed.write(run, first, &block).unwrap();
+        }
+        resumed.set_clock(run, engine.clock(run)).unwrap();
+    }
+    resumed.advance(&steps(4, 13, case.eta)).unwrap();
+    for run in 0..4 {
+        assert_eq!(resumed.clock(run).step, 25);
+        let m = case.runs[run].run.m;
+        assert_eq!(resumed.read(run, 0..m).unwrap(), whole[run]);
+    }
+}
+
+#[test]
+fn more_tiles_than_workgroups_in_one_dimension() {
+    needs_adapter!();
+    let m = 65_536 * 64 + 65;
+    let data = Dataset {
+        d: 1,
+        x: vec![2.0],
+        y: vec![1.0],
+    };
+    let batch = Batch {
+        d: 1,
+        datasets: vec![Arc::new(data)],
+        runs: vec![Run::simple(m, Loss::Square)],
+    };
+    let options = Options {
+        tile: Some(64),
+        ..Options::default()
+    };
+    let mut engine = gpu_with(options)(batch).unwrap();
+    let block = |value: f64| Particles {
+        d: 1,
+        w: vec![value; 65],
+        a: vec![1.0; 65],
+    };
+    let f = |engine: &mut dyn Engine| engine.predict(Sample::Train).unwrap()[0].f[0];
+    // Only the last 65 particles, beyond the first 65 536 tiles, are not zero.
+    engine.write(0, m - 65, &block(3.0)).unwrap();
+    let want = 65.0 * 3.0 * 2.0 / m as f64;
+    assert!((f(&mut *engine) / want - 1.0).abs() < 1e-6);
+    engine.write(0, 0, &block(-1.0)).unwrap();
+    assert!((f(&mut *engine) / want - 1.0).abs() < 1e-6, "σ(−2) is 0");
+    engine.write(0, 0, &block(1.0)).unwrap();
+    assert!((f(&mut *engine) / want - 1.0).abs() > 0.1);
+    // The last particles feel the step: g = f − 1, ȧ = −g w x.
+    engine.write(0, 0, &block(0.0)).unwrap();
+    engine.advance(&steps(1, 1, 0.5)).unwrap();
+    let last = engine.read(0, m - 65..m).unwrap();
+    let moved = 1.0 + 0.5 * (1.0 - want) * 3.0 * 2.0;
+    assert!(last.a.iter().all(|a| (a / moved - 1.0).abs() < 1e-6));
+}
+
+#[test]
+fn blocks_may_begin_anywhere() {
+    needs_adapter!();
+    let case = case(2, &[(300, 3, Loss::Square, Train::Both)]);
+    let shards = Options {
+        shard_bytes: Some(64 * 3 * 4),
+        tile: Some(64),
+        ..Options::default()
+    };
+    let mut engine = gpu_with(shards)(case.batch()).unwrap();
+    let all = case.particles(0);
+    for (first, last) in [(0, 1), (250, 300), (1, 64), (64, 129), (129, 250)] {
+        let block = Particles {
+            d: 2,
+            w: all.w[2 * first..2 * last].to_vec(),
+            a: all.a[first..last].to_vec(),
+        };
+        engine.write(0, first, &block).unwrap();
+    }
+    assert_eq!(engine.read(0, 0..300).unwrap(), all);
+    let part = engine.read(0, 63..66).unwrap();
+    assert_eq!(part.a, all.a[63..66]);
+    assert!(engine.read(0, 299..301).is_err());
+    assert!(engine.write(1, 0, &all).is_err());
+}
+
+/// Stored values 2^-e of the true ones give the same velocity: exactly, since e only shifts.
+#[test]
+fn the_exponent_changes_nothing() {
+    needs_adapter!();
+    for train in [Train::Both, Train::Output, Train::Input] {
+        let case = case(3, &[(200, 20, Loss::Softmin, train)]);
+        let plain = case.particles(0);
+        let mut scaled = plain.clone();
+        if train != Train::Input {
+            scaled.a.iter_mut().for_each(|a| *a /= 8.0);
+        }
+        if train != Train::Output {
+            scaled.w.iter_mut().for_each(|w| *w /= 8.0);
+        }
+        let velocity = |particles: &Particles, exponent: i32| {
+            let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+            engine.write(0, 0, particles).unwrap();
+            let clock = Clock {
+                exponent,
+                ..Clock::default()
+            };
+            engine.set_clock(0, clock).unwrap();
+            engine.velocity(0).unwrap()
+        };
+        assert_eq!(velocity(&plain, 0), velocity(&scaled, 3), "{train:?}");
+        assert_ne!(velocity(&plain, 0), velocity(&scaled, 0), "{train:?}");
+    }
+}
+
+/// Norms far beyond f32: the exponent takes over, and since powers of two are exact the true
+/// state is the same, bit for bit, wherever the exponent began.
+#[test]
+fn growing_norms_move_to_the_exponent() {
+    needs_adapter!();
+    for train in [Train::Both, Train::Output, Train::Input] {
+        let mut case = case(2, &[(50, 4, Loss::Softmin, train)]);
+        case.runs[0].run.lambda = 0.0;
+        let mut growth = steps(1, 60, 1e7);
+        growth.evaluate.fill(true);
+        let truth = |exponent: i32| {
+            let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+            let mut start = case.particles(0);
+            let unit = 2f64.powi(exponent);
+            if train != Train::Input {
+                start.a.iter_mut().for_each(|a| *a /= unit);
+            }
+            if train != Train::Output {
+                start.w.iter_mut().for_each(|w| *w /= unit);
+            }
+            engine.write(0, 0, &start).unwrap();
+            let clock = Clock {
+                exponent,
+                ..Clock::default()
+            };
+            engine.set_clock(0, clock).unwrap();
+            let seen = engine.advance(&growth).unwrap();
+            let clock = engine.clock(0);
+            assert_eq!((clock.step, clock.diverged), (60, None), "{train:?}");
+            for now in seen.iter().map(|runs| &runs[0]) {
+                assert!(now.is_finite() && now.mean_a2.max(now.mean_w2) < 2f64.powi(90));
+            }
+            let mut end = engine.read(0, 0..50).unwrap();
+            let unit = 2f64.powi(clock.exponent);
+            if train != Train::Input {
+                end.a.iter_mut().for_each(|a| *a *= unit);
+            }
+            if train != Train::Output {
+                end.w.iter_mut().for_each(|w| *w *= unit);
+            }
+            (clock.exponent, end)
+        };
+        let (exponent, plain) = truth(0);
+        assert!(exponent > 0, "{train:?} never grew");
+        assert_eq!(plain, truth(5).1, "{train:?}");
+    }
+}
+
+#[test]
+fn a_run_that_diverges_stands_still_alone() {
+    needs_adapter!();
+    let case = case(
+        2,
+        &[
+            (64, 8, Loss::Square, Train::Both),
+            (64, 8, Loss::Square, Train::Both),
+        ],
+    );
+    let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+    start(&mut *engine, &case);
+    let mut wild = steps(2, 200, 0.01);
+    wild.eta.iter_mut().step_by(2).for_each(|eta| *eta = 1e12);
+    let seen = engine.advance(&wild).unwrap();
+    let diverged = engine.clock(0).diverged.unwrap();
+    assert!(diverged < 50 && engine.clock(0).step == diverged);
+    assert_eq!(engine.clock(1).diverged, None);
+    assert_eq!(engine.clock(1).step, 200);
+    for now in &seen {
+        assert_eq!(now[0].clock.diverged.is_some(), !now[0].is_finite());
+        assert!(now[1].is_finite());
+    }
+}
+
+#[test]
+fn a_step_of_zero_leaves_a_run_untouched() {
+    needs_adapter!();
+    let case = case(
+        3,
+        &[
+            (70, 9, Loss::Logistic, Train::Both),
+            (70, 9, Loss::Logistic, Train::Both),
+        ],
+    );
+    let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+    start(&mut *engine, &case);
+    let mut half = steps(2, 4, 0.25);
+    half.eta.iter_mut().step_by(2).for_each(|eta| *eta = 0.0);
+    engine.advance(&half).unwrap();
+    assert_eq!(engine.clock(0), Clock::default());
+    assert_eq!(engine.read(0, 0..70).unwrap(), case.particles(0));
+    assert_eq!((engine.clock(1).step, engine.clock(1).time), (4, 1.0));
+    assert_ne!(engine.read(1, 0..70).unwrap(), case.particles(1));
+}
+
+#[test]
+fn test_samples_and_evaluations_agree_with_the_reference() {
+    needs_adapter!();
+    let case = mixed();
+    let mut batch = case.batch();
+    batch.runs[0].test_set = Some(2);
+    batch.runs[3].test_set = Some(0);
+    let mut gpu = gpu_with(Options::default())(batch.clone()).unwrap();
+    let mut arbiter = reference(batch).unwrap();
+    start(&mut *gpu, &case);
+    start(&mut *arbiter, &case);
+    let got = gpu.predict(Sample::Test).unwrap();
+    let want = arbiter.predict(Sample::Test).unwrap();
+    assert_eq!((got[1].f.len(), got[0].f.len()), (0, 300));
+    let close = |got: f64, want: f64, scale: f64| (got - want).abs() <= 1e-5 * scale;
+    for (got, want) in got.iter().zip(&want) {
+        assert_eq!(got.f.len(), want.f.len());
+        let pairs = got.f.iter().zip(&want.f);
+        assert!(
+            pairs
+                .clone()
+                .all(|(got, want)| close(*got, *want, want.abs() + 1.0))
+        );
+        assert!(
+            !pairs
+                .clone()
+                .any(|(got, want)| close(*got, want + 0.1, want.abs() + 1.0))
+        );
+        for (got, want) in [
+            (got.mean_a2, want.mean_a2),
+            (got.mean_w2, want.mean_w2),
+            (got.mean_aw, want.mean_aw),
+        ] {
+            assert!(close(got, want, want));
+        }
+    }
+    // The test samples leave the training state alone.
+    let steps = steps(4, 4, 0.01);
+    let (got, want) = (
+        gpu.advance(&steps).unwrap(),
+        arbiter.advance(&steps).unwrap(),
+    );
+    for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
+        assert_eq!(got.clock.step, want.clock.step);
+        let pairs = got.f.iter().zip(&want.f);
+        assert!(
+            pairs
+                .clone()
+                .all(|(got, want)| close(*got, *want, 10.0 * (want.abs() + 1.0)))
+        );
+    }
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    needs_adapter!();
+    let large = case(D_MOST + 1, &[(1, 1, Loss::Square, Train::Both)]);
+    let message = |outcome: widefield::Result<Gpu>| outcome.err().unwrap().to_string();
+    let wide = message(Gpu::new(large.batch(), &Options::default()));
+    assert!(wide.contains("--engine cpu"), "{wide}");
+    let nobody = Options {
+        adapter: Some("no such adapter".into()),
+        ..Options::default()
+    };
+    let lost = message(Gpu::new(mixed().batch(), &nobody));
+    assert!(lost.contains(&adapters()[0].name), "{lost}");
+    assert!(select(Some("no such adapter")).is_err());
+}
