@@ -291,6 +291,7 @@ fn divergence_is_told_and_the_last_finite_state_kept() {
     for engine in ["cpu", "reference"] {
         let place = Place::new();
         let wild = SMALL
+            .replace("width = 33", "width = 33\ntrain = \"output\"")
             .replace("\"softmin\"", "\"square\"")
             .replace("step = 0.5", "step = 1e6")
             .replace("inverse-sqrt", "constant");
@@ -307,7 +308,7 @@ fn divergence_is_told_and_the_last_finite_state_kept() {
         );
         let summary = place.summary("a");
         let step = summary["runs"][0]["diverged_at"].as_u64().unwrap();
-        assert!(step < 50, "{step}");
+        assert!(step > 0 && step < 300, "{step}");
         assert!(
             place
                 .path("a/runs/000/checkpoint-000000000000.safetensors")
@@ -324,6 +325,7 @@ fn one_run_may_diverge_alone() {
         .replace("\"softmin\"", "\"square\"")
         .replace("inverse-sqrt", "constant")
         + "[grid]\n\"flow.step\" = [0.5, 1e6]\n";
+    let grid = grid.replace("width = 33", "width = 33\ntrain = \"output\"");
     place.put("e.toml", &grid);
     place.fails(
         "run e.toml --out a --engine cpu",
@@ -335,7 +337,8 @@ fn one_run_may_diverge_alone() {
     assert!(summary["runs"][0]["diverged_at"].is_null());
     let alone = SMALL
         .replace("\"softmin\"", "\"square\"")
-        .replace("inverse-sqrt", "constant");
+        .replace("inverse-sqrt", "constant")
+        .replace("width = 33", "width = 33\ntrain = \"output\"");
     place.put("e.toml", &alone);
     place.ok("run e.toml --out b --engine cpu");
     let particles =

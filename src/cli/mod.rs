@@ -19,6 +19,11 @@ use crate::error::Result;
 
 /// Parses the command line, runs the command, and turns its error into an exit code.
 pub fn main() -> ExitCode {
+    if std::env::var_os("NODEVICE_SELECT").is_none() {
+        // Mesa's device-select layer looks for a display and complains where there is none; we
+        // choose among adapters ourselves. SAFETY: no other thread is running yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .without_time()

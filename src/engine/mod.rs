@@ -15,6 +15,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod plan;
 pub mod reference;
+pub mod select;
 
 /// The runs that advance together, and their data.
 #[derive(Debug, Clone)]
