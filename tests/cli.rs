@@ -1,5 +1,7 @@
 //! The program as its users run it: files, exit codes, messages.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -122,8 +124,7 @@ fn newest_checkpoint(dir: &Path) -> Vec<u8> {
     let checkpoints = listing(dir);
     let newest = checkpoints
         .iter()
-        .filter(|p| p.to_string_lossy().contains("checkpoint-"))
-        .next_back();
+        .rfind(|p| p.to_string_lossy().contains("checkpoint-"));
     std::fs::read(newest.unwrap()).unwrap()
 }
 
@@ -198,9 +199,20 @@ fn a_folder_is_not_overwritten_unasked() {
     place.refuses("run e.toml --out file", &["file: is not a folder"]);
 }
 
+/// Engines to run the program with; the gpu engine on the adapter that the tests use.
+fn engines() -> Vec<String> {
+    let mut all = vec!["cpu".to_owned(), "reference".to_owned()];
+    if let Some(adapter) = common::gpu_adapter() {
+        // Part of the name, as a user would type it.
+        let part = adapter.split_whitespace().next().unwrap();
+        all.push(format!("gpu --adapter {part}"));
+    }
+    all
+}
+
 #[test]
 fn resume_is_bit_for_bit() {
-    for engine in ["cpu", "reference"] {
+    for engine in engines() {
         let place = Place::new();
         place.put("e.toml", SMALL);
         place.ok(&format!("run e.toml --out whole --engine {engine}"));
@@ -288,7 +300,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 
 #[test]
 fn divergence_is_told_and_the_last_finite_state_kept() {
-    for engine in ["cpu", "reference"] {
+    for engine in engines() {
         let place = Place::new();
         let wild = SMALL
             .replace("width = 33", "width = 33\ntrain = \"output\"")

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use common::{Make, engines};
 use widefield::data::Dataset;
-use widefield::engine::{Batch, Engine, Evaluation, Precision, Run, Sample, Steps};
+use widefield::engine::{Batch, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
 use widefield::experiment::{Loss, Schedule, Train};
-use widefield::observe::{Best, Margins, ldexp};
+use widefield::observe::{Best, Margins};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 

@@ -4,9 +4,9 @@ mod common;
 
 use common::engines;
 use common::oracle::{Flow, State, paths};
-use widefield::engine::{Clock, Engine, Precision, Sample};
+use widefield::engine::{Clock, Engine, Precision, Sample, ldexp};
 use widefield::experiment::Loss;
-use widefield::observe::{Row, ldexp};
+use widefield::observe::Row;
 use widefield::particles::Particles;
 use widefield::verify::tolerance::compare;
 

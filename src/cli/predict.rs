@@ -7,11 +7,10 @@ use std::sync::Arc;
 use super::PredictArgs;
 use super::table::print;
 use crate::data::{Dataset, read_inputs};
-use crate::engine::{Batch, Engine, Sample, cpu::Cpu, reference::Reference};
+use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::run_of;
-use crate::observe::ldexp;
 use crate::store::{Checkpoint, NpzWriter, RunFolder, write_atomically};
 
 pub fn predict(args: &PredictArgs) -> Result<()> {

@@ -8,7 +8,7 @@ use super::table::{Table, number, print};
 use super::{ResumeArgs, RunArgs, TalkArgs};
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::{Error, Result};
-use crate::experiment::{Grid, load};
+use crate::experiment::{Grid, Train, load};
 use crate::flow::{Start, train};
 use crate::store::{Checkpoint, RunFolder, Summary};
 
@@ -108,7 +108,7 @@ fn go(
                 .map_err(|e| Error::writing(&written, e.into()))?;
             print(&(text + "\n"))?;
         } else {
-            report(&summary)?;
+            report(&summary, grid)?;
         }
     }
     let summary = trained?;
@@ -122,8 +122,13 @@ fn go(
 }
 
 /// A line per run: its parameters and what is defined of its observables.
-fn report(summary: &Summary) -> Result<()> {
+fn report(summary: &Summary, grid: &Grid) -> Result<()> {
     let runs = &summary.runs;
+    // margin_f2 means something where features stay what they were.
+    let output_only = grid
+        .runs
+        .iter()
+        .any(|r| r.experiment.network.train == Train::Output);
     type Column = (&'static str, fn(&crate::store::RunSummary) -> Option<f64>);
     let columns: [Column; 8] = [
         ("risk", |r| r.last.risk),
@@ -137,6 +142,7 @@ fn report(summary: &Summary) -> Result<()> {
     ];
     let shown: Vec<&Column> = columns
         .iter()
+        .filter(|(name, _)| *name != "margin_f2" || output_only)
         .filter(|(_, value)| runs.iter().any(|r| value(r).is_some()))
         .collect();
     let keys: Vec<&String> = runs

@@ -15,7 +15,10 @@ pub mod cpu;
 pub mod gpu;
 pub mod plan;
 pub mod reference;
+mod scale;
 pub mod select;
+
+pub use scale::ldexp;
 
 /// The runs that advance together, and their data.
 #[derive(Debug, Clone)]

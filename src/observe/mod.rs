@@ -10,22 +10,8 @@ pub use record::{Best, Row};
 pub use risk::risk;
 
 use crate::data::Dataset;
-use crate::engine::{Evaluation, Run};
+use crate::engine::{Evaluation, Run, ldexp};
 use crate::experiment::Train;
-
-/// v · 2^e, without overflow on the way: 2^e alone may overflow or vanish where v · 2^e does not.
-pub fn ldexp(v: f64, e: i32) -> f64 {
-    const STEP: i32 = 1000;
-    // Beyond five steps every number but 0 has overflowed or vanished.
-    let mut left = e.clamp(-5 * STEP, 5 * STEP);
-    let mut v = v;
-    while left != 0 {
-        let now = left.clamp(-STEP, STEP);
-        v *= f64::from(now).exp2();
-        left -= now;
-    }
-    v
-}
 
 /// The norms of a state in true units; infinite only beyond 10³⁰⁸.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,14 +116,6 @@ mod tests {
         assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.0, 0.0]), Some(1.0));
         assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.5, f64::NAN]), Some(0.5));
         assert_eq!(error(&labelled(&[1.0, 0.5]), &[0.0, 0.0]), None);
-    }
-
-    #[test]
-    fn ldexp_passes_through_the_whole_range() {
-        assert_eq!(ldexp(1.5, 4), 24.0);
-        assert_eq!(ldexp(2.0_f64.powi(-1000), 2000), 2.0_f64.powi(1000));
-        assert_eq!(ldexp(2.0_f64.powi(600), -1200), 2.0_f64.powi(-600));
-        assert_eq!(ldexp(0.0, 4000), 0.0);
     }
 
     /// The same network stored with different powers of two has the same observables.

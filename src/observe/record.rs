@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Margins, Norms, error, ldexp, risk};
+use super::{Margins, Norms, error, risk};
 use crate::data::Dataset;
-use crate::engine::{Evaluation, Run};
+use crate::engine::{Evaluation, Run, ldexp};
 
 /// One row of metrics.csv: the observables of one run at one step. `None` where not defined
 /// (margins and errors need labels ±1, test values a test set).

@@ -4,10 +4,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::{NpzWriter, write_atomically};
-use crate::engine::{Engine, Precision, Sample};
+use crate::engine::{Engine, Precision, Sample, ldexp};
 use crate::error::Result;
 use crate::experiment::Train;
-use crate::observe::ldexp;
 use crate::particles::Particles;
 
 /// Particles that travel at a time: what the host holds of a network.

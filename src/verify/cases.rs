@@ -61,9 +61,8 @@ impl Case {
             Draws::new(r as u64, Stream::Init, 0, j as u64, 0).fill_gaussian(&mut row);
             let exact = |v: f64| f64::from(v as f32);
             p.a[j] = exact(row[self.d]);
-            for k in 0..self.d {
-                p.w[j * self.d + k] = exact(row[k]);
-            }
+            let w = &mut p.w[j * self.d..(j + 1) * self.d];
+            w.iter_mut().zip(&row).for_each(|(w, &v)| *w = exact(v));
         }
         p.w[..self.d].copy_from_slice(
             &data

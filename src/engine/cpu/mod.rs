@@ -14,10 +14,9 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps, ldexp};
 use crate::error::{Error, Result};
 use crate::experiment::Train;
-use crate::observe::ldexp;
 use crate::particles::Particles;
 use layout::{Blocks, Samples};
 use run::{Setting, State};

@@ -1,7 +1,7 @@
 //! residual: g_i = ∂R/∂f_i in f64, from stored predictions.
 
+use crate::engine::ldexp;
 use crate::experiment::Loss;
-use crate::observe::ldexp;
 
 /// g (n) for true predictions 2^p f̂ and targets y; the table "Risks" of MODEL.md.
 ///

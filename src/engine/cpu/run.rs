@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::kernel::{Push, Sums, Sweep};
 use super::layout::{Blocks, Samples, blocks_per_tile, grouped, lines_per_block};
 use super::residual::residual;
-use crate::engine::{Clock, Evaluation, Run};
+use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;
 
 /// Chunks of tiles that a run is cut into, at most: the units of parallel work, whose sums are
@@ -199,7 +199,7 @@ impl Setting<'_> {
             now.clock.exponent
         };
         let eta = if self.run.norm_scaled {
-            eta * crate::observe::ldexp(now.mean_a2.sqrt(), on_a).max(1.0)
+            eta * ldexp(now.mean_a2.sqrt(), on_a).max(1.0)
         } else {
             eta
         };

@@ -90,6 +90,14 @@ impl AdapterFacts {
     }
 }
 
+impl AdapterFacts {
+    /// Name, driver and backend: what summaries and checkpoints record, and what the adapter can be
+    /// chosen by.
+    pub fn describe(&self) -> String {
+        format!("{}, {} ({})", self.name, self.driver, self.backend)
+    }
+}
+
 /// All adapters; none where there is no driver.
 pub fn adapters() -> Vec<AdapterFacts> {
     enumerate().iter().map(AdapterFacts::of).collect()
@@ -103,7 +111,7 @@ pub fn default_adapter() -> Option<AdapterFacts> {
 
 /// The facts of the adapter that [`super::Gpu::new`] would take.
 ///
-/// A name is any part of an adapter's name, in either case; it may name a software adapter.
+/// A name is any part of an adapter's description (name, driver, backend), in either case; it may name a software adapter.
 /// Without one: a discrete GPU, else an integrated one, never a software adapter.
 ///
 /// # Errors
@@ -132,7 +140,7 @@ fn choose(all: &[AdapterFacts], name: Option<&str>) -> Option<usize> {
     match name.map(str::to_lowercase) {
         Some(part) => all
             .iter()
-            .position(|facts| facts.name.to_lowercase().contains(&part)),
+            .position(|facts| facts.describe().to_lowercase().contains(&part)),
         None => of_kind(Kind::Discrete).or_else(|| of_kind(Kind::Integrated)),
     }
 }

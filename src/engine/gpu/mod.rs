@@ -201,8 +201,7 @@ impl Engine for Gpu {
     }
 
     fn adapter(&self) -> String {
-        let facts = &self.device.facts;
-        format!("{}, {} ({})", facts.name, facts.driver, facts.backend)
+        self.device.facts.describe()
     }
 
     fn precision(&self) -> Precision {

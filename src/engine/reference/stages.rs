@@ -71,8 +71,8 @@ pub fn velocity(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> Particle
             v.a[j] = -force / run.alpha - run.lambda * p.a[j];
         }
         if run.train != Train::Output {
-            for k in 0..p.d {
-                v.w[j * p.d + k] = -p.a[j] * big_g[k] / run.alpha - run.lambda * p.w(j)[k];
+            for (k, g) in big_g.iter().enumerate() {
+                v.w[j * p.d + k] = -p.a[j] * g / run.alpha - run.lambda * p.w(j)[k];
             }
         }
     }
