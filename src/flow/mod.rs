@@ -104,49 +104,50 @@ pub fn train(
     worlds.check_initial_files(grid)?;
 
     let mut summaries = Vec::new();
-    let mut described = (String::new(), String::new());
+    let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
     for (d, indices) in by_d {
         let (batch, sets) = worlds.batch(d, indices.iter().map(|&k| &grid.runs[k].experiment))?;
         let mut engine = make(batch)?;
-        described = (engine.name().to_owned(), engine.adapter());
         // Everything that can be wrong with the input is known by now: the folder may be written.
         folder.begin(&grid.to_toml())?;
+        let described = (engine.name().to_owned(), engine.adapter());
+        if !engines.contains(&described) {
+            engines.push(described);
+        }
         let mut members = Vec::new();
-        for (slot, &k) in indices.iter().enumerate() {
-            let from = checkpoints.get(&k);
-            members.push(Member::new(
-                k,
-                slot,
-                grid.runs[k].clone(),
-                engine.batch().runs[slot].clone(),
-                sets[slot].clone(),
-                &folder.make_run(k)?,
-                from,
-            )?);
-            place(&mut *engine, &members[slot], from)?;
+        for (slot, (&k, sets)) in indices.iter().zip(sets).enumerate() {
+            let run = engine.batch().runs[slot].clone();
+            let (dir, from) = (folder.make_run(k)?, checkpoints.get(&k));
+            let member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
+            place(&mut *engine, &member, from)?;
+            members.push(member);
         }
-        if outcome == Outcome::Ended {
-            outcome = drive(&mut *engine, &mut members, &mut context)?;
+        let driven = drive(&mut *engine, &mut members, &mut context);
+        if driven.is_err() {
+            // The rows so far are worth keeping; that the run failed is what must be told.
+            let _ = context.metrics.write();
         }
-        summaries.extend(
-            members
-                .iter()
-                .map(|m| (m.summary(engine.clock(m.slot)), m.end)),
-        );
+        outcome = driven.map_err(|e| e.with_checkpoints(folder.dir()))?;
+        let each = members.iter();
+        summaries.extend(each.map(|m| (m.summary(engine.clock(m.slot)), m.end)));
+        if outcome == Outcome::Interrupted {
+            break;
+        }
     }
     summaries.sort_by_key(|(summary, _)| summary.run);
     let wall_seconds = context.seconds();
     metrics.write()?;
+    let joined = |part: fn(&(String, String)) -> &str| {
+        let parts: Vec<&str> = engines.iter().map(part).collect();
+        parts.join(" and ")
+    };
     let summary = Summary {
-        engine: described.0,
-        adapter: described.1,
+        engine: joined(|e| &e.0),
+        adapter: joined(|e| &e.1),
         version: crate::VERSION.into(),
         wall_seconds,
-        runs: summaries
-            .iter()
-            .map(|(summary, _)| summary.clone())
-            .collect(),
+        runs: summaries.iter().map(|(s, _)| s.clone()).collect(),
     };
     summary.write(&folder.summary())?;
     verdict(outcome, &summaries, grid, folder)?;

@@ -156,7 +156,7 @@ fn refusal(all: &[AdapterFacts], name: Option<&str>) -> Error {
     }
     let list: Vec<_> = all
         .iter()
-        .map(|facts| format!("{:?} ({:?})", facts.name, facts.kind))
+        .map(|facts| format!("{:?} ({})", facts.name, facts.kind))
         .collect();
     Error::engine(
         "gpu",
