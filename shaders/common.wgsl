@@ -25,11 +25,11 @@ struct Run {
     loss: u32,
     train: u32,
     norm_scaled: u32,
-    scale: f32,
-    inv_n: f32,
-    inv_m: f32,
-    inv_alpha: f32,
+    samples: f32,
+    m: f32,
+    alpha: f32,
     lambda: f32,
+    unused: u32,
 }
 
 // What changes of a run: see layout::State.

@@ -16,14 +16,14 @@ fn exp_exact(x: f32) -> f32 {
 }
 
 // g, but for softmin, from f = 2^p f̂.
-fn residual_of(loss: u32, f: f32, y: f32, inv_n: f32) -> f32 {
+fn residual_of(loss: u32, f: f32, y: f32, n: f32) -> f32 {
     let u = y * f;
     switch loss {
-        case {{ loss.square }}u: { return (f - y) * inv_n; }
-        case {{ loss.logistic }}u: { return -y * inv_n / (1.0 + exp_exact(u)); }
-        case {{ loss.exponential }}u: { return -y * inv_n * exp_exact(-u); }
-        case {{ loss.hinge }}u: { return select(0.0, -y * inv_n, u < 1.0); }
-        case {{ loss.squared_hinge }}u: { return -y * inv_n * max(0.0, 1.0 - u); }
+        case {{ loss.square }}u: { return (f - y) / n; }
+        case {{ loss.logistic }}u: { return -y / (n * (1.0 + exp_exact(u))); }
+        case {{ loss.exponential }}u: { return -y * exp_exact(-u) / n; }
+        case {{ loss.hinge }}u: { return select(0.0, -y / n, u < 1.0); }
+        case {{ loss.squared_hinge }}u: { return -y * max(0.0, 1.0 - u) / n; }
         default: { return 0.0; }
     }
 }

@@ -1,7 +1,11 @@
 // predict: sums over a tile of particles of a_j σ(w_j·x_i), and the tile's moments Σa², Σ|w|²,
-// Σ|a||w|. A thread holds {{ samples }} samples in registers and reads particles four by four;
-// where samples are few, several threads (slices) share them and split the particles.
-// d = {{ d }}
+// Σ|a||w|. A thread holds {{ samples }} samples in registers and streams particles; where samples are
+// few, several threads (slices) share them and split the particles. d = {{ d }}
+{%- if lockstep > 1 %}
+// Each lane of a subgroup reads one particle of {{ lockstep }} and lends it to the others.
+{%- else %}
+// All threads of a slice read the same particles, four by four.
+{%- endif %}
 {% include "common.wgsl" %}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
@@ -10,23 +14,37 @@
 @group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<V>;
+
+{% if lockstep > 1 %}alias V = f32;{% else %}alias V = vec4<f32>;{% endif %}
 
 {% include "idle.wgsl" %}
 
-{% set vectors = lanes // 4 %}
+{% set width = 1 if lockstep > 1 else 4 %}
+{% set fetched = lockstep if lockstep > 1 else 4 %}
+{% set per_block = lanes // width %}
 var<workgroup> scratch: array<f32, {{ threads * [samples, 3] | max }}>;
 
-// Where the planes of the v-th four particles begin.
+// Where the planes of the v-th vector of particles begin.
 fn planes(first: u32, v: u32) -> u32 {
-    return (first / {{ lanes }}u + v / {{ vectors }}u) * {{ vectors * (d + 1) }}u + v % {{ vectors }}u;
+    return (first / {{ lanes }}u + v / {{ per_block }}u) * {{ per_block * (d + 1) }}u + v % {{ per_block }}u;
 }
+
+{%- macro particle(name, p) -%}
+{% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ p }}u){% else %}{{ name }}.{{ axes[p] }}{% endif %}
+{%- endmacro %}
+{%- macro folded(name) -%}
+{% if width == 1 %}{{ name }}{% else %}({{ name }}.x + {{ name }}.y) + ({{ name }}.z + {{ name }}.w){% endif %}
+{%- endmacro %}
 
 @compute @workgroup_size({{ threads }})
 fn predict(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
+{%- if lockstep > 1 %}
+    @builtin(subgroup_invocation_id) lane: u32,
+{%- endif %}
 ) {
     let index = workgroup_index(id, workgroups);
     if index >= arrayLength(&rows) {
@@ -36,7 +54,7 @@ fn predict(
     if is_idle(row.run) {
         return;
     }
-    let fours = (row.count + 3u) / 4u;
+    let fetches = (row.count + {{ fetched - 1 }}u) / {{ fetched }}u;
     let columns = {{ threads }}u / row.slices;
     let column = t % columns;
     let slice = t / columns;
@@ -48,36 +66,37 @@ fn predict(
     let x{{ s }}_{{ c }} = x[i{{ s }} + {{ c }}u];
 {%- endfor %}
     var f{{ s }} = 0.0;
-    var part{{ s }}: vec4<f32>;
-    var z{{ s }}: vec4<f32>;
+    var part{{ s }}: f32;
+    var z{{ s }}: f32;
 {%- endfor %}
     // Blocked summation: parts of a few particles, then their sum.
     let reach = row.slices * {{ chunk }}u;
-    for (var start = slice; start < fours && row.samples > 0u; start += reach) {
-        let stop = min(start + reach, fours);
+    for (var start = slice; start < fetches && row.samples > 0u; start += reach) {
+        let stop = min(start + reach, fetches);
 {%- for s in range(samples) %}
-        part{{ s }} = vec4<f32>(0.0);
+        part{{ s }} = 0.0;
 {%- endfor %}
         for (var v = start; v < stop; v += row.slices) {
-            let at = planes(row.first, v);
+            let at = planes(row.first, {% if lockstep > 1 %}v * {{ lockstep }}u + lane{% else %}v{% endif %});
+{%- for k in range(d + 1) %}
+            let w{{ k }} = particles[at + {{ k * per_block }}u];
+{%- endfor %}
+{%- for p in range(fetched) %}
 {%- for k in range(d) %}
-            let w{{ k }} = particles[at + {{ k * vectors }}u];
+            let w{{ k }}_{{ p }} = {{ particle("w" ~ k, p) }};
 {%- for s in range(samples) %}
 {%- set xk = "x" ~ s ~ "_" ~ (k // 4) ~ "." ~ axes[k % 4] %}
-{%- if k == 0 %}
-            z{{ s }} = w{{ k }} * {{ xk }};
-{%- else %}
-            z{{ s }} = fma(w{{ k }}, vec4<f32>({{ xk }}), z{{ s }});
-{%- endif %}
+            z{{ s }} = {% if k == 0 %}w0_{{ p }} * {{ xk }}{% else %}fma(w{{ k }}_{{ p }}, {{ xk }}, z{{ s }}){% endif %};
 {%- endfor %}
 {%- endfor %}
-            let a = particles[at + {{ d * vectors }}u];
+            let a_{{ p }} = {{ particle("w" ~ d, p) }};
 {%- for s in range(samples) %}
-            part{{ s }} = fma(a, max(z{{ s }}, vec4<f32>(0.0)), part{{ s }});
+            part{{ s }} = fma(a_{{ p }}, max(z{{ s }}, 0.0), part{{ s }});
+{%- endfor %}
 {%- endfor %}
         }
 {%- for s in range(samples) %}
-        f{{ s }} += (part{{ s }}.x + part{{ s }}.y) + (part{{ s }}.z + part{{ s }}.w);
+        f{{ s }} += part{{ s }};
 {%- endfor %}
     }
     if row.slices > 1u {
@@ -104,23 +123,23 @@ fn predict(
     if row.moments == NONE {
         return;
     }
-    var m0 = vec4<f32>(0.0);
-    var m1 = vec4<f32>(0.0);
-    var m2 = vec4<f32>(0.0);
-    for (var v = t; v < fours; v += {{ threads }}u) {
+    var m0 = V(0.0);
+    var m1 = V(0.0);
+    var m2 = V(0.0);
+    for (var v = t; v < (row.count + {{ width - 1 }}u) / {{ width }}u; v += {{ threads }}u) {
         let at = planes(row.first, v);
-        var square = vec4<f32>(0.0);
+        var square = V(0.0);
 {%- for k in range(d) %}
-        let w{{ k }} = particles[at + {{ k * vectors }}u];
+        let w{{ k }} = particles[at + {{ k * per_block }}u];
         square = fma(w{{ k }}, w{{ k }}, square);
 {%- endfor %}
-        let a = particles[at + {{ d * vectors }}u];
+        let a = particles[at + {{ d * per_block }}u];
         m0 = fma(a, a, m0);
         m1 += square;
         m2 = fma(abs(a), sqrt(square), m2);
     }
 {%- for q in range(3) %}
-    scratch[{{ q }}u * {{ threads }}u + t] = (m{{ q }}.x + m{{ q }}.y) + (m{{ q }}.z + m{{ q }}.w);
+    scratch[{{ q * threads }}u + t] = {{ folded("m" ~ q) }};
 {%- endfor %}
     workgroupBarrier();
     if t < 3u {

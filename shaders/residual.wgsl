@@ -69,7 +69,7 @@ fn residual(
     var low = {{ huge }};
     var broken = 0.0;
     for (var i = t; i < n; i += {{ threads }}u) {
-        let f = run.scale * grouped(run, i);
+        let f = run.alpha * grouped(run, i) / run.m;
         broken += select(1.0, 0.0, is_finite(f));
         low = min(low, y[run.sample + i] * f);
         g[run.residual + i] = f;
@@ -92,7 +92,7 @@ fn residual(
     } else {
         for (var i = t; i < n; i += {{ threads }}u) {
             let f = g[run.residual + i] * unit;
-            g[run.residual + i] = residual_of(run.loss, f, y[run.sample + i], run.inv_n);
+            g[run.residual + i] = residual_of(run.loss, f, y[run.sample + i], run.samples);
         }
     }
     if t > 0u {
@@ -112,7 +112,7 @@ fn residual(
             history[record + 3u] = bitcast<u32>(now.exponent);
             history[record + 4u] = now.diverged;
         }
-        now = step_of(run, now, eta_of(now.turn, r), a2 * run.inv_m, w2 * run.inv_m);
+        now = step_of(run, now, eta_of(now.turn, r), a2 / run.m, w2 / run.m);
     } else {
         now.moves = 0u;
     }

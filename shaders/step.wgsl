@@ -4,7 +4,7 @@ fn step_of(run: Run, before: State, eta: f32, mean_a2: f32, mean_w2: f32) -> Sta
     var now = before;
     let a_moves = run.train != {{ train.input }}u;
     let w_moves = run.train != {{ train.output }}u;
-    let force = -run.inv_alpha * select(pow2(-now.exponent), 1.0, a_moves && w_moves);
+    let force = -select(pow2(-now.exponent), 1.0, a_moves && w_moves) / run.alpha;
     now.force_a = select(0.0, force, a_moves);
     now.force_w = select(0.0, force, w_moves);
     now.decay_a = select(0.0, run.lambda, a_moves);

@@ -1,6 +1,9 @@
 // velocity: G_j = Σ_i g_i 1[w_j·x_i > 0] x_i, ȧ_j = force w_j·G_j − λ a_j, ẇ_j = force a_j G_j − λ w_j.
 // velocity_update also takes the step. A thread holds {{ vectors }} vector(s) of {{ width }} particles in
 // registers and streams the samples. d = {{ d }}
+{%- if lockstep > 1 %}
+// Each lane of a subgroup reads one sample of {{ lockstep }} and lends it to the others.
+{%- endif %}
 {% include "common.wgsl" %}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
@@ -22,11 +25,18 @@ fn planes(first: u32, v: u32) -> u32 {
     return (first / {{ lanes }}u + v / {{ per_block }}u) * {{ per_block * (d + 1) }}u + v % {{ per_block }}u;
 }
 
+{%- macro lent(name, s) -%}
+{% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ s }}u){% else %}{{ name }}{% endif %}
+{%- endmacro %}
+
 @compute @workgroup_size({{ threads }})
 fn {{ entry }}(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
+{%- if lockstep > 1 %}
+    @builtin(subgroup_invocation_id) lane: u32,
+{%- endif %}
 ) {
     let index = workgroup_index(id, workgroups);
     if index >= arrayLength(&rows) {
@@ -35,12 +45,19 @@ fn {{ entry }}(
     let row = rows[index];
     let now = state[row.run];
     let held = (row.count + {{ width - 1 }}u) / {{ width }}u;
-    if t >= held{% if update %} || now.moves == 0u{% endif %} {
+{%- if update %}
+    if now.moves == 0u {
         return;
     }
+{%- endif %}
+{%- if lockstep == 1 %}
+    if t >= held {
+        return;
+    }
+{%- endif %}
 {%- for v in range(vectors) %}
-    // A vector beyond the row repeats the thread's first and is not written.
-    let at{{ v }} = planes(row.first, select(t, t + {{ v * threads }}u, t + {{ v * threads }}u < held));
+    // A vector beyond the row repeats the last and is not written.
+    let at{{ v }} = planes(row.first, min(t + {{ v * threads }}u, held - 1u));
 {%- for k in range(d) %}
     let w{{ v }}_{{ k }} = particles[at{{ v }} + {{ k * per_block }}u];
     var G{{ v }}_{{ k }} = V(0.0);
@@ -66,23 +83,34 @@ fn {{ entry }}(
     let start = 0u;
     let stop = n;
 {%- endif %}
-    for (var i = start; i < stop; i += 1u) {
-        let gi = V(g[residual + i]);
+    for (var i = start; i < stop; i += {{ lockstep }}u) {
+{%- if lockstep > 1 %}
+        // Lanes beyond the end lend a sample of weight 0.
+        let own = min(i + lane, n - 1u);
+        let g_own = select(0.0, g[residual + own], i + lane < stop);
+{%- else %}
+        let own = i;
+        let g_own = g[residual + i];
+{%- endif %}
 {%- for c in range(row_vectors) %}
-        let x{{ c }} = x[(sample + i) * {{ row_vectors }}u + {{ c }}u];
+        let x{{ c }} = x[(sample + own) * {{ row_vectors }}u + {{ c }}u];
 {%- endfor %}
-{%- for k in range(d) %}{% for v in range(vectors) %}
-{%- set xk = "x" ~ (k // 4) ~ "." ~ axes[k % 4] %}
-        z{{ v }} = {% if k == 0 %}w{{ v }}_0 * {{ xk }}{% else %}fma(w{{ v }}_{{ k }}, V({{ xk }}), z{{ v }}){% endif %};
-{%- endfor %}{% endfor %}
+{%- for s in range(lockstep) %}
+        let g_{{ s }} = {{ lent("g_own", s) }};
+{%- for k in range(d) %}
+        let x_{{ k }}_{{ s }} = {{ lent("x" ~ (k // 4) ~ "." ~ axes[k % 4], s) }};
+{%- for v in range(vectors) %}
+        z{{ v }} = {% if k == 0 %}w{{ v }}_0 * x_0_{{ s }}{% else %}fma(w{{ v }}_{{ k }}, V(x_{{ k }}_{{ s }}), z{{ v }}){% endif %};
+{%- endfor %}
+{%- endfor %}
 {%- for v in range(vectors) %}
         // σ'(0) = 0
-        m{{ v }} = select(V(0.0), gi, z{{ v }} > V(0.0));
+        m{{ v }} = select(V(0.0), V(g_{{ s }}), z{{ v }} > V(0.0));
+{%- for k in range(d) %}
+        G{{ v }}_{{ k }} = fma(m{{ v }}, V(x_{{ k }}_{{ s }}), G{{ v }}_{{ k }});
 {%- endfor %}
-{%- for k in range(d) %}{% for v in range(vectors) %}
-{%- set xk = "x" ~ (k // 4) ~ "." ~ axes[k % 4] %}
-        G{{ v }}_{{ k }} = fma(m{{ v }}, V({{ xk }}), G{{ v }}_{{ k }});
-{%- endfor %}{% endfor %}
+{%- endfor %}
+{%- endfor %}
     }
 {%- if blocked %}
 {%- for v in range(vectors) %}{% for k in range(d) %}

@@ -33,6 +33,8 @@ pub struct Tiling {
     pub threads: usize,
     /// Samples that a `predict` thread holds.
     pub samples: usize,
+    /// Threads side by side that must read the same particles.
+    pub lockstep: usize,
     /// Particles of a `velocity_update` workgroup, a multiple of `lanes`.
     pub update: usize,
     /// Sums that a `reduce` workgroup makes.
@@ -303,10 +305,14 @@ fn tile_rows(
     n: usize,
     out: usize,
 ) -> impl Iterator<Item = Row> {
+    let tiling = *tiling;
     let (threads, held) = (tiling.threads, tiling.samples);
     (0..n.max(1)).step_by(threads * held).map(move |sample| {
         let samples = (n - sample).min(threads * held);
-        let columns = samples.div_ceil(held).max(1).next_power_of_two();
+        let columns = samples
+            .div_ceil(held)
+            .max(tiling.lockstep)
+            .next_power_of_two();
         Row {
             run: run as u32,
             first: slot as u32,

@@ -48,6 +48,15 @@ pub struct AdapterFacts {
 }
 
 impl AdapterFacts {
+    /// Lanes of its subgroups where they can lend words to each other and their number is fixed;
+    /// else 1.
+    pub(super) fn lockstep(&self) -> usize {
+        match self.subgroup {
+            (least, most) if least == most && self.features.contains(&"subgroup") => most as usize,
+            _ => 1,
+        }
+    }
+
     fn of(adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         let limits = adapter.limits();

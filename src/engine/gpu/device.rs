@@ -34,6 +34,7 @@ impl Device {
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("widefield"),
             required_limits: limits.clone(),
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         });

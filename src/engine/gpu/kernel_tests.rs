@@ -8,8 +8,12 @@ use super::shape::{D_MOST, LANES, Shape};
 
 const STAGES: [Stage; 5] = [PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, VELOCITY];
 
-fn shapes(d: usize) -> [Shape; 2] {
-    [Shape::software(d), Shape::hardware(d)]
+fn shapes(d: usize) -> [Shape; 3] {
+    [
+        Shape::software(d, 1),
+        Shape::software(d, 8),
+        Shape::hardware(d),
+    ]
 }
 
 fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
@@ -18,7 +22,7 @@ fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
     naga::valid::Validator::new(
         naga::valid::ValidationFlags::all(),
-        naga::valid::Capabilities::default(),
+        naga::valid::Capabilities::SUBGROUP,
     )
     .validate(&module)
     .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
@@ -41,7 +45,7 @@ fn every_kernel_is_valid() {
 
 #[test]
 fn a_broken_kernel_is_not() {
-    let source = render(PREDICT, 3, 1, &Shape::software(3)).unwrap();
+    let source = render(PREDICT, 3, 1, &Shape::software(3, 8)).unwrap();
     let sabotaged = source.replacen("struct Row", "struct Raw", 1);
     assert!(naga::front::wgsl::parse_str(&sabotaged).is_err());
 }
@@ -61,7 +65,7 @@ fn shapes_fit_the_storage() {
 
 /// Name, offset and, for the whole, size of a struct in WGSL.
 fn reflected(name: &str) -> (Vec<(String, u32)>, u32) {
-    let module = parse(RESIDUAL, 3, 1, &Shape::software(3));
+    let module = parse(RESIDUAL, 3, 1, &Shape::software(3, 8));
     let (_, found) = module
         .types
         .iter()
@@ -92,7 +96,7 @@ macro_rules! same_layout {
 fn structs_are_the_same_on_both_sides() {
     same_layout!(Row: run first count sample samples out slices moments);
     same_layout!(Run: n stride sums groups sample residual history record loss train norm_scaled
-        scale inv_n inv_m inv_alpha lambda);
+        samples m alpha lambda unused);
     same_layout!(State: exponent diverged turn moves force_a force_w decay_a decay_w eta factor
         shift_a shift_w);
 }

@@ -119,6 +119,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
         d, slot, loss, train,
         axes => ["x", "y", "z", "w"],
         lanes => LANES,
+        lockstep => shape.lockstep,
         row_vectors => row_vectors(d),
         turns => TURNS,
         header => HEADER,

@@ -35,12 +35,12 @@ pub(super) struct Run {
     pub loss: u32,
     pub train: u32,
     pub norm_scaled: u32,
-    /// α/m
-    pub scale: f32,
-    pub inv_n: f32,
-    pub inv_m: f32,
-    pub inv_alpha: f32,
+    /// n and m as numbers to divide by: a rounded 1/m would bias every step the same way.
+    pub samples: f32,
+    pub m: f32,
+    pub alpha: f32,
     pub lambda: f32,
+    pub unused: u32,
 }
 
 /// What changes of a run. The host sets the first three before a submit; `residual` the others.

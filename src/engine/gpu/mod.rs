@@ -63,6 +63,8 @@ pub struct Gpu {
     update_kernel: Kernel,
     update_common: wgpu::BindGroup,
     update: Vec<Dispatch>,
+    /// Compiled when first asked for.
+    velocity: Option<Kernel>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
     clocks: Vec<Clock>,
@@ -158,6 +160,7 @@ impl Gpu {
             update_kernel,
             update_common,
             update,
+            velocity: None,
             readback,
         })
     }

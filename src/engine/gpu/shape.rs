@@ -17,7 +17,10 @@ pub(super) struct Shape {
     pub predict_threads: usize,
     /// predict: samples that a thread holds.
     pub predict_samples: usize,
-    /// predict: vectors of four particles added up before they join the main sum.
+    /// Lanes of a subgroup that read for one another, where that beats reading the same word in
+    /// every lane; 1 otherwise.
+    pub lockstep: usize,
+    /// predict: fetches of particles added up before they join the main sum.
     pub predict_chunk: usize,
     /// predict: least particles of a tile.
     pub tile: usize,
@@ -39,7 +42,7 @@ impl Shape {
     /// What is sensible on this adapter. `tile` overrides the particles of a tile.
     pub fn new(facts: &AdapterFacts, d: usize, tile: Option<usize>) -> Self {
         let mut shape = if facts.kind == Kind::Software {
-            Shape::software(d)
+            Shape::software(d, facts.lockstep())
         } else {
             Shape::hardware(d)
         };
@@ -60,6 +63,7 @@ impl Shape {
                 25..=40 => 2,
                 _ => 1,
             },
+            lockstep: 1,
             predict_chunk: 16,
             tile: 64,
             tile_fixed: false,
@@ -76,19 +80,21 @@ impl Shape {
         }
     }
 
-    /// A processor: few large workgroups, as few loads per product as possible.
-    pub(super) fn software(d: usize) -> Self {
+    /// A processor: few large workgroups. llvmpipe turns a load that all lanes share into one load
+    /// per lane, so lanes lend each other what they read (twice as fast).
+    pub(super) fn software(d: usize, lockstep: usize) -> Self {
         Shape {
-            predict_threads: 32,
-            predict_samples: if d <= 8 { 8 } else { 4 },
-            predict_chunk: 16,
+            predict_threads: 16.max(lockstep),
+            predict_samples: 8,
+            lockstep,
+            predict_chunk: 64 / lockstep.clamp(4, 64),
             tile: 512,
             tile_fixed: false,
             reduce_threads: 32,
             residual_threads: 32,
-            update_threads: 32,
+            update_threads: 32.max(lockstep),
             update_width: 4,
-            update_vectors: if d <= 4 { 2 } else { 1 },
+            update_vectors: if d <= 8 { 2 } else { 1 },
             update_chunk: 1024,
         }
     }
@@ -100,6 +106,7 @@ impl Shape {
             fixed: self.tile_fixed,
             threads: self.predict_threads,
             samples: self.predict_samples,
+            lockstep: self.lockstep,
             update: self.update_threads * self.update_width * self.update_vectors,
             columns: self.reduce_threads,
             groups: GROUPS,

@@ -218,7 +218,6 @@ fn facts(batch: &Batch, sample: Sample, plan: &Prediction, first: &[usize]) -> V
     let mut history = 0;
     let mut runs = Vec::new();
     for ((run, size), sums) in batch.runs.iter().zip(sizes(batch, sample)).zip(&plan.sums) {
-        let m = run.m as f64;
         runs.push(layout::Run {
             n: size.n as u32,
             stride: sums.stride as u32,
@@ -234,11 +233,11 @@ fn facts(batch: &Batch, sample: Sample, plan: &Prediction, first: &[usize]) -> V
             },
             train: layout::train_code(run.train),
             norm_scaled: u32::from(run.norm_scaled),
-            scale: (run.alpha / m) as f32,
-            inv_n: (1.0 / size.n.max(1) as f64) as f32,
-            inv_m: (1.0 / m) as f32,
-            inv_alpha: (1.0 / run.alpha) as f32,
+            samples: size.n as f32,
+            m: run.m as f32,
+            alpha: run.alpha as f32,
             lambda: run.lambda as f32,
+            unused: 0,
         });
         residual += size.n as u32;
         history += (HEADER + size.n) as u32;

@@ -23,12 +23,26 @@ impl Gpu {
         Ok(words)
     }
 
-    /// The velocity of a run in true units. g and the coefficients are on the device already.
-    pub(super) fn read_velocity(&self, run: usize) -> Result<Particles> {
-        let d = self.batch.d;
+    /// Compiles the velocity kernel, which no run needs to advance.
+    fn velocity_kernel(&self) -> Result<Kernel> {
         let most = self.train.runs.iter().map(|run| run.n).max().unwrap_or(0);
-        let source = render(VELOCITY, d, most as usize, &self.shape)?;
-        let kernel = Kernel::new(&self.device, VELOCITY, &source, self.checks)?;
+        let source = render(VELOCITY, self.batch.d, most as usize, &self.shape)?;
+        Kernel::new(&self.device, VELOCITY, &source, self.checks)
+    }
+
+    /// The velocity of a run in true units. g and the coefficients are on the device already.
+    pub(super) fn read_velocity(&mut self, run: usize) -> Result<Particles> {
+        let kernel = match self.velocity.take() {
+            Some(kernel) => kernel,
+            None => self.velocity_kernel()?,
+        };
+        let velocity = self.velocity_with(&kernel, run);
+        self.velocity = Some(kernel);
+        velocity
+    }
+
+    fn velocity_with(&self, kernel: &Kernel, run: usize) -> Result<Particles> {
+        let d = self.batch.d;
         let common = kernel.bind(&self.device, 0, |name| match name {
             "runs" => &self.train.facts,
             "state" => &self.state,
@@ -51,13 +65,13 @@ impl Gpu {
             }
             let out = self.device.buffer("velocity", words, usage)?;
             let buffer = |name: &str| if name == "velocity" { &out } else { particles };
-            if let Some(dispatch) = Dispatch::rows(&self.device, &kernel, &own, buffer)? {
+            if let Some(dispatch) = Dispatch::rows(&self.device, kernel, &own, buffer)? {
                 self.device.run("velocity", |encoder| {
                     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                         label: Some("velocity"),
                         timestamp_writes: None,
                     });
-                    dispatch.encode(&mut pass, &kernel, &common);
+                    dispatch.encode(&mut pass, kernel, &common);
                 })?;
             }
             self.read_shard(&out, shard, run, &(0..m), &mut velocity)?;
