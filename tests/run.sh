@@ -35,6 +35,4 @@ if ! has_driver && ! install_driver; then
     [ "${WIDEFIELD_ALLOW_NO_GPU:-}" = 1 ] || exit 1
     echo "tests/run.sh: WIDEFIELD_ALLOW_NO_GPU=1: the gpu engine stays untested" >&2
 fi
-# Mesa's device-select layer looks for a display and complains where there is none.
-export NODEVICE_SELECT=1
 cargo test --release "$@"

@@ -138,6 +138,11 @@ pub trait Engine: Send {
     fn adapter(&self) -> String;
     fn precision(&self) -> Precision;
     fn batch(&self) -> &Batch;
+    /// How it computes a run's steps: "direct" by the four stages over all pairs of particles and
+    /// samples, or the name of an exact short cut ("arcs": d = 2, by the arcs on which G is constant).
+    fn method(&self, _run: usize) -> &'static str {
+        "direct"
+    }
 
     /// Puts particles first..first + block.m() of a run in place, in stored units.
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()>;

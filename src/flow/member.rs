@@ -184,7 +184,7 @@ impl Member {
         Ok(())
     }
 
-    pub fn summary(&self, clock: Clock) -> RunSummary {
+    pub fn summary(&self, engine: &dyn Engine) -> RunSummary {
         RunSummary {
             run: self.index,
             parameters: self
@@ -193,7 +193,8 @@ impl Member {
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), serde_json::to_value(value).ok()?)))
                 .collect(),
-            steps: clock.step,
+            steps: engine.clock(self.slot).step,
+            method: engine.method(self.slot).into(),
             last: self.last.as_ref().map(Into::into).unwrap_or_default(),
             best: self.best,
             diverged_at: match self.end {

@@ -130,7 +130,7 @@ pub fn train(
         }
         outcome = driven.map_err(|e| e.with_checkpoints(folder.dir()))?;
         let each = members.iter();
-        summaries.extend(each.map(|m| (m.summary(engine.clock(m.slot)), m.end)));
+        summaries.extend(each.map(|m| (m.summary(&*engine), m.end)));
         if outcome == Outcome::Interrupted {
             break;
         }

@@ -26,6 +26,8 @@ pub struct RunSummary {
     pub run: usize,
     pub parameters: serde_json::Map<String, serde_json::Value>,
     pub steps: u64,
+    /// How the engine computed it: "direct", or the name of an exact short cut.
+    pub method: String,
     #[serde(flatten)]
     pub last: LastRow,
     #[serde(flatten)]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
-use widefield::engine::cpu::{self, Cpu};
+use widefield::engine::cpu::{self, Cpu, ShortCuts};
 use widefield::engine::gpu::{self, Gpu};
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
@@ -13,6 +13,11 @@ pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
 
 pub fn reference(batch: Batch) -> Result<Box<dyn Engine>> {
     Ok(Box::new(Reference::new(batch)))
+}
+
+/// The cpu engine with these options.
+pub fn cpu_with(options: cpu::Options) -> Make {
+    Box::new(move |batch| Ok(Box::new(Cpu::new(batch, &options)?)))
 }
 
 /// The gpu engine with these options, on the adapter of [`gpu_adapter`] and with checks on.
@@ -46,9 +51,13 @@ pub fn gpu_adapter() -> Option<String> {
 pub fn engines() -> Vec<(&'static str, Make)> {
     let mut engines: Vec<(&'static str, Make)> = vec![
         ("reference", Box::new(reference)),
+        ("cpu", cpu_with(cpu::Options::default())),
         (
-            "cpu",
-            Box::new(|batch| Ok(Box::new(Cpu::new(batch, &cpu::Options::default())?))),
+            "cpu with short cuts",
+            cpu_with(cpu::Options {
+                short_cuts: ShortCuts::Always,
+                ..cpu::Options::default()
+            }),
         ),
     ];
     if gpu_adapter().is_some() {

@@ -7,7 +7,7 @@ use super::layout::{GROUP, LANES, Line, blocks_per_tile, lines_per_block};
 use crate::experiment::Train;
 
 /// Vectors of particles in a register tile.
-const V: usize = 2;
+pub const V: usize = 2;
 
 /// The sums that a chunk of particles contributes.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,13 +94,13 @@ impl Sweep<'_> {
 }
 
 /// Vectors of a plane.
-const fn per_plane<S: Simd>() -> usize {
+pub const fn per_plane<S: Simd>() -> usize {
     LANES / S::F32_LANES
 }
 
 /// The V vectors of one half of plane k.
 #[inline(always)]
-fn at<S: Simd>(planes: &[S::f32s], k: usize, half: usize) -> [S::f32s; V] {
+pub fn at<S: Simd>(planes: &[S::f32s], k: usize, half: usize) -> [S::f32s; V] {
     let start = k * per_plane::<S>() + half * V;
     [planes[start], planes[start + 1]]
 }
@@ -154,6 +154,13 @@ fn predict<S: Simd, const D: usize>(
             *f += f64::from(simd.reduce_sum_f32s(simd.add_f32s(sum[0], sum[1])));
         }
     }
+    moments::<S>(simd, tile, d, sums);
+}
+
+/// Adds Σ a², Σ |w|² and Σ |a||w| over a tile to the sums.
+#[inline(always)]
+pub fn moments<S: Simd>(simd: S, tile: &[Line], d: usize, sums: &mut Sums) {
+    let zero = simd.splat_f32s(0.0);
     let mut moments = [zero; 3];
     for block in tile.chunks_exact(lines_per_block(d)) {
         let planes: &[S::f32s] = bytemuck::cast_slice(block);
@@ -219,6 +226,23 @@ fn velocity_update<S: Simd, const D: usize>(
             }
         }
     }
+    push_particles(simd, planes, half, big_g, force, push);
+}
+
+/// update of V vectors of particles, given their G and, for output-only training, w·G as `force`
+/// (0 otherwise).
+#[inline(always)]
+pub fn push_particles<S: Simd>(
+    simd: S,
+    planes: &mut [S::f32s],
+    half: usize,
+    big_g: &[[S::f32s; V]],
+    mut force: [S::f32s; V],
+    push: &Push,
+) {
+    let d = big_g.len();
+    let weights = d * per_plane::<S>();
+    let zero = simd.splat_f32s(0.0);
     let a = at::<S>(planes, d, half);
     let splat = |v: f32| simd.splat_f32s(v);
     // keep − decay may round: the two are applied apart, as η(ȧ) is formed before it is added.

@@ -21,7 +21,7 @@ const LINES: usize = LANES / 16;
 
 /// Particles of one run: blocks of 32 with d + 1 planes each, w_1 … w_d and a. The last block is
 /// padded with particles at the origin, which neither move nor contribute.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Blocks {
     pub lines: Vec<Line>,
     d: usize,

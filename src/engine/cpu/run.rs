@@ -3,8 +3,10 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::arc_sweep::{ArcSweep, Route};
+use super::arcs::Circle;
 use super::kernel::{Push, Sums, Sweep};
-use super::layout::{Blocks, Samples, blocks_per_tile, grouped, lines_per_block};
+use super::layout::{Blocks, LANES, Samples, blocks_per_tile, grouped, lines_per_block};
 use super::residual::residual;
 use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;
@@ -16,10 +18,19 @@ const CHUNKS: usize = 64;
 /// Stored values are brought back when the mean square of the trained layers passes this.
 const LARGE: f64 = 4_294_967_296.0;
 
+/// Particles per position in a chunk of the short cut for d = 2, at least: each chunk has sums of
+/// its own for every position, which must cost little beside its particles.
+const PER_POSITION: usize = 2;
+
+/// Chunks of the short cut, at most.
+const ARC_CHUNKS: usize = 16;
+
 /// State of a run: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
 pub struct State {
     pub blocks: Blocks,
+    /// What the short cut for d = 2 keeps, once it has found where the particles are.
+    route: Option<Route>,
     pub clock: Clock,
     /// Sums on the training set at the present state, once they are known.
     sums: Option<Sums>,
@@ -29,6 +40,7 @@ impl State {
     pub fn new(m: usize, d: usize) -> Self {
         State {
             blocks: Blocks::new(m, d),
+            route: None,
             clock: Clock::default(),
             sums: None,
         }
@@ -37,6 +49,7 @@ impl State {
     /// To be called when particles or clock change from outside.
     pub fn touch(&mut self) {
         self.sums = None;
+        self.route = None;
     }
 }
 
@@ -50,6 +63,8 @@ pub struct Setting<'a> {
     pub train: &'a Samples,
     pub test: Option<&'a Samples>,
     pub y: &'a [f32],
+    /// The training inputs as a circle, where the short cut for d = 2 is taken.
+    pub circle: Option<&'a Circle>,
     pub arch: Arch,
 }
 
@@ -88,6 +103,61 @@ impl Setting<'_> {
         total
     }
 
+    /// The pass of [`Setting::sweep`] on the training set, by the short cut where there is one.
+    fn train_sweep(&self, state: &mut State, push: Option<(&Push, &[f64])>) -> Sums {
+        let Some(circle) = self.circle else {
+            return self.sweep(&mut state.blocks, self.train, push.map(|(push, _)| push));
+        };
+        let lines = &mut state.blocks.lines;
+        let blocks = lines.len() / lines_per_block(self.d);
+        let chunks = (blocks * LANES / (PER_POSITION * circle.arcs().max(1))).clamp(1, ARC_CHUNKS);
+        let chunk = blocks.div_ceil(chunks);
+        let route = state
+            .route
+            .get_or_insert_with(|| Route::new(circle, blocks * LANES, chunks));
+        let nothing = vec![0.0; self.train.n];
+        let g = push.map_or(&nothing[..], |(_, g)| g);
+        circle.fill_table(g, &mut route.table, &mut route.work);
+        let table = &route.table;
+        let parts: Vec<[f64; 3]> = lines
+            .par_chunks_mut(chunk * lines_per_block(self.d))
+            .zip(route.positions.par_chunks_mut(chunk * LANES))
+            .zip(&mut route.sums)
+            .map(|((lines, positions), by_position)| {
+                self.arch.dispatch(ArcSweep {
+                    lines,
+                    positions,
+                    circle,
+                    table,
+                    push: push.map(|(push, _)| push),
+                    by_position,
+                })
+            })
+            .collect();
+        let mut moments = [0.0; 3];
+        for part in parts {
+            moments
+                .iter_mut()
+                .zip(part)
+                .for_each(|(sum, add)| *sum += add);
+        }
+        let mut total = vec![[0.0; 2]; circle.positions()];
+        let parts = &route.sums;
+        let piece = 4096;
+        let pieces = total.par_chunks_mut(piece).enumerate();
+        pieces.for_each(|(k, total)| {
+            for part in parts.iter().filter_map(|part| part.get(k * piece..)) {
+                for (sum, add) in total.iter_mut().zip(part) {
+                    *sum = [sum[0] + add[0], sum[1] + add[1]];
+                }
+            }
+        });
+        Sums {
+            f: circle.predict(&total, &mut route.work),
+            moments,
+        }
+    }
+
     /// The evaluation that sums over the particles amount to.
     fn evaluation(&self, sums: &Sums, clock: Clock) -> Evaluation {
         let m = self.run.m as f64;
@@ -112,7 +182,7 @@ impl Setting<'_> {
     pub fn predict(&self, state: &mut State) -> Evaluation {
         let sums = match state.sums.take() {
             Some(sums) => sums,
-            None => self.sweep(&mut state.blocks, self.train, None),
+            None => self.train_sweep(state, None),
         };
         let now = self.evaluation(&sums, state.clock);
         state.sums = Some(sums);
@@ -130,13 +200,20 @@ impl Setting<'_> {
         residual(self.run.loss, &now.f, now.prediction_exponent, self.y)
     }
 
-    /// Turns stored particles into their velocities, in stored units.
-    pub fn velocity(&self, state: &mut State, blocks: &mut Blocks) {
+    /// A state that holds the velocities in place of the particles, in stored units.
+    pub fn velocity(&self, state: &mut State) -> State {
         let now = self.predict(state);
-        let g = self.residual(&now);
-        let g = grouped(g.iter().map(|&g| g as f32), g.len());
+        let residual = self.residual(&now);
+        let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
         let push = self.push(&g, state.clock.exponent, 1.0, 0.0, 1.0);
-        self.sweep(blocks, self.train, Some(&push));
+        let mut v = State {
+            blocks: state.blocks.clone(),
+            route: state.route.clone(),
+            clock: state.clock,
+            sums: None,
+        };
+        self.train_sweep(&mut v, Some((&push, &residual)));
+        v
     }
 
     /// Forces in stored units: the layer that does not share the exponent feels 2^-e of it.
@@ -203,12 +280,12 @@ impl Setting<'_> {
         } else {
             eta
         };
-        let g = self.residual(now);
-        let g = grouped(g.iter().map(|&g| g as f32), g.len());
+        let residual = self.residual(now);
+        let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
         let shift = self.shift(now);
         let scale = f64::from(-shift).exp2() as f32;
         let push = self.push(&g, now.clock.exponent, eta, 1.0, scale);
-        state.sums = Some(self.sweep(&mut state.blocks, self.train, Some(&push)));
+        state.sums = Some(self.train_sweep(state, Some((&push, &residual))));
         state.clock.exponent += shift;
         state.clock.step += 1;
         state.clock.time += eta;

@@ -1,0 +1,354 @@
+//! The exact short cut for d = 2: activation patterns change only at fixed angles.
+//!
+//! A sample x is active for the open half circle of directions w around x; its two ends are the
+//! perpendiculars of x. The 2n ends, sorted once, cut the circle into arcs on which
+//! G = Σ_i g_i 1[w·x_i > 0] x_i is constant. A step then costs O(m + n): each particle reads its
+//! arc's G, and predictions come from sums of a_j w_j per arc.
+//!
+//! Running sums along the circle add a term where it enters and take it away where it leaves. They
+//! are integers (fixed point, 112 bits below the largest term), so that what is taken away is what
+//! was added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
+//!
+//! Sides are decided by products of two f32, which f64 holds exactly: a particle on the kink of a
+//! sample is found to be there, and σ'(0) = 0 holds as in the direct kernels.
+
+use std::cmp::Ordering;
+
+use crate::data::Dataset;
+
+/// One arc: its two ends, counterclockwise, and G on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arc {
+    pub g: [f32; 2],
+    from: [f32; 2],
+    to: [f32; 2],
+}
+
+/// The circle of directions, cut by one data set. A position is an arc (0..P), an end itself
+/// (P..2P, in the order of the arcs that begin there), or 2P for a particle at the origin.
+#[derive(Debug)]
+pub struct Circle {
+    ends: Vec<[f32; 2]>,
+    samples: Vec<Sample>,
+    n: usize,
+}
+
+/// Running sums in the making, kept from step to step: fresh memory would cost more than the sums.
+#[derive(Debug, Default, Clone)]
+pub struct Work {
+    entering: Vec<[i128; 2]>,
+    leaving: Vec<[i128; 2]>,
+    running: Vec<[i128; 2]>,
+}
+
+/// A sample that is not zero: active from end `enter` to end `leave`, both excluded.
+#[derive(Debug)]
+struct Sample {
+    index: usize,
+    x: [f64; 2],
+    enter: usize,
+    leave: usize,
+}
+
+/// u × v; its sign is exact for vectors of f32.
+fn cross(u: [f32; 2], v: [f32; 2]) -> f64 {
+    f64::from(u[0]) * f64::from(v[1]) - f64::from(u[1]) * f64::from(v[0])
+}
+
+/// Order by angle in [0, 2π).
+fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
+    let lower = |u: &[f32; 2]| u[1] < 0.0 || (u[1] == 0.0 && u[0] < 0.0);
+    lower(u).cmp(&lower(v)).then_with(|| {
+        let side = cross(*u, *v);
+        0.0_f64.partial_cmp(&side).unwrap_or(Ordering::Equal)
+    })
+}
+
+/// Numbers in fixed point: multiples of a power of two that leaves room for their sum.
+struct Fixed {
+    /// Two factors to the integer's unit and two back: one alone may be beyond f64.
+    up: [f64; 2],
+    down: [f64; 2],
+    /// Whether some number is not finite.
+    lost: bool,
+}
+
+impl Fixed {
+    /// For the sum of `count` numbers with this largest absolute value.
+    fn new(largest: f64, count: usize) -> Self {
+        let room = 124 - (count.max(1) as f64).log2().ceil() as i32;
+        let size = match largest {
+            l if l > 0.0 => l.log2().ceil() as i32,
+            _ => 0,
+        };
+        let halves = |power: i32| [power / 2, power - power / 2].map(|p| f64::from(p).exp2());
+        Fixed {
+            up: halves(room - size),
+            down: halves(size - room),
+            lost: largest.is_nan(),
+        }
+    }
+
+    fn pack(&self, v: [f64; 2]) -> [i128; 2] {
+        v.map(|v| (v * self.up[0] * self.up[1]) as i128)
+    }
+
+    fn unpack(&self, v: [i128; 2]) -> [f64; 2] {
+        // What was not finite has no sum; the run must notice.
+        if self.lost {
+            return [f64::NAN; 2];
+        }
+        v.map(|v| v as f64 * self.down[0] * self.down[1])
+    }
+}
+
+/// Largest absolute value; NaN if one is not finite.
+fn largest(values: impl Iterator<Item = [f64; 2]>) -> f64 {
+    let mut values = values.flatten();
+    let widest = |l: f64, v: f64| v.is_finite().then(|| l.max(v.abs()));
+    values.try_fold(0.0, widest).unwrap_or(f64::NAN)
+}
+
+fn add(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
+    [u[0] + v[0], u[1] + v[1]]
+}
+
+fn sub(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
+    [u[0] - v[0], u[1] - v[1]]
+}
+
+impl Circle {
+    pub fn new(data: &Dataset) -> Self {
+        let nonzero = |i: &usize| data.row(*i).iter().any(|&x| x != 0.0);
+        let kept: Vec<usize> = (0..data.n()).filter(nonzero).collect();
+        let enter = |x: &[f32]| [x[1], -x[0]];
+        let leave = |x: &[f32]| [-x[1], x[0]];
+        let mut ends: Vec<[f32; 2]> = kept
+            .iter()
+            .flat_map(|&i| [enter(data.row(i)), leave(data.row(i))])
+            .collect();
+        ends.sort_by(by_angle);
+        ends.dedup_by(|u, v| by_angle(u, v) == Ordering::Equal);
+        let place = |end: [f32; 2]| ends.partition_point(|e| by_angle(e, &end) == Ordering::Less);
+        let samples = kept.iter().map(|&i| {
+            let x = data.row(i);
+            Sample {
+                index: i,
+                x: [f64::from(x[0]), f64::from(x[1])],
+                enter: place(enter(x)),
+                leave: place(leave(x)),
+            }
+        });
+        Circle {
+            samples: samples.collect(),
+            ends,
+            n: data.n(),
+        }
+    }
+
+    /// Number of positions, the origin included.
+    pub fn positions(&self) -> usize {
+        2 * self.ends.len() + 1
+    }
+
+    /// Number of arcs: the first positions.
+    pub fn arcs(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Fills in the arcs and ends with their G for a residual g (n).
+    pub fn fill_table(&self, g: &[f64], table: &mut Vec<Arc>, work: &mut Work) {
+        let ends = self.ends.len();
+        let term = |s: &Sample| s.x.map(|x| g[s.index] * x);
+        let fixed = Fixed::new(
+            largest(self.samples.iter().map(term)),
+            2 * self.samples.len(),
+        );
+        let Work {
+            entering, leaving, ..
+        } = work;
+        for sums in [&mut *entering, &mut *leaving] {
+            sums.clear();
+            sums.resize(ends, [0; 2]);
+        }
+        // On the arc before the first end.
+        let mut sum = [0; 2];
+        for s in &self.samples {
+            let term = fixed.pack(term(s));
+            entering[s.enter] = add(entering[s.enter], term);
+            leaving[s.leave] = add(leaving[s.leave], term);
+            if s.enter > s.leave {
+                sum = add(sum, term);
+            }
+        }
+        let rounded = |sum| fixed.unpack(sum).map(|v| v as f32);
+        let nowhere = Arc {
+            g: [0.0; 2],
+            from: [0.0; 2],
+            to: [0.0; 2],
+        };
+        table.resize(self.positions(), nowhere);
+        for p in 0..ends {
+            let on_end = sub(sum, leaving[p]);
+            sum = add(on_end, entering[p]);
+            table[ends + p].g = rounded(on_end);
+            table[p] = Arc {
+                g: rounded(sum),
+                from: self.ends[p],
+                to: self.ends[(p + 1) % ends],
+            };
+        }
+    }
+
+    /// Whether a direction is still on an arc (never true for an end or the origin).
+    #[inline(always)]
+    pub fn is_on(arc: &Arc, w: [f32; 2]) -> bool {
+        cross(arc.from, w) > 0.0 && cross(w, arc.to) > 0.0
+    }
+
+    /// Position of a direction.
+    pub fn locate(&self, w: [f32; 2]) -> usize {
+        let ends = self.ends.len();
+        if w == [0.0; 2] || ends == 0 {
+            return 2 * ends;
+        }
+        let before = self
+            .ends
+            .partition_point(|e| by_angle(e, &w) != Ordering::Greater);
+        let p = (before + ends - 1) % ends;
+        if by_angle(&self.ends[p], &w) == Ordering::Equal {
+            ends + p
+        } else {
+            p
+        }
+    }
+
+    /// Σ_j a_j σ(w_j·x_i) (n) from the sums of a_j w_j per position.
+    pub fn predict(&self, sums: &[[f64; 2]], work: &mut Work) -> Vec<f64> {
+        let ends = self.ends.len();
+        let fixed = Fixed::new(largest(sums.iter().copied()), sums.len());
+        // Running sums along the circle: end 0, arc 0, end 1, arc 1, …
+        let running = &mut work.running;
+        running.clear();
+        let mut total = [0; 2];
+        running.push(total);
+        for p in 0..ends {
+            for position in [ends + p, p] {
+                total = add(total, fixed.pack(sums[position]));
+                running.push(total);
+            }
+        }
+        let mut f = vec![0.0; self.n];
+        for s in &self.samples {
+            let inside = sub(running[2 * s.leave], running[2 * s.enter + 1]);
+            let around = if s.enter > s.leave { total } else { [0; 2] };
+            let sum = fixed.unpack(add(around, inside));
+            f[s.index] = s.x[0] * sum[0] + s.x[1] * sum[1];
+        }
+        f
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(points: &[[f32; 2]]) -> Dataset {
+        Dataset {
+            d: 2,
+            x: points.concat(),
+            y: vec![1.0; points.len()],
+        }
+    }
+
+    /// G by definition.
+    fn plain(data: &Dataset, g: &[f64], w: [f32; 2]) -> [f64; 2] {
+        let mut sum = [0.0; 2];
+        for (i, g) in g.iter().enumerate() {
+            let x = data.row(i);
+            let z = f64::from(w[0]) * f64::from(x[0]) + f64::from(w[1]) * f64::from(x[1]);
+            if z > 0.0 {
+                (0..2).for_each(|k| sum[k] += g * f64::from(x[k]));
+            }
+        }
+        sum
+    }
+
+    fn table(circle: &Circle, g: &[f64]) -> Vec<Arc> {
+        let mut table = Vec::new();
+        circle.fill_table(g, &mut table, &mut Work::default());
+        table
+    }
+
+    /// Directions on arcs, on ends and at the origin, with zero, doubled and opposite samples.
+    #[test]
+    fn every_position_has_the_g_of_its_definition() {
+        let sets = [
+            data(&[[1.0, 0.0]]),
+            data(&[[0.0, 0.0]]),
+            data(&[[1.0, 1.0], [1.0, 1.0], [-2.0, -2.0], [0.0, 0.0]]),
+            data(&[
+                [1.0, 0.5],
+                [-0.25, 1.0],
+                [0.0, -1.0],
+                [3.0, 1.0],
+                [0.5, 0.25],
+            ]),
+        ];
+        for data in &sets {
+            let circle = Circle::new(data);
+            let g: Vec<f64> = (0..data.n()).map(|i| 1.0 + i as f64).collect();
+            let table = table(&circle, &g);
+            let mut ends = 0;
+            for u in -8..=8_i32 {
+                for v in -8..=8_i32 {
+                    let w = [u as f32, v as f32];
+                    let at = circle.locate(w);
+                    let want = plain(data, &g, w).map(|v| v as f32);
+                    assert_eq!(table[at].g, want, "{w:?} at {at}");
+                    let on_arc = at < circle.ends.len();
+                    // An arc of half a circle is bounded by one line; both tests hold on it.
+                    assert_eq!(Circle::is_on(&table[at], w), on_arc, "{w:?} at {at}");
+                    ends += usize::from(!on_arc && w != [0.0; 2]);
+                }
+            }
+            assert!(ends > 0);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_stays_so() {
+        let circle = Circle::new(&data(&[[1.0, 0.5], [-0.25, 1.0]]));
+        for bad in [f64::NAN, f64::INFINITY] {
+            assert!(table(&circle, &[1.0, bad])[0].g[0].is_nan());
+            let mut sums = vec![[0.0; 2]; circle.positions()];
+            sums[1][0] = bad;
+            assert!(circle.predict(&sums, &mut Work::default())[0].is_nan());
+        }
+    }
+
+    #[test]
+    fn predictions_are_sums_over_active_particles() {
+        let data = data(&[[1.0, 0.5], [-0.25, 1.0], [0.0, -1.0], [0.0, 0.0]]);
+        let circle = Circle::new(&data);
+        let mut sums = vec![[0.0; 2]; circle.positions()];
+        let mut want = vec![0.0; data.n()];
+        for (u, v, a) in [
+            (1, 2, 3.0),
+            (-1, 2, -1.0),
+            (2, -4, 0.5),
+            (0, 0, 9.0),
+            (1, -2, 2.0),
+        ] {
+            let w = [u as f32, v as f32];
+            let at = circle.locate(w);
+            sums[at][0] += a * f64::from(w[0]);
+            sums[at][1] += a * f64::from(w[1]);
+            for (i, want) in want.iter_mut().enumerate() {
+                let x = data.row(i);
+                *want += a * f64::from(w[0] * x[0] + w[1] * x[1]).max(0.0);
+            }
+        }
+        assert_eq!(circle.predict(&sums, &mut Work::default()), want);
+    }
+}
