@@ -210,6 +210,41 @@ fn engines() -> Vec<String> {
     all
 }
 
+/// The same seed starts from the same particles, whatever computes.
+#[test]
+fn initial_particles_are_the_same_on_every_engine() {
+    let place = Place::new();
+    for kind in ["sphere", "gaussian", "balanced", "half_space", "one_sign"] {
+        place.put(
+            "e.toml",
+            &SMALL.replace("[risk]", &format!("[init]\nkind = \"{kind}\"\n[risk]")),
+        );
+        let mut starts = Vec::new();
+        for (k, engine) in engines().iter().enumerate() {
+            let out = format!("{kind}{k}");
+            place.ok(&format!(
+                "run e.toml --out {out} --engine {engine} --set flow.steps=0"
+            ));
+            let path = place.path(&out).join("runs/000/particles.npz");
+            let mut npz = widefield::store::NpzReader::open(&path).unwrap();
+            let mut values = |name| {
+                npz.array(name, |npy| match npy.dtype().num_bytes() {
+                    Some(4) => Ok(npy
+                        .into_vec::<f32>()?
+                        .iter()
+                        .map(|&v| f64::from(v))
+                        .collect()),
+                    _ => npy.into_vec::<f64>(),
+                })
+                .unwrap()
+            };
+            let start: (Vec<f64>, Vec<f64>) = (values("w"), values("a"));
+            starts.push(start);
+        }
+        assert!(starts.windows(2).all(|pair| pair[0] == pair[1]), "{kind}");
+    }
+}
+
 #[test]
 fn resume_is_bit_for_bit() {
     for engine in engines() {
