@@ -1,50 +1,113 @@
 //! A pass over the particles with the short cut of [`super::arcs`].
 
-use pulp::{Simd, WithSimd};
+use bytemuck::Zeroable;
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
-use super::arcs::{Arc, Circle, Work};
-use super::kernel::{Push, Sums, V, at, moments, per_plane, push_particles};
+use super::arcs::{self, Circle, Work};
+use super::kernel::{Push, Sums, moments, update};
 use super::layout::{LANES, Line, lines_per_block};
 use crate::experiment::Train;
 
 const D: usize = 2;
 
+/// Particles per position in a chunk, at least: each chunk has sums of its own for every position,
+/// which must cost little beside its particles.
+const PER_POSITION: usize = 2;
+
+/// Chunks, at most.
+const CHUNKS: usize = 16;
+
 /// What the short cut keeps of a run from step to step.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Position of each particle on the circle, padding included.
-    pub positions: Vec<u32>,
-    pub table: Vec<Arc>,
+    positions: Vec<u32>,
+    table: Vec<arcs::Arc>,
     /// Σ a_j w_j per position, chunk by chunk.
-    pub sums: Vec<Vec<[f64; 2]>>,
-    pub work: Work,
+    sums: Vec<Vec<[f64; 2]>>,
+    work: Work,
 }
 
 impl Route {
-    /// For this many particles, padding included, in chunks; none is anywhere yet.
-    pub fn new(circle: &Circle, particles: usize, chunks: usize) -> Self {
+    /// For so many lines of particles, padding included; none is anywhere yet.
+    pub fn new(circle: &Circle, lines: usize) -> Self {
+        let particles = lines / lines_per_block(D) * LANES;
+        let chunks = particles / (PER_POSITION * circle.arcs().max(1));
         Route {
             // The origin is on no arc, so every particle looks for its own.
             positions: vec![circle.positions() as u32 - 1; particles],
             table: Vec::new(),
-            sums: vec![Vec::new(); chunks],
+            sums: vec![Vec::new(); chunks.clamp(1, CHUNKS)],
             work: Work::default(),
+        }
+    }
+
+    /// One pass over all particles, chunk by chunk in parallel: push them by the residual g, if
+    /// asked, and predict with where they are then.
+    pub fn sweep(
+        &mut self,
+        circle: &Circle,
+        lines: &mut [Line],
+        g: &[f64],
+        push: Option<&Push>,
+        arch: Arch,
+    ) -> Sums {
+        circle.fill_table(g, &mut self.table, &mut self.work);
+        let table = &self.table;
+        let chunk = (lines.len() / lines_per_block(D)).div_ceil(self.sums.len());
+        let parts: Vec<[f64; 3]> = lines
+            .par_chunks_mut(chunk * lines_per_block(D))
+            .zip(self.positions.par_chunks_mut(chunk * LANES))
+            .zip(&mut self.sums)
+            .map(|((lines, positions), by_position)| {
+                arch.dispatch(ArcSweep {
+                    lines,
+                    positions,
+                    circle,
+                    table,
+                    push,
+                    by_position,
+                })
+            })
+            .collect();
+        let mut moments = [0.0; 3];
+        for part in parts {
+            moments
+                .iter_mut()
+                .zip(part)
+                .for_each(|(sum, add)| *sum += add);
+        }
+        let mut total = vec![[0.0; 2]; circle.positions()];
+        let parts = &self.sums;
+        let piece = 4096;
+        let pieces = total.par_chunks_mut(piece).enumerate();
+        pieces.for_each(|(k, total)| {
+            for part in parts.iter().filter_map(|part| part.get(k * piece..)) {
+                for (sum, add) in total.iter_mut().zip(part) {
+                    *sum = [sum[0] + add[0], sum[1] + add[1]];
+                }
+            }
+        });
+        Sums {
+            f: circle.predict(&total, &mut self.work),
+            moments,
         }
     }
 }
 
 /// One pass over a chunk of particles: push them, if asked, find the arcs they are on then, and
 /// sum a_j w_j over each arc.
-pub struct ArcSweep<'a> {
-    pub lines: &'a mut [Line],
+struct ArcSweep<'a> {
+    lines: &'a mut [Line],
     /// Position of each particle on the circle, padding included.
-    pub positions: &'a mut [u32],
-    pub circle: &'a Circle,
+    positions: &'a mut [u32],
+    circle: &'a Circle,
     /// G per position, for the push.
-    pub table: &'a [Arc],
-    pub push: Option<&'a Push<'a>>,
+    table: &'a [arcs::Arc],
+    push: Option<&'a Push<'a>>,
     /// Σ a_j w_j per position, to be filled: on the arcs, and on their ends if a particle is there.
-    pub by_position: &'a mut Vec<[f64; 2]>,
+    by_position: &'a mut Vec<[f64; 2]>,
 }
 
 impl WithSimd for ArcSweep<'_> {
@@ -85,15 +148,12 @@ impl WithSimd for ArcSweep<'_> {
                 sum[1] += a * f64::from(w[1]);
             }
         }
-        let mut sums = Sums {
-            f: Vec::new(),
-            moments: [0.0; 3],
-        };
+        let mut sums = [0.0; 3];
         // In pieces, so that single precision sums stay short.
         for tile in self.lines.chunks(16 * lines_per_block(D)) {
-            moments::<S>(simd, tile, D, &mut sums);
+            moments(simd, D, tile, &mut sums);
         }
-        sums.moments
+        sums
     }
 }
 
@@ -103,28 +163,23 @@ fn velocity_update<S: Simd>(
     simd: S,
     block: &mut [Line],
     positions: &[u32],
-    table: &[Arc],
+    table: &[arcs::Arc],
     push: &Push,
 ) {
-    let mut g = [[0.0_f32; LANES]; D];
+    let mut forces = [Line::zeroed(); lines_per_block(D)];
+    let planes: &mut [f32] = bytemuck::cast_slice_mut(&mut forces);
+    let (g0, rest) = planes.split_at_mut(LANES);
+    let (g1, potential) = rest.split_at_mut(LANES);
     for (lane, &position) in positions.iter().enumerate() {
         let arc = &table[position as usize];
-        g[0][lane] = arc.g[0];
-        g[1][lane] = arc.g[1];
+        g0[lane] = arc.g[0];
+        g1[lane] = arc.g[1];
     }
-    let g: [&[S::f32s]; D] = [bytemuck::cast_slice(&g[0]), bytemuck::cast_slice(&g[1])];
-    let planes: &mut [S::f32s] = bytemuck::cast_slice_mut(block);
-    for half in 0..per_plane::<S>() / V {
-        let big_g = g.map(|plane| [plane[half * V], plane[half * V + 1]]);
-        let mut force = [simd.splat_f32s(0.0); V];
-        if push.train == Train::Output {
-            for (k, g) in big_g.iter().enumerate() {
-                let w = at::<S>(planes, k, half);
-                for v in 0..V {
-                    force[v] = simd.mul_add_e_f32s(w[v], g[v], force[v]);
-                }
-            }
+    if push.train == Train::Output {
+        let w: &[f32] = bytemuck::cast_slice(block);
+        for (lane, w_g) in potential.iter_mut().enumerate() {
+            *w_g = w[lane] * g0[lane] + w[LANES + lane] * g1[lane];
         }
-        push_particles(simd, planes, half, &big_g, force, push);
     }
+    update::<S, D>(simd, D, block, push, &forces);
 }

@@ -1,4 +1,4 @@
-//! How the cpu engine lays out particles and samples.
+//! How the cpu engine lays out particles and samples, and how it cuts them.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,10 +8,13 @@ use crate::engine::Batch;
 /// Particles of a block: a multiple of every vector length there is.
 pub const LANES: usize = 32;
 
-/// Samples of a group: what one pass over a block of particles keeps in registers.
-pub const GROUP: usize = 4;
+/// Samples of a group: at most what one pass over a block of particles keeps in registers.
+pub const GROUP: usize = 8;
 
-/// A cache line, so that no vector load crosses one.
+/// Groups whose activation bits share a word: 32 samples.
+pub const WORD: usize = 32 / GROUP;
+
+/// A cache line of f32, or of u32 where it holds bits, so that no vector load crosses one.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct Line([f32; 16]);
@@ -19,20 +22,64 @@ pub struct Line([f32; 16]);
 /// Lines of a plane of one block.
 const LINES: usize = LANES / 16;
 
+/// Bytes of a plane of one block.
+const PLANE: usize = LANES * size_of::<f32>();
+
 /// Particles of one run: blocks of 32 with d + 1 planes each, w_1 … w_d and a. The last block is
 /// padded with particles at the origin, which neither move nor contribute.
 #[derive(Debug, Clone)]
 pub struct Blocks {
+    /// Planes, block by block.
     pub lines: Vec<Line>,
-    d: usize,
+    /// Whether z_ij > 0 on the training set, a bit per pair: per block and word of 32 samples, a
+    /// word per particle. Of the first chunks only, where all would take too much memory.
+    active: Vec<Line>,
+    pub cut: Cut,
+    pub d: usize,
+    n: usize,
+}
+
+/// A part of the particles: the unit of parallel work.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    pub lines: &'a mut [Line],
+    /// Activation bits on the training set; empty where they are not kept.
+    pub active: &'a mut [Line],
 }
 
 impl Blocks {
-    pub fn new(m: usize, d: usize) -> Self {
+    /// m particles at the origin, to be trained on n samples, with as many bytes of activation
+    /// bits as `kept` says: by default a fifth of what the particles take, or 4 MiB.
+    pub fn new(m: usize, d: usize, n: usize, kept: Option<usize>) -> Self {
+        let blocks = m.div_ceil(LANES);
+        let cut = Cut::new(blocks, d);
+        let fair = (blocks * (d + 1) * PLANE / 5).max(4 << 20);
+        let bits = bits_per_block(n.div_ceil(GROUP));
+        let room = kept.unwrap_or(fair) / (bits * size_of::<Line>()).max(1);
+        let kept = if room >= blocks {
+            blocks
+        } else {
+            room / cut.chunk * cut.chunk
+        };
         Blocks {
-            lines: vec![Line::zeroed(); m.div_ceil(LANES) * lines_per_block(d)],
+            lines: vec![Line::zeroed(); blocks * lines_per_block(d)],
+            active: vec![Line::zeroed(); kept * bits],
+            cut,
             d,
+            n,
         }
+    }
+
+    pub fn chunks(&mut self) -> Vec<Chunk<'_>> {
+        let lines = self.cut.chunk * lines_per_block(self.d);
+        let bits = self.cut.chunk * bits_per_block(self.n.div_ceil(GROUP));
+        let mut active = self.active.chunks_mut(bits.max(1));
+        let lines = self.lines.chunks_mut(lines);
+        let chunk = |lines| Chunk {
+            lines,
+            active: active.next().unwrap_or_default(),
+        };
+        lines.map(chunk).collect()
     }
 
     /// Coordinate k of particle j; k = d is the output weight a.
@@ -43,15 +90,46 @@ impl Blocks {
 }
 
 /// Lines of one block: its d + 1 planes.
-pub fn lines_per_block(d: usize) -> usize {
+pub const fn lines_per_block(d: usize) -> usize {
     (d + 1) * LINES
 }
 
-/// Blocks of a tile: about 16 KiB of particles, half a first-level cache, and no more than 16 so
-/// that a thousand particles make work for several cores. Depends on d alone: the order of every
-/// sum follows from it.
-pub fn blocks_per_tile(d: usize) -> usize {
-    (16 * 1024 / (lines_per_block(d) * size_of::<Line>())).clamp(1, 16)
+/// Lines of the activation bits of one block on so many groups of samples.
+pub fn bits_per_block(groups: usize) -> usize {
+    groups.div_ceil(WORD) * LINES
+}
+
+/// Particles of a tile: half a first-level cache, or of a second-level one where d is large.
+const TILE: usize = 16 << 10;
+const LARGE_TILE: usize = 512 << 10;
+
+/// Chunks of a run, at most: more than most machines have cores, few enough that the sums of all
+/// chunks stay small.
+const CHUNKS: usize = 64;
+
+/// How a run is cut, in blocks. It depends on m and d alone, and the order of every sum follows
+/// from it: no bit depends on the number of threads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cut {
+    /// What stays in a cache while samples pass by.
+    pub tile: usize,
+    /// What is one unit of parallel work: a whole number of tiles.
+    pub chunk: usize,
+}
+
+impl Cut {
+    pub fn new(blocks: usize, d: usize) -> Self {
+        let block = (d + 1) * PLANE;
+        let cache = if 2 * block <= TILE { TILE } else { LARGE_TILE };
+        // A thousand particles make work for eight cores.
+        let largest = (cache / block).clamp(1, 16);
+        let tile = largest.min(blocks.div_ceil(8).max(4));
+        let tiles = blocks.div_ceil(tile);
+        Cut {
+            tile,
+            chunk: tiles.div_ceil(CHUNKS) * tile,
+        }
+    }
 }
 
 /// Samples packed for the kernels: group by group, coordinate by coordinate, the values of

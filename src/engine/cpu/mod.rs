@@ -8,6 +8,7 @@ mod arc_sweep;
 mod arcs;
 mod kernel;
 mod layout;
+mod options;
 mod residual;
 mod run;
 
@@ -16,75 +17,61 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps, ldexp};
+use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
 use crate::error::{Error, Result};
 use crate::experiment::Train;
 use crate::particles::Particles;
 use arcs::Circle;
 use layout::{Blocks, Samples};
+pub use options::{Level, Options, ShortCuts};
 use run::{Setting, State};
-
-/// How to run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Threads; all cores where not given.
-    pub threads: Option<usize>,
-    /// Vector instructions; the best that the machine has where not given.
-    pub level: Option<Level>,
-    pub short_cuts: ShortCuts,
-}
-
-/// Whether exact short cuts replace the direct kernels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ShortCuts {
-    /// Where they are faster.
-    #[default]
-    Auto,
-    Never,
-    /// Wherever they exist.
-    Always,
-}
-
-/// Vector instructions, from those every machine has to the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    Baseline,
-    /// AVX2 and FMA.
-    V3,
-    /// AVX-512.
-    V4,
-}
-
-impl Level {
-    /// The levels of this machine.
-    pub fn available() -> Vec<Level> {
-        let all = [Level::Baseline, Level::V3, Level::V4];
-        all.into_iter().filter(|l| l.arch().is_some()).collect()
-    }
-
-    fn arch(self) -> Option<Arch> {
-        match self {
-            Level::Baseline => Some(Arch::Scalar),
-            #[cfg(target_arch = "x86_64")]
-            Level::V3 => pulp::x86::V3::try_new().map(Arch::V3),
-            #[cfg(target_arch = "x86_64")]
-            Level::V4 => pulp::x86::V4::try_new().map(Arch::V4),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => None,
-        }
-    }
-}
 
 /// All runs of a batch in f32 on the processor.
 pub struct Cpu {
+    common: Common,
+    states: Vec<State>,
+    pool: rayon::ThreadPool,
+}
+
+/// What the runs share and no step changes.
+struct Common {
     batch: Batch,
     samples: Vec<Samples>,
     /// Training inputs of the runs that take the short cut for d = 2, by data set.
     circles: Vec<Option<Circle>>,
-    states: Vec<State>,
     short_cuts: ShortCuts,
     arch: Arch,
-    pool: rayon::ThreadPool,
+}
+
+impl Common {
+    fn setting(&self, run: usize, spread: bool) -> Setting<'_> {
+        let of = &self.batch.runs[run];
+        let data = &self.batch.datasets[of.train_set];
+        let circle = self.circles[of.train_set].as_ref();
+        Setting {
+            index: run,
+            run: of,
+            d: self.batch.d,
+            train: &self.samples[of.train_set],
+            test: of.test_set.map(|set| &self.samples[set]),
+            y: &data.y,
+            circle: circle.filter(|_| self.short_cuts.take_circle(self.batch.d, data.n(), of.m)),
+            arch: self.arch,
+            spread,
+        }
+    }
+
+    /// Settings of all runs. Only a run that is a large part of the batch is spread over the
+    /// threads: the others are one unit of work each, with no barrier between them.
+    fn settings(&self, threads: usize) -> Vec<Setting<'_>> {
+        let runs = &self.batch.runs;
+        let work = |run: &Run| run.m as f64 * self.samples[run.train_set].n as f64;
+        let share = runs.iter().map(work).sum::<f64>() / (4 * threads) as f64;
+        let spread = |r: usize| threads > 1 && work(&runs[r]) > share;
+        (0..runs.len())
+            .map(|r| self.setting(r, spread(r)))
+            .collect()
+    }
 }
 
 impl Cpu {
@@ -113,69 +100,52 @@ impl Cpu {
                     "raise the limit of threads (ulimit -u)",
                 )
             })?;
-        let state = |run: &super::Run| State::new(run.m, batch.d);
         let circle = |set: usize| {
+            let n = batch.datasets[set].n();
             let mut runs = batch.runs.iter().filter(|run| run.train_set == set);
-            let data = &batch.datasets[set];
-            let wanted = runs.any(|run| takes_circle(batch.d, data.n(), run.m, options.short_cuts));
-            wanted.then(|| Circle::new(data))
+            let wanted = runs.any(|run| options.short_cuts.take_circle(batch.d, n, run.m));
+            wanted.then(|| Circle::new(&batch.datasets[set]))
         };
-        Ok(Cpu {
+        let common = Common {
+            samples: Samples::of(&batch),
             circles: (0..batch.datasets.len()).map(circle).collect(),
             short_cuts: options.short_cuts,
-            samples: Samples::of(&batch),
-            states: batch.runs.iter().map(state).collect(),
             batch,
             arch,
+        };
+        let state = |r: usize| {
+            let setting = common.setting(r, false);
+            // The others have no use for bits: output-only training needs σ(z) itself.
+            let bits = setting.circle.is_none() && setting.run.train != Train::Output;
+            let kept = if bits { options.kept_bytes } else { Some(0) };
+            State::new(Blocks::new(setting.run.m, setting.d, setting.train.n, kept))
+        };
+        Ok(Cpu {
+            states: (0..common.batch.runs.len()).map(state).collect(),
+            common,
             pool,
         })
     }
 
     /// Calls `each` for every run with its setting and state, in parallel.
     fn for_each<R: Send>(&mut self, each: impl Fn(Setting, &mut State) -> R + Sync) -> Vec<R> {
-        let mut states = std::mem::take(&mut self.states);
-        let results = self.pool.install(|| {
-            let runs = states.par_iter_mut().enumerate();
-            runs.map(|(r, state)| each(self.setting(r), state))
-                .collect()
-        });
-        self.states = states;
-        results
+        let settings = self.common.settings(self.pool.current_num_threads());
+        let states = &mut self.states;
+        self.pool.install(|| {
+            let runs = states.par_iter_mut().zip(settings).with_max_len(1);
+            runs.map(|(state, setting)| each(setting, state)).collect()
+        })
     }
 
-    fn setting(&self, r: usize) -> Setting<'_> {
-        let run = &self.batch.runs[r];
-        let data = &self.batch.datasets[run.train_set];
-        let circle = self.circles[run.train_set].as_ref();
-        Setting {
-            index: r,
-            run,
-            d: self.batch.d,
-            train: &self.samples[run.train_set],
-            test: run.test_set.map(|set| &self.samples[set]),
-            y: &data.y,
-            circle: circle.filter(|_| takes_circle(self.batch.d, data.n(), run.m, self.short_cuts)),
-            arch: self.arch,
-        }
-    }
-
-    /// Calls `each` for one run.
-    fn with<R: Send>(&mut self, r: usize, each: impl FnOnce(Setting, &mut State) -> R + Send) -> R {
-        let mut states = std::mem::take(&mut self.states);
-        let result = self.pool.install(|| each(self.setting(r), &mut states[r]));
-        self.states = states;
-        result
-    }
-}
-
-/// Whether a run takes the short cut for d = 2. Measured: a pair costs the direct kernels about
-/// 0.1 ns, a particle or a sample costs the short cut about 10 ns.
-fn takes_circle(d: usize, n: usize, m: usize, short_cuts: ShortCuts) -> bool {
-    match short_cuts {
-        _ if d != 2 => false,
-        ShortCuts::Never => false,
-        ShortCuts::Always => true,
-        ShortCuts::Auto => n * m > 100 * (n + m),
+    /// Calls `one` for a run, with all threads at its service.
+    fn for_run<R: Send>(
+        &mut self,
+        run: usize,
+        one: impl FnOnce(Setting, &mut State) -> R + Send,
+    ) -> R {
+        let setting = self.common.setting(run, true);
+        let state = &mut self.states[run];
+        self.pool.install(|| one(setting, state))
     }
 }
 
@@ -185,7 +155,7 @@ impl Engine for Cpu {
     }
 
     fn adapter(&self) -> String {
-        let vectors = match self.arch {
+        let vectors = match self.common.arch {
             Arch::Scalar => "baseline",
             #[cfg(target_arch = "x86_64")]
             Arch::V3(_) => "AVX2",
@@ -202,11 +172,11 @@ impl Engine for Cpu {
     }
 
     fn batch(&self) -> &Batch {
-        &self.batch
+        &self.common.batch
     }
 
     fn method(&self, run: usize) -> &'static str {
-        match self.setting(run).circle {
+        match self.common.setting(run, false).circle {
             Some(_) => "arcs",
             None => "direct",
         }
@@ -225,7 +195,7 @@ impl Engine for Cpu {
     }
 
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
-        Ok(read(&mut self.states[run].blocks, self.batch.d, range))
+        Ok(read(&mut self.states[run].blocks, range))
     }
 
     fn clock(&self, run: usize) -> Clock {
@@ -251,18 +221,18 @@ impl Engine for Cpu {
     }
 
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
-        Ok(self.with(run, |setting, state| {
+        Ok(self.for_run(run, |setting, state| {
             let now = setting.predict(state);
             setting.residual(&now)
         }))
     }
 
     fn velocity(&mut self, run: usize) -> Result<Particles> {
-        let (m, d) = (self.batch.runs[run].m, self.batch.d);
-        let mut v = self.with(run, |setting, state| setting.velocity(state));
-        let mut v = read(&mut v.blocks, d, 0..m);
-        let e = self.states[run].clock.exponent;
-        let train = self.batch.runs[run].train;
+        let Run { m, train, .. } = self.common.batch.runs[run];
+        let (mut at, e) = self.for_run(run, |setting, state| {
+            (setting.velocity(state), state.clock.exponent)
+        });
+        let mut v = read(&mut at.blocks, 0..m);
         if train != Train::Input {
             v.a.iter_mut().for_each(|v| *v = ldexp(*v, e));
         }
@@ -273,7 +243,7 @@ impl Engine for Cpu {
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        let runs = self.batch.runs.len();
+        let runs = self.states.len();
         let by_run = self.for_each(|setting, state| {
             let eta = steps.eta.iter().skip(setting.index).step_by(runs).copied();
             setting.advance(state, eta, &steps.evaluate)
@@ -286,7 +256,8 @@ impl Engine for Cpu {
     }
 }
 
-fn read(blocks: &mut Blocks, d: usize, range: Range<usize>) -> Particles {
+fn read(blocks: &mut Blocks, range: Range<usize>) -> Particles {
+    let d = blocks.d;
     let mut p = Particles::zeros(range.len(), d);
     for (row, j) in range.enumerate() {
         for k in 0..d {

@@ -3,27 +3,16 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::arc_sweep::{ArcSweep, Route};
+use super::arc_sweep::Route;
 use super::arcs::Circle;
-use super::kernel::{Push, Sums, Sweep};
-use super::layout::{Blocks, LANES, Samples, blocks_per_tile, grouped, lines_per_block};
+use super::kernel::{Pass, Push, Sums};
+use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use super::residual::residual;
 use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;
 
-/// Chunks of tiles that a run is cut into, at most: the units of parallel work, whose sums are
-/// added in order. More than any machine has cores, few enough that the sums stay small.
-const CHUNKS: usize = 64;
-
 /// Stored values are brought back when the mean square of the trained layers passes this.
 const LARGE: f64 = 4_294_967_296.0;
-
-/// Particles per position in a chunk of the short cut for d = 2, at least: each chunk has sums of
-/// its own for every position, which must cost little beside its particles.
-const PER_POSITION: usize = 2;
-
-/// Chunks of the short cut, at most.
-const ARC_CHUNKS: usize = 16;
 
 /// State of a run: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
@@ -37,9 +26,9 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(m: usize, d: usize) -> Self {
+    pub fn new(blocks: Blocks) -> Self {
         State {
-            blocks: Blocks::new(m, d),
+            blocks,
             route: None,
             clock: Clock::default(),
             sums: None,
@@ -66,96 +55,55 @@ pub struct Setting<'a> {
     /// The training inputs as a circle, where the short cut for d = 2 is taken.
     pub circle: Option<&'a Circle>,
     pub arch: Arch,
+    /// Whether the chunks of the run are shared out over the threads.
+    pub spread: bool,
 }
 
 impl Setting<'_> {
     /// One pass over all particles, chunk by chunk in parallel, sums added in the order of chunks.
-    fn sweep(&self, blocks: &mut Blocks, samples: &Samples, push: Option<&Push>) -> Sums {
-        let tile = blocks_per_tile(self.d) * lines_per_block(self.d);
-        let tiles = blocks.lines.len().div_ceil(tile);
-        let chunk = tiles.div_ceil(CHUNKS) * tile;
-        let parts: Vec<Sums> = blocks
-            .lines
-            .par_chunks_mut(chunk)
-            .map(|lines| {
-                self.arch.dispatch(Sweep {
-                    lines,
-                    d: self.d,
-                    x: &samples.x,
-                    push,
-                })
-            })
-            .collect();
-        let mut total = Sums {
-            f: vec![0.0; samples.n],
-            moments: [0.0; 3],
+    fn sweep(
+        &self,
+        blocks: &mut Blocks,
+        samples: &Samples,
+        each: impl Fn(Pass, Chunk) -> Sums + Sync,
+    ) -> Sums {
+        let pass = Pass {
+            d: self.d,
+            x: &samples.x,
+            tile: blocks.cut.tile,
+            arch: self.arch,
         };
-        for part in parts {
-            total
-                .f
-                .iter_mut()
-                .zip(&part.f)
-                .for_each(|(sum, f)| *sum += f);
-            for (sum, moment) in total.moments.iter_mut().zip(part.moments) {
-                *sum += moment;
-            }
+        let mut total = Sums::none(samples.n.div_ceil(GROUP));
+        let chunks = blocks.chunks();
+        if self.spread {
+            let parts: Vec<Sums> = chunks
+                .into_par_iter()
+                .map(|chunk| each(pass, chunk))
+                .collect();
+            parts.iter().for_each(|part| total.add(part));
+        } else {
+            let parts = chunks.into_iter().map(|chunk| each(pass, chunk));
+            parts.for_each(|part| total.add(&part));
         }
+        total.f.truncate(samples.n);
         total
     }
 
     /// The pass of [`Setting::sweep`] on the training set, by the short cut where there is one.
     fn train_sweep(&self, state: &mut State, push: Option<(&Push, &[f64])>) -> Sums {
         let Some(circle) = self.circle else {
-            return self.sweep(&mut state.blocks, self.train, push.map(|(push, _)| push));
+            return self.sweep(&mut state.blocks, self.train, |pass, chunk| match push {
+                Some((push, _)) => pass.velocity_update_predict(chunk, push),
+                None => pass.predict(chunk.lines, chunk.active),
+            });
         };
-        let lines = &mut state.blocks.lines;
-        let blocks = lines.len() / lines_per_block(self.d);
-        let chunks = (blocks * LANES / (PER_POSITION * circle.arcs().max(1))).clamp(1, ARC_CHUNKS);
-        let chunk = blocks.div_ceil(chunks);
-        let route = state
-            .route
-            .get_or_insert_with(|| Route::new(circle, blocks * LANES, chunks));
         let nothing = vec![0.0; self.train.n];
         let g = push.map_or(&nothing[..], |(_, g)| g);
-        circle.fill_table(g, &mut route.table, &mut route.work);
-        let table = &route.table;
-        let parts: Vec<[f64; 3]> = lines
-            .par_chunks_mut(chunk * lines_per_block(self.d))
-            .zip(route.positions.par_chunks_mut(chunk * LANES))
-            .zip(&mut route.sums)
-            .map(|((lines, positions), by_position)| {
-                self.arch.dispatch(ArcSweep {
-                    lines,
-                    positions,
-                    circle,
-                    table,
-                    push: push.map(|(push, _)| push),
-                    by_position,
-                })
-            })
-            .collect();
-        let mut moments = [0.0; 3];
-        for part in parts {
-            moments
-                .iter_mut()
-                .zip(part)
-                .for_each(|(sum, add)| *sum += add);
-        }
-        let mut total = vec![[0.0; 2]; circle.positions()];
-        let parts = &route.sums;
-        let piece = 4096;
-        let pieces = total.par_chunks_mut(piece).enumerate();
-        pieces.for_each(|(k, total)| {
-            for part in parts.iter().filter_map(|part| part.get(k * piece..)) {
-                for (sum, add) in total.iter_mut().zip(part) {
-                    *sum = [sum[0] + add[0], sum[1] + add[1]];
-                }
-            }
-        });
-        Sums {
-            f: circle.predict(&total, &mut route.work),
-            moments,
-        }
+        let lines = &mut state.blocks.lines;
+        let route = state
+            .route
+            .get_or_insert_with(|| Route::new(circle, lines.len()));
+        route.sweep(circle, lines, g, push.map(|(push, _)| push), self.arch)
     }
 
     /// The evaluation that sums over the particles amount to.
@@ -191,7 +139,9 @@ impl Setting<'_> {
 
     /// predict on other inputs.
     pub fn predict_on(&self, state: &mut State, samples: &Samples) -> Evaluation {
-        let sums = self.sweep(&mut state.blocks, samples, None);
+        let sums = self.sweep(&mut state.blocks, samples, |pass, chunk| {
+            pass.predict(chunk.lines, &mut [])
+        });
         self.evaluation(&sums, state.clock)
     }
 
@@ -219,7 +169,7 @@ impl Setting<'_> {
     /// Forces in stored units: the layer that does not share the exponent feels 2^-e of it.
     fn push<'g>(
         &self,
-        g: &'g [[f32; super::layout::GROUP]],
+        g: &'g [[f32; GROUP]],
         exponent: i32,
         eta: f64,
         keep: f32,
@@ -233,8 +183,7 @@ impl Setting<'_> {
         Push {
             g,
             train: self.run.train,
-            force_a: force,
-            force_w: force,
+            force,
             decay: (eta * self.run.lambda) as f32,
             scale,
             keep,

@@ -1,0 +1,212 @@
+//! The SIMD kernels: predict, velocity and update. Vectors run over particles, a few samples at a
+//! time stay in registers, and no n × m array of numbers is ever in memory: of the activations
+//! predict leaves one bit per pair at most.
+
+mod predict;
+mod velocity;
+
+pub use predict::moments;
+pub use velocity::update;
+
+use bytemuck::Zeroable;
+use pulp::{Arch, Simd, WithSimd};
+
+use super::layout::{Chunk, GROUP, LANES, Line, bits_per_block, lines_per_block};
+use crate::experiment::Train;
+
+/// Vectors of particles in a register tile.
+const V: usize = 2;
+
+/// The sums that a chunk of particles contributes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sums {
+    /// Σ_j a_j σ(w_j·x_i), padded to whole groups.
+    pub f: Vec<f64>,
+    /// Σ a², Σ |w|², Σ |a||w|.
+    pub moments: [f64; 3],
+}
+
+impl Sums {
+    /// No particles, on so many groups of samples.
+    pub fn none(groups: usize) -> Self {
+        Sums {
+            f: vec![0.0; groups * GROUP],
+            moments: [0.0; 3],
+        }
+    }
+
+    pub fn add(&mut self, part: &Sums) {
+        self.f.iter_mut().zip(&part.f).for_each(|(f, p)| *f += p);
+        let moments = self.moments.iter_mut().zip(part.moments);
+        moments.for_each(|(sum, moment)| *sum += moment);
+    }
+}
+
+/// What velocity + update apply to each particle: θ' = scale · (keep·θ + force − decay·θ).
+#[derive(Debug)]
+pub struct Push<'a> {
+    /// g_i in groups.
+    pub g: &'a [[f32; GROUP]],
+    pub train: Train,
+    /// Factor of w·G in a's change and of a G in w's: −η/α, in stored units.
+    pub force: f32,
+    /// ηλ
+    pub decay: f32,
+    /// Power of two that keeps stored values near 1, for trained layers.
+    pub scale: f32,
+    /// 1 for an update, 0 to leave the velocity itself in place of the particle.
+    pub keep: f32,
+}
+
+/// Samples, and how the particles are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    pub d: usize,
+    /// Samples in groups (groups, d), as [`super::layout::Samples`] packs them.
+    pub x: &'a [[f32; GROUP]],
+    /// Blocks of a tile.
+    pub tile: usize,
+    pub arch: Arch,
+}
+
+impl Pass<'_> {
+    fn groups(&self) -> usize {
+        self.x.len() / self.d
+    }
+
+    /// predict: the sums of particles where they are. Leaves activation bits where there is room
+    /// for them.
+    pub fn predict(self, lines: &mut [Line], active: &mut [Line]) -> Sums {
+        self.arch.dispatch(Sweep {
+            pass: self,
+            lines,
+            active,
+            push: None,
+        })
+    }
+
+    /// velocity + update + predict in one pass over a chunk: pushes its particles, and predicts
+    /// with where they are then. The chunk's activation bits must be those of the last prediction
+    /// on these samples.
+    pub fn velocity_update_predict(self, chunk: Chunk, push: &Push) -> Sums {
+        self.arch.dispatch(Sweep {
+            pass: self,
+            lines: chunk.lines,
+            active: chunk.active,
+            push: Some(push),
+        })
+    }
+}
+
+struct Sweep<'a> {
+    pass: Pass<'a>,
+    lines: &'a mut [Line],
+    /// Activation bits to use and to leave, or nothing.
+    active: &'a mut [Line],
+    push: Option<&'a Push<'a>>,
+}
+
+impl WithSimd for Sweep<'_> {
+    type Output = Sums;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Sums {
+        // Small d unrolls completely when the compiler knows it.
+        match self.pass.d {
+            1 => self.run::<S, 1>(simd),
+            2 => self.run::<S, 2>(simd),
+            3 => self.run::<S, 3>(simd),
+            4 => self.run::<S, 4>(simd),
+            5 => self.run::<S, 5>(simd),
+            6 => self.run::<S, 6>(simd),
+            8 => self.run::<S, 8>(simd),
+            10 => self.run::<S, 10>(simd),
+            15 => self.run::<S, 15>(simd),
+            16 => self.run::<S, 16>(simd),
+            _ => self.run::<S, 0>(simd),
+        }
+    }
+}
+
+impl Sweep<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const D: usize>(self, simd: S) -> Sums {
+        // Samples in a register tile: as many as the registers hold.
+        match (self.active.is_empty(), S::REGISTER_COUNT >= 32) {
+            (true, true) => self.tiles::<S, D, 8, false>(simd),
+            (false, true) => self.tiles::<S, D, 8, true>(simd),
+            (true, false) => self.tiles::<S, D, 4, false>(simd),
+            (false, false) => self.tiles::<S, D, 4, true>(simd),
+        }
+    }
+
+    /// D is d where it is known to the compiler, 0 elsewhere. N: samples in predict's register tile. KEPT: whether activation bits are
+    /// kept from predict to velocity.
+    #[inline(always)]
+    fn tiles<S: Simd, const D: usize, const N: usize, const KEPT: bool>(self, simd: S) -> Sums {
+        let d = if D == 0 { self.pass.d } else { D };
+        let groups = self.pass.groups();
+        let mut sums = Sums::none(groups);
+        let lines = self.pass.tile * lines_per_block(d);
+        let bits = self.pass.tile * bits_per_block(groups);
+        let mut forces = match self.push {
+            Some(_) => vec![Line::zeroed(); lines.min(self.lines.len())],
+            None => Vec::new(),
+        };
+        for (t, lines) in self.lines.chunks_mut(lines).enumerate() {
+            let active = if KEPT {
+                let end = self.active.len().min((t + 1) * bits);
+                &mut self.active[t * bits..end]
+            } else {
+                &mut []
+            };
+            if let Some(push) = self.push {
+                let forces = &mut forces[..lines.len()];
+                let x = self.pass.x;
+                velocity::velocity::<S, D, KEPT>(simd, d, lines, x, push, active, forces);
+                velocity::update::<S, D>(simd, d, lines, push, forces);
+            }
+            predict::predict::<S, D, N, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);
+            predict::moments(simd, d, lines, &mut sums.moments);
+        }
+        sums
+    }
+}
+
+/// Vectors of a plane.
+const fn per_plane<S: Simd>() -> usize {
+    LANES / S::F32_LANES
+}
+
+/// Vectors of the halves of a plane that a register tile takes: V at a time.
+const fn halves<S: Simd>() -> usize {
+    per_plane::<S>() / V
+}
+
+/// The V vectors of one half of plane k.
+#[inline(always)]
+fn at<S: Simd, T: Copy>(planes: &[T], k: usize, half: usize) -> [T; V] {
+    let start = k * per_plane::<S>() + half * V;
+    [planes[start], planes[start + 1]]
+}
+
+/// z = w·x of N samples of a group, part number `part`: N × V vectors.
+#[inline(always)]
+fn products<S: Simd, const N: usize>(
+    simd: S,
+    w: &[S::f32s],
+    half: usize,
+    x: &[[f32; GROUP]],
+    part: usize,
+) -> [[S::f32s; V]; N] {
+    let mut z = [[simd.splat_f32s(0.0); V]; N];
+    for (plane, x) in w.chunks_exact(per_plane::<S>()).zip(x) {
+        let w = [plane[half * V], plane[half * V + 1]];
+        for (s, z) in z.iter_mut().enumerate() {
+            let x = simd.splat_f32s(x[part * N + s]);
+            z[0] = simd.mul_add_e_f32s(w[0], x, z[0]);
+            z[1] = simd.mul_add_e_f32s(w[1], x, z[1]);
+        }
+    }
+    z
+}

@@ -1,0 +1,255 @@
+//! velocity: G_j = Σ_i g_i 1[z_ij > 0] x_i, and the update that it drives.
+
+use pulp::Simd;
+
+use super::{Push, V, at, halves, per_plane, products};
+use crate::engine::cpu::layout::{GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
+use crate::experiment::Train;
+
+/// Samples whose forces are summed in one go, in words: rounding errors grow with the length of a
+/// sum, and for large d they stay in a second-level cache.
+fn section(d: usize) -> usize {
+    let bytes = d * LANES * size_of::<f32>();
+    ((256 << 10) / bytes).clamp(1, 8)
+}
+
+/// Samples in a register tile. More would make longer chains of additions that wait for another.
+const N: usize = 4;
+
+/// Planes of G that are summed in one go where d is large: a part of a first-level cache.
+const PLANES: usize = 64;
+
+/// Leaves the forces on a tile in `forces`, laid out like the tile: G in the planes of w, and for
+/// output-only training Σ_i g_i σ(z_ij) = w·G in the plane of a.
+///
+/// With KEPT, `active` holds the bits z_ij > 0 as predict left them; without, they are found again.
+#[inline(always)]
+pub fn velocity<S: Simd, const D: usize, const KEPT: bool>(
+    simd: S,
+    d: usize,
+    tile: &[Line],
+    x: &[[f32; GROUP]],
+    push: &Push,
+    active: &[Line],
+    forces: &mut [Line],
+) {
+    let d = if D == 0 { d } else { D };
+    let zero = simd.splat_f32s(0.0);
+    let words = section(d);
+    let per_block = bits_per_block(push.g.len()) * size_of::<Line>() / size_of::<S::u32s>();
+    let active: &[S::u32s] = bytemuck::cast_slice(active);
+    let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
+    let mut scratch = vec![[zero; V]; if D == 0 { d } else { 0 }];
+    let mut local = [[zero; V]; D];
+    forces.fill(zero);
+    let sections = x.chunks(words * WORD * d).zip(push.g.chunks(words * WORD));
+    for (s, (x, g)) in sections.enumerate() {
+        let samples = Section { d, x, g };
+        for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
+            let planes: &[S::f32s] = bytemuck::cast_slice(block);
+            let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
+            let w = &planes[..d * per_plane::<S>()];
+            for half in 0..halves::<S>() {
+                if push.train == Train::Output {
+                    let sum = samples.potential::<S, D>(simd, w, half);
+                    add_plane(simd, forces, d, half, sum);
+                    continue;
+                }
+                let big_g = if D == 0 {
+                    &mut scratch[..]
+                } else {
+                    &mut local[..]
+                };
+                big_g.fill([zero; V]);
+                if KEPT {
+                    let first = b * per_block + s * words * per_plane::<S>();
+                    let active = &active[first..(b + 1) * per_block];
+                    let step = if D == 0 { PLANES } else { D };
+                    for (c, big_g) in big_g.chunks_mut(step).enumerate() {
+                        samples.pull_kept::<S, D>(simd, active, half, c * step, big_g);
+                    }
+                } else {
+                    samples.pull::<S, D>(simd, w, half, big_g);
+                }
+                for (k, &sum) in big_g.iter().enumerate() {
+                    add_plane(simd, forces, k, half, sum);
+                }
+            }
+        }
+    }
+}
+
+/// Adds to the V vectors of one half of plane k.
+#[inline(always)]
+fn add_plane<S: Simd>(simd: S, planes: &mut [S::f32s], k: usize, half: usize, sum: [S::f32s; V]) {
+    let start = k * per_plane::<S>() + half * V;
+    for (plane, sum) in planes[start..start + V].iter_mut().zip(sum) {
+        *plane = simd.add_f32s(*plane, sum);
+    }
+}
+
+/// Samples of one section: x (groups, d) and g.
+struct Section<'a> {
+    d: usize,
+    x: &'a [[f32; GROUP]],
+    g: &'a [[f32; GROUP]],
+}
+
+impl Section<'_> {
+    /// Σ_i g_i σ(z_i): all that output-only training needs.
+    #[inline(always)]
+    fn potential<S: Simd, const D: usize>(
+        &self,
+        simd: S,
+        w: &[S::f32s],
+        half: usize,
+    ) -> [S::f32s; V] {
+        let d = if D == 0 { self.d } else { D };
+        let zero = simd.splat_f32s(0.0);
+        let mut sum = [zero; V];
+        for (x, g) in self.x.chunks_exact(d).zip(self.g) {
+            for part in 0..GROUP / N {
+                let z = products::<S, N>(simd, w, half, x, part);
+                for (s, z) in z.iter().enumerate() {
+                    let g = simd.splat_f32s(g[part * N + s]);
+                    for v in 0..V {
+                        sum[v] = simd.mul_add_e_f32s(g, simd.max_f32s(z[v], zero), sum[v]);
+                    }
+                }
+            }
+        }
+        sum
+    }
+
+    /// Adds g_i 1[z_i > 0] x_i to G, with z computed once more.
+    #[inline(always)]
+    fn pull<S: Simd, const D: usize>(
+        &self,
+        simd: S,
+        w: &[S::f32s],
+        half: usize,
+        big_g: &mut [[S::f32s; V]],
+    ) {
+        let d = if D == 0 { self.d } else { D };
+        let zero = simd.splat_f32s(0.0);
+        for (x, g) in self.x.chunks_exact(d).zip(self.g) {
+            for part in 0..GROUP / N {
+                let z = products::<S, N>(simd, w, half, x, part);
+                let mut gate = [[zero; V]; N];
+                for s in 0..N {
+                    let g = simd.splat_f32s(g[part * N + s]);
+                    for v in 0..V {
+                        let on = simd.greater_than_f32s(z[s][v], zero);
+                        gate[s][v] = simd.select_f32s(on, g, zero);
+                    }
+                }
+                add_gated(simd, &gate, x, part, big_g);
+            }
+        }
+    }
+
+    /// Adds g_i 1[z_i > 0] x_i to the planes of G from `first` on, by the bits that predict left.
+    #[inline(always)]
+    fn pull_kept<S: Simd, const D: usize>(
+        &self,
+        simd: S,
+        active: &[S::u32s],
+        half: usize,
+        first: usize,
+        big_g: &mut [[S::f32s; V]],
+    ) {
+        let d = if D == 0 { self.d } else { D };
+        let zero = simd.splat_f32s(0.0);
+        let words = active.chunks_exact(per_plane::<S>());
+        for ((x, g), word) in self.x.chunks(WORD * d).zip(self.g.chunks(WORD)).zip(words) {
+            // The bits of a word that is not full are at its top.
+            let unused = simd.splat_u32s((32 - GROUP * g.len()) as u32);
+            let mut word = at::<S, _>(word, 0, half);
+            word = word.map(|word| simd.wrapping_dyn_shr_u32s(word, unused));
+            for (x, g) in x.chunks_exact(d).zip(g) {
+                for part in 0..GROUP / N {
+                    let mut gate = [[zero; V]; N];
+                    for s in 0..N {
+                        let g = simd.splat_f32s(g[part * N + s]);
+                        let bit = simd.splat_u32s(1 << s);
+                        for v in 0..V {
+                            let on = simd.equal_u32s(simd.and_u32s(word[v], bit), bit);
+                            gate[s][v] = simd.select_f32s(on, g, zero);
+                        }
+                    }
+                    add_gated(simd, &gate, &x[first..first + big_g.len()], part, big_g);
+                    let next = simd.splat_u32s(N as u32);
+                    word = word.map(|word| simd.wrapping_dyn_shr_u32s(word, next));
+                }
+            }
+        }
+    }
+}
+
+/// G += Σ_s gate_s x_s over N samples of a group, part number `part`.
+#[inline(always)]
+fn add_gated<S: Simd>(
+    simd: S,
+    gate: &[[S::f32s; V]; N],
+    x: &[[f32; GROUP]],
+    part: usize,
+    big_g: &mut [[S::f32s; V]],
+) {
+    for (sum, x) in big_g.iter_mut().zip(x) {
+        let mut add = *sum;
+        for (s, gate) in gate.iter().enumerate() {
+            let x = simd.splat_f32s(x[part * N + s]);
+            for v in 0..V {
+                add[v] = simd.mul_add_e_f32s(gate[v], x, add[v]);
+            }
+        }
+        *sum = add;
+    }
+}
+
+/// update: every trained coordinate of a tile moves by its force and decay, see [`Push`].
+#[inline(always)]
+pub fn update<S: Simd, const D: usize>(
+    simd: S,
+    d: usize,
+    tile: &mut [Line],
+    push: &Push,
+    forces: &[Line],
+) {
+    let d = if D == 0 { d } else { D };
+    let splat = |v: f32| simd.splat_f32s(v);
+    // keep − decay may round: the two are applied apart, as η(ȧ) is formed before it is added.
+    let moved = |theta: S::f32s, force: S::f32s| {
+        let change = simd.mul_add_e_f32s(splat(-push.decay), theta, force);
+        let moved = simd.mul_add_e_f32s(splat(push.keep), theta, change);
+        simd.mul_f32s(splat(push.scale), moved)
+    };
+    let per_block = lines_per_block(d);
+    let blocks = tile.chunks_exact_mut(per_block);
+    for (block, forces) in blocks.zip(forces.chunks_exact(per_block)) {
+        let planes: &mut [S::f32s] = bytemuck::cast_slice_mut(block);
+        let forces: &[S::f32s] = bytemuck::cast_slice(forces);
+        let weights = d * per_plane::<S>();
+        let (w, a) = planes.split_at_mut(weights);
+        let (big_g, potential) = forces.split_at(weights);
+        for (v, a) in a.iter_mut().enumerate() {
+            let mut w_g = potential[v];
+            if push.train != Train::Output {
+                let w = w.chunks_exact_mut(per_plane::<S>());
+                for (w, g) in w.zip(big_g.chunks_exact(per_plane::<S>())) {
+                    w_g = simd.mul_add_e_f32s(w[v], g[v], w_g);
+                    let pull = simd.mul_f32s(splat(push.force), simd.mul_f32s(*a, g[v]));
+                    w[v] = moved(w[v], pull);
+                }
+            } else if push.keep == 0.0 {
+                let w = w.chunks_exact_mut(per_plane::<S>());
+                w.for_each(|w| w[v] = splat(0.0));
+            }
+            if push.train != Train::Input {
+                *a = moved(*a, simd.mul_f32s(splat(push.force), w_g));
+            } else if push.keep == 0.0 {
+                *a = splat(0.0);
+            }
+        }
+    }
+}

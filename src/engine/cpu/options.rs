@@ -1,0 +1,71 @@
+//! How the cpu engine is to run.
+
+use pulp::Arch;
+
+/// How to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Threads; all cores where not given.
+    pub threads: Option<usize>,
+    /// Vector instructions; the best that the machine has where not given.
+    pub level: Option<Level>,
+    /// Memory in bytes in which each run keeps activations from predict to velocity, one bit per
+    /// particle and sample; what does not fit is computed twice, with the same results. A fifth of
+    /// what the particles take, but at least 4 MiB, where not given.
+    pub kept_bytes: Option<usize>,
+    pub short_cuts: ShortCuts,
+}
+
+/// Whether exact short cuts replace the direct kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShortCuts {
+    /// Where they are faster.
+    #[default]
+    Auto,
+    Never,
+    /// Wherever they exist.
+    Always,
+}
+
+impl ShortCuts {
+    /// Whether a run takes the short cut for d = 2. Measured: a pair costs the direct kernels
+    /// about 0.1 ns, a particle or a sample costs the short cut about 10 ns.
+    pub(super) fn take_circle(self, d: usize, n: usize, m: usize) -> bool {
+        match self {
+            _ if d != 2 => false,
+            ShortCuts::Never => false,
+            ShortCuts::Always => true,
+            ShortCuts::Auto => n * m > 100 * (n + m),
+        }
+    }
+}
+
+/// Vector instructions, from those every machine has to the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Baseline,
+    /// AVX2 and FMA.
+    V3,
+    /// AVX-512.
+    V4,
+}
+
+impl Level {
+    /// The levels of this machine.
+    pub fn available() -> Vec<Level> {
+        let all = [Level::Baseline, Level::V3, Level::V4];
+        all.into_iter().filter(|l| l.arch().is_some()).collect()
+    }
+
+    pub(super) fn arch(self) -> Option<Arch> {
+        match self {
+            Level::Baseline => Some(Arch::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Level::V3 => pulp::x86::V3::try_new().map(Arch::V3),
+            #[cfg(target_arch = "x86_64")]
+            Level::V4 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => None,
+        }
+    }
+}
