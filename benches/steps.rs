@@ -20,12 +20,13 @@ use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
 /// (m, n, d)
-const CASES: [(usize, usize, usize); 6] = [
+const CASES: [(usize, usize, usize); 7] = [
     (1_000, 256, 15),
     (100_000, 256, 15),
     (1_000_000, 256, 3),
     (1_000_000, 256, 15),
     (100_000, 10_000, 2),
+    (1_000_000, 10_000, 2),
     (10_000, 4_096, 785),
 ];
 

@@ -12,7 +12,7 @@ use crate::experiment::{Grid, Train, load};
 use crate::flow::{Start, train};
 use crate::store::{Checkpoint, RunFolder, Summary};
 
-/// Raised by Ctrl-C; the flow looks at it between stretches of steps.
+/// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(args: RunArgs) -> Result<()> {

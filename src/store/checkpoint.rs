@@ -1,16 +1,16 @@
 //! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
 //! else that a resume needs.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
+use super::format::{decode, encode, header, size_of_value};
 use super::state::{State, blocks};
 use super::write_atomically;
 use crate::data::Standardization;
@@ -203,86 +203,6 @@ fn paths(dir: &Path) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     paths
-}
-
-fn header(
-    state: &State,
-    clock: Clock,
-    label: &Label,
-    m: usize,
-    d: usize,
-) -> std::result::Result<String, String> {
-    let text = |e: &dyn std::fmt::Display| e.to_string();
-    let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
-    let metadata = HashMap::from([
-        ("scaling".into(), format!("{:?}", label.scaling)),
-        ("loss".into(), label.loss.clone()),
-        ("seed".into(), label.seed.to_string()),
-        ("step".into(), clock.step.to_string()),
-        ("time".into(), format!("{:?}", clock.time)),
-        ("version".into(), label.version.clone()),
-        ("exponent".into(), state.exponent.to_string()),
-        ("lacking_exponent".into(), state.lacking.to_string()),
-        ("train".into(), state.train.name().into()),
-        ("label".into(), json(&|| serde_json::to_string(label))?),
-    ]);
-    let size = size_of_value(state.precision);
-    let dtype = match state.precision {
-        Precision::F32 => Dtype::F32,
-        Precision::F64 => Dtype::F64,
-    };
-    let info = |shape: &[usize], from: usize, to: usize| TensorInfo {
-        dtype,
-        shape: shape.to_vec(),
-        data_offsets: (from, to),
-    };
-    let end_w = m * d * size;
-    let tensors = vec![
-        ("w".to_owned(), info(&[m, d], 0, end_w)),
-        ("a".to_owned(), info(&[m], end_w, end_w + m * size)),
-    ];
-    let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
-    let mut header = json(&|| serde_json::to_string(&metadata))?;
-    // Tensors begin at a multiple of 8 bytes, as the format asks.
-    header.extend(std::iter::repeat_n(
-        ' ',
-        header.len().next_multiple_of(8) - header.len(),
-    ));
-    Ok(header)
-}
-
-fn size_of_value(precision: Precision) -> usize {
-    match precision {
-        Precision::F32 => 4,
-        Precision::F64 => 8,
-    }
-}
-
-fn encode(values: &[f64], precision: Precision) -> Vec<u8> {
-    match precision {
-        Precision::F32 => values
-            .iter()
-            .flat_map(|v| (*v as f32).to_le_bytes())
-            .collect(),
-        Precision::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-    }
-}
-
-fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
-    match precision {
-        Precision::F32 => bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|b| f64::from(f32::from_le_bytes(*b)))
-            .collect(),
-        Precision::F64 => bytes
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|b| f64::from_le_bytes(*b))
-            .collect(),
-    }
 }
 
 #[cfg(test)]

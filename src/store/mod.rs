@@ -5,6 +5,7 @@
 
 mod atomic;
 mod checkpoint;
+mod format;
 mod metrics;
 mod npz;
 mod snapshots;

@@ -1,0 +1,94 @@
+//! The bytes of a checkpoint: the safetensors format, written in a stream.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+
+use super::checkpoint::Label;
+use super::state::State;
+use crate::engine::{Clock, Precision};
+use crate::experiment::Choice;
+
+/// The JSON header of a checkpoint: two tensors, and what a resume needs besides.
+pub fn header(
+    state: &State,
+    clock: Clock,
+    label: &Label,
+    m: usize,
+    d: usize,
+) -> std::result::Result<String, String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
+    let metadata = HashMap::from([
+        ("scaling".into(), format!("{:?}", label.scaling)),
+        ("loss".into(), label.loss.clone()),
+        ("seed".into(), label.seed.to_string()),
+        ("step".into(), clock.step.to_string()),
+        ("time".into(), format!("{:?}", clock.time)),
+        ("version".into(), label.version.clone()),
+        ("exponent".into(), state.exponent.to_string()),
+        ("lacking_exponent".into(), state.lacking.to_string()),
+        ("train".into(), state.train.name().into()),
+        ("label".into(), json(&|| serde_json::to_string(label))?),
+    ]);
+    let size = size_of_value(state.precision);
+    let dtype = match state.precision {
+        Precision::F32 => Dtype::F32,
+        Precision::F64 => Dtype::F64,
+    };
+    let info = |shape: &[usize], from: usize, to: usize| TensorInfo {
+        dtype,
+        shape: shape.to_vec(),
+        data_offsets: (from, to),
+    };
+    let end_w = m * d * size;
+    let tensors = vec![
+        ("w".to_owned(), info(&[m, d], 0, end_w)),
+        ("a".to_owned(), info(&[m], end_w, end_w + m * size)),
+    ];
+    let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
+    let mut header = json(&|| serde_json::to_string(&metadata))?;
+    // Tensors begin at a multiple of 8 bytes, as the format asks.
+    header.extend(std::iter::repeat_n(
+        ' ',
+        header.len().next_multiple_of(8) - header.len(),
+    ));
+    Ok(header)
+}
+
+/// Bytes of one value.
+pub fn size_of_value(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 4,
+        Precision::F64 => 8,
+    }
+}
+
+/// Values as little-endian bytes.
+pub fn encode(values: &[f64], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F32 => values
+            .iter()
+            .flat_map(|v| (*v as f32).to_le_bytes())
+            .collect(),
+        Precision::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+/// The values that [`encode`] wrote.
+pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
+    match precision {
+        Precision::F32 => bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| f64::from(f32::from_le_bytes(*b)))
+            .collect(),
+        Precision::F64 => bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect(),
+    }
+}
