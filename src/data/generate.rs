@@ -6,23 +6,16 @@ use super::{Dataset, Split};
 use crate::experiment::{DataSpec, Inputs, Source};
 use crate::particles::random::{Draws, Stream};
 
-/// Where no size is given; the experiment's own defaults come first.
-const DEFAULT_N: usize = 256;
-const DEFAULT_D: usize = 15;
-
-/// The points of the interpolation experiment, (x, y).
-const POINTS: [[f64; 2]; 4] = [[-1.0, -1.0], [-0.0625, 0.5], [0.0625, -0.5], [1.0, 1.0]];
-
-/// Samples of a generated source.
+/// Samples of a generated source. Loading an experiment has filled in n, d and the points.
 pub fn generate(spec: &DataSpec, seed: u64) -> Split {
     let (train, test) = match spec.source {
-        Source::Xor => (xor(spec.d.unwrap_or(2)), None),
+        Source::Xor => (xor(spec.d.unwrap_or_default()), None),
         Source::Interpolation => (
-            interpolation(spec.points.as_deref().unwrap_or(&POINTS)),
+            interpolation(spec.points.as_deref().unwrap_or_default()),
             None,
         ),
         _ => {
-            let n = spec.n.unwrap_or(DEFAULT_N);
+            let n = spec.n.unwrap_or_default();
             let draw = |stream, count| match spec.source {
                 Source::Clusters => clusters(spec, seed, stream, count),
                 _ => taught(spec, seed, stream, count),
@@ -43,7 +36,7 @@ pub fn generate(spec: &DataSpec, seed: u64) -> Split {
 /// half of them +1 (one more for odd k²). x = (1, the two coordinates, d − 3 spurious ones uniform
 /// in [−1/2, 1/2]).
 fn clusters(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
-    let (k, d) = (spec.k, spec.d.unwrap_or(DEFAULT_D));
+    let (k, d) = (spec.k, spec.d.unwrap_or_default());
     let delta = 1.0 / (3.0 * k as f64 - 1.0);
     let mut labels: Vec<f32> = (0..k * k)
         .map(|c| if c % 2 == 0 { 1.0 } else { -1.0 })
@@ -74,7 +67,7 @@ fn clusters(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
 fn taught(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
     let d = match spec.source {
         Source::Circle => 2,
-        _ => spec.d.unwrap_or(DEFAULT_D),
+        _ => spec.d.unwrap_or_default(),
     };
     let teacher: Vec<Vec<f64>> = (0..spec.teacher_width)
         .map(|l| {
@@ -133,18 +126,12 @@ fn interpolation(points: &[[f64; 2]]) -> Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Choice;
 
     fn spec(source: Source) -> DataSpec {
         let text = format!(
             "[data]\nsource = {:?}\n[network]\nwidth = 1\n[risk]\nloss = \"square\"\n[flow]\nsteps = 1\nstep = 1.0\n",
-            match source {
-                Source::Clusters => "clusters",
-                Source::Teacher => "teacher",
-                Source::Xor => "xor",
-                Source::Interpolation => "interpolation",
-                Source::Circle => "circle",
-                Source::File => "file",
-            }
+            source.name()
         );
         let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
         std::fs::write(file.path(), text).unwrap();
