@@ -13,8 +13,10 @@ use crate::particles::Particles;
 
 pub mod cpu;
 pub mod gpu;
+pub mod gram;
 pub mod plan;
 pub mod reference;
+mod residual;
 mod scale;
 pub mod select;
 
@@ -73,6 +75,17 @@ pub struct Clock {
     pub exponent: i32,
     /// The step whose state first held a number that is not finite; the run stands still from there.
     pub diverged: Option<u64>,
+}
+
+/// What an output-only run on the short cut of [`gram`] remembers beside its particles, so that a
+/// checkpoint hands it back bit for bit: a = scale · a_0 + Σ_i c_i σ(w·x_i), in stored units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anchor {
+    pub scale: f64,
+    /// a_0 (m)
+    pub a: Vec<f32>,
+    /// c (n)
+    pub c: Vec<f64>,
 }
 
 /// Step sizes of consecutive steps for every run of a batch.
@@ -139,7 +152,8 @@ pub trait Engine: Send {
     fn precision(&self) -> Precision;
     fn batch(&self) -> &Batch;
     /// How it computes a run's steps: "direct" by the four stages over all pairs of particles and
-    /// samples, or the name of an exact short cut ("arcs": d = 2, by the arcs on which G is constant).
+    /// samples, or the name of an exact short cut ("arcs": d = 2, by the arcs on which G is constant;
+    /// "gram": output only, by the Gram matrix of the features).
     fn method(&self, _run: usize) -> &'static str {
         "direct"
     }
@@ -150,6 +164,17 @@ pub trait Engine: Send {
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles>;
     fn clock(&self, run: usize) -> Clock;
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()>;
+
+    /// What a run has to remember beside its particles and its clock; nothing, but on the short
+    /// cut of [`gram`].
+    fn anchor(&self, _run: usize) -> Option<&Anchor> {
+        None
+    }
+    /// Gives back what was remembered, after the particles of that state were written. Engines
+    /// that have no use for it go on from the particles alone.
+    fn set_anchor(&mut self, _run: usize, _anchor: Anchor) -> Result<()> {
+        Ok(())
+    }
 
     /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
     /// without a test set when asked for one).

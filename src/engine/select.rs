@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gram::Gram;
 use super::{Batch, Engine, cpu, gpu, reference};
 use crate::error::{Error, Result};
 
@@ -63,20 +64,22 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
 }
 
 impl Selection {
-    /// Builds the engine for a batch. Where `auto` chose a GPU whose kernels do not reach the
+    /// Builds the engine for a batch, with the exact short cuts that make its runs faster. Where `auto` chose a GPU whose kernels do not reach the
     /// batch's d, the cpu engine takes over.
     pub fn build(&self, batch: Batch) -> Result<Box<dyn Engine>> {
-        match self.choice {
+        let engine: Box<dyn Engine> = match self.choice {
             Choice::Gpu if self.named || batch.d <= gpu::D_MOST => {
                 let options = gpu::Options {
                     adapter: self.adapter.clone(),
                     ..gpu::Options::default()
                 };
-                Ok(Box::new(gpu::Gpu::new(batch, &options)?))
+                Box::new(gpu::Gpu::new(batch, &options)?)
             }
-            Choice::Reference => Ok(Box::new(reference::Reference::new(batch))),
-            _ => Ok(Box::new(cpu::Cpu::new(batch, &cpu::Options::default())?)),
-        }
+            // The arbiter takes no short cut.
+            Choice::Reference => return Ok(Box::new(reference::Reference::new(batch))),
+            _ => Box::new(cpu::Cpu::new(batch, &cpu::Options::default())?),
+        };
+        Ok(Gram::around(engine, cpu::ShortCuts::Auto))
     }
 }
 

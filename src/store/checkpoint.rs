@@ -1,5 +1,6 @@
 //! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
-//! else that a resume needs.
+//! else that a resume needs; anchor_a (m) and anchor_c (n) beside them where a run has an
+//! [`Anchor`].
 
 use std::fs::File;
 use std::io::Write;
@@ -11,10 +12,10 @@ use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::format::{decode, encode, header, size_of_value};
-use super::state::{State, blocks};
+use super::state::{BLOCK, State, blocks};
 use super::write_atomically;
 use crate::data::Standardization;
-use crate::engine::{Clock, Engine, Precision};
+use crate::engine::{Anchor, Clock, Engine, Precision};
 use crate::error::{Error, Result};
 use crate::experiment::{Choice, Train};
 use crate::observe::Best;
@@ -47,6 +48,8 @@ pub struct Checkpoint {
     pub m: usize,
     pub d: usize,
     state: State,
+    /// Scale of the anchor, where there is one.
+    anchor_scale: Option<f64>,
 }
 
 impl Checkpoint {
@@ -56,7 +59,8 @@ impl Checkpoint {
         let state = State::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(format!("checkpoint-{:012}.safetensors", clock.step));
-        let header = header(&state, clock, label, m, d).map_err(|what| {
+        let anchor = engine.anchor(run).cloned();
+        let header = header(&state, clock, label, (m, d), anchor.as_ref()).map_err(|what| {
             Error::engine(
                 "store",
                 what,
@@ -67,11 +71,20 @@ impl Checkpoint {
             let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::writing(&path, e));
             put(&(header.len() as u64).to_le_bytes())?;
             put(header.as_bytes())?;
+            if let Some(anchor) = &anchor {
+                put(&encode(&anchor.c, Precision::F64))?;
+            }
             for layer in 0..2 {
                 for range in blocks(m) {
                     let block = state.read(engine, run, range)?;
                     let values = if layer == 0 { block.w } else { block.a };
                     put(&encode(&values, state.precision))?;
+                }
+            }
+            if let Some(anchor) = &anchor {
+                for part in anchor.a.chunks(BLOCK) {
+                    let bytes = part.iter().flat_map(|a| a.to_le_bytes());
+                    put(&bytes.collect::<Vec<u8>>())?;
                 }
             }
             Ok(())
@@ -140,6 +153,8 @@ impl Checkpoint {
             exponent: state.exponent,
             diverged: None,
         };
+        let anchor_scale = map.get("anchor_scale").map(|text| text.parse());
+        let anchor_scale = anchor_scale.transpose().map_err(|_| "bad `anchor_scale`")?;
         Ok(Checkpoint {
             path: path.to_path_buf(),
             bytes,
@@ -148,6 +163,7 @@ impl Checkpoint {
             m,
             d,
             state,
+            anchor_scale,
         })
     }
 
@@ -187,7 +203,17 @@ impl Checkpoint {
             };
             engine.write(run, range.start, &self.state.scale(block, -1))?;
         }
-        engine.set_clock(run, self.clock)
+        engine.set_clock(run, self.clock)?;
+        let Some(scale) = self.anchor_scale else {
+            return Ok(());
+        };
+        let a = decode(layer("anchor_a")?.data(), Precision::F32);
+        let anchor = Anchor {
+            scale,
+            a: a.into_iter().map(|a| a as f32).collect(),
+            c: decode(layer("anchor_c")?.data(), Precision::F64),
+        };
+        engine.set_anchor(run, anchor)
     }
 }
 

@@ -6,20 +6,21 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::checkpoint::Label;
 use super::state::State;
-use crate::engine::{Clock, Precision};
+use crate::engine::{Anchor, Clock, Precision};
 use crate::experiment::Choice;
 
-/// The JSON header of a checkpoint: two tensors, and what a resume needs besides.
+/// The JSON header of a checkpoint: its tensors, and what a resume needs besides. The tensors
+/// follow one another in the order anchor_c, w, a, anchor_a, so that each is aligned.
 pub fn header(
     state: &State,
     clock: Clock,
     label: &Label,
-    m: usize,
-    d: usize,
+    (m, d): (usize, usize),
+    anchor: Option<&Anchor>,
 ) -> std::result::Result<String, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
-    let metadata = HashMap::from([
+    let mut metadata = HashMap::from([
         ("scaling".into(), format!("{:?}", label.scaling)),
         ("loss".into(), label.loss.clone()),
         ("seed".into(), label.seed.to_string()),
@@ -31,21 +32,31 @@ pub fn header(
         ("train".into(), state.train.name().into()),
         ("label".into(), json(&|| serde_json::to_string(label))?),
     ]);
-    let size = size_of_value(state.precision);
-    let dtype = match state.precision {
-        Precision::F32 => Dtype::F32,
-        Precision::F64 => Dtype::F64,
+    let mut tensors = Vec::new();
+    let mut end = 0;
+    let mut tensor = |name: &str, shape: &[usize], precision| {
+        let (dtype, size) = match precision {
+            Precision::F32 => (Dtype::F32, 4),
+            Precision::F64 => (Dtype::F64, 8),
+        };
+        let from = end;
+        end += shape.iter().product::<usize>() * size;
+        let info = TensorInfo {
+            dtype,
+            shape: shape.to_vec(),
+            data_offsets: (from, end),
+        };
+        tensors.push((name.to_owned(), info));
     };
-    let info = |shape: &[usize], from: usize, to: usize| TensorInfo {
-        dtype,
-        shape: shape.to_vec(),
-        data_offsets: (from, to),
-    };
-    let end_w = m * d * size;
-    let tensors = vec![
-        ("w".to_owned(), info(&[m, d], 0, end_w)),
-        ("a".to_owned(), info(&[m], end_w, end_w + m * size)),
-    ];
+    if let Some(anchor) = anchor {
+        tensor("anchor_c", &[anchor.c.len()], Precision::F64);
+    }
+    tensor("w", &[m, d], state.precision);
+    tensor("a", &[m], state.precision);
+    if let Some(anchor) = anchor {
+        tensor("anchor_a", &[m], Precision::F32);
+        metadata.insert("anchor_scale".into(), format!("{:?}", anchor.scale));
+    }
     let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
     let mut header = json(&|| serde_json::to_string(&metadata))?;
     // Tensors begin at a multiple of 8 bytes, as the format asks.

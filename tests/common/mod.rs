@@ -4,6 +4,7 @@
 
 use widefield::engine::cpu::{self, Cpu, ShortCuts};
 use widefield::engine::gpu::{self, Gpu};
+use widefield::engine::gram::Gram;
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
 
@@ -32,6 +33,11 @@ pub fn gpu_with(options: gpu::Options) -> Make {
     })
 }
 
+/// An engine in which all output-only runs take the short cut by the Gram matrix.
+pub fn gram_around(make: Make) -> Make {
+    Box::new(move |batch| Ok(Gram::around(make(batch)?, ShortCuts::Always)))
+}
+
 /// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. `None` where
 /// there is no adapter and WIDEFIELD_ALLOW_NO_GPU=1 allows that.
 pub fn gpu_adapter() -> Option<String> {
@@ -54,10 +60,10 @@ pub fn engines() -> Vec<(&'static str, Make)> {
         ("cpu", cpu_with(cpu::Options::default())),
         (
             "cpu with short cuts",
-            cpu_with(cpu::Options {
+            gram_around(cpu_with(cpu::Options {
                 short_cuts: ShortCuts::Always,
                 ..cpu::Options::default()
-            }),
+            })),
         ),
     ];
     if gpu_adapter().is_some() {

@@ -9,7 +9,6 @@ mod arcs;
 mod kernel;
 mod layout;
 mod options;
-mod residual;
 mod run;
 
 use std::ops::Range;

@@ -7,7 +7,7 @@ use super::arc_sweep::Route;
 use super::arcs::Circle;
 use super::kernel::{Pass, Push, Sums};
 use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
-use super::residual::residual;
+use crate::engine::residual::residual;
 use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;
 

@@ -1,6 +1,6 @@
-//! residual: g_i = ∂R/∂f_i in f64, from stored predictions.
+//! residual: g_i = ∂R/∂f_i in f64, from stored predictions. For engines that end their sums on the host.
 
-use crate::engine::ldexp;
+use super::ldexp;
 use crate::experiment::Loss;
 
 /// g (n) for true predictions 2^p f̂ and targets y; the table "Risks" of MODEL.md.

@@ -1,0 +1,302 @@
+//! One output-only run through its Gram matrix.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::features::{CHUNK, Columns, Features, Inputs, add_products, combine, mirror};
+use crate::data::Dataset;
+use crate::engine::residual::residual;
+use crate::engine::{Anchor, Clock, Evaluation, Run, ldexp};
+use crate::particles::Particles;
+
+/// Stored values are brought back when the mean square of a passes this.
+const LARGE: f64 = 4_294_967_296.0;
+/// Samples from which on K c is worth more than one thread, and those that one of them takes.
+const SPREAD: usize = 512;
+/// Bytes of features that a run may keep, at most; beyond it they are computed again when a is
+/// wanted.
+const KEPT: usize = 4 << 20;
+
+/// Features of some particles, and their |w_j|.
+#[derive(Debug)]
+struct Chunk {
+    features: Features,
+    norms: Vec<f64>,
+}
+
+/// What is known of the present state: f and (1/m) Σ a².
+#[derive(Debug)]
+struct Now {
+    f: Vec<f64>,
+    mean_a2: f64,
+}
+
+/// a (m) at the present state, and its sums over the particles.
+#[derive(Debug)]
+struct Output {
+    a: Vec<f32>,
+    /// Σ a², Σ |a||w|
+    sums: [f64; 2],
+}
+
+/// A run whose w stands still: a = s a_0 + φᵀ c, and f = s f_0 + K c with K = (α/m) φ φᵀ.
+#[derive(Debug)]
+pub struct Reduced {
+    inputs: Inputs,
+    y: Vec<f32>,
+    run: Run,
+    anchor: Anchor,
+    /// K (n, n)
+    kernel: Vec<f64>,
+    /// f_0 (n), Σ a_0², Σ |w|²
+    f0: Vec<f64>,
+    a0_square: f64,
+    w_square: f64,
+    kept: Vec<Chunk>,
+    now: Option<Now>,
+    output: Option<Output>,
+    arch: Arch,
+}
+
+impl Reduced {
+    /// A run whose particles are still to come, see [`Reduced::take`]. Without an anchor, a_0 is
+    /// what they bring.
+    pub fn new(run: &Run, data: &Dataset, anchor: Option<Anchor>) -> Self {
+        let n = data.n();
+        let fresh = || Anchor {
+            scale: 1.0,
+            a: Vec::with_capacity(run.m),
+            c: vec![0.0; n],
+        };
+        Reduced {
+            inputs: Inputs::new(data),
+            y: data.y.clone(),
+            run: run.clone(),
+            anchor: anchor.unwrap_or_else(fresh),
+            kernel: vec![0.0; n * n],
+            f0: vec![0.0; n],
+            a0_square: 0.0,
+            w_square: 0.0,
+            kept: Vec::new(),
+            now: None,
+            output: None,
+            arch: Arch::new(),
+        }
+    }
+
+    /// Takes the particles from number `first` on, in order.
+    pub fn take(&mut self, first: usize, block: &Particles) {
+        for at in (0..block.m()).step_by(CHUNK) {
+            let width = CHUNK.min(block.m() - at);
+            let from = first + at;
+            if self.anchor.a.len() <= from {
+                let a = block.a[at..at + width].iter().map(|&a| a as f32);
+                self.anchor.a.extend(a);
+            }
+            let chunk = Chunk::new(&self.inputs, block, at, width);
+            add_products(&chunk.features, &mut self.kernel, self.inputs.n);
+            let a = &self.anchor.a[from..from + width];
+            let rows = chunk.features.phi.chunks_exact(width);
+            for (f, phi) in self.f0.iter_mut().zip(rows) {
+                let terms = phi.iter().zip(a).map(|(phi, &a)| phi * f64::from(a));
+                *f += terms.sum::<f64>();
+            }
+            let square = |&a: &f32| f64::from(a) * f64::from(a);
+            self.a0_square += a.iter().map(square).sum::<f64>();
+            self.w_square += chunk.norms.iter().map(|w| w * w).sum::<f64>();
+            if self.keeps_features() {
+                self.kept.push(chunk);
+            }
+        }
+    }
+
+    /// Once all particles were taken.
+    pub fn close(&mut self) {
+        let factor = self.run.alpha / self.run.m as f64;
+        mirror(&mut self.kernel, self.inputs.n, factor);
+        self.f0.iter_mut().for_each(|f| *f *= factor);
+    }
+
+    /// Whether a can be had without the particles.
+    pub fn keeps_features(&self) -> bool {
+        self.inputs.n * self.run.m * size_of::<f64>() <= KEPT
+    }
+
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
+
+    fn look(&mut self) -> &Now {
+        let (n, anchor) = (self.inputs.n, &self.anchor);
+        self.now.get_or_insert_with(|| {
+            let mut kc = vec![0.0; n];
+            let part = |(k, out): (usize, &mut [f64])| {
+                let columns = Columns {
+                    rows: &self.kernel,
+                    stride: n,
+                    first: k * SPREAD / 2,
+                };
+                combine(self.arch, &anchor.c, columns, out);
+            };
+            if n >= SPREAD {
+                let parts = kc.par_chunks_mut(SPREAD / 2).enumerate();
+                parts.for_each(part);
+            } else {
+                part((0, &mut kc));
+            }
+            let s = anchor.scale;
+            let f = kc.iter().zip(&self.f0).map(|(kc, f0)| s * f0 + kc);
+            let dot = |v: &[f64]| anchor.c.iter().zip(v).map(|(c, v)| c * v).sum::<f64>();
+            // |a|² of a = s a_0 + φᵀ c, with φ a_0 = (m/α) f_0 and φ φᵀ c = (m/α) K c.
+            let cross = (2.0 * s * dot(&self.f0) + dot(&kc)) / self.run.alpha;
+            let mean_a2 = s * s * self.a0_square / self.run.m as f64 + cross;
+            Now {
+                f: f.collect(),
+                // Rounding may leave a little less than nothing; a NaN stays one.
+                mean_a2: if mean_a2 < 0.0 { 0.0 } else { mean_a2 },
+            }
+        })
+    }
+
+    /// Predictions f̂ (n) on the training set.
+    pub fn predictions(&mut self) -> &[f64] {
+        &self.look().f
+    }
+
+    /// g (n) at the present state.
+    pub fn residual(&mut self, clock: Clock) -> Vec<f64> {
+        self.look();
+        let f = self.now.as_ref().map_or(&[][..], |now| &now.f);
+        residual(self.run.loss, f, clock.exponent, &self.y)
+    }
+
+    /// Takes a step, unless a prediction is not finite: the run has diverged then.
+    pub fn step(&mut self, eta: f64, clock: &mut Clock) {
+        self.check(clock);
+        if clock.diverged.is_some() {
+            return;
+        }
+        let mean_a2 = self.look().mean_a2;
+        let g = self.residual(*clock);
+        let eta = match self.run.norm_scaled {
+            true => eta * ldexp(mean_a2.sqrt(), clock.exponent).max(1.0),
+            false => eta,
+        };
+        let shift = match mean_a2 > LARGE {
+            true => (mean_a2.log2() / 2.0).floor() as i32,
+            false => 0,
+        };
+        let unit = f64::from(-shift).exp2();
+        let decay = eta * self.run.lambda;
+        let force = -eta / self.run.alpha;
+        let change = |v: f64, force: f64| unit * (v + (force - decay * v));
+        let Anchor { scale, c, .. } = &mut self.anchor;
+        *scale = change(*scale, 0.0);
+        for (c, g) in c.iter_mut().zip(g) {
+            *c = change(*c, ldexp(force * g, -clock.exponent));
+        }
+        clock.exponent += shift;
+        clock.step += 1;
+        clock.time += eta;
+        self.now = None;
+        self.output = None;
+    }
+
+    /// Notes in the clock whether the present state is not finite.
+    pub fn check(&mut self, clock: &mut Clock) {
+        let now = self.look();
+        if !(now.mean_a2.is_finite() && now.f.iter().all(|f| f.is_finite())) {
+            clock.diverged.get_or_insert(clock.step);
+        }
+    }
+
+    /// Whether a was computed at the present state.
+    pub fn knows_output(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// Computes a from the features that were kept.
+    pub fn recover(&mut self) {
+        let parts: Vec<_> = (self.kept.par_iter().enumerate())
+            .map(|(k, chunk)| self.part(k * CHUNK, chunk))
+            .collect();
+        self.gather(parts);
+    }
+
+    /// Computes a of the particles from number `first` on, to be gathered in order.
+    pub fn recover_block(&self, first: usize, block: &Particles) -> Vec<(Vec<f32>, [f64; 2])> {
+        let starts: Vec<usize> = (0..block.m()).step_by(CHUNK).collect();
+        let part = |&at: &usize| {
+            let width = CHUNK.min(block.m() - at);
+            let chunk = Chunk::new(&self.inputs, block, at, width);
+            self.part(first + at, &chunk)
+        };
+        starts.par_iter().map(part).collect()
+    }
+
+    /// Joins the parts of all particles.
+    pub fn gather(&mut self, parts: Vec<(Vec<f32>, [f64; 2])>) {
+        let mut output = Output {
+            a: Vec::with_capacity(self.run.m),
+            sums: [0.0; 2],
+        };
+        for (a, sums) in parts {
+            output.a.extend(a);
+            let totals = output.sums.iter_mut().zip(sums);
+            totals.for_each(|(total, sum)| *total += sum);
+        }
+        self.output = Some(output);
+    }
+
+    /// a of a chunk, and its Σ a², Σ |a||w|.
+    fn part(&self, first: usize, chunk: &Chunk) -> (Vec<f32>, [f64; 2]) {
+        let width = chunk.norms.len();
+        let base = &self.anchor.a[first..first + width];
+        let scaled = base.iter().map(|&a| self.anchor.scale * f64::from(a));
+        let mut a: Vec<f64> = scaled.collect();
+        let columns = Columns {
+            rows: &chunk.features.phi,
+            stride: width,
+            first: 0,
+        };
+        combine(self.arch, &self.anchor.c, columns, &mut a);
+        let a: Vec<f32> = a.iter().map(|&a| a as f32).collect();
+        let mut sums = [0.0; 2];
+        for (&a, norm) in a.iter().zip(&chunk.norms) {
+            let a = f64::from(a);
+            sums[0] += a * a;
+            sums[1] += a.abs() * norm;
+        }
+        (a, sums)
+    }
+
+    /// a (m), once it was computed.
+    pub fn output(&self) -> &[f32] {
+        self.output.as_ref().map_or(&[], |output| &output.a)
+    }
+
+    /// The evaluation of the present state, once a was computed.
+    pub fn evaluation(&mut self, clock: Clock) -> Evaluation {
+        let m = self.run.m as f64;
+        let f = self.predictions().to_vec();
+        let sums = self.output.as_ref().map_or([f64::NAN; 2], |o| o.sums);
+        Evaluation {
+            clock,
+            f,
+            prediction_exponent: clock.exponent,
+            mean_a2: sums[0] / m,
+            mean_w2: self.w_square / m,
+            mean_aw: sums[1] / m,
+        }
+    }
+}
+
+impl Chunk {
+    fn new(inputs: &Inputs, block: &Particles, first: usize, width: usize) -> Self {
+        let norm = |j: usize| block.w(j).iter().map(|w| w * w).sum::<f64>().sqrt();
+        Chunk {
+            features: inputs.features(block, first, width),
+            norms: (first..first + width).map(norm).collect(),
+        }
+    }
+}
