@@ -79,7 +79,7 @@ fn outcome(datasets: &[Dataset], runs: &[Run], options: &Options, eta: f64) -> O
 #[test]
 fn kept_activations_do_not_show() {
     for level in Level::available() {
-        for d in [1, 3, 15, 40, 130] {
+        for d in [1, 3, 7, 9, 15, 40, 130] {
             let sets = [1, 8, 31, 32, 33, 100, 300].map(|n| labelled(n, d));
             let run = |s: usize| run([1, 31, 32, 33, 1000][s % 5], s, MODES[(s + d) % 3]);
             let runs: Vec<Run> = (0..sets.len()).map(run).collect();
@@ -111,6 +111,7 @@ fn long_sums_agree_with_the_reference() {
         (785, 70, 300),
         (4096, 5, 40),
         (40, 33, 1000),
+        (9, 33, 1001),
         (15, 33, 5000),
         (2, 33, 20_000),
     ];

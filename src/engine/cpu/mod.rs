@@ -53,7 +53,7 @@ impl Common {
             d: self.batch.d,
             train: &self.samples[of.train_set],
             test: of.test_set.map(|set| &self.samples[set]),
-            y: &data.y,
+            data,
             circle: circle.filter(|_| self.short_cuts.take_circle(self.batch.d, data.n(), of.m)),
             arch: self.arch,
             spread,

@@ -7,6 +7,7 @@ use super::arc_sweep::Route;
 use super::arcs::Circle;
 use super::kernel::{Pass, Push, Sums};
 use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
+use crate::data::Dataset;
 use crate::engine::residual::residual;
 use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;
@@ -51,7 +52,7 @@ pub struct Setting<'a> {
     pub d: usize,
     pub train: &'a Samples,
     pub test: Option<&'a Samples>,
-    pub y: &'a [f32],
+    pub data: &'a Dataset,
     /// The training inputs as a circle, where the short cut for d = 2 is taken.
     pub circle: Option<&'a Circle>,
     pub arch: Arch,
@@ -147,7 +148,7 @@ impl Setting<'_> {
 
     /// residual at an evaluated state.
     pub fn residual(&self, now: &Evaluation) -> Vec<f64> {
-        residual(self.run.loss, &now.f, now.prediction_exponent, self.y)
+        residual(self.run.loss, &now.f, now.prediction_exponent, &self.data.y)
     }
 
     /// A state that holds the velocities in place of the particles, in stored units.
@@ -168,7 +169,7 @@ impl Setting<'_> {
 
     /// Forces in stored units: the layer that does not share the exponent feels 2^-e of it.
     fn push<'g>(
-        &self,
+        &'g self,
         g: &'g [[f32; GROUP]],
         exponent: i32,
         eta: f64,
@@ -182,6 +183,7 @@ impl Setting<'_> {
         let force = (-eta / self.run.alpha * unit) as f32;
         Push {
             g,
+            rows: &self.data.x,
             train: self.run.train,
             force,
             decay: (eta * self.run.lambda) as f32,

@@ -2,6 +2,7 @@
 //! time stay in registers, and no n × m array of numbers is ever in memory: of the activations
 //! predict leaves one bit per pair at most.
 
+mod patterns;
 mod predict;
 mod velocity;
 
@@ -47,6 +48,8 @@ impl Sums {
 pub struct Push<'a> {
     /// g_i in groups.
     pub g: &'a [[f32; GROUP]],
+    /// The training inputs row by row, (n, d).
+    pub rows: &'a [f32],
     pub train: Train,
     /// Factor of w·G in a's change and of a G in w's: −η/α, in stored units.
     pub force: f32,
@@ -119,6 +122,7 @@ impl WithSimd for Sweep<'_> {
             4 => self.run::<S, 4>(simd),
             5 => self.run::<S, 5>(simd),
             6 => self.run::<S, 6>(simd),
+            7 => self.run::<S, 7>(simd),
             8 => self.run::<S, 8>(simd),
             10 => self.run::<S, 10>(simd),
             15 => self.run::<S, 15>(simd),
@@ -148,7 +152,13 @@ impl Sweep<'_> {
         let groups = self.pass.groups();
         let mut sums = Sums::none(groups);
         let lines = self.pass.tile * lines_per_block(d);
-        let bits = self.pass.tile * bits_per_block(groups);
+        let per_block = bits_per_block(groups);
+        let bits = self.pass.tile * per_block;
+        let finds = self
+            .push
+            .is_some_and(|push| !KEPT && push.train != Train::Output);
+        let mut found = vec![Line::zeroed(); if finds { bits } else { 0 }];
+        let mut spare = Sums::none(if finds { groups } else { 0 });
         let mut forces = match self.push {
             Some(_) => vec![Line::zeroed(); lines.min(self.lines.len())],
             None => Vec::new(),
@@ -163,7 +173,18 @@ impl Sweep<'_> {
             if let Some(push) = self.push {
                 let forces = &mut forces[..lines.len()];
                 let x = self.pass.x;
-                velocity::velocity::<S, D, KEPT>(simd, d, lines, x, push, active, forces);
+                if push.train == Train::Output {
+                    velocity::potential::<S, D>(simd, d, lines, x, push, forces);
+                } else if D > 0 && D < patterns::FROM {
+                    velocity::velocity::<S, D, KEPT>(simd, lines, x, push, active, forces);
+                } else if KEPT {
+                    patterns::velocity(simd, d, push, active, forces);
+                } else {
+                    // The bits of one tile, found again.
+                    let found = &mut found[..lines.len() / lines_per_block(d) * per_block];
+                    predict::predict::<S, D, N, true>(simd, d, lines, x, found, &mut spare.f);
+                    patterns::velocity(simd, d, push, found, forces);
+                }
                 velocity::update::<S, D>(simd, d, lines, push, forces);
             }
             predict::predict::<S, D, N, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);

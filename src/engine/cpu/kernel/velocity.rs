@@ -3,73 +3,73 @@
 use pulp::Simd;
 
 use super::{Push, V, at, halves, per_plane, products};
-use crate::engine::cpu::layout::{GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
+use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 use crate::experiment::Train;
 
-/// Samples whose forces are summed in one go, in words: rounding errors grow with the length of a
-/// sum, and for large d they stay in a second-level cache.
-fn section(d: usize) -> usize {
-    let bytes = d * LANES * size_of::<f32>();
-    ((256 << 10) / bytes).clamp(1, 8)
-}
+/// Words of samples whose forces are summed in one go: rounding errors grow with the length of a
+/// sum.
+const SECTION: usize = 8;
 
 /// Samples in a register tile. More would make longer chains of additions that wait for another.
 const N: usize = 4;
 
-/// Planes of G that are summed in one go where d is large: a part of a first-level cache.
-const PLANES: usize = 64;
+/// Leaves Σ_i g_i σ(z_ij) = w·G of a tile in the plane of a of `forces`, laid out like the tile: all
+/// that output-only training needs.
+#[inline(always)]
+pub fn potential<S: Simd, const D: usize>(
+    simd: S,
+    d: usize,
+    tile: &[Line],
+    x: &[[f32; GROUP]],
+    push: &Push,
+    forces: &mut [Line],
+) {
+    let d = if D == 0 { d } else { D };
+    let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
+    forces.fill(simd.splat_f32s(0.0));
+    for samples in sections(d, x, push) {
+        for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
+            let planes: &[S::f32s] = bytemuck::cast_slice(block);
+            let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
+            let w = &planes[..d * per_plane::<S>()];
+            for half in 0..halves::<S>() {
+                let sum = samples.potential::<S, D>(simd, w, half);
+                add_plane(simd, forces, d, half, sum);
+            }
+        }
+    }
+}
 
-/// Leaves the forces on a tile in `forces`, laid out like the tile: G in the planes of w, and for
-/// output-only training Σ_i g_i σ(z_ij) = w·G in the plane of a.
+/// Leaves G of a tile in the planes of w of `forces`, laid out like the tile. For small d = D.
 ///
 /// With KEPT, `active` holds the bits z_ij > 0 as predict left them; without, they are found again.
 #[inline(always)]
 pub fn velocity<S: Simd, const D: usize, const KEPT: bool>(
     simd: S,
-    d: usize,
     tile: &[Line],
     x: &[[f32; GROUP]],
     push: &Push,
     active: &[Line],
     forces: &mut [Line],
 ) {
-    let d = if D == 0 { d } else { D };
     let zero = simd.splat_f32s(0.0);
-    let words = section(d);
     let per_block = bits_per_block(push.g.len()) * size_of::<Line>() / size_of::<S::u32s>();
     let active: &[S::u32s] = bytemuck::cast_slice(active);
     let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
-    let mut scratch = vec![[zero; V]; if D == 0 { d } else { 0 }];
-    let mut local = [[zero; V]; D];
     forces.fill(zero);
-    let sections = x.chunks(words * WORD * d).zip(push.g.chunks(words * WORD));
-    for (s, (x, g)) in sections.enumerate() {
-        let samples = Section { d, x, g };
-        for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
+    for (s, samples) in sections(D, x, push).enumerate() {
+        for (b, block) in tile.chunks_exact(lines_per_block(D)).enumerate() {
             let planes: &[S::f32s] = bytemuck::cast_slice(block);
             let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
-            let w = &planes[..d * per_plane::<S>()];
+            let w = &planes[..D * per_plane::<S>()];
             for half in 0..halves::<S>() {
-                if push.train == Train::Output {
-                    let sum = samples.potential::<S, D>(simd, w, half);
-                    add_plane(simd, forces, d, half, sum);
-                    continue;
-                }
-                let big_g = if D == 0 {
-                    &mut scratch[..]
-                } else {
-                    &mut local[..]
-                };
-                big_g.fill([zero; V]);
+                let mut big_g = [[zero; V]; D];
                 if KEPT {
-                    let first = b * per_block + s * words * per_plane::<S>();
+                    let first = b * per_block + s * SECTION * per_plane::<S>();
                     let active = &active[first..(b + 1) * per_block];
-                    let step = if D == 0 { PLANES } else { D };
-                    for (c, big_g) in big_g.chunks_mut(step).enumerate() {
-                        samples.pull_kept::<S, D>(simd, active, half, c * step, big_g);
-                    }
+                    samples.pull_kept::<S, D>(simd, active, half, &mut big_g);
                 } else {
-                    samples.pull::<S, D>(simd, w, half, big_g);
+                    samples.pull::<S, D>(simd, w, half, &mut big_g);
                 }
                 for (k, &sum) in big_g.iter().enumerate() {
                     add_plane(simd, forces, k, half, sum);
@@ -77,6 +77,16 @@ pub fn velocity<S: Simd, const D: usize, const KEPT: bool>(
             }
         }
     }
+}
+
+fn sections<'a>(
+    d: usize,
+    x: &'a [[f32; GROUP]],
+    push: &'a Push,
+) -> impl Iterator<Item = Section<'a>> {
+    let words = SECTION * WORD;
+    let sections = x.chunks(words * d).zip(push.g.chunks(words));
+    sections.map(move |(x, g)| Section { d, x, g })
 }
 
 /// Adds to the V vectors of one half of plane k.
@@ -128,11 +138,10 @@ impl Section<'_> {
         simd: S,
         w: &[S::f32s],
         half: usize,
-        big_g: &mut [[S::f32s; V]],
+        big_g: &mut [[S::f32s; V]; D],
     ) {
-        let d = if D == 0 { self.d } else { D };
         let zero = simd.splat_f32s(0.0);
-        for (x, g) in self.x.chunks_exact(d).zip(self.g) {
+        for (x, g) in self.x.chunks_exact(D).zip(self.g) {
             for part in 0..GROUP / N {
                 let z = products::<S, N>(simd, w, half, x, part);
                 let mut gate = [[zero; V]; N];
@@ -148,25 +157,23 @@ impl Section<'_> {
         }
     }
 
-    /// Adds g_i 1[z_i > 0] x_i to the planes of G from `first` on, by the bits that predict left.
+    /// Adds g_i 1[z_i > 0] x_i to G, by the bits that predict left.
     #[inline(always)]
     fn pull_kept<S: Simd, const D: usize>(
         &self,
         simd: S,
         active: &[S::u32s],
         half: usize,
-        first: usize,
-        big_g: &mut [[S::f32s; V]],
+        big_g: &mut [[S::f32s; V]; D],
     ) {
-        let d = if D == 0 { self.d } else { D };
         let zero = simd.splat_f32s(0.0);
         let words = active.chunks_exact(per_plane::<S>());
-        for ((x, g), word) in self.x.chunks(WORD * d).zip(self.g.chunks(WORD)).zip(words) {
+        for ((x, g), word) in self.x.chunks(WORD * D).zip(self.g.chunks(WORD)).zip(words) {
             // The bits of a word that is not full are at its top.
             let unused = simd.splat_u32s((32 - GROUP * g.len()) as u32);
             let mut word = at::<S, _>(word, 0, half);
             word = word.map(|word| simd.wrapping_dyn_shr_u32s(word, unused));
-            for (x, g) in x.chunks_exact(d).zip(g) {
+            for (x, g) in x.chunks_exact(D).zip(g) {
                 for part in 0..GROUP / N {
                     let mut gate = [[zero; V]; N];
                     for s in 0..N {
@@ -177,7 +184,7 @@ impl Section<'_> {
                             gate[s][v] = simd.select_f32s(on, g, zero);
                         }
                     }
-                    add_gated(simd, &gate, &x[first..first + big_g.len()], part, big_g);
+                    add_gated(simd, &gate, x, part, big_g);
                     let next = simd.splat_u32s(N as u32);
                     word = word.map(|word| simd.wrapping_dyn_shr_u32s(word, next));
                 }
