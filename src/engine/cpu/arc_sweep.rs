@@ -132,7 +132,7 @@ impl WithSimd for ArcSweep<'_> {
                 let w = [w0[lane], w1[lane]];
                 let mut position = positions[lane] as usize;
                 if !Circle::is_on(&self.table[position], w) {
-                    position = self.circle.locate(w);
+                    position = self.circle.follow(self.table, position, w);
                     positions[lane] = position as u32;
                     if position == origin {
                         // Padding is here, and nothing contributes.

@@ -24,6 +24,9 @@ pub struct Arc {
     to: [f32; 2],
 }
 
+/// Arcs on which [`Circle::follow`] looks before it searches them all.
+const NEAR: usize = 8;
+
 /// The circle of directions, cut by one data set. A position is an arc (0..P), an end itself
 /// (P..2P, in the order of the arcs that begin there), or 2P for a particle at the origin.
 #[derive(Debug)]
@@ -206,6 +209,29 @@ impl Circle {
         cross(arc.from, w) > 0.0 && cross(w, arc.to) > 0.0
     }
 
+    /// Position of a direction that was at `last`: particles move little, so it is looked for on
+    /// the next few arcs first.
+    #[inline(always)]
+    pub fn follow(&self, table: &[Arc], last: usize, w: [f32; 2]) -> usize {
+        let ends = self.ends.len();
+        if last < ends {
+            let ahead = cross(w, table[last].to) <= 0.0;
+            let mut position = last;
+            for _ in 0..NEAR {
+                position = match ahead {
+                    true if position + 1 == ends => 0,
+                    true => position + 1,
+                    false if position == 0 => ends - 1,
+                    false => position - 1,
+                };
+                if Circle::is_on(&table[position], w) {
+                    return position;
+                }
+            }
+        }
+        self.locate(w)
+    }
+
     /// Position of a direction.
     pub fn locate(&self, w: [f32; 2]) -> usize {
         let ends = self.ends.len();
@@ -304,6 +330,9 @@ mod tests {
                 for v in -8..=8_i32 {
                     let w = [u as f32, v as f32];
                     let at = circle.locate(w);
+                    for last in 0..circle.positions() {
+                        assert_eq!(circle.follow(&table, last, w), at, "{w:?} from {last}");
+                    }
                     let want = plain(data, &g, w).map(|v| v as f32);
                     assert_eq!(table[at].g, want, "{w:?} at {at}");
                     let on_arc = at < circle.ends.len();
