@@ -1,6 +1,7 @@
 //! The command line: one file per command, and this table of contents.
 
 mod adapters;
+mod bench;
 mod list;
 mod predict;
 mod progress;
@@ -50,6 +51,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
         Command::Verify(args) => verify::verify(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Adapters => adapters::adapters(),
     }
 }
@@ -77,6 +79,9 @@ enum Command {
     Predict(PredictArgs),
     /// Every stage of an engine against the f64 reference, on this machine
     Verify(VerifyArgs),
+    /// Throughput on this machine against its own measured ceiling, in about ten seconds
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArgs),
     /// What wgpu sees, and which adapter `auto` would take
     Adapters,
 }
@@ -86,6 +91,11 @@ const RUN_EXAMPLES: &str = "Examples:
   widefield run xor --out results/xor --set network.width=4096
   widefield run my-experiment.toml --engine gpu --adapter llvmpipe
   widefield run quick --json | jq '.runs[].margin_f1'";
+
+const BENCH_EXAMPLES: &str = "Examples:
+  widefield bench
+  widefield bench --engine gpu --adapter llvmpipe
+  widefield bench --json --case 100000,256,15 --case 1000000,256,3 | jq '.cases[].ms_per_step'";
 
 #[derive(Debug, Args)]
 struct RunArgs {
@@ -146,6 +156,19 @@ struct PredictArgs {
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// Time this case instead of the standard ones, whatever it takes: width, samples, input
+    /// dimension (repeatable)
+    #[arg(long = "case", value_name = "M,N,D")]
+    cases: Vec<String>,
+    /// The figures as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     engine: EngineArgs,
 }

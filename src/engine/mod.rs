@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::experiment::{Loss, Train};
 use crate::particles::Particles;
 
+mod ceilings;
 pub mod cpu;
 pub mod gpu;
 pub mod gram;
@@ -20,6 +21,7 @@ mod residual;
 mod scale;
 pub mod select;
 
+pub use ceilings::Ceilings;
 pub use scale::ldexp;
 
 /// The runs that advance together, and their data.

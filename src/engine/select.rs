@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::gram::Gram;
-use super::{Batch, Engine, cpu, gpu, reference};
+use super::{Batch, Ceilings, Engine, cpu, gpu, reference};
 use crate::error::{Error, Result};
 
 /// What the user asked for.
@@ -67,6 +67,11 @@ impl Selection {
     /// Builds the engine for a batch, with the exact short cuts that make its runs faster. Where `auto` chose a GPU whose kernels do not reach the
     /// batch's d, the cpu engine takes over.
     pub fn build(&self, batch: Batch) -> Result<Box<dyn Engine>> {
+        self.build_with(batch, cpu::ShortCuts::Auto)
+    }
+
+    /// [`Selection::build`], with a word on the exact short cuts.
+    pub fn build_with(&self, batch: Batch, short_cuts: cpu::ShortCuts) -> Result<Box<dyn Engine>> {
         let engine: Box<dyn Engine> = match self.choice {
             Choice::Gpu if self.named || batch.d <= gpu::D_MOST => {
                 let options = gpu::Options {
@@ -77,9 +82,25 @@ impl Selection {
             }
             // The arbiter takes no short cut.
             Choice::Reference => return Ok(Box::new(reference::Reference::new(batch))),
-            _ => Box::new(cpu::Cpu::new(batch, &cpu::Options::default())?),
+            _ => {
+                let options = cpu::Options {
+                    short_cuts,
+                    ..cpu::Options::default()
+                };
+                Box::new(cpu::Cpu::new(batch, &options)?)
+            }
         };
-        Ok(Gram::around(engine, cpu::ShortCuts::Auto))
+        Ok(Gram::around(engine, short_cuts))
+    }
+
+    /// Measures the ceilings of what an engine built here computes on; `None` for the reference,
+    /// which is not made to be fast.
+    pub fn ceilings(&self, engine: &dyn Engine) -> Result<Option<Ceilings>> {
+        match engine.name() {
+            "gpu" => gpu::ceilings(self.adapter.as_deref()).map(Some),
+            "cpu" => cpu::ceilings(&cpu::Options::default()).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arc_sweep;
 mod arcs;
+mod ceilings;
 mod kernel;
 mod layout;
 mod options;
@@ -17,10 +18,11 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
 use arcs::Circle;
+pub use ceilings::ceilings;
 use layout::{Blocks, Samples};
 pub use options::{Level, Options, ShortCuts};
 use run::{Setting, State};
@@ -79,26 +81,7 @@ impl Cpu {
     /// # Errors
     /// When the threads cannot be started, or a level is asked for that the machine lacks.
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
-        let arch = match options.level {
-            None => Arch::new(),
-            Some(level) => level.arch().ok_or_else(|| {
-                Error::engine(
-                    "cpu",
-                    format!("this machine has no {level:?} instructions"),
-                    format!("it has {:?}", Level::available()),
-                )
-            })?,
-        };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads.unwrap_or(0))
-            .build()
-            .map_err(|e| {
-                Error::engine(
-                    "cpu",
-                    e.to_string(),
-                    "raise the limit of threads (ulimit -u)",
-                )
-            })?;
+        let (arch, pool) = (options.arch()?, options.pool()?);
         let circle = |set: usize| {
             let n = batch.datasets[set].n();
             let mut runs = batch.runs.iter().filter(|run| run.train_set == set);

@@ -2,6 +2,8 @@
 
 use pulp::Arch;
 
+use crate::error::{Error, Result};
+
 /// How to run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -14,6 +16,36 @@ pub struct Options {
     /// what the particles take, but at least 4 MiB, where not given.
     pub kept_bytes: Option<usize>,
     pub short_cuts: ShortCuts,
+}
+
+impl Options {
+    /// The vector instructions to use.
+    pub(super) fn arch(&self) -> Result<Arch> {
+        match self.level {
+            None => Ok(Arch::new()),
+            Some(level) => level.arch().ok_or_else(|| {
+                Error::engine(
+                    "cpu",
+                    format!("this machine has no {level:?} instructions"),
+                    format!("it has {:?}", Level::available()),
+                )
+            }),
+        }
+    }
+
+    /// The threads to use.
+    pub(super) fn pool(&self) -> Result<rayon::ThreadPool> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads.unwrap_or(0))
+            .build()
+            .map_err(|e| {
+                Error::engine(
+                    "cpu",
+                    e.to_string(),
+                    "raise the limit of threads (ulimit -u)",
+                )
+            })
+    }
 }
 
 /// Whether exact short cuts replace the direct kernels.

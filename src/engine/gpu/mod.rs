@@ -13,6 +13,7 @@ use crate::particles::Particles;
 
 mod adapter;
 mod advance;
+mod ceilings;
 mod device;
 #[cfg(test)]
 mod kernel_tests;
@@ -24,6 +25,7 @@ mod transfer;
 mod velocity;
 
 pub use adapter::{AdapterFacts, Kind, adapters, default_adapter, select};
+pub use ceilings::ceilings;
 pub use shape::D_MOST;
 
 use advance::Pace;

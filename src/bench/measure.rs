@@ -1,0 +1,238 @@
+//! Measures cases one after another on one engine.
+
+use super::case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
+use super::report::{Grid, LeftOut, Report, Row};
+use super::timing::{Effort, predict_seconds, step_seconds};
+use crate::engine::cpu::ShortCuts;
+use crate::engine::select::Selection;
+use crate::engine::{Ceilings, Engine};
+use crate::error::{Error, Result};
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// [`STANDARD`] and a grid, reduced to what this machine does in about ten seconds.
+    Standard,
+    /// Just these, however long they take.
+    Cases(Vec<Case>),
+}
+
+/// A step of a standard case may take about so many seconds; a wider network is cut.
+const STEP_MOST: f64 = 0.3;
+/// Repetitions where a step takes this long or longer.
+const SLOW: f64 = 0.1;
+const SLOW_REPETITIONS: usize = 3;
+
+/// Measures on the selected engine. `say` is told what is being done.
+///
+/// # Errors
+/// Whatever the engine says of a case that was asked for; standard cases that it refuses are left
+/// out, unless it refuses all of them.
+pub fn measure(
+    selection: &Selection,
+    wanted: &Wanted,
+    say: &mut dyn FnMut(&str),
+) -> Result<Report> {
+    let mut bench = Bench {
+        selection,
+        report: None,
+        best: None,
+    };
+    let mut left_out = Vec::new();
+    match wanted {
+        Wanted::Cases(cases) => {
+            for &case in cases {
+                bench.case(case, None, say)?;
+            }
+        }
+        Wanted::Standard => {
+            for case in STANDARD {
+                let fits = bench.fitting(case);
+                let cut = (fits != case).then_some(case.m);
+                if let Err(refusal) = bench.case(fits, cut, say) {
+                    match &bench.report {
+                        Some(_) => left_out.push(LeftOut {
+                            case,
+                            why: refusal.to_string(),
+                        }),
+                        None => return Err(refusal),
+                    }
+                }
+            }
+        }
+    }
+    let Some(mut report) = bench.report.take() else {
+        return Err(Error::input("--case", "names no case", "leave it out"));
+    };
+    let grid = Case {
+        m: GRID_RUNS * GRID_WIDTH,
+        ..STANDARD[0]
+    };
+    report.left_out = left_out;
+    if *wanted == Wanted::Standard && bench.fitting(grid) == grid {
+        report.grid = Some(bench.grid(grid, say)?);
+    }
+    Ok(report)
+}
+
+struct Bench<'a> {
+    selection: &'a Selection,
+    /// Begun with the first engine that could be built.
+    report: Option<Report>,
+    /// The most operations per second of the direct kernels so far.
+    best: Option<f64>,
+}
+
+impl Bench<'_> {
+    /// A case, directly and by the short cut that the engine takes there.
+    fn case(&mut self, case: Case, cut: Option<usize>, say: &mut dyn FnMut(&str)) -> Result<()> {
+        let widths = [case.m];
+        let engine = self.engine(case, &widths, ShortCuts::Auto, say)?;
+        let method = engine.method(0);
+        self.time(engine, case, cut, say)?;
+        if method != "direct" {
+            let engine = self.engine(case, &widths, ShortCuts::Never, say)?;
+            self.time(engine, case, cut, say)?;
+        }
+        Ok(())
+    }
+
+    fn time(
+        &mut self,
+        mut engine: Box<dyn Engine>,
+        case: Case,
+        cut: Option<usize>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        let method = engine.method(0);
+        say(&format!("timing {case}, {method}"));
+        let (step, effort) = time_steps(&mut *engine)?;
+        let direct = method == "direct";
+        let predict = match direct {
+            true => predict_seconds(&mut *engine, &effort)?,
+            false => None,
+        };
+        if direct {
+            let rate = case.flops() / step;
+            self.best = Some(self.best.map_or(rate, |best| best.max(rate)));
+        }
+        if let Some(report) = &mut self.report {
+            let ceilings = report.ceilings.as_ref();
+            let row = Row::new(case, cut, method, step, predict, ceilings);
+            report.cases.push(row);
+        }
+        Ok(())
+    }
+
+    fn grid(&mut self, one: Case, say: &mut dyn FnMut(&str)) -> Result<Grid> {
+        say("timing a grid of small runs");
+        let mut time = |widths: &[usize]| -> Result<f64> {
+            let mut engine = self.engine(one, widths, ShortCuts::Auto, say)?;
+            Ok(time_steps(&mut *engine)?.0)
+        };
+        let grid = time(&[GRID_WIDTH; GRID_RUNS])?;
+        let single = time(&[one.m])?;
+        Ok(Grid {
+            runs: GRID_RUNS,
+            m: GRID_WIDTH,
+            n: one.n,
+            d: one.d,
+            grid_ms_per_step: 1e3 * grid,
+            one_ms_per_step: 1e3 * single,
+            ratio: grid / single,
+        })
+    }
+
+    /// An engine with particles in place. The first one begins the report, with its ceilings.
+    fn engine(
+        &mut self,
+        case: Case,
+        widths: &[usize],
+        short_cuts: ShortCuts,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Box<dyn Engine>> {
+        say(&format!("preparing {case}"));
+        let of = batch(case.n, case.d, widths);
+        let mut engine = self.selection.build_with(of, short_cuts)?;
+        match &self.report {
+            None => {
+                say("measuring the ceilings of this machine");
+                let ceilings = self.selection.ceilings(&*engine)?;
+                self.report = Some(begin(&*engine, ceilings));
+            }
+            Some(report) if report.engine != engine.name() => {
+                return Err(Error::engine(
+                    report.engine,
+                    format!(
+                        "does not reach d = {}; the {} engine would take over",
+                        case.d,
+                        engine.name()
+                    ),
+                    format!("--engine {} --case {case} times that", engine.name()),
+                ));
+            }
+            Some(_) => {}
+        }
+        start(&mut *engine)?;
+        Ok(engine)
+    }
+
+    /// The case, with its width cut to 1, 2 or 5 times a power of ten where a step would take too
+    /// long at the best rate so far.
+    fn fitting(&self, case: Case) -> Case {
+        let most = self.best.map_or(f64::INFINITY, |rate| rate * STEP_MOST);
+        if case.flops() <= most {
+            return case;
+        }
+        let widths = (0..=9).flat_map(|e| [1, 2, 5].map(|k| k * 10_usize.pow(e)));
+        let cut = |m| Case { m, ..case };
+        let fits = widths.take_while(|&m| m < case.m && cut(m).flops() <= most);
+        cut(fits.last().unwrap_or(1))
+    }
+}
+
+fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> Report {
+    Report {
+        version: crate::VERSION,
+        engine: engine.name(),
+        adapter: engine.adapter(),
+        ceilings,
+        cases: Vec::new(),
+        left_out: Vec::new(),
+        grid: None,
+    }
+}
+
+/// Seconds of a step, and the effort that it deserves: fewer repetitions of long steps.
+fn time_steps(engine: &mut dyn Engine) -> Result<(f64, Effort)> {
+    let begun = super::timing::steps(engine, 1)?;
+    let mut effort = Effort::default();
+    if begun.as_secs_f64() >= SLOW {
+        effort.repetitions = SLOW_REPETITIONS;
+    }
+    Ok((step_seconds(engine, &effort)?, effort))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::select::{Choice, select};
+
+    #[test]
+    fn what_takes_too_long_is_cut_to_a_round_width() {
+        let selection = select(Choice::Cpu, None);
+        let Ok(selection) = &selection else {
+            panic!("{selection:?}")
+        };
+        let at = |rate| Bench {
+            selection,
+            report: None,
+            best: rate,
+        };
+        let case = STANDARD[5];
+        assert_eq!(at(None).fitting(case), case);
+        assert_eq!(at(Some(case.flops())).fitting(case).m, 2_000);
+        assert_eq!(at(Some(4.0 * case.flops())).fitting(case), case);
+        assert_eq!(at(Some(1.0)).fitting(case).m, 1);
+    }
+}

@@ -1,0 +1,17 @@
+//! How fast the engines are here: whole steps and stages, beside the ceilings of this machine,
+//! measured in the same run.
+//!
+//! A case is one run of width m on n samples of dimension d: softmin, both layers, single
+//! precision. A step is quoted at 6·n·m·d operations, the floor of the direct kernels for large
+//! d (predict d, velocity 2d multiply-adds per pair of neuron and sample), whatever the engine
+//! really does: those that keep activations from predict to velocity do up to a third less.
+
+mod case;
+mod measure;
+mod report;
+mod timing;
+
+pub use case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
+pub use measure::{Wanted, measure};
+pub use report::{Grid, LeftOut, Report, Row};
+pub use timing::{Effort, predict_once, predict_seconds, step_seconds, steps};

@@ -1,0 +1,111 @@
+//! What a bench found, as it is written to JSON.
+
+use serde::Serialize;
+
+use super::case::Case;
+use crate::engine::Ceilings;
+
+/// Throughput of one engine on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub version: &'static str,
+    pub engine: &'static str,
+    pub adapter: String,
+    /// `None` for the reference engine.
+    pub ceilings: Option<Ceilings>,
+    pub cases: Vec<Row>,
+    pub left_out: Vec<LeftOut>,
+    /// Among the standard cases only.
+    pub grid: Option<Grid>,
+}
+
+/// One case by one method.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    #[serde(flatten)]
+    pub case: Case,
+    /// The width that the case has, where this machine would take too long for it.
+    pub reduced_from: Option<usize>,
+    /// "direct", or the exact short cut that was taken.
+    pub method: &'static str,
+    pub ms_per_step: f64,
+    /// predict alone, and all other stages together; `None` where calls cost more than the stage,
+    /// and for short cuts.
+    pub predict_ms: Option<f64>,
+    pub rest_ms: Option<f64>,
+    /// 6·n·m·d operations per step, in 10⁹ per second, and its share of the ceiling; `None` for
+    /// short cuts, which do less.
+    pub gflops: Option<f64>,
+    pub share: Option<f64>,
+    /// Particles read once and written once per step, in 10⁹ bytes per second.
+    pub particles_gb_per_s: f64,
+}
+
+impl Row {
+    /// A row from times in seconds.
+    pub(super) fn new(
+        case: Case,
+        reduced_from: Option<usize>,
+        method: &'static str,
+        step: f64,
+        predict: Option<f64>,
+        ceilings: Option<&Ceilings>,
+    ) -> Self {
+        let gflops = (method == "direct").then_some(case.flops() / step / 1e9);
+        Row {
+            case,
+            reduced_from,
+            method,
+            ms_per_step: 1e3 * step,
+            predict_ms: predict.map(|p| 1e3 * p),
+            // Two medians: their difference may be a little below 0.
+            rest_ms: predict.map(|p| 1e3 * (step - p).max(0.0)),
+            gflops,
+            share: gflops.zip(ceilings).map(|(rate, c)| rate / c.fma_gflops),
+            particles_gb_per_s: case.bytes() / step / 1e9,
+        }
+    }
+}
+
+/// A case that was not timed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOut {
+    #[serde(flatten)]
+    pub case: Case,
+    pub why: String,
+}
+
+/// A grid of small runs against one run that is as wide as all of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Grid {
+    pub runs: usize,
+    /// Width of each.
+    pub m: usize,
+    pub n: usize,
+    pub d: usize,
+    pub grid_ms_per_step: f64,
+    pub one_ms_per_step: f64,
+    /// Time of the grid over time of the one run.
+    pub ratio: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throughput_is_counted_as_the_documentation_says() {
+        let case = Case { m: 10, n: 5, d: 2 };
+        let ceilings = Ceilings {
+            fma_gflops: 1.2,
+            copy_gb_per_s: 1.0,
+        };
+        let row = Row::new(case, None, "direct", 1e-6, Some(4e-7), Some(&ceilings));
+        let near = |value: Option<f64>, want: f64| value.is_some_and(|v| (v - want).abs() < 1e-12);
+        assert!(near(row.gflops, 0.6) && near(row.share, 0.5), "{row:?}");
+        assert!(near(row.predict_ms, 4e-4) && near(row.rest_ms, 6e-4));
+        assert!(near(Some(row.particles_gb_per_s), 0.24));
+        let row = Row::new(case, None, "arcs", 1e-6, None, Some(&ceilings));
+        assert_eq!((row.gflops, row.share), (None, None));
+    }
+}
