@@ -11,7 +11,7 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 use widefield::bench::{self, GRID_RUNS, GRID_WIDTH, STANDARD};
 use widefield::engine::Engine;
 use widefield::engine::cpu::ShortCuts;
-use widefield::engine::select::{Choice, Selection, select};
+use widefield::engine::select::{Choice, How, Selection, select};
 
 /// What criterion times: so many repetitions on an engine.
 type Timed = fn(&mut dyn Engine, u64) -> widefield::Result<Duration>;
@@ -34,7 +34,11 @@ fn time(
     short_cuts: ShortCuts,
     timed: Timed,
 ) -> widefield::Result<()> {
-    let mut engine = selection.build_with(bench::batch(n, d, widths), short_cuts)?;
+    let how = How {
+        short_cuts,
+        ..How::default()
+    };
+    let mut engine = selection.build_with(bench::batch(n, d, widths), how)?;
     let method = engine.method(0);
     if method == "direct" && short_cuts == ShortCuts::Auto && d == 2 {
         return Ok(());
@@ -89,7 +93,7 @@ fn stages(c: &mut Criterion) {
 fn ceilings(_: &mut Criterion) {
     for selection in selections() {
         let found = selection
-            .build_with(bench::batch(1, 1, &[1]), ShortCuts::Never)
+            .build(bench::batch(1, 1, &[1]))
             .and_then(|engine| selection.ceilings(&*engine));
         match found {
             Ok(Some(c)) => println!(

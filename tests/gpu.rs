@@ -140,6 +140,49 @@ fn bits_do_not_depend_on_submits_or_a_resume() {
     }
 }
 
+/// Other kernels round otherwise and agree; the same ones, named by what an engine says of its
+/// own, give the same bits.
+#[test]
+fn kernels_that_are_named_repeat_a_run() {
+    needs_adapter!();
+    let case = mixed();
+    let with = |kernels: Option<&str>| {
+        let options = Options {
+            kernels: kernels.map(str::to_owned),
+            ..Options::default()
+        };
+        let named = gpu_with(options.clone())(case.batch()).unwrap().kernels();
+        (trajectory(options, &case), named.unwrap())
+    };
+    let (usual, name) = with(None);
+    let other = "lockstep=1,tile=64,predict_samples=2,update_vectors=1,update_width=2";
+    let (changed, other_name) = with(Some(other));
+    assert_eq!(with(Some(&name)).0, usual);
+    assert_eq!(with(Some(&other_name)).0, changed);
+    assert_ne!(usual, changed, "the comparison sees nothing");
+    for (usual, changed) in usual.0.iter().zip(&changed.0) {
+        let pairs = usual.w.iter().zip(&changed.w);
+        assert!(pairs.clone().all(|(u, c)| (u - c).abs() <= 1e-5));
+    }
+    for wrong in [
+        "tile=63",
+        "predict_threads=48",
+        "update_width=3",
+        "nothing=1",
+        "tile",
+    ] {
+        let options = Options {
+            kernels: Some(wrong.into()),
+            ..Options::default()
+        };
+        let error = gpu_with(options)(case.batch()).err().unwrap().to_string();
+        assert!(
+            error.contains("--kernels") && error.contains(wrong),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn more_tiles_than_workgroups_in_one_dimension() {
     needs_adapter!();

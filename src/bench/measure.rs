@@ -4,7 +4,7 @@ use super::case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
 use super::report::{Grid, LeftOut, Report, Row};
 use super::timing::{Effort, predict_seconds, step_seconds};
 use crate::engine::cpu::ShortCuts;
-use crate::engine::select::Selection;
+use crate::engine::select::{How, Selection};
 use crate::engine::{Ceilings, Engine};
 use crate::error::{Error, Result};
 
@@ -153,7 +153,11 @@ impl Bench<'_> {
     ) -> Result<Box<dyn Engine>> {
         say(&format!("preparing {case}"));
         let of = batch(case.n, case.d, widths);
-        let mut engine = self.selection.build_with(of, short_cuts)?;
+        let how = How {
+            short_cuts,
+            ..How::default()
+        };
+        let mut engine = self.selection.build_with(of, how)?;
         match &self.report {
             None => {
                 say("measuring the ceilings of this machine");

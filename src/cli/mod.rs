@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("WIDEFIELD_LOG")
-                .unwrap_or_else(|_| "widefield=warn,error".into()),
+                .unwrap_or_else(|_| "widefield=info,error".into()),
         )
         .init();
     match dispatch(Cli::parse().command) {
@@ -181,6 +181,10 @@ struct EngineArgs {
     /// A graphics adapter by (part of) its name; software adapters are used only when named
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
+    /// Sizes of the gpu engine's kernels: "default", or as a run's summary records them, to repeat
+    /// it bit for bit [default: measured once per adapter, driver and d, if the run is large]
+    #[arg(long, value_name = "KERNELS")]
+    kernels: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -202,11 +206,11 @@ impl EngineArgs {
     }
 
     fn select(&self) -> Result<Selection> {
-        select(self.choice(), self.adapter.as_deref())
+        select(self.choice(), self.adapter.as_deref())?.with_kernels(self.kernels.as_deref())
     }
 
     fn is_default(&self) -> bool {
-        self.engine.is_none() && self.adapter.is_none()
+        self.engine.is_none() && self.adapter.is_none() && self.kernels.is_none()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::progress::Line;
 use super::table::{Table, number, print};
 use super::{ResumeArgs, RunArgs, TalkArgs};
-use crate::engine::select::{Choice, Selection, select};
+use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::experiment::{Grid, Train, load};
 use crate::flow::{Start, train};
@@ -95,7 +95,13 @@ fn go(
         grid,
         folder,
         start,
-        &mut |batch| selection.build(batch),
+        &mut |batch, kernels| {
+            let how = How {
+                kernels,
+                ..How::default()
+            };
+            selection.build_with(batch, how)
+        },
         &mut line,
         &STOP,
     );

@@ -152,6 +152,11 @@ pub trait Engine: Send {
     /// What it computes on, for the summary: "AVX-512, 2 threads", "llvmpipe (…)".
     fn adapter(&self) -> String;
     fn precision(&self) -> Precision;
+    /// Sizes of its kernels, where there is a choice: with the same ones, adapter and driver, a
+    /// run is the same bit for bit.
+    fn kernels(&self) -> Option<String> {
+        None
+    }
     fn batch(&self) -> &Batch;
     /// How it computes a run's steps: "direct" by the four stages over all pairs of particles and
     /// samples, or the name of an exact short cut ("arcs": d = 2, by the arcs on which G is constant;

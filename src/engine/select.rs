@@ -24,6 +24,8 @@ pub struct Selection {
     adapter: Option<String>,
     /// Whether the user named the engine, so that it must not be replaced by another.
     named: bool,
+    /// Sizes of the gpu engine's kernels, if the user named them.
+    kernels: Option<String>,
     /// One line for the user.
     pub reason: String,
 }
@@ -34,6 +36,7 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
         choice,
         adapter: adapter.map(str::to_owned),
         named,
+        kernels: None,
         reason,
     };
     Ok(match (choice, adapter) {
@@ -63,19 +66,50 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
     })
 }
 
+/// How an engine is to be built.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How<'a> {
+    pub short_cuts: cpu::ShortCuts,
+    /// Sizes of the gpu engine's kernels, as a checkpoint has them; what the user named wins.
+    pub kernels: Option<&'a str>,
+}
+
+/// The name of the kernels that are usual for an adapter, untuned.
+const DEFAULT_KERNELS: &str = "default";
+
 impl Selection {
-    /// Builds the engine for a batch, with the exact short cuts that make its runs faster. Where `auto` chose a GPU whose kernels do not reach the
-    /// batch's d, the cpu engine takes over.
-    pub fn build(&self, batch: Batch) -> Result<Box<dyn Engine>> {
-        self.build_with(batch, cpu::ShortCuts::Auto)
+    /// Names the sizes of the gpu engine's kernels: "default", or as a summary records them.
+    ///
+    /// # Errors
+    /// When another engine was chosen.
+    pub fn with_kernels(mut self, kernels: Option<&str>) -> Result<Selection> {
+        if let (Some(kernels), true) = (kernels, self.choice != Choice::Gpu) {
+            return Err(Error::input(
+                "--kernels",
+                format!("`{kernels}` is for the gpu engine, and another engine computes here"),
+                "leave out --kernels, or use --engine gpu",
+            ));
+        }
+        self.kernels = kernels.map(str::to_owned);
+        Ok(self)
     }
 
-    /// [`Selection::build`], with a word on the exact short cuts.
-    pub fn build_with(&self, batch: Batch, short_cuts: cpu::ShortCuts) -> Result<Box<dyn Engine>> {
+    /// Builds the engine for a batch, with the exact short cuts that make its runs faster. Where
+    /// `auto` chose a GPU whose kernels do not reach the batch's d, the cpu engine takes over.
+    pub fn build(&self, batch: Batch) -> Result<Box<dyn Engine>> {
+        self.build_with(batch, How::default())
+    }
+
+    /// [`Selection::build`], with a word on how.
+    pub fn build_with(&self, batch: Batch, how: How) -> Result<Box<dyn Engine>> {
+        let short_cuts = how.short_cuts;
         let engine: Box<dyn Engine> = match self.choice {
             Choice::Gpu if self.named || batch.d <= gpu::D_MOST => {
+                let kernels = self.kernels.as_deref().or(how.kernels);
                 let options = gpu::Options {
                     adapter: self.adapter.clone(),
+                    kernels: kernels.filter(|k| *k != DEFAULT_KERNELS).map(str::to_owned),
+                    tune: kernels.is_none(),
                     ..gpu::Options::default()
                 };
                 Box::new(gpu::Gpu::new(batch, &options)?)

@@ -169,6 +169,7 @@ impl Member {
             version: crate::VERSION.into(),
             engine: engine.name().into(),
             adapter: engine.adapter(),
+            kernels: engine.kernels(),
             best: self.best,
             standardization: self.sets.standardization.clone(),
         };
@@ -195,6 +196,7 @@ impl Member {
                 .collect(),
             steps: engine.clock(self.slot).step,
             method: engine.method(self.slot).into(),
+            kernels: engine.kernels(),
             last: self.last.as_ref().map(Into::into).unwrap_or_default(),
             best: self.best,
             diverged_at: match self.end {

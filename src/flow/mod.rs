@@ -43,8 +43,8 @@ pub trait Progress {
     fn report(&mut self, status: &Status);
 }
 
-/// Builds the engine of a batch.
-pub type MakeEngine<'a> = dyn FnMut(Batch) -> Result<Box<dyn Engine>> + 'a;
+/// Builds the engine of a batch; of one that resumes, with the kernels that its checkpoints name.
+pub type MakeEngine<'a> = dyn FnMut(Batch, Option<&str>) -> Result<Box<dyn Engine>> + 'a;
 
 /// Where a training starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,9 @@ pub fn train(
     let mut outcome = Outcome::Ended;
     for (d, indices) in by_d {
         let (batch, sets) = worlds.batch(d, indices.iter().map(|&k| &grid.runs[k].experiment))?;
-        let mut engine = make(batch)?;
+        let from = indices.iter().find_map(|k| checkpoints.get(k));
+        let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
+        let mut engine = make(batch, kernels)?;
         // Everything that can be wrong with the input is known by now: the folder may be written.
         folder.begin(&grid.to_toml())?;
         let described = (engine.name().to_owned(), engine.adapter());

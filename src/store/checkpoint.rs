@@ -34,6 +34,9 @@ pub struct Label {
     pub version: String,
     pub engine: String,
     pub adapter: String,
+    /// Sizes of the gpu engine's kernels.
+    #[serde(default)]
+    pub kernels: Option<String>,
     pub best: Best,
     /// What was done to the inputs of a standardised data file.
     pub standardization: Option<Standardization>,
@@ -266,6 +269,7 @@ mod tests {
             version: "0".into(),
             engine: "reference".into(),
             adapter: "none".into(),
+            kernels: None,
             best: Best::default(),
             standardization: None,
         }

@@ -28,6 +28,9 @@ pub struct RunSummary {
     pub steps: u64,
     /// How the engine computed it: "direct", or the name of an exact short cut.
     pub method: String,
+    /// Sizes of the gpu engine's kernels: `--kernels` takes them, to repeat a run bit for bit.
+    #[serde(default)]
+    pub kernels: Option<String>,
     #[serde(flatten)]
     pub last: LastRow,
     #[serde(flatten)]

@@ -5,6 +5,7 @@
 //! and there are no float atomics: on one adapter and driver a run is repeatable bit for bit.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::plan::{self, Limits, Storage};
 use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
@@ -22,6 +23,7 @@ mod layout;
 mod shape;
 mod side;
 mod transfer;
+mod tune;
 mod velocity;
 
 pub use adapter::{AdapterFacts, Kind, adapters, default_adapter, select};
@@ -35,8 +37,8 @@ use layout::{State, TURNS, block_words};
 use shape::Shape;
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 
-/// What may be chosen of a gpu engine. No choice but the adapter and the tile changes a bit of
-/// the results.
+/// What may be chosen of a gpu engine. No choice but the adapter, the tile and the kernels
+/// changes a bit of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// Part of an adapter's name; `None` takes a GPU, never a software adapter.
@@ -45,6 +47,11 @@ pub struct Options {
     pub shard_bytes: Option<u64>,
     /// Particles of a tile, rounded up to whole blocks; chosen by m, n and d otherwise.
     pub tile: Option<usize>,
+    /// Sizes of the kernels, as a summary records them: `key=value,…`, the rest as usual for the
+    /// adapter.
+    pub kernels: Option<String>,
+    /// Where no kernels are named: measure which are fastest here, once, if the batch is large.
+    pub tune: bool,
     /// Bound all indices and loops of the kernels (tests do; it costs time).
     pub checks: bool,
 }
@@ -52,7 +59,7 @@ pub struct Options {
 /// An engine on one adapter.
 pub struct Gpu {
     batch: Batch,
-    device: Device,
+    device: Arc<Device>,
     shape: Shape,
     checks: bool,
     storage: Storage,
@@ -80,8 +87,17 @@ impl Gpu {
     /// No such adapter, d beyond [`D_MOST`], buffers beyond the adapter's limits or memory.
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         check(&batch)?;
-        let device = Device::open(options.adapter.as_deref())?;
-        let shape = Shape::new(&device.facts, batch.d, options.tile);
+        let device = Arc::new(Device::open(options.adapter.as_deref())?);
+        let plain = Shape::new(&device.facts, batch.d, options.tile);
+        let shape = match &options.kernels {
+            Some(kernels) => plain.with(kernels)?,
+            None if options.tune && tune::is_worth(&batch) => tune::fastest(&device, batch.d)?,
+            None => plain,
+        };
+        Gpu::on(device, batch, shape, options)
+    }
+
+    fn on(device: Arc<Device>, batch: Batch, shape: Shape, options: &Options) -> Result<Self> {
         let d = batch.d;
         let limits = Limits {
             binding: device.binding(),
@@ -211,6 +227,10 @@ impl Engine for Gpu {
 
     fn precision(&self) -> Precision {
         Precision::F32
+    }
+
+    fn kernels(&self) -> Option<String> {
+        Some(self.shape.to_text())
     }
 
     fn batch(&self) -> &Batch {

@@ -1,7 +1,11 @@
 //! The shape of the kernels: everything that may be tuned, in one place.
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
 use super::adapter::{AdapterFacts, Kind};
 use crate::engine::plan::Tiling;
+use crate::error::{Error, Result};
 
 /// Particles in a block of storage.
 pub(super) const LANES: usize = 64;
@@ -11,7 +15,7 @@ pub const D_MOST: usize = 64;
 const GROUPS: usize = 32;
 
 /// Sizes of the kernels for one d on one kind of adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shape {
     /// predict: threads of a workgroup, a power of two.
     pub predict_threads: usize,
@@ -97,6 +101,77 @@ impl Shape {
             update_vectors: if d <= 8 { 2 } else { 1 },
             update_chunk: 1024,
         }
+    }
+
+    /// As `key=value,key=value,…`: what summaries record and [`Shape::with`] reads.
+    pub fn to_text(self) -> String {
+        let Ok(Value::Object(map)) = serde_json::to_value(self) else {
+            return String::new();
+        };
+        let pairs: Vec<_> = map.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        pairs.join(",")
+    }
+
+    /// This shape with some of its sizes changed.
+    ///
+    /// # Errors
+    /// A key that is not one of the shape's, a value of the wrong type, sizes that do not go
+    /// together.
+    pub fn with(self, text: &str) -> Result<Self> {
+        let refuse = |what: String| {
+            let keys = "it takes default, or KEY=VALUE,… as the summary of a run records them: ";
+            Error::input("--kernels", what, format!("{keys}{}", self.to_text()))
+        };
+        let Ok(Value::Object(mut map)) = serde_json::to_value(self) else {
+            return Ok(self);
+        };
+        for pair in text.split(',').filter(|pair| !pair.is_empty()) {
+            let known = pair.split_once('=').and_then(|(key, value)| {
+                let value = serde_json::from_str(value).ok()?;
+                map.get_mut(key).map(|old| *old = value)
+            });
+            known.ok_or_else(|| refuse(format!("cannot use `{pair}`")))?;
+        }
+        let shape: Shape = serde_json::from_value(Value::Object(map))
+            .map_err(|e| refuse(format!("cannot use `{text}`: {e}")))?;
+        match shape.flaw() {
+            Some(flaw) => Err(refuse(format!("cannot use `{text}`: {flaw}"))),
+            None => Ok(shape),
+        }
+    }
+
+    /// Why kernels of this shape would be wrong.
+    fn flaw(&self) -> Option<&'static str> {
+        let powers = [
+            self.predict_threads,
+            self.residual_threads,
+            self.reduce_threads,
+            self.update_threads,
+            self.lockstep,
+        ];
+        let positive = [
+            self.predict_samples,
+            self.predict_chunk,
+            self.update_vectors,
+            self.update_chunk,
+            self.tile,
+        ];
+        if !powers.iter().all(|size| size.is_power_of_two()) {
+            return Some("numbers of threads and lanes are powers of two");
+        }
+        if positive.contains(&0) || !self.tile.is_multiple_of(LANES) {
+            return Some("samples, vectors and chunks are at least 1, and a tile is whole blocks");
+        }
+        if ![1, 2, 4].contains(&self.update_width) {
+            return Some("update_width is 1, 2 or 4");
+        }
+        if !self.tiling().update.is_multiple_of(LANES) {
+            return Some("update_threads · update_width · update_vectors is a multiple of 64");
+        }
+        if self.lockstep > self.predict_threads.min(self.update_threads) {
+            return Some("a workgroup has at least as many threads as lanes lend each other words");
+        }
+        None
     }
 
     pub fn tiling(&self) -> Tiling {

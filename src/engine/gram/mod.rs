@@ -226,6 +226,10 @@ impl Engine for Gram {
         self.inner.precision()
     }
 
+    fn kernels(&self) -> Option<String> {
+        self.inner.kernels()
+    }
+
     fn batch(&self) -> &Batch {
         self.inner.batch()
     }
