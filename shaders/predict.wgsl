@@ -3,6 +3,8 @@
 // few, several threads (slices) share them and split the particles. d = {{ d }}
 {%- if lockstep > 1 %}
 // Each lane of a subgroup reads one particle of {{ lockstep }} and lends it to the others.
+{%- elif staged %}
+// All threads of a workgroup bring a block of particles to workgroup memory and read it there.
 {%- else %}
 // All threads of a slice read the same particles, four by four.
 {%- endif %}
@@ -25,10 +27,11 @@
 {% set per_block = lanes // width %}
 var<workgroup> scratch: array<f32, {{ threads * [samples, 3] | max }}>;
 
-// Where the planes of the v-th vector of particles begin.
-fn planes(first: u32, v: u32) -> u32 {
-    return (first / {{ lanes }}u + v / {{ per_block }}u) * {{ per_block * (d + 1) }}u + v % {{ per_block }}u;
-}
+{%- if staged %}
+var<workgroup> stage: array<V, {{ per_block * (d + 1) }}>;
+{%- endif %}
+
+{% include "planes.wgsl" %}
 
 {%- macro particle(name, p) -%}
 {% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ p }}u){% else %}{{ name }}.{{ axes[p] }}{% endif %}
@@ -54,7 +57,6 @@ fn predict(
     if is_idle(row.run) {
         return;
     }
-    let fetches = (row.count + {{ fetched - 1 }}u) / {{ fetched }}u;
     let columns = {{ threads }}u / row.slices;
     let column = t % columns;
     let slice = t / columns;
@@ -69,6 +71,29 @@ fn predict(
     var part{{ s }}: f32;
     var z{{ s }}: f32;
 {%- endfor %}
+{%- if staged %}
+    // Blocks pass through workgroup memory; the particles of a block are one part of the sum.
+    let blocks = (row.count + {{ lanes - 1 }}u) / {{ lanes }}u;
+    for (var block = 0u; block < blocks && row.samples > 0u; block += 1u) {
+        workgroupBarrier();
+        let origin = planes(row.first, block * {{ per_block }}u);
+        for (var e = t; e < {{ per_block * (d + 1) }}u; e += {{ threads }}u) {
+            stage[e] = particles[origin + e];
+        }
+        workgroupBarrier();
+{%- for s in range(samples) %}
+        part{{ s }} = 0.0;
+{%- endfor %}
+        for (var at = slice; at < {{ per_block }}u; at += row.slices) {
+{%- set source = "stage" %}
+{% include "take.wgsl" %}
+        }
+{%- for s in range(samples) %}
+        f{{ s }} += part{{ s }};
+{%- endfor %}
+    }
+{%- else %}
+    let fetches = (row.count + {{ fetched - 1 }}u) / {{ fetched }}u;
     // Blocked summation: parts of a few particles, then their sum.
     let reach = row.slices * {{ chunk }}u;
     for (var start = slice; start < fetches && row.samples > 0u; start += reach) {
@@ -78,27 +103,14 @@ fn predict(
 {%- endfor %}
         for (var v = start; v < stop; v += row.slices) {
             let at = planes(row.first, {% if lockstep > 1 %}v * {{ lockstep }}u + lane{% else %}v{% endif %});
-{%- for k in range(d + 1) %}
-            let w{{ k }} = particles[at + {{ k * per_block }}u];
-{%- endfor %}
-{%- for p in range(fetched) %}
-{%- for k in range(d) %}
-            let w{{ k }}_{{ p }} = {{ particle("w" ~ k, p) }};
-{%- for s in range(samples) %}
-{%- set xk = "x" ~ s ~ "_" ~ (k // 4) ~ "." ~ axes[k % 4] %}
-            z{{ s }} = {% if k == 0 %}w0_{{ p }} * {{ xk }}{% else %}fma(w{{ k }}_{{ p }}, {{ xk }}, z{{ s }}){% endif %};
-{%- endfor %}
-{%- endfor %}
-            let a_{{ p }} = {{ particle("w" ~ d, p) }};
-{%- for s in range(samples) %}
-            part{{ s }} = fma(a_{{ p }}, max(z{{ s }}, 0.0), part{{ s }});
-{%- endfor %}
-{%- endfor %}
+{%- set source = "particles" %}
+{% include "take.wgsl" %}
         }
 {%- for s in range(samples) %}
         f{{ s }} += part{{ s }};
 {%- endfor %}
     }
+{%- endif %}
     if row.slices > 1u {
 {%- for s in range(samples) %}
         scratch[{{ s }}u * {{ threads }}u + t] = f{{ s }};
@@ -120,33 +132,5 @@ fn predict(
         }
 {%- endfor %}
     }
-    if row.moments == NONE {
-        return;
-    }
-    var m0 = V(0.0);
-    var m1 = V(0.0);
-    var m2 = V(0.0);
-    for (var v = t; v < (row.count + {{ width - 1 }}u) / {{ width }}u; v += {{ threads }}u) {
-        let at = planes(row.first, v);
-        var square = V(0.0);
-{%- for k in range(d) %}
-        let w{{ k }} = particles[at + {{ k * per_block }}u];
-        square = fma(w{{ k }}, w{{ k }}, square);
-{%- endfor %}
-        let a = particles[at + {{ d * per_block }}u];
-        m0 = fma(a, a, m0);
-        m1 += square;
-        m2 = fma(abs(a), sqrt(square), m2);
-    }
-{%- for q in range(3) %}
-    scratch[{{ q * threads }}u + t] = {{ folded("m" ~ q) }};
-{%- endfor %}
-    workgroupBarrier();
-    if t < 3u {
-        var total = 0.0;
-        for (var other = 0u; other < {{ threads }}u; other += 1u) {
-            total += scratch[t * {{ threads }}u + other];
-        }
-        sums[row.moments + t] = total;
-    }
+{% include "moments.wgsl" %}
 }

@@ -3,6 +3,8 @@
 // registers and streams the samples. d = {{ d }}
 {%- if lockstep > 1 %}
 // Each lane of a subgroup reads one sample of {{ lockstep }} and lends it to the others.
+{%- elif stage > 0 %}
+// All threads bring {{ stage }} samples at a time to workgroup memory and read them there.
 {%- endif %}
 {% include "common.wgsl" %}
 
@@ -20,10 +22,11 @@
 
 {% if width == 1 %}alias V = f32;{% else %}alias V = vec{{ width }}<f32>;{% endif %}
 {% set per_block = lanes // width %}
-// Where the planes of the v-th vector of particles begin.
-fn planes(first: u32, v: u32) -> u32 {
-    return (first / {{ lanes }}u + v / {{ per_block }}u) * {{ per_block * (d + 1) }}u + v % {{ per_block }}u;
-}
+{% include "planes.wgsl" %}
+{%- if stage > 0 %}
+var<workgroup> stage_x: array<vec4<f32>, {{ stage * row_vectors }}>;
+var<workgroup> stage_g: array<f32, {{ stage }}>;
+{%- endif %}
 
 {%- macro lent(name, s) -%}
 {% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ s }}u){% else %}{{ name }}{% endif %}
@@ -50,7 +53,7 @@ fn {{ entry }}(
         return;
     }
 {%- endif %}
-{%- if lockstep == 1 %}
+{%- if lockstep == 1 and stage == 0 %}
     if t >= held {
         return;
     }
@@ -83,6 +86,27 @@ fn {{ entry }}(
     let start = 0u;
     let stop = n;
 {%- endif %}
+{%- if stage > 0 %}
+    for (var base = start; base < stop; base += {{ stage }}u) {
+        workgroupBarrier();
+        for (var e = t; e < {{ stage * row_vectors }}u; e += {{ threads }}u) {
+            let i = min(base + e / {{ row_vectors }}u, n - 1u);
+            stage_x[e] = x[(sample + i) * {{ row_vectors }}u + e % {{ row_vectors }}u];
+        }
+        // Places beyond the end hold a sample of weight 0.
+        for (var e = t; e < {{ stage }}u; e += {{ threads }}u) {
+            stage_g[e] = select(0.0, g[residual + min(base + e, n - 1u)], base + e < stop);
+        }
+        workgroupBarrier();
+        for (var s = 0u; s < {{ stage }}u; s += 1u) {
+            let g_own = stage_g[s];
+{%- for c in range(row_vectors) %}
+            let x{{ c }} = stage_x[s * {{ row_vectors }}u + {{ c }}u];
+{%- endfor %}
+{% include "pull.wgsl" %}
+        }
+    }
+{%- else %}
     for (var i = start; i < stop; i += {{ lockstep }}u) {
 {%- if lockstep > 1 %}
         // Lanes beyond the end lend a sample of weight 0.
@@ -95,52 +119,14 @@ fn {{ entry }}(
 {%- for c in range(row_vectors) %}
         let x{{ c }} = x[(sample + own) * {{ row_vectors }}u + {{ c }}u];
 {%- endfor %}
-{%- for s in range(lockstep) %}
-        let g_{{ s }} = {{ lent("g_own", s) }};
-{%- for k in range(d) %}
-        let x_{{ k }}_{{ s }} = {{ lent("x" ~ (k // 4) ~ "." ~ axes[k % 4], s) }};
-{%- for v in range(vectors) %}
-        z{{ v }} = {% if k == 0 %}w{{ v }}_0 * x_0_{{ s }}{% else %}fma(w{{ v }}_{{ k }}, V(x_{{ k }}_{{ s }}), z{{ v }}){% endif %};
-{%- endfor %}
-{%- endfor %}
-{%- for v in range(vectors) %}
-        // σ'(0) = 0
-        m{{ v }} = select(V(0.0), V(g_{{ s }}), z{{ v }} > V(0.0));
-{%- for k in range(d) %}
-        G{{ v }}_{{ k }} = fma(m{{ v }}, V(x_{{ k }}_{{ s }}), G{{ v }}_{{ k }});
-{%- endfor %}
-{%- endfor %}
-{%- endfor %}
+{% include "pull.wgsl" %}
     }
+{%- endif %}
 {%- if blocked %}
 {%- for v in range(vectors) %}{% for k in range(d) %}
     sum{{ v }}_{{ k }} += G{{ v }}_{{ k }};
 {%- endfor %}{% endfor %}
     }
 {%- endif %}
-{%- set G = "sum" if blocked else "G" %}
-{%- for v in range(vectors) %}
-    if t + {{ v * threads }}u < held {
-        var wG = w{{ v }}_0 * {{ G }}{{ v }}_0;
-{%- for k in range(1, d) %}
-        wG = fma(w{{ v }}_{{ k }}, {{ G }}{{ v }}_{{ k }}, wG);
-{%- endfor %}
-        let va = now.force_a * wG - now.decay_a * a{{ v }};
-        let pull = now.force_w * a{{ v }};
-{%- for k in range(d) %}
-        let vw{{ k }} = pull * {{ G }}{{ v }}_{{ k }} - now.decay_w * w{{ v }}_{{ k }};
-{%- endfor %}
-{%- if update %}
-{%- for k in range(d) %}
-        particles[at{{ v }} + {{ k * per_block }}u] = now.shift_w * (w{{ v }}_{{ k }} + now.eta * vw{{ k }});
-{%- endfor %}
-        particles[at{{ v }} + {{ d * per_block }}u] = now.shift_a * (a{{ v }} + now.eta * va);
-{%- else %}
-{%- for k in range(d) %}
-        velocities[at{{ v }} + {{ k * per_block }}u] = vw{{ k }};
-{%- endfor %}
-        velocities[at{{ v }} + {{ d * per_block }}u] = va;
-{%- endif %}
-    }
-{%- endfor %}
+{% include "update.wgsl" %}
 }

@@ -155,14 +155,18 @@ fn kernels_that_are_named_repeat_a_run() {
         (trajectory(options, &case), named.unwrap())
     };
     let (usual, name) = with(None);
-    let other = "lockstep=1,tile=64,predict_samples=2,update_vectors=1,update_width=2";
-    let (changed, other_name) = with(Some(other));
     assert_eq!(with(Some(&name)).0, usual);
-    assert_eq!(with(Some(&other_name)).0, changed);
-    assert_ne!(usual, changed, "the comparison sees nothing");
-    for (usual, changed) in usual.0.iter().zip(&changed.0) {
-        let pairs = usual.w.iter().zip(&changed.w);
-        assert!(pairs.clone().all(|(u, c)| (u - c).abs() <= 1e-5));
+    for other in [
+        "lockstep=1,tile=64,predict_samples=2,update_vectors=1,update_width=2",
+        "lockstep=1,predict_staged=true,update_stage=32,predict_threads=64",
+    ] {
+        let (changed, name) = with(Some(other));
+        assert_eq!(with(Some(&name)).0, changed);
+        assert_ne!(usual, changed, "the comparison sees nothing");
+        for (usual, changed) in usual.0.iter().zip(&changed.0) {
+            let pairs = usual.w.iter().zip(&changed.w);
+            assert!(pairs.clone().all(|(u, c)| (u - c).abs() <= 1e-5));
+        }
     }
     for wrong in [
         "tile=63",

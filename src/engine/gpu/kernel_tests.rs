@@ -8,11 +8,14 @@ use super::shape::{D_MOST, LANES, Shape};
 
 const STAGES: [Stage; 5] = [PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, VELOCITY];
 
-fn shapes(d: usize) -> [Shape; 3] {
+fn shapes(d: usize) -> [Shape; 4] {
+    let hardware = Shape::hardware(d);
+    let staged = hardware.with("predict_staged=true,update_stage=64");
     [
         Shape::software(d, 1),
         Shape::software(d, 8),
-        Shape::hardware(d),
+        hardware,
+        staged.unwrap(),
     ]
 }
 

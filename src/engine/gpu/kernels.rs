@@ -67,9 +67,17 @@ pub(super) const VELOCITY: Stage = Stage {
     shard: &["rows", "particles", "velocity"],
 };
 
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 13] = [
     ("common.wgsl", include_str!("../../../shaders/common.wgsl")),
     ("idle.wgsl", include_str!("../../../shaders/idle.wgsl")),
+    (
+        "moments.wgsl",
+        include_str!("../../../shaders/moments.wgsl"),
+    ),
+    ("planes.wgsl", include_str!("../../../shaders/planes.wgsl")),
+    ("pull.wgsl", include_str!("../../../shaders/pull.wgsl")),
+    ("take.wgsl", include_str!("../../../shaders/take.wgsl")),
+    ("update.wgsl", include_str!("../../../shaders/update.wgsl")),
     ("losses.wgsl", include_str!("../../../shaders/losses.wgsl")),
     ("step.wgsl", include_str!("../../../shaders/step.wgsl")),
     (
@@ -132,6 +140,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             threads => shape.predict_threads,
             samples => shape.predict_samples,
             chunk => shape.predict_chunk,
+            staged => shape.predict_staged,
         },
         "reduce" => context! { threads => shape.reduce_threads },
         "residual" => context! {
@@ -144,6 +153,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             threads => shape.update_threads,
             width => shape.update_width,
             vectors => shape.update_vectors,
+            stage => shape.update_stage,
             chunk => shape.update_chunk,
             blocked => n_most > shape.update_chunk,
         },

@@ -26,6 +26,8 @@ pub(super) struct Shape {
     pub lockstep: usize,
     /// predict: fetches of particles added up before they join the main sum.
     pub predict_chunk: usize,
+    /// predict: whether blocks of particles pass through workgroup memory. Not with lockstep.
+    pub predict_staged: bool,
     /// predict: least particles of a tile.
     pub tile: usize,
     /// Tiles of just this size, however large m is.
@@ -38,6 +40,9 @@ pub(super) struct Shape {
     pub update_width: usize,
     /// velocity: vectors that a thread holds.
     pub update_vectors: usize,
+    /// velocity: samples that pass through workgroup memory at a time; 0 for none, and with
+    /// lockstep.
+    pub update_stage: usize,
     /// velocity: samples added up before they join the main sum.
     pub update_chunk: usize,
 }
@@ -69,6 +74,7 @@ impl Shape {
             },
             lockstep: 1,
             predict_chunk: 16,
+            predict_staged: false,
             tile: 64,
             tile_fixed: false,
             reduce_threads: 64,
@@ -80,6 +86,7 @@ impl Shape {
                 _ => 1,
             },
             update_vectors: if d <= 4 { 2 } else { 1 },
+            update_stage: 0,
             update_chunk: 1024,
         }
     }
@@ -92,6 +99,7 @@ impl Shape {
             predict_samples: 8,
             lockstep,
             predict_chunk: 64 / lockstep.clamp(4, 64),
+            predict_staged: false,
             tile: 512,
             tile_fixed: false,
             reduce_threads: 32,
@@ -99,6 +107,7 @@ impl Shape {
             update_threads: 32.max(lockstep),
             update_width: 4,
             update_vectors: if d <= 8 { 2 } else { 1 },
+            update_stage: 0,
             update_chunk: 1024,
         }
     }
@@ -167,6 +176,12 @@ impl Shape {
         }
         if !self.tiling().update.is_multiple_of(LANES) {
             return Some("update_threads · update_width · update_vectors is a multiple of 64");
+        }
+        if self.lockstep > 1 && (self.predict_staged || self.update_stage > 0) {
+            return Some("lanes lend each other words, or they pass through workgroup memory");
+        }
+        if !self.update_chunk.is_multiple_of(self.update_stage.max(1)) {
+            return Some("update_stage divides update_chunk");
         }
         if self.lockstep > self.predict_threads.min(self.update_threads) {
             return Some("a workgroup has at least as many threads as lanes lend each other words");

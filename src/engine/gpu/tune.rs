@@ -56,8 +56,8 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize) -> Result<Shape> {
     let mut best = plain;
     let mut shortest = seconds(device, d, plain)?;
     for choices in alternatives(device.facts.kind, d, device.facts.lockstep()) {
-        let start = best;
         for choice in choices {
+            let start = best;
             let Ok(shape) = start.with(&choice) else {
                 continue;
             };
@@ -101,14 +101,16 @@ fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
         ];
     }
     // What a thread holds is bounded by its registers, 255 of them at most.
-    let holds = |s: &usize| s * (d + 3) + 4 * (d + 1) <= 240;
+    let holds = |s: &usize| *s == 1 || s * (d + 3) + 4 * (d + 1) <= 240;
     let samples: Vec<usize> = [1, 2, 4, 8, 16].into_iter().filter(holds).collect();
     let fits = |v: &(usize, usize)| v.0 * v.1 * (2 * d + 4) <= 240;
     let vectors = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2)];
     let vectors: Vec<_> = vectors.into_iter().filter(fits).collect();
+    let staging = ["update_stage=64", "predict_staged=true"].map(String::from);
     vec![
         predict(&[64, 128, 256], &samples),
         update(&[64, 128], &vectors),
+        staging.to_vec(),
     ]
 }
 
