@@ -139,6 +139,42 @@ fn a_step_of_zero_is_no_step() {
     }
 }
 
+/// Σ η g over the steps, step by step.
+#[test]
+fn residuals_add_up() {
+    for (name, make) in engines() {
+        for train in [Train::Both, Train::Output] {
+            let run = Run {
+                train,
+                norm_scaled: true,
+                ..Run::simple(20, Loss::Softmin)
+            };
+            let mut engine = make(batch(labelled(7, 3), vec![run])).unwrap();
+            engine.write(0, 0, &gaussian(20, 3)).unwrap();
+            let mut want = vec![0.0; 7];
+            for from in 0..9 {
+                let g = engine.residual(0).unwrap();
+                let before = engine.clock(0).time;
+                engine.advance(&softmin_steps(from, 1, 50)).unwrap();
+                let eta = engine.clock(0).time - before;
+                want.iter_mut().zip(&g).for_each(|(sum, g)| *sum += eta * g);
+            }
+            let Some(got) = engine.accumulated(0) else {
+                assert_eq!(name, "gpu", "only the gpu engine does not add up");
+                continue;
+            };
+            let near = |got: &[f64]| {
+                let mut each = got.iter().zip(&want);
+                each.all(|(got, want)| (got - want).abs() <= 1e-12)
+            };
+            assert!(near(got), "{name}: {got:?} {want:?}");
+            let mut other = got.to_vec();
+            other[3] += 1e-9;
+            assert!(!near(&other), "the twin passed");
+        }
+    }
+}
+
 /// Every vector instruction set of this machine, stage by stage.
 #[test]
 fn every_level_agrees() {

@@ -183,6 +183,16 @@ pub trait Engine: Send {
         Ok(())
     }
 
+    /// Σ_k η_k g_k (n), over the steps that a run has taken: for softmin −y_i times the weights p_i,
+    /// averaged by the step, the start of a certificate. `None` from engines that do not add it up.
+    fn accumulated(&self, _run: usize) -> Option<&[f64]> {
+        None
+    }
+    /// Puts back what was added up before a resume.
+    fn set_accumulated(&mut self, _run: usize, _sum: Vec<f64>) -> Result<()> {
+        Ok(())
+    }
+
     /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
     /// without a test set when asked for one).
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>>;

@@ -1,6 +1,6 @@
 //! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
-//! else that a resume needs; anchor_a (m) and anchor_c (n) beside them where a run has an
-//! [`Anchor`].
+//! else that a resume needs; `accumulated`, Σ η g (n), beside them, and anchor_a (m) and anchor_c
+//! (n) where a run has an [`Anchor`].
 
 use std::fs::File;
 use std::io::Write;
@@ -63,7 +63,9 @@ impl Checkpoint {
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(format!("checkpoint-{:012}.safetensors", clock.step));
         let anchor = engine.anchor(run).cloned();
-        let header = header(&state, clock, label, (m, d), anchor.as_ref()).map_err(|what| {
+        let accumulated = engine.accumulated(run).map(<[f64]>::to_vec);
+        let parts = (accumulated.as_deref(), anchor.as_ref());
+        let header = header(&state, clock, label, (m, d), parts.0, parts.1).map_err(|what| {
             Error::engine(
                 "store",
                 what,
@@ -74,6 +76,9 @@ impl Checkpoint {
             let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::writing(&path, e));
             put(&(header.len() as u64).to_le_bytes())?;
             put(header.as_bytes())?;
+            if let Some(sum) = &accumulated {
+                put(&encode(sum, Precision::F64))?;
+            }
             if let Some(anchor) = &anchor {
                 put(&encode(&anchor.c, Precision::F64))?;
             }
@@ -174,16 +179,26 @@ impl Checkpoint {
         &self.path
     }
 
+    /// Σ η g (n) over the steps taken, if the engine added it up.
+    pub fn accumulated(&self) -> Result<Option<Vec<f64>>> {
+        let tensors = SafeTensors::deserialize(&self.bytes);
+        let tensors = tensors.map_err(|e| self.damaged(e.to_string()))?;
+        let sum = tensors.tensor("accumulated").ok();
+        Ok(sum.map(|sum| decode(sum.data(), Precision::F64)))
+    }
+
+    fn damaged(&self, what: String) -> Error {
+        Error::input(
+            self.path.display().to_string(),
+            what,
+            "its experiment.toml was changed, or the file is damaged: start again with `widefield run`",
+        )
+    }
+
     /// Puts the state back into an engine, bit for bit.
     pub fn restore(&self, engine: &mut dyn Engine, run: usize) -> Result<()> {
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
-        let damaged = |what: String| {
-            Error::input(
-                self.path.display().to_string(),
-                what,
-                "its experiment.toml was changed, or the file is damaged: start again with `widefield run`",
-            )
-        };
+        let damaged = |what: String| self.damaged(what);
         if (m, d) != (self.m, self.d) {
             return Err(damaged(format!(
                 "holds {} particles of dimension {}, the experiment has {m} of {d}",
@@ -207,6 +222,12 @@ impl Checkpoint {
             engine.write(run, range.start, &self.state.scale(block, -1))?;
         }
         engine.set_clock(run, self.clock)?;
+        let train_set = engine.batch().runs[run].train_set;
+        let n = engine.batch().datasets[train_set].n();
+        // Other inputs, to predict on, have no use for it.
+        if let Some(sum) = self.accumulated()?.filter(|sum| sum.len() == n) {
+            engine.set_accumulated(run, sum)?;
+        }
         let Some(scale) = self.anchor_scale else {
             return Ok(());
         };
@@ -279,6 +300,7 @@ mod tests {
     fn restores_bit_for_bit_and_keeps_two() {
         let dir = tempfile::tempdir().unwrap();
         let mut source = engine();
+        source.set_accumulated(0, vec![0.25]).unwrap();
         for step in 1..=4 {
             let clock = Clock {
                 step,
@@ -294,6 +316,7 @@ mod tests {
         let mut other = engine();
         other.write(0, 0, &Particles::zeros(3, 2)).unwrap();
         newest.restore(&mut other, 0).unwrap();
+        assert_eq!(other.accumulated(0), Some(&[0.25][..]));
         assert_eq!(other.read(0, 0..3).unwrap(), source.read(0, 0..3).unwrap());
         assert_eq!(other.clock(0), source.clock(0));
     }

@@ -10,12 +10,13 @@ use crate::engine::{Anchor, Clock, Precision};
 use crate::experiment::Choice;
 
 /// The JSON header of a checkpoint: its tensors, and what a resume needs besides. The tensors
-/// follow one another in the order anchor_c, w, a, anchor_a, so that each is aligned.
+/// follow one another in the order accumulated, anchor_c, w, a, anchor_a, so that each is aligned.
 pub fn header(
     state: &State,
     clock: Clock,
     label: &Label,
     (m, d): (usize, usize),
+    accumulated: Option<&[f64]>,
     anchor: Option<&Anchor>,
 ) -> std::result::Result<String, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
@@ -48,6 +49,9 @@ pub fn header(
         };
         tensors.push((name.to_owned(), info));
     };
+    if let Some(sum) = accumulated {
+        tensor("accumulated", &[sum.len()], Precision::F64);
+    }
     if let Some(anchor) = anchor {
         tensor("anchor_c", &[anchor.c.len()], Precision::F64);
     }

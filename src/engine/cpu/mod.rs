@@ -100,7 +100,11 @@ impl Cpu {
             // The others have no use for bits: output-only training needs σ(z) itself.
             let bits = setting.circle.is_none() && setting.run.train != Train::Output;
             let kept = if bits { options.kept_bytes } else { Some(0) };
-            State::new(Blocks::new(setting.run.m, setting.d, setting.train.n, kept))
+            let n = setting.train.n;
+            State::new(
+                Blocks::new(setting.run.m, setting.d, setting.train.n, kept),
+                n,
+            )
         };
         Ok(Cpu {
             states: (0..common.batch.runs.len()).map(state).collect(),
@@ -186,6 +190,15 @@ impl Engine for Cpu {
 
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
         self.states[run].clock = clock;
+        Ok(())
+    }
+
+    fn accumulated(&self, run: usize) -> Option<&[f64]> {
+        Some(&self.states[run].accumulated)
+    }
+
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
+        self.states[run].accumulated = sum;
         Ok(())
     }
 

@@ -22,16 +22,20 @@ pub struct State {
     /// What the short cut for d = 2 keeps, once it has found where the particles are.
     route: Option<Route>,
     pub clock: Clock,
+    /// Σ η g (n) over the steps taken.
+    pub accumulated: Vec<f64>,
     /// Sums on the training set at the present state, once they are known.
     sums: Option<Sums>,
 }
 
 impl State {
-    pub fn new(blocks: Blocks) -> Self {
+    /// Particles that are to be trained on n samples.
+    pub fn new(blocks: Blocks, n: usize) -> Self {
         State {
             blocks,
             route: None,
             clock: Clock::default(),
+            accumulated: vec![0.0; n],
             sums: None,
         }
     }
@@ -161,6 +165,7 @@ impl Setting<'_> {
             blocks: state.blocks.clone(),
             route: state.route.clone(),
             clock: state.clock,
+            accumulated: Vec::new(),
             sums: None,
         };
         self.train_sweep(&mut v, Some((&push, &residual)));
@@ -232,6 +237,9 @@ impl Setting<'_> {
             eta
         };
         let residual = self.residual(now);
+        for (sum, g) in state.accumulated.iter_mut().zip(&residual) {
+            *sum += eta * g;
+        }
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
         let shift = self.shift(now);
         let scale = f64::from(-shift).exp2() as f32;

@@ -39,6 +39,8 @@ pub struct Gram {
 /// A run that takes the short cut.
 struct Short {
     clock: Clock,
+    /// Σ η g (n) over the steps taken.
+    accumulated: Vec<f64>,
     /// Known once the particles are.
     reduced: Option<Reduced>,
     /// Where a resumed run goes on from.
@@ -48,6 +50,19 @@ struct Short {
 }
 
 impl Short {
+    /// Takes steps; those of size 0 are none.
+    fn take(&mut self, eta: impl Iterator<Item = f64>) {
+        let Some(reduced) = &mut self.reduced else {
+            return;
+        };
+        for eta in eta.filter(|&eta| eta != 0.0) {
+            if self.clock.diverged.is_none() {
+                reduced.step(eta, &mut self.clock, &mut self.accumulated);
+                self.placed = false;
+            }
+        }
+    }
+
     /// Its Gram matrix, if a is not known at the present state.
     fn without_output(&mut self) -> Option<&mut Reduced> {
         self.reduced.as_mut().filter(|r| !r.knows_output())
@@ -82,14 +97,15 @@ impl Gram {
                 pays(run, n, batch.d, inner.name())
             }
         };
-        let short = || Short {
+        let short = |run: &Run| Short {
             clock: Clock::default(),
+            accumulated: vec![0.0; batch.datasets[run.train_set].n()],
             reduced: None,
             anchor: None,
             placed: true,
         };
         let runs: Vec<_> = (batch.runs.iter())
-            .map(|run| takes(run).then(short))
+            .map(|run| takes(run).then(|| short(run)))
             .collect();
         match runs.iter().any(Option::is_some) {
             true => Box::new(Gram { inner, runs }),
@@ -165,22 +181,20 @@ impl Gram {
         Ok(())
     }
 
-    /// The short runs, each with its number and its Gram matrix.
-    fn short(&mut self) -> impl ParallelIterator<Item = (usize, &mut Reduced, &mut Clock)> {
+    /// The short runs, each with its number.
+    fn short(&mut self) -> impl ParallelIterator<Item = (usize, &mut Short)> {
         let runs = self.runs.par_iter_mut().enumerate();
-        runs.filter_map(|(run, short)| {
-            let Short { reduced, clock, .. } = short.as_mut()?;
-            Some((run, reduced.as_mut()?, clock))
-        })
+        runs.filter_map(|(run, short)| Some((run, short.as_mut()?)))
     }
 
     /// Evaluations of the short runs in their present states, in place of those of the inner engine.
     fn evaluate(&mut self, evaluations: &mut [Evaluation]) -> Result<()> {
         self.recover()?;
         let found: Vec<_> = (self.short())
-            .map(|(run, reduced, clock)| {
+            .filter_map(|(run, Short { reduced, clock, .. })| {
+                let reduced = reduced.as_mut()?;
                 reduced.check(clock);
-                (run, reduced.evaluation(*clock))
+                Some((run, reduced.evaluation(*clock)))
             })
             .collect();
         for (run, evaluation) in found {
@@ -286,6 +300,21 @@ impl Engine for Gram {
         Ok(())
     }
 
+    fn accumulated(&self, run: usize) -> Option<&[f64]> {
+        match &self.runs[run] {
+            Some(short) => Some(&short.accumulated),
+            None => self.inner.accumulated(run),
+        }
+    }
+
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
+        match &mut self.runs[run] {
+            Some(short) => short.accumulated = sum,
+            None => self.inner.set_accumulated(run, sum)?,
+        }
+        Ok(())
+    }
+
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
         if sample == Sample::Test {
             self.place()?;
@@ -343,22 +372,11 @@ impl Engine for Gram {
             }
             let later = steps.evaluate[first + 1..].iter().position(|&next| next);
             let end = later.map_or(steps.len(), |k| first + 1 + k);
-            self.short().for_each(|(run, reduced, clock)| {
-                for k in first..end {
-                    let eta = steps.eta[k * runs + run];
-                    if eta != 0.0 && clock.diverged.is_none() {
-                        reduced.step(eta, clock);
-                    }
-                }
+            self.short().for_each(|(run, short)| {
+                let eta = (first..end).map(|k| steps.eta[k * runs + run]);
+                short.take(eta);
             });
             first = end;
-        }
-        for (short, run) in self.runs.iter_mut().zip(0..) {
-            let Some(short) = short else { continue };
-            let moves = |k: usize| steps.eta[k * runs + run] != 0.0;
-            if (0..steps.len()).any(moves) {
-                short.placed = false;
-            }
         }
         Ok(evaluations)
     }

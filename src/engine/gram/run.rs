@@ -170,8 +170,9 @@ impl Reduced {
         residual(self.run.loss, f, clock.exponent, &self.y)
     }
 
-    /// Takes a step, unless a prediction is not finite: the run has diverged then.
-    pub fn step(&mut self, eta: f64, clock: &mut Clock) {
+    /// Takes a step and adds η g to a sum, unless a prediction is not finite: the run has diverged
+    /// then.
+    pub fn step(&mut self, eta: f64, clock: &mut Clock, accumulated: &mut [f64]) {
         self.check(clock);
         if clock.diverged.is_some() {
             return;
@@ -192,8 +193,9 @@ impl Reduced {
         let change = |v: f64, force: f64| unit * (v + (force - decay * v));
         let Anchor { scale, c, .. } = &mut self.anchor;
         *scale = change(*scale, 0.0);
-        for (c, g) in c.iter_mut().zip(g) {
+        for ((c, sum), g) in c.iter_mut().zip(accumulated).zip(g) {
             *c = change(*c, ldexp(force * g, -clock.exponent));
+            *sum += eta * g;
         }
         clock.exponent += shift;
         clock.step += 1;

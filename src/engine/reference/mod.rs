@@ -9,7 +9,7 @@ use std::ops::Range;
 
 pub use stages::{predict, residual, step_size, update, velocity};
 
-use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -19,6 +19,8 @@ pub struct Reference {
     batch: Batch,
     particles: Vec<Particles>,
     clocks: Vec<Clock>,
+    /// Σ η g of every run.
+    accumulated: Vec<Vec<f64>>,
 }
 
 impl Reference {
@@ -30,10 +32,13 @@ impl Reference {
             .map(|run| Particles::zeros(run.m, batch.d))
             .collect();
         let clocks = vec![Clock::default(); batch.runs.len()];
+        let n = |run: &Run| batch.datasets[run.train_set].n();
+        let accumulated = batch.runs.iter().map(|run| vec![0.0; n(run)]).collect();
         Reference {
             batch,
             particles,
             clocks,
+            accumulated,
         }
     }
 
@@ -81,6 +86,9 @@ impl Reference {
         );
         let eta = step_size(run, eta, now.mean_a2);
         update(&mut self.particles[r], &v, eta);
+        for (sum, g) in self.accumulated[r].iter_mut().zip(&g) {
+            *sum += eta * g;
+        }
         self.clocks[r].step += 1;
         self.clocks[r].time += eta;
     }
@@ -132,6 +140,15 @@ impl Engine for Reference {
             ));
         }
         self.clocks[run] = clock;
+        Ok(())
+    }
+
+    fn accumulated(&self, run: usize) -> Option<&[f64]> {
+        Some(&self.accumulated[run])
+    }
+
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
+        self.accumulated[run] = sum;
         Ok(())
     }
 
