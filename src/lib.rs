@@ -28,9 +28,10 @@
 //! neurons start, and counter-based random numbers · [`engine`] the four stages, on three engines
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
 //! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`store`] the run folder ·
+//! [`compare`] trained networks of different widths ·
 //! [`verify`] an engine against the reference · [`bench`] an engine against the machine's ceilings ·
 //! [`cli`] the commands. Imports go downward only:
-//! cli → flow, store, verify, bench → observe → engine → particles, data → experiment → error.
+//! cli → compare → flow, store, verify, bench → observe → engine → particles, data → experiment → error.
 //!
 //! # An example
 //!
@@ -56,6 +57,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod compare;
 pub mod data;
 pub mod engine;
 pub mod error;

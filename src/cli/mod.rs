@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bench;
+mod compare;
 mod list;
 mod predict;
 mod progress;
@@ -53,6 +54,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::List => list::list(),
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Compare(args) => compare::compare(args),
         Command::Verify(args) => verify::verify(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Adapters => adapters::adapters(),
@@ -80,6 +82,9 @@ enum Command {
     Show(ShowArgs),
     /// Predictions of a trained run on new inputs
     Predict(PredictArgs),
+    /// How wide is wide enough: gaps between networks of different widths, beside their noise
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// Every stage of an engine against the f64 reference, on this machine
     Verify(VerifyArgs),
     /// Throughput on this machine against its own measured ceiling, in about ten seconds
@@ -94,6 +99,11 @@ const RUN_EXAMPLES: &str = "Examples:
   widefield run xor --out results/xor --set network.width=4096
   widefield run my-experiment.toml --engine gpu --adapter llvmpipe
   widefield run quick --json | jq '.runs[].margin_f1'";
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  widefield run width-asymptotics && widefield compare runs/width-asymptotics
+  widefield compare runs/narrow runs/wide --data new.npy
+  widefield compare runs/width-asymptotics --json | jq '.variance[].exponent'";
 
 const BENCH_EXAMPLES: &str = "Examples:
   widefield bench
@@ -155,6 +165,26 @@ struct PredictArgs {
     /// Where the predictions go: .npy, .npz (array f) or .csv [default: standard output, as csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// A run folder; alone, every pair of widths in its grid is compared
+    dir_a: PathBuf,
+    /// Another run folder
+    dir_b: Option<PathBuf>,
+    /// Predict on these inputs too: .npz with X, .npy (n, d), or .csv
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Random directions of each sliced Wasserstein distance
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    projections: u32,
+    /// Where the figures go: STEM.csv and STEM.json [default: DIR_A/compare]
+    #[arg(long, value_name = "STEM")]
+    out: Option<PathBuf>,
+    /// The comparison as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,21 +2,19 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::PredictArgs;
 use super::table::print;
-use crate::data::{Dataset, read_inputs};
-use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
+use crate::data::read_inputs;
 use crate::error::{Error, Result};
 use crate::experiment::load;
-use crate::flow::run_of;
-use crate::store::{Checkpoint, NpzWriter, RunFolder, write_atomically};
+use crate::flow::{Trained, predictions};
+use crate::store::{NpzWriter, RunFolder, write_atomically};
 
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let folder = RunFolder::open(&args.dir)?;
     let grid = load(&folder.experiment().display().to_string(), &[])?;
-    let Some(run) = grid.runs.get(args.run) else {
+    if args.run >= grid.runs.len() {
         return Err(Error::input(
             "--run",
             format!("there is no run {}", args.run),
@@ -26,47 +24,19 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
                 grid.runs.len() - 1
             ),
         ));
-    };
-    let Some(checkpoint) = Checkpoint::newest(&folder.run(args.run))? else {
-        return Err(Error::input(
-            folder.run(args.run).display().to_string(),
-            "has no checkpoint: the run was never started",
-            format!("widefield resume {}", args.dir.display()),
-        ));
-    };
+    }
+    let trained = Trained::open(&folder, &grid, args.run)?;
     let inputs = read_inputs(
         &args.data,
-        checkpoint.d,
-        &run.experiment.data,
-        checkpoint.label.standardization.as_ref(),
+        trained.checkpoint.d,
+        &trained.experiment.data,
+        trained.checkpoint.label.standardization.as_ref(),
     )?;
-    let f = predictions(inputs, &run.experiment, &checkpoint)?;
+    let f = predictions(&mut *trained.engine(inputs)?)?;
     match &args.out {
         Some(path) => write(path, &f),
         None => print(&csv(&f)),
     }
-}
-
-fn predictions(
-    inputs: Dataset,
-    experiment: &crate::experiment::Experiment,
-    checkpoint: &Checkpoint,
-) -> Result<Vec<f64>> {
-    let batch = Batch {
-        d: checkpoint.d,
-        datasets: vec![Arc::new(inputs)],
-        runs: vec![run_of(experiment, 0, None)],
-    };
-    // A state in f64 comes from the reference and stays there.
-    let mut engine: Box<dyn Engine> = if checkpoint.label.engine == "reference" {
-        Box::new(Reference::new(batch))
-    } else {
-        Box::new(Cpu::new(batch, &Default::default())?)
-    };
-    checkpoint.restore(&mut *engine, 0)?;
-    let now = engine.predict(Sample::Train)?.swap_remove(0);
-    let p = now.prediction_exponent;
-    Ok(now.f.iter().map(|&f| ldexp(f, p)).collect())
 }
 
 fn csv(f: &[f64]) -> String {

@@ -61,6 +61,7 @@ pub(super) fn visit(e: &mut Experiment, see: &mut dyn FnMut(&'static str, &mut d
     see("init.scale_a", &mut e.init.scale_a);
     see("init.doubled", &mut e.init.doubled);
     see("init.widths", &mut e.init.widths);
+    see("init.seed", &mut e.init.seed);
     see("init.path", &mut e.init.path);
     see("risk.loss", &mut e.risk.loss);
     see("risk.weight_decay", &mut e.risk.weight_decay);
@@ -136,6 +137,7 @@ pub(super) fn template() -> Experiment {
             scale_a: 1.0,
             doubled: false,
             widths: Widths::Nested,
+            seed: None,
             path: None,
         },
         risk: Risk {
@@ -222,7 +224,9 @@ pub(super) fn misplaced(key: &str, e: &Experiment) -> Option<String> {
     };
     use InitKind::{Balanced, Gaussian, HalfSpace, OneSign, Sphere};
     let kinds: &[InitKind] = match key {
-        "init.scale_w" | "init.widths" => &[Sphere, Gaussian, Balanced, HalfSpace, OneSign],
+        "init.scale_w" | "init.widths" | "init.seed" => {
+            &[Sphere, Gaussian, Balanced, HalfSpace, OneSign]
+        }
         "init.scale_a" => &[Sphere, Gaussian, HalfSpace, OneSign],
         "init.doubled" => &[Sphere, Gaussian, Balanced, HalfSpace],
         "init.path" => &[InitKind::File],

@@ -47,8 +47,8 @@ pub use value::Choice;
 pub struct Experiment {
     /// Default: the name of the file without its extension.
     pub title: String,
-    /// Seed of every random draw: data, initial particles. Default 1; 0 to 2⁶³ − 1, the range of
-    /// a TOML integer.
+    /// Seed of every random draw: data, and initial particles unless `init.seed` says otherwise.
+    /// Default 1; 0 to 2⁶³ − 1, the range of a TOML integer.
     pub seed: u64,
     pub data: DataSpec,
     pub network: Network,
@@ -60,6 +60,15 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// Seed of the samples; `None` for data that is not drawn, and so the same for every seed.
+    pub fn data_seed(&self) -> Option<u64> {
+        let drawn = matches!(
+            self.data.source,
+            Source::Clusters | Source::Teacher | Source::Circle
+        );
+        drawn.then_some(self.seed)
+    }
+
     /// Whether this run's steps are multiplied by max(1, √((1/m) Σ a²)).
     pub fn norm_scaled(&self) -> bool {
         match self.flow.norm_scaled {

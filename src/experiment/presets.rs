@@ -35,6 +35,7 @@ pub fn presets() -> &'static [Preset] {
         preset!("error-vs-dimension"),
         preset!("interpolation"),
         preset!("teacher-student"),
+        preset!("width-asymptotics"),
         preset!("xor"),
     ]
 }

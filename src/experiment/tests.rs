@@ -102,6 +102,19 @@ fn five_keys_are_enough() {
 }
 
 #[test]
+fn particles_may_have_a_seed_of_their_own() {
+    assert_eq!(first(&[]).init.seed, None);
+    let grid = load_text(SMALL, &["seed=3", "grid.\"init.seed\"=[1, 2]"]).unwrap();
+    let seeds = |run: &GridRun| (run.experiment.seed, run.experiment.init.seed);
+    let seeds: Vec<_> = grid.runs.iter().map(seeds).collect();
+    assert_eq!(seeds, [(3, Some(1)), (3, Some(2))]);
+    let error = load_text(SMALL, &["init.kind=file", "init.path=p.npz", "init.seed=1"]);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("init.seed"), "{error}");
+    assert!(error.contains("does not apply to"), "{error}");
+}
+
+#[test]
 fn forms_of_values() {
     let scaling = |value| {
         first(&[&format!("network.scaling={value}")])

@@ -76,6 +76,9 @@ pub struct Init {
     pub doubled: bool,
     /// Default nested; not for file.
     pub widths: Widths,
+    /// Seed of the initial particles, so that they can vary while drawn data stays as it is.
+    /// Default: the experiment's seed; not for file.
+    pub seed: Option<u64>,
     /// file: .npz with w (m, d) and a (m). Absolute after loading; in a file, relative to that
     /// file.
     pub path: Option<PathBuf>,

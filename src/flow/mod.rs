@@ -6,6 +6,7 @@
 mod drive;
 mod member;
 mod timetable;
+mod trained;
 mod worlds;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use std::time::Instant;
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
-use worlds::Worlds;
+pub use trained::{Trained, predictions};
+pub use worlds::{Sets, Worlds};
 
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};

@@ -6,7 +6,7 @@ use super::run_of;
 use crate::data::{self, Dataset, Standardization};
 use crate::engine::Batch;
 use crate::error::Result;
-use crate::experiment::{DataSpec, Experiment, Grid, InitKind, Source};
+use crate::experiment::{DataSpec, Experiment, Grid, InitKind};
 use crate::particles::init::Initializer;
 
 /// The training and test set of one run.
@@ -34,12 +34,7 @@ impl Worlds {
     /// The data of a run, loaded or drawn on first use.
     pub fn sets(&mut self, experiment: &Experiment) -> Result<Sets> {
         let spec = &experiment.data;
-        let drawn = matches!(
-            spec.source,
-            Source::Clusters | Source::Teacher | Source::Circle
-        );
-        // Data that is not drawn is the same for every seed.
-        let seed = if drawn { experiment.seed } else { 0 };
+        let seed = experiment.data_seed().unwrap_or(0);
         let labels = experiment.risk.loss.is_classification();
         let found = self
             .known

@@ -8,6 +8,30 @@ use super::random::{Draws, Stream};
 use crate::error::{Error, Result};
 use crate::experiment::{Init, InitKind, Widths};
 
+/// What the draws of a run depend on besides the index of the particle. Runs with equal keys share
+/// the draws of equal indices: with one kind and scale, the narrower run is the beginning of the
+/// wider. Runs with different keys are independent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawKey {
+    /// `init.seed`, else the experiment's seed.
+    pub seed: u64,
+    /// 0, or the width where each width has draws of its own.
+    pub variant: u32,
+}
+
+impl DrawKey {
+    /// Of a run of width m in an experiment with this seed; `None` for particles from a file.
+    pub fn of(init: &Init, m: usize, seed: u64) -> Option<DrawKey> {
+        (init.kind != InitKind::File).then(|| DrawKey {
+            seed: init.seed.unwrap_or(seed),
+            variant: match init.widths {
+                Widths::Nested => 0,
+                Widths::Disjoint => m as u32,
+            },
+        })
+    }
+}
+
 /// The initialisation of one run.
 #[derive(Debug)]
 pub struct Initializer {
@@ -16,7 +40,7 @@ pub struct Initializer {
     scale_a: f64,
     doubled: bool,
     seed: u64,
-    /// 0, or the width where each width has draws of its own.
+    /// See [`DrawKey`].
     variant: u32,
     d: usize,
     /// Particles of a file.
@@ -24,7 +48,7 @@ pub struct Initializer {
 }
 
 impl Initializer {
-    /// For m particles in dimension d.
+    /// For m particles in dimension d, in an experiment with this seed.
     ///
     /// # Errors
     /// For kind = "file": the file cannot be read, or holds another width or dimension.
@@ -40,16 +64,15 @@ impl Initializer {
             }
             _ => None,
         };
+        let DrawKey { seed, variant } =
+            DrawKey::of(init, m, seed).unwrap_or(DrawKey { seed, variant: 0 });
         Ok(Initializer {
             kind: init.kind,
             scale_w: init.scale_w,
             scale_a: init.scale_a,
             doubled: init.doubled,
             seed,
-            variant: match init.widths {
-                Widths::Nested => 0,
-                Widths::Disjoint => m as u32,
-            },
+            variant,
             d,
             stored,
         })
@@ -118,6 +141,7 @@ mod tests {
             scale_a: 0.5,
             doubled: false,
             widths: Widths::Nested,
+            seed: None,
             path: None,
         }
     }
@@ -163,6 +187,17 @@ mod tests {
             };
             assert_ne!(all(&own, 20).w, all(&own, 40).w[..60]);
         }
+    }
+
+    #[test]
+    fn a_seed_of_its_own_replaces_the_experiments() {
+        let own = Init {
+            seed: Some(6),
+            ..init(InitKind::Gaussian)
+        };
+        let drawn = |init: &Init, seed| Initializer::new(init, 9, 3, seed).unwrap().block(0..9);
+        assert_eq!(drawn(&own, 5), drawn(&init(InitKind::Gaussian), 6));
+        assert_ne!(drawn(&own, 5), drawn(&init(InitKind::Gaussian), 5));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub enum Stream {
     World = 3,
     /// Initial particles.
     Init = 4,
+    /// Projections and subsamples of `widefield compare`.
+    Compare = 9,
 }
 
 const PARITY: u32 = 0x1BD1_1BDA;

@@ -70,9 +70,11 @@ impl RunFolder {
         if Self::holds_a_run(&self.dir) && runs.exists() {
             std::fs::remove_dir_all(&runs).map_err(|e| Error::writing(&runs, e))?;
         }
-        for path in [self.summary(), self.metrics()] {
+        let comparison = self.comparison();
+        let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
+        for path in [self.summary(), self.metrics()].iter().chain(&compared) {
             if path.exists() {
-                std::fs::remove_file(&path).map_err(|e| Error::writing(&path, e))?;
+                std::fs::remove_file(path).map_err(|e| Error::writing(path, e))?;
             }
         }
         self.rewrite_experiment(toml)
@@ -140,6 +142,11 @@ impl RunFolder {
 
     pub fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.csv")
+    }
+
+    /// Where a comparison goes, with the endings csv and json.
+    pub fn comparison(&self) -> PathBuf {
+        self.dir.join("compare")
     }
 
     /// Folder of run k.

@@ -1,0 +1,197 @@
+//! `widefield compare DIR_A [DIR_B]`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::CompareArgs;
+use super::table::{Table, number, print};
+use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
+use crate::error::{Error, Result};
+use crate::store::RunFolder;
+
+pub fn compare(args: CompareArgs) -> Result<()> {
+    if args.projections == 0 {
+        return Err(Error::input(
+            "--projections",
+            "found 0",
+            "allowed: 1 or more; 128 leave an error of some per cent",
+        ));
+    }
+    let options = Options {
+        projections: args.projections as usize,
+        data: args.data,
+    };
+    let stem = match args.out {
+        Some(stem) => stem,
+        None => RunFolder::open(&args.dir_a)?.comparison(),
+    };
+    let [csv, json] = ["csv", "json"].map(|ending| with_ending(&stem, ending));
+    refuse_missing_folder(&stem)?;
+    let report = match &args.dir_b {
+        Some(dir_b) => between(&args.dir_a, dir_b, &options)?,
+        None => within(&args.dir_a, &options)?,
+    };
+    report.write_csv(&csv)?;
+    report.write_json(&json)?;
+    if args.json {
+        return print(&report.to_json()?);
+    }
+    show(&report)?;
+    eprintln!("written: {}, {}", csv.display(), json.display());
+    Ok(())
+}
+
+/// STEM.ENDING; the stem may have dots of its own.
+fn with_ending(stem: &Path, ending: &str) -> PathBuf {
+    let mut name = stem.as_os_str().to_owned();
+    name.push(format!(".{ending}"));
+    name.into()
+}
+
+fn refuse_missing_folder(stem: &Path) -> Result<()> {
+    let folder = stem.parent().filter(|folder| *folder != Path::new(""));
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(Error::input(
+            format!("--out {}", stem.display()),
+            format!("there is no folder {}", folder.display()),
+            "make it, or choose another place",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn show(report: &Report) -> Result<()> {
+    if let [a, b] = report.folders.as_slice() {
+        print(&format!("a: {a}\nb: {b}\n"))?;
+    }
+    print(
+        "Gaps are root mean squares over pairs of runs; floor is the same between runs that differ in the seed of the particles alone.\n\n",
+    )?;
+    predictions(report).print()?;
+    print(&format!(
+        "\nParticle clouds: total mass (1/m) Σ|a||w| over a > 0 and a < 0; sliced W2 over {} projections.\n\n",
+        report.projections
+    ))?;
+    clouds(report).print()?;
+    variance(report)?;
+    for note in &report.notes {
+        print(&format!("\nnote: {note}\n"))?;
+    }
+    Ok(())
+}
+
+fn predictions(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "m_a", "m_b", "inputs", "rms", "floor", "max", "floor", "relative", "floor", "pairs",
+        "relation",
+    ]);
+    for pair in &report.pairs {
+        let mut parts: Vec<&str> = pair.gaps.iter().filter_map(|gap| gap.inputs).collect();
+        parts.dedup();
+        for part in parts {
+            let mut cells = ends(report, pair);
+            cells.push(part.to_owned());
+            for quantity in ["prediction_rms", "prediction_max", "prediction_relative"] {
+                cells.extend(beside_floor(pair, quantity, Some(part)));
+            }
+            cells.push(pair.pairs.to_string());
+            cells.push(format!("{:?}", pair.relation).to_lowercase());
+            table.row(cells);
+        }
+    }
+    table
+}
+
+fn clouds(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "m_a",
+        "m_b",
+        "mass+ a",
+        "mass+ b",
+        "floor",
+        "mass- a",
+        "mass- b",
+        "floor",
+        "W2 directions",
+        "floor",
+        "W2 (a, w)",
+        "floor",
+    ]);
+    for pair in &report.pairs {
+        let [a, b] = [pair.a, pair.b].map(|e| &report.ensembles[e]);
+        let mut cells = ends(report, pair);
+        for (quantity, mass) in [
+            ("mass_plus", [a.mass_plus, b.mass_plus]),
+            ("mass_minus", [a.mass_minus, b.mass_minus]),
+        ] {
+            cells.extend(mass.map(number));
+            cells.push(number(gap(pair, quantity, None).and_then(|gap| gap.floor)));
+        }
+        for quantity in ["w2_directions", "w2_raw"] {
+            cells.extend(beside_floor(pair, quantity, None));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+fn variance(report: &Report) -> Result<()> {
+    for of in &report.variance {
+        print(&format!(
+            "\nVariance of the prediction between {} seeds, on {} inputs{}:\n\n",
+            of.seeds,
+            of.inputs,
+            of_parameters(&of.parameters)
+        ))?;
+        let mut table = Table::new(&["m", "variance"]);
+        for (width, variance) in of.widths.iter().zip(&of.variance) {
+            table.row([width.to_string(), number(*variance)]);
+        }
+        table.print()?;
+        let deviation = of.deviation.map_or(String::new(), |deviation| {
+            format!(", {:.1} standard errors away", deviation.abs())
+        });
+        let error = of.standard_error.map_or("?".into(), |e| format!("{e:.3}"));
+        print(&match of.exponent {
+            Some(exponent) => format!(
+                "exponent {exponent:.3} ± {error} (theory {}{deviation})\n",
+                of.theory
+            ),
+            None => "no exponent: a variance is 0 or not finite\n".into(),
+        })?;
+    }
+    Ok(())
+}
+
+/// The widths of a pair, with what else its ensembles are.
+fn ends(report: &Report, pair: &PairReport) -> Vec<String> {
+    let name = |of: &EnsembleReport| format!("{}{}", of.width, of_parameters(&of.parameters));
+    [pair.a, pair.b]
+        .map(|e| name(&report.ensembles[e]))
+        .to_vec()
+}
+
+/// ` (seed = 1)`, or nothing.
+fn of_parameters(parameters: &Map<String, Value>) -> String {
+    if parameters.is_empty() {
+        return String::new();
+    }
+    let each = parameters
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}"));
+    format!(" ({})", each.collect::<Vec<_>>().join(", "))
+}
+
+fn gap<'a>(pair: &'a PairReport, quantity: &str, inputs: Option<&str>) -> Option<&'a Gap> {
+    let fits = |gap: &&Gap| gap.quantity == quantity && gap.inputs == inputs;
+    pair.gaps.iter().find(fits)
+}
+
+fn beside_floor(pair: &PairReport, quantity: &str, inputs: Option<&str>) -> [String; 2] {
+    let found = gap(pair, quantity, inputs);
+    [
+        number(found.and_then(|gap| gap.value)),
+        number(found.and_then(|gap| gap.floor)),
+    ]
+}

@@ -1,0 +1,132 @@
+//! Comparison of trained networks: how wide is wide enough?
+//!
+//! # What is compared
+//!
+//! Runs that differ in nothing but the seed of their particles are an *ensemble*; two ensembles are
+//! compared, of two widths of one folder's grid with all else equal, or of two folders. A gap is the
+//! root mean square, over pairs of runs with one of each, of
+//!
+//! * `prediction_rms`, `prediction_max`, `prediction_relative`: √((1/n) Σ (f_i − f'_i)²), max |f_i − f'_i|,
+//!   and the first over √((1/2n) Σ (f_i² + f'_i²)), on inputs that both have in common;
+//! * `mass_plus`, `mass_minus`: the difference of the total masses (1/m) Σ |a_j| |w_j| over a > 0 and over
+//!   a < 0; their sum is tv_norm/α;
+//! * `w2_directions`: with f(x) = α ∫ σ(θ·x) dν(θ), ν = (1/m) Σ a_j |w_j| δ_(w_j/|w_j|), the sliced W2 of ν's
+//!   shape: of the probability measures Σ_j p_j δ_(sign a_j, w_j/|w_j|) on R^(d+1), p_j = |a_j| |w_j| / Σ_l |a_l| |w_l|;
+//!   the sign is a coordinate of its own, so that mass which changes its sign has to travel;
+//! * `w2_raw`: the sliced W2 of (1/m) Σ_j δ_(a_j, w_j) on R^(d+1), in true units.
+//!
+//! Networks of more than [`MOST_PARTICLES`] particles are represented in both clouds by that many, one
+//! drawn from each of as many equal ranges of indices, the same at each call.
+//!
+//! # Noise floor
+//!
+//! The floor of an ensemble is the same statistic between its own runs, whose draws are independent;
+//! that of a pair is √((floor_a² + floor_b²)/2): what the gap would be if both ensembles had the mean of
+//! one limit and only scattered about it. A gap well above its floor is a bias of the narrower network.
+//! Runs of different widths may share draws too ([`Relation`]): gaps come from independent runs where there are any.
+//!
+//! The experiment's seed draws data and particles. With drawn data, only `init.seed` varies the particles alone.
+
+mod comparison;
+mod ensemble;
+mod gaps;
+mod inputs;
+mod network;
+mod report;
+mod transport;
+mod variance;
+
+use std::path::{Path, PathBuf};
+
+pub use ensemble::Relation;
+pub use gaps::MOST_PAIRS;
+pub use network::MOST_PARTICLES;
+pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport};
+pub use transport::{Cloud, sliced_w2, w2_squared};
+pub use variance::{PowerLaw, fit, variance};
+
+use crate::error::{Error, Result};
+use comparison::Comparison;
+use ensemble::Opened;
+
+/// How to compare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Random directions of each sliced W2; its relative error is about their number to the −1/2.
+    pub projections: usize,
+    /// Inputs to predict on beside the common training and test inputs.
+    pub data: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            projections: 128,
+            data: None,
+        }
+    }
+}
+
+/// Every pair of widths of a folder's grid, and the exponent of the variance.
+///
+/// # Errors
+/// The folder has no two widths with all else equal, or runs without a checkpoint.
+pub fn within(dir: &Path, options: &Options) -> Result<Report> {
+    let opened = Opened::new(dir)?;
+    let mut comparison = Comparison::new(options, &[&opened]);
+    for family in opened.families() {
+        let count = family.ensembles.len();
+        let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+        let pairs: Vec<(usize, usize)> = pairs.collect();
+        if !pairs.is_empty() {
+            comparison.compare(&[&family], &pairs)?;
+        }
+    }
+    if comparison.is_empty() {
+        return Err(Error::input(
+            dir.display().to_string(),
+            "has nothing to compare: no two of its runs differ in network.width with all else equal",
+            "give a second folder, or run a grid such as --set 'grid.\"network.width\"=[64, 128, 256]'",
+        ));
+    }
+    Ok(comparison.finish())
+}
+
+/// Every width of one folder with every width of another, where the keys that both grids sweep have
+/// the same values.
+///
+/// # Errors
+/// No such runs; inputs of different dimensions, or none in common; runs without a checkpoint.
+pub fn between(a: &Path, b: &Path, options: &Options) -> Result<Report> {
+    let (opened_a, opened_b) = (Opened::new(a)?, Opened::new(b)?);
+    let mut comparison = Comparison::new(options, &[&opened_a, &opened_b]);
+    let mut refused: Vec<Error> = Vec::new();
+    let families_b = opened_b.families();
+    for one in &opened_a.families() {
+        for other in families_b.iter().filter(|other| one.agrees_with(other)) {
+            let (left, right) = (one.ensembles.len(), other.ensembles.len());
+            let pairs = (0..left).flat_map(|i| (left..left + right).map(move |j| (i, j)));
+            let pairs: Vec<(usize, usize)> = pairs.collect();
+            match comparison.compare(&[one, other], &pairs) {
+                Err(error @ Error::Input { .. }) => refused.push(error),
+                done => done?,
+            }
+        }
+    }
+    let left_out = refused.len();
+    match (refused.into_iter().next(), comparison.is_empty()) {
+        (Some(reason), true) => return Err(reason),
+        (None, true) => {
+            return Err(Error::input(
+                format!("{} and {}", a.display(), b.display()),
+                "have no runs to compare: the keys that both grids sweep have no values in common",
+                "compare folders whose grids agree, or differ in network.width or in keys of one alone",
+            ));
+        }
+        (Some(reason), false) => comparison.note(format!(
+            "{left_out} combinations of the grids' parameters were left out; the first: {reason}"
+        )),
+        (None, false) => (),
+    }
+    Ok(comparison.finish())
+}

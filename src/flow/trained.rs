@@ -1,0 +1,69 @@
+//! Trained networks, out of a run folder.
+
+use std::sync::Arc;
+
+use super::run_of;
+use crate::data::Dataset;
+use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Grid};
+use crate::store::{Checkpoint, RunFolder};
+
+/// A run of a folder as its newest good checkpoint has it.
+pub struct Trained {
+    pub experiment: Experiment,
+    pub checkpoint: Checkpoint,
+}
+
+impl Trained {
+    /// Run k of a folder with this experiment.
+    ///
+    /// # Errors
+    /// The experiment has no run k; it has no checkpoint, or damaged ones only.
+    pub fn open(folder: &RunFolder, grid: &Grid, k: usize) -> Result<Self> {
+        let dir = folder.dir().display();
+        let Some(run) = grid.runs.get(k) else {
+            return Err(Error::input(
+                dir.to_string(),
+                format!("has no run {k}"),
+                format!("it has runs 0 to {}", grid.runs.len() - 1),
+            ));
+        };
+        let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? else {
+            return Err(Error::input(
+                folder.run(k).display().to_string(),
+                "has no checkpoint: the run was never started",
+                format!("widefield resume {dir}"),
+            ));
+        };
+        Ok(Trained {
+            experiment: run.experiment.clone(),
+            checkpoint,
+        })
+    }
+
+    /// An engine that holds this network alone and predicts on these inputs ([`Sample::Train`]):
+    /// the cpu engine, or the reference for a network that was trained in f64.
+    pub fn engine(&self, inputs: Dataset) -> Result<Box<dyn Engine>> {
+        let batch = Batch {
+            d: self.checkpoint.d,
+            datasets: vec![Arc::new(inputs)],
+            runs: vec![run_of(&self.experiment, 0, None)],
+        };
+        let mut engine: Box<dyn Engine> = if self.checkpoint.label.engine == "reference" {
+            Box::new(Reference::new(batch))
+        } else {
+            Box::new(Cpu::new(batch, &Default::default())?)
+        };
+        self.checkpoint.restore(&mut *engine, 0)?;
+        Ok(engine)
+    }
+}
+
+/// f (n) of an engine's first run on its training inputs, in true units; infinite only beyond
+/// 10³⁰⁸.
+pub fn predictions(engine: &mut dyn Engine) -> Result<Vec<f64>> {
+    let now = engine.predict(Sample::Train)?.swap_remove(0);
+    let p = now.prediction_exponent;
+    Ok(now.f.iter().map(|&f| ldexp(f, p)).collect())
+}
