@@ -12,9 +12,9 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use widefield::data::Dataset;
-use widefield::engine::cpu::{self, Cpu, ShortCuts};
+use widefield::engine::cpu::{self, Cpu};
 use widefield::engine::gpu::{self, Gpu};
-use widefield::engine::{Batch, Engine, Run, Steps};
+use widefield::engine::{Batch, Engine, Run, ShortCuts, Steps};
 use widefield::experiment::Loss;
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};

@@ -11,14 +11,17 @@ use crate::error::Result;
 use crate::experiment::{Loss, Train};
 use crate::particles::Particles;
 
+mod circle;
 pub mod cpu;
 pub mod gpu;
 pub mod plan;
 pub mod reference;
 mod scale;
 pub mod select;
+mod short_cuts;
 
 pub use scale::ldexp;
+pub use short_cuts::ShortCuts;
 
 /// The runs that advance together, and their data.
 #[derive(Debug, Clone)]
