@@ -9,9 +9,8 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
 use widefield::bench::{self, GRID_RUNS, GRID_WIDTH, STANDARD};
-use widefield::engine::Engine;
-use widefield::engine::cpu::ShortCuts;
 use widefield::engine::select::{Choice, How, Selection, select};
+use widefield::engine::{Engine, ShortCuts};
 
 /// What criterion times: so many repetitions on an engine.
 type Timed = fn(&mut dyn Engine, u64) -> widefield::Result<Duration>;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::{cpu_with, gram_around, reference};
 use widefield::data::Dataset;
-use widefield::engine::cpu::{self, ShortCuts};
-use widefield::engine::{Batch, Engine, Evaluation, Run, Sample, Steps, ldexp};
+use widefield::engine::cpu;
+use widefield::engine::{Batch, Engine, Evaluation, Run, Sample, ShortCuts, Steps, ldexp};
 use widefield::experiment::{Loss, Schedule, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};

@@ -3,9 +3,8 @@
 use super::case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
 use super::report::{Grid, LeftOut, Report, Row};
 use super::timing::{Effort, predict_seconds, step_seconds};
-use crate::engine::cpu::ShortCuts;
 use crate::engine::select::{How, Selection};
-use crate::engine::{Ceilings, Engine};
+use crate::engine::{Ceilings, Engine, ShortCuts};
 use crate::error::{Error, Result};
 
 /// What to measure.

@@ -12,6 +12,7 @@ use crate::experiment::{Loss, Train};
 use crate::particles::Particles;
 
 mod ceilings;
+mod circle;
 pub mod cpu;
 pub mod gpu;
 pub mod gram;
@@ -20,9 +21,11 @@ pub mod reference;
 mod residual;
 mod scale;
 pub mod select;
+mod short_cuts;
 
 pub use ceilings::Ceilings;
 pub use scale::ldexp;
+pub use short_cuts::ShortCuts;
 
 /// The runs that advance together, and their data.
 #[derive(Debug, Clone)]

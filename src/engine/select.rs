@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::gram::Gram;
-use super::{Batch, Ceilings, Engine, cpu, gpu, reference};
+use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, reference};
 use crate::error::{Error, Result};
 
 /// What the user asked for.
@@ -69,7 +69,7 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
 /// How an engine is to be built.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct How<'a> {
-    pub short_cuts: cpu::ShortCuts,
+    pub short_cuts: ShortCuts,
     /// Sizes of the gpu engine's kernels, as a checkpoint has them; what the user named wins.
     pub kernels: Option<&'a str>,
 }

@@ -2,10 +2,10 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
-use widefield::engine::cpu::{self, Cpu, ShortCuts};
+use widefield::engine::cpu::{self, Cpu};
 use widefield::engine::gpu::{self, Gpu};
 use widefield::engine::gram::Gram;
-use widefield::engine::{Batch, Engine, reference::Reference};
+use widefield::engine::{Batch, Engine, ShortCuts, reference::Reference};
 use widefield::error::Result;
 
 pub mod oracle;

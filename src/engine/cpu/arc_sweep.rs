@@ -4,9 +4,10 @@ use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::arcs::{self, Circle, Work};
+use super::arcs::{self, Work};
 use super::kernel::{Push, Sums, moments, update};
 use super::layout::{LANES, Line, lines_per_block};
+use crate::engine::circle::Circle;
 use crate::experiment::Train;
 
 const D: usize = 2;

@@ -1,20 +1,10 @@
-//! The exact short cut for d = 2: activation patterns change only at fixed angles.
-//!
-//! A sample x is active for the open half circle of directions w around x; its two ends are the
-//! perpendiculars of x. The 2n ends, sorted once, cut the circle into arcs on which
-//! G = Σ_i g_i 1[w·x_i > 0] x_i is constant. A step then costs O(m + n): each particle reads its
-//! arc's G, and predictions come from sums of a_j w_j per arc.
+//! Forces and predictions of the exact short cut for d = 2, on the arcs of a [`Circle`].
 //!
 //! Running sums along the circle add a term where it enters and take it away where it leaves. They
 //! are integers (fixed point, 112 bits below the largest term), so that what is taken away is what
 //! was added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
-//!
-//! Sides are decided by products of two f32, which f64 holds exactly: a particle on the kink of a
-//! sample is found to be there, and σ'(0) = 0 holds as in the direct kernels.
 
-use std::cmp::Ordering;
-
-use crate::data::Dataset;
+use crate::engine::circle::{Circle, Spanning, cross};
 
 /// One arc: its two ends, counterclockwise, and G on it.
 #[derive(Debug, Clone, Copy)]
@@ -27,44 +17,12 @@ pub struct Arc {
 /// Arcs on which [`Circle::follow`] looks before it searches them all.
 const NEAR: usize = 8;
 
-/// The circle of directions, cut by one data set. A position is an arc (0..P), an end itself
-/// (P..2P, in the order of the arcs that begin there), or 2P for a particle at the origin.
-#[derive(Debug)]
-pub struct Circle {
-    ends: Vec<[f32; 2]>,
-    samples: Vec<Sample>,
-    n: usize,
-}
-
 /// Running sums in the making, kept from step to step: fresh memory would cost more than the sums.
 #[derive(Debug, Default, Clone)]
 pub struct Work {
     entering: Vec<[i128; 2]>,
     leaving: Vec<[i128; 2]>,
     running: Vec<[i128; 2]>,
-}
-
-/// A sample that is not zero: active from end `enter` to end `leave`, both excluded.
-#[derive(Debug)]
-struct Sample {
-    index: usize,
-    x: [f64; 2],
-    enter: usize,
-    leave: usize,
-}
-
-/// u × v; its sign is exact for vectors of f32.
-fn cross(u: [f32; 2], v: [f32; 2]) -> f64 {
-    f64::from(u[0]) * f64::from(v[1]) - f64::from(u[1]) * f64::from(v[0])
-}
-
-/// Order by angle in [0, 2π).
-fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
-    let lower = |u: &[f32; 2]| u[1] < 0.0 || (u[1] == 0.0 && u[0] < 0.0);
-    lower(u).cmp(&lower(v)).then_with(|| {
-        let side = cross(*u, *v);
-        0.0_f64.partial_cmp(&side).unwrap_or(Ordering::Equal)
-    })
 }
 
 /// Numbers in fixed point: multiples of a power of two that leaves room for their sum.
@@ -121,48 +79,10 @@ fn sub(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
 }
 
 impl Circle {
-    pub fn new(data: &Dataset) -> Self {
-        let nonzero = |i: &usize| data.row(*i).iter().any(|&x| x != 0.0);
-        let kept: Vec<usize> = (0..data.n()).filter(nonzero).collect();
-        let enter = |x: &[f32]| [x[1], -x[0]];
-        let leave = |x: &[f32]| [-x[1], x[0]];
-        let mut ends: Vec<[f32; 2]> = kept
-            .iter()
-            .flat_map(|&i| [enter(data.row(i)), leave(data.row(i))])
-            .collect();
-        ends.sort_by(by_angle);
-        ends.dedup_by(|u, v| by_angle(u, v) == Ordering::Equal);
-        let place = |end: [f32; 2]| ends.partition_point(|e| by_angle(e, &end) == Ordering::Less);
-        let samples = kept.iter().map(|&i| {
-            let x = data.row(i);
-            Sample {
-                index: i,
-                x: [f64::from(x[0]), f64::from(x[1])],
-                enter: place(enter(x)),
-                leave: place(leave(x)),
-            }
-        });
-        Circle {
-            samples: samples.collect(),
-            ends,
-            n: data.n(),
-        }
-    }
-
-    /// Number of positions, the origin included.
-    pub fn positions(&self) -> usize {
-        2 * self.ends.len() + 1
-    }
-
-    /// Number of arcs: the first positions.
-    pub fn arcs(&self) -> usize {
-        self.ends.len()
-    }
-
     /// Fills in the arcs and ends with their G for a residual g (n).
     pub fn fill_table(&self, g: &[f64], table: &mut Vec<Arc>, work: &mut Work) {
         let ends = self.ends.len();
-        let term = |s: &Sample| s.x.map(|x| g[s.index] * x);
+        let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
         let fixed = Fixed::new(
             largest(self.samples.iter().map(term)),
             2 * self.samples.len(),
@@ -232,23 +152,6 @@ impl Circle {
         self.locate(w)
     }
 
-    /// Position of a direction.
-    pub fn locate(&self, w: [f32; 2]) -> usize {
-        let ends = self.ends.len();
-        if w == [0.0; 2] || ends == 0 {
-            return 2 * ends;
-        }
-        let before = self
-            .ends
-            .partition_point(|e| by_angle(e, &w) != Ordering::Greater);
-        let p = (before + ends - 1) % ends;
-        if by_angle(&self.ends[p], &w) == Ordering::Equal {
-            ends + p
-        } else {
-            p
-        }
-    }
-
     /// Σ_j a_j σ(w_j·x_i) (n) from the sums of a_j w_j per position.
     pub fn predict(&self, sums: &[[f64; 2]], work: &mut Work) -> Vec<f64> {
         let ends = self.ends.len();
@@ -269,7 +172,8 @@ impl Circle {
             let inside = sub(running[2 * s.leave], running[2 * s.enter + 1]);
             let around = if s.enter > s.leave { total } else { [0; 2] };
             let sum = fixed.unpack(add(around, inside));
-            f[s.index] = s.x[0] * sum[0] + s.x[1] * sum[1];
+            let x = s.x.map(f64::from);
+            f[s.index] = x[0] * sum[0] + x[1] * sum[1];
         }
         f
     }
@@ -278,6 +182,7 @@ impl Circle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Dataset;
 
     fn data(points: &[[f32; 2]]) -> Dataset {
         Dataset {

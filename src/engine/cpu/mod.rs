@@ -17,14 +17,15 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
+use super::circle::Circle;
+use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps, ldexp};
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
-use arcs::Circle;
 pub use ceilings::ceilings;
 use layout::{Blocks, Samples};
-pub use options::{Level, Options, ShortCuts};
+use options::CIRCLE_COST;
+pub use options::{Level, Options};
 use run::{Setting, State};
 
 /// All runs of a batch in f32 on the processor.
@@ -56,7 +57,7 @@ impl Common {
             train: &self.samples[of.train_set],
             test: of.test_set.map(|set| &self.samples[set]),
             data,
-            circle: circle.filter(|_| self.short_cuts.take_circle(self.batch.d, data.n(), of.m)),
+            circle: circle.filter(|_| takes_circle(self.short_cuts, &self.batch, of)),
             arch: self.arch,
             spread,
         }
@@ -83,9 +84,8 @@ impl Cpu {
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         let (arch, pool) = (options.arch()?, options.pool()?);
         let circle = |set: usize| {
-            let n = batch.datasets[set].n();
             let mut runs = batch.runs.iter().filter(|run| run.train_set == set);
-            let wanted = runs.any(|run| options.short_cuts.take_circle(batch.d, n, run.m));
+            let wanted = runs.any(|run| takes_circle(options.short_cuts, &batch, run));
             wanted.then(|| Circle::new(&batch.datasets[set]))
         };
         let common = Common {
@@ -133,6 +133,11 @@ impl Cpu {
         let state = &mut self.states[run];
         self.pool.install(|| one(setting, state))
     }
+}
+
+fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
+    let n = batch.datasets[run.train_set].n();
+    short_cuts.take_circle(batch.d, n, run.m, CIRCLE_COST)
 }
 
 impl Engine for Cpu {

@@ -2,7 +2,16 @@
 
 use pulp::Arch;
 
+use crate::engine::ShortCuts;
+use crate::engine::short_cuts::CircleCost;
 use crate::error::{Error, Result};
+
+/// Measured: a pair costs the direct kernels about 0.1 ns, a particle or a sample costs the short
+/// cut about 10 ns.
+pub(super) const CIRCLE_COST: CircleCost = CircleCost {
+    particle: 100,
+    sample: 100,
+};
 
 /// How to run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,30 +54,6 @@ impl Options {
                     "raise the limit of threads (ulimit -u)",
                 )
             })
-    }
-}
-
-/// Whether exact short cuts replace the direct kernels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ShortCuts {
-    /// Where they are faster.
-    #[default]
-    Auto,
-    Never,
-    /// Wherever they exist.
-    Always,
-}
-
-impl ShortCuts {
-    /// Whether a run takes the short cut for d = 2. Measured: a pair costs the direct kernels
-    /// about 0.1 ns, a particle or a sample costs the short cut about 10 ns.
-    pub(super) fn take_circle(self, d: usize, n: usize, m: usize) -> bool {
-        match self {
-            _ if d != 2 => false,
-            ShortCuts::Never => false,
-            ShortCuts::Always => true,
-            ShortCuts::Auto => n * m > 100 * (n + m),
-        }
     }
 }
 

@@ -4,10 +4,10 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::arc_sweep::Route;
-use super::arcs::Circle;
 use super::kernel::{Pass, Push, Sums};
 use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use crate::data::Dataset;
+use crate::engine::circle::Circle;
 use crate::engine::residual::residual;
 use crate::engine::{Clock, Evaluation, Run, ldexp};
 use crate::experiment::Train;

@@ -18,8 +18,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::cpu::ShortCuts;
-use super::{Anchor, Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps};
+use super::{Anchor, Batch, Clock, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps};
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
