@@ -1,215 +1,198 @@
-"""The alternatives, each the fastest honest form that a good user would write: float32, the same
-data, the same threads, compilation excluded. Prints a table of milliseconds per step.
+"""widefield beside its rivals on this machine, as a table in Markdown. run.sh sets it up and calls it.
 
-Usage: peers.py DIR, where DIR holds for each case m-n-d the files that run.sh made with widefield:
-case.npz (X, y, w, a) and after.npz (f after STEPS steps), and steps.json with widefield's own times.
-Every peer must reach the same predictions first.
+Environment: WIDEFIELD (the program), WORK (a folder for data), ENGINE (cpu, gpu), ADAPTER, CASES,
+RIVALS (names with commas between them), PATIENCE (seconds for each rival), DEADLINE (seconds for
+all of them; those at the end are left out), THREADS, COMMIT.
 """
 
+import datetime
+import importlib.metadata
 import json
 import os
+import platform
+import re
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-STEPS, ETA = 5, 1e-3
+from common import CHECKED, ETA, case_data, off, predictions
+
+HERE = Path(__file__).parent
+ON_CPU = "1000,256,15 100000,256,15 1000000,256,3 10000,4096,785"
+ON_GPU = "1000,256,15 100000,256,15 1000000,256,3 1000000,256,15 1000000,256,32 10000,4096,785"
+CPU_RIVALS = "NumPy,JAX jit,numba,torch eager,torch.compile,KeOps"
+GPU_RIVALS = "torch.compile,torch.compile TF32,JAX jit,JAX jit TF32,torch eager,torch eager TF32,KeOps"
+PACKAGES = ["numpy", "jax", "numba", "torch", "pykeops"]
+
+EXPERIMENT = f"""[data]
+source = "file"
+path = "{{case}}.npz"
+[network]
+width = {{m}}
+[init]
+kind = "file"
+path = "{{case}}.npz"
+[risk]
+loss = "softmin"
+[flow]
+steps = {CHECKED}
+step = {ETA}
+schedule = "constant"
+[output]
+snapshots = 0
+records = 2
+"""
 
 
-def softmin_residual(xp, f, y):
-    u = y * f
-    p = xp.exp(u.min() - u)
-    return -y * p / p.sum()
+def program(*args):
+    """Standard output of widefield, or None where it refuses, which it explains itself."""
+    done = subprocess.run([os.environ["WIDEFIELD"], *args], stdout=subprocess.PIPE, text=True)
+    return done.stdout if done.returncode == 0 else None
 
 
-def numpy_peer(X, y, w, a):
-    n, m = len(y), len(a)
+def prepare(work, sizes, engine):
+    """CASE.npz, and the predictions that everybody must reach: those of this engine, or of the cpu
+    engine where it has no kernels for the case. Checked here against plain float64 NumPy."""
+    case = "-".join(map(str, sizes))
+    X, y, w, a = case_data(*sizes)
+    np.savez(work / f"{case}.npz", X=X, y=y, w=w, a=a)
+    (work / "case.toml").write_text(EXPERIMENT.format(case=case, m=sizes[0]))
+    run = ["run", str(work / "case.toml"), "--out", str(work / "out"), "--force", "--quiet"]
+    if program(*run, *engine) is None and program(*run, "--engine", "cpu") is None:
+        sys.exit(f"widefield cannot train {case}")
+    after = np.load(work / "out/runs/000/particles.npz")["f"]
+    np.savez(work / f"{case}-after.npz", f=after)
+    start = predictions(X, w, a)
+    m, n, d = sizes
+    if m * n <= 1 << 26 and m * n * d <= 1 << 30:
+        exact = off(X, start, after, *reference(X, y, w, a))
+        if not exact <= 1e-3:
+            sys.exit(f"widefield on {case} computes something else than NumPy in float64: {exact:.1e}")
+    return case
 
-    def step(w, a):
+
+def reference(X, y, w, a):
+    X, y, w, a = (v.astype(np.float64) for v in (X, y, w, a))
+    for _ in range(CHECKED):
         z = X @ w.T
-        s = np.maximum(z, 0)
-        g = softmin_residual(np, s @ a / np.float32(m), y)
-        act = (z > 0) * g[:, None]
-        G = act.T @ X
-        return w - np.float32(ETA) * a[:, None] * G, a - np.float32(ETA) * (w * G).sum(1)
-
-    def run(k, w, a):
-        for _ in range(k):
-            w, a = step(w, a)
-        return w, a
-
-    return run
+        u = y * (np.maximum(z, 0) @ a / len(a))
+        p = np.exp(u.min() - u)
+        G = ((z > 0) * (-y * p / p.sum())[:, None]).T @ X
+        w, a = w - ETA * a[:, None] * G, a - ETA * (w * G).sum(1)
+    return w, a
 
 
-def jax_peer(X, y, w, a):
-    import jax
-    import jax.numpy as jnp
-
-    m = len(a)
-    X, y = jnp.asarray(X), jnp.asarray(y)
-
-    def step(_, state):
-        w, a = state
-        z = X @ w.T
-        g = softmin_residual(jnp, jnp.maximum(z, 0) @ a / m, y)
-        G = jnp.where(z > 0, g[:, None], 0).T @ X
-        return w - ETA * a[:, None] * G, a - ETA * (w * G).sum(1)
-
-    loop = jax.jit(lambda k, w, a: jax.lax.fori_loop(0, k, step, (w, a)))
-    return lambda k, w, a: jax.block_until_ready(loop(k, w, a))
-
-
-def numba_peer(X, y, w, a):
-    import numba
-
-    n, d = X.shape
-    m = len(a)
-    blocks = 8 * numba.get_num_threads()
-
-    @numba.njit(parallel=True, fastmath=True)
-    def step(w, a, part, g):
-        size = (m + blocks - 1) // blocks
-        for b in numba.prange(blocks):
-            for i in range(n):
-                part[b, i] = 0
-            for j in range(b * size, min(m, (b + 1) * size)):
-                for i in range(n):
-                    z = np.float32(0)
-                    for k in range(d):
-                        z += w[j, k] * X[i, k]
-                    part[b, i] += a[j] * max(z, np.float32(0))
-        low = np.float32(np.inf)
-        for i in range(n):
-            f = np.float32(0)
-            for b in range(blocks):
-                f += part[b, i]
-            g[i] = y[i] * f / m
-            low = min(low, g[i])
-        total = np.float32(0)
-        for i in range(n):
-            g[i] = np.exp(low - g[i])
-            total += g[i]
-        for i in range(n):
-            g[i] = -y[i] * g[i] / total
-        for b in numba.prange(blocks):
-            G = np.empty(d, np.float32)
-            for j in range(b * size, min(m, (b + 1) * size)):
-                for k in range(d):
-                    G[k] = 0
-                for i in range(n):
-                    z = np.float32(0)
-                    for k in range(d):
-                        z += w[j, k] * X[i, k]
-                    c = g[i] if z > 0 else np.float32(0)
-                    for k in range(d):
-                        G[k] += c * X[i, k]
-                force = np.float32(0)
-                for k in range(d):
-                    force += w[j, k] * G[k]
-                    w[j, k] -= np.float32(ETA) * a[j] * G[k]
-                a[j] -= np.float32(ETA) * force
-
-    def run(k, w, a):
-        w, a = w.copy(), a.copy()
-        part, g = np.zeros((blocks, n), np.float32), np.zeros(n, np.float32)
-        for _ in range(k):
-            step(w, a, part, g)
-        return w, a
-
-    return run
+def rival(name, device, work, cases, patience):
+    """Milliseconds per step by case and form, as far as it comes in so many seconds."""
+    command = [sys.executable, str(HERE / "rival.py"), name, device, str(work), *cases]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=patience)
+        text, end = done.stdout, None
+        if done.returncode > 0:
+            sys.exit(done.returncode)
+        if done.returncode < 0:
+            end = f"killed by signal {-done.returncode}, for want of memory perhaps"
+    except subprocess.TimeoutExpired as late:
+        text, end = (late.stdout or b"").decode(), f"cut off after {patience:.0f} s"
+    found = {case: {} for case in cases}
+    for line in text.splitlines():
+        line = json.loads(line)
+        if "ms" in line:
+            found[line["case"]][line["form"]] = line["ms"]
+        else:
+            print(f"{name} {line['form']} left out on {line['case']}: {line['why']}", file=sys.stderr)
+    if end:
+        print(f"{name}: {end}", file=sys.stderr)
+    return found
 
 
-def torch_peer(compiled, tf32):
-    def make(X, y, w, a):
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        if tf32 and device == "cpu":
-            raise ImportError("TF32 needs a GPU")
-        torch.set_num_threads(int(os.environ.get("THREADS", os.cpu_count())))
-        torch.backends.cuda.matmul.allow_tf32 = tf32
-        X, y = torch.as_tensor(X, device=device), torch.as_tensor(y, device=device)
-        m = len(a)
-
-        def step(w, a):
-            z = X @ w.T
-            u = y * (torch.relu(z) @ a / m)
-            g = -y * torch.softmax(-u, 0)
-            G = torch.where(z > 0, g[:, None], 0.0).T @ X
-            return w - ETA * a[:, None] * G, a - ETA * (w * G).sum(1)
-
-        if compiled:
-            step = torch.compile(step)
-
-        def run(k, w, a):
-            w, a = torch.as_tensor(w, device=device), torch.as_tensor(a, device=device)
-            with torch.no_grad():
-                for _ in range(k):
-                    w, a = step(w, a)
-            if device == "cuda":
-                torch.cuda.synchronize()
-            return w.cpu().numpy(), a.cpu().numpy()
-
-        return run
-
-    return make
+def first_line(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip().split("\n")[0]
+    except OSError:
+        return ""
 
 
-PEERS = {
-    "NumPy": numpy_peer,
-    "JAX jit": jax_peer,
-    "numba": numba_peer,
-    "torch eager": torch_peer(False, False),
-    "torch.compile": torch_peer(True, False),
-    "torch.compile TF32": torch_peer(True, True),
-}
+def machine():
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
+    name = model[1] if model else platform.processor()
+    card = first_line("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    return f"{os.environ['THREADS']} of {os.cpu_count()} threads of {name}" + (f"; {card}" if card else "")
 
 
-def predictions(X, w, a):
-    return np.maximum(X.astype(np.float64) @ np.asarray(w, np.float64).T, 0) @ np.asarray(a, np.float64) / len(a)
+def versions():
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"no {package}")
+    return ", ".join(found)
 
 
-def per_step(run, w, a):
-    """Median over three of the time of a step, after warm-up; the host's copies are outside."""
-    run(2, w, a)
-    begun = time.perf_counter()
-    run(2, w, a)
-    steps = int(np.clip(1.0 / ((time.perf_counter() - begun) / 2), 2, 2000))
-    times = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        run(steps, w, a)
-        times.append((time.perf_counter() - begun) / steps)
-    return 1e3 * sorted(times)[1]
+def row(name, values, form):
+    return f"| {name} | " + " | ".join("-" if v is None else form(v) for v in values) + " |"
 
 
-def main(folder):
-    own = json.load(open(f"{folder}/steps.json"))
-    rows, cases = {"widefield cpu": []}, list(own)
-    for case in cases:
-        data = np.load(f"{folder}/{case}.npz")
-        X, y, w, a = (data[k].astype(np.float32) for k in ("X", "y", "w", "a"))
-        after = np.load(f"{folder}/{case}-after.npz")["f"]
-        scale = np.abs(after).max()
-        for name, make in PEERS.items():
-            try:
-                run = make(X, y, w, a)
-                off = np.abs(predictions(X, *run(STEPS, w, a)) - after).max() / scale
-                if not off <= 1e-4:
-                    raise SystemExit(f"{name} on {case} computes something else: off by {off:.1e}")
-                rows.setdefault(name, []).append(per_step(run, w, a))
-            except (ImportError, MemoryError) as e:
-                print(f"{name} left out on {case}: {e}", file=sys.stderr)
-                rows.setdefault(name, []).append(None)
-        rows["widefield cpu"].append(own[case])
+def main():
+    work = Path(os.environ["WORK"])
+    device = os.environ.get("ENGINE", "cpu")
+    engine = ["--engine", device]
+    if os.environ.get("ADAPTER"):
+        engine += ["--adapter", os.environ["ADAPTER"]]
+    wanted = os.environ.get("CASES") or (ON_GPU if device == "gpu" else ON_CPU)
+    sizes = [tuple(map(int, case.split(","))) for case in wanted.split()]
+    cases = [prepare(work, size, engine) for size in sizes]
+
+    own, ceilings = [], []
+    for size in sizes:
+        text = program("bench", "--json", *engine, "--case", ",".join(map(str, size)))
+        report = json.loads(text) if text else None
+        own.append(report and report["cases"][0])
+        if report:
+            adapter = report["adapter"]
+            ceilings.append(report["ceilings"])
+    if not ceilings:
+        sys.exit("widefield timed no case")
+    rivals = os.environ.get("RIVALS") or (GPU_RIVALS if device == "gpu" else CPU_RIVALS)
+    begun, times = time.monotonic(), {}
+    for name in rivals.split(","):
+        left = float(os.environ.get("DEADLINE") or "inf") - (time.monotonic() - begun)
+        patience = min(float(os.environ.get("PATIENCE") or 900), left)
+        if patience < 5:
+            print(f"{name} left out: no time is left for it", file=sys.stderr)
+            continue
+        times[name] = rival(name, device, work, cases, patience)
+
+    ours = [r and r["ms_per_step"] for r in own]
+    best = {name: [min(found[c].values(), default=None) for c in cases] for name, found in times.items()}
+    best = {name: row for name, row in best.items() if any(v is not None for v in row)}
+    strongest = [min((v[k] for v in best.values() if v[k] is not None), default=None) for k in range(len(cases))]
+    top = {key: max(c[key] for c in ceilings) for key in ceilings[0]}
+    print(f"Date {datetime.date.today()}, commit {os.environ.get('COMMIT') or 'unknown'}, `{os.environ.get('COMMAND', '')}`.")
+    print(f"Machine: {machine()}. widefield {device}: {adapter}.")
+    print(f"Python {platform.python_version()}, {versions()}.")
+    print("Float32, softmin, both layers; every rival reached the same predictions first, and each row is its fastest form.\n")
+    print(f"Ceilings in the same run: multiply-adds {top['fma_gflops']:.4g} GFLOP/s, copy {top['copy_gb_per_s']:.4g} GB/s.\n")
     print("| ms per step (m, n, d) | " + " | ".join(c.replace("-", ", ") for c in cases) + " |")
     print("|---" * (len(cases) + 1) + "|")
-    for name, values in rows.items():
-        if any(v is not None for v in values):
-            print(f"| {name} | " + " | ".join("-" if v is None else f"{v:.3g}" for v in values) + " |")
-    best = [min(r[k] for n, r in rows.items() if n != "widefield cpu" and r[k]) for k in range(len(cases))]
-    print("| best rival / widefield | " + " | ".join(f"{b / v:.2f}" for b, v in zip(best, rows["widefield cpu"])) + " |")
+    print(row(f"**widefield {device}**", ours, "{:.3g}".format))
+    for name, values in best.items():
+        print(row(name, values, "{:.3g}".format))
+    ratio = [o and s and s / o for o, s in zip(ours, strongest)]
+    print(row("best rival / widefield", ratio, "{:.2f}".format))
+    print(row("widefield, GFLOP/s", [r and r["gflops"] for r in own], "{:.4g}".format))
+    share = [r and r["gflops"] and r["gflops"] / top["fma_gflops"] for r in own]
+    print(row("share of the ceiling", share, "{:.0%}".format))
+    print("\nForms (ms per step):\n")
+    for name, found in times.items():
+        for case, forms in found.items():
+            if forms:
+                print(f"* {name}, {case.replace('-', ', ')}: " + ", ".join(f"{f} {ms:.3g}" for f, ms in forms.items()))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,64 +1,49 @@
 #!/usr/bin/env bash
-# The alternatives beside widefield on this machine, in one go: installs what can be installed in a
-# virtual environment, makes the cases, times the cpu engine's steps, checks that every peer computes
-# the same predictions, and prints the table. Needs no network where the packages are installed:
-# PYTHON=python3 benches/peers/run.sh uses that interpreter as it is.
+# widefield and its rivals on this machine, in one go: makes the cases, checks that everybody computes
+# the same predictions, times all of them, prints the table. On a machine with network and cargo:
+#
+#   benches/peers/run.sh                                          # the cpu engine
+#   ENGINE=gpu benches/peers/run.sh                               # the gpu engine; ADAPTER=NAME picks one
+#
+# Without either, with a program built elsewhere and the Python packages that are installed:
+#
+#   WIDEFIELD=path/to/widefield PYTHON=python3 benches/peers/run.sh
+#
+# THREADS, CASES ("m,n,d m,n,d"), RIVALS ("numba,JAX jit"), PATIENCE and DEADLINE (seconds for each
+# rival, and for all) and WORK (a folder) may be set as well; TORCH=0 leaves PyTorch, which is large, uninstalled.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-export THREADS=${THREADS:-$(nproc)}
-export OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS MKL_NUM_THREADS=$THREADS NUMBA_NUM_THREADS=$THREADS
-work=${WORK:-target/peers}
-mkdir -p "$work"
-if [ -z "${PYTHON:-}" ]; then
-    python3 -m venv "$work/venv"
-    PYTHON=$work/venv/bin/python
-    "$PYTHON" -m pip install -q numpy jax numba
-    # Large; a machine that can install it gets its rows.
-    [ "${TORCH:-}" = 0 ] || "$PYTHON" -m pip install -q torch || echo "torch left out" >&2
-fi
-cargo build --release --quiet
-widefield=target/release/widefield
-"$PYTHON" - "$work" <<'PY'
-import sys, numpy as np
-rng = np.random.default_rng(1)
-for m, n, d in [(1000, 256, 15), (100000, 256, 15), (1000000, 256, 3), (10000, 4096, 785)]:
-    f = lambda *s: rng.standard_normal(s, dtype=np.float32)
-    X = f(n, d) if d < 100 else f(n, d) / np.float32(d) ** 0.5
-    np.savez(f"{sys.argv[1]}/{m}-{n}-{d}.npz", X=X, y=np.where(np.arange(n) % 2, -1, 1), w=f(m, d), a=f(m))
-PY
-for case in 1000-256-15 100000-256-15 1000000-256-3 10000-4096-785; do
-    cat >"$work/case.toml" <<TOML
-[data]
-source = "file"
-path = "$case.npz"
-[network]
-width = ${case%%-*}
-[init]
-kind = "file"
-path = "$case.npz"
-[risk]
-loss = "softmin"
-[flow]
-steps = 5
-step = 1e-3
-schedule = "constant"
-[output]
-snapshots = 0
-records = 2
-TOML
-    "$widefield" run "$work/case.toml" --out "$work/out" --force --quiet --engine cpu >/dev/null
-    cp "$work/out/runs/000/particles.npz" "$work/$case-after.npz"
+# Paths are meant from where the script was called.
+for name in WIDEFIELD PYTHON WORK; do
+    [[ ${!name:-} != */* ]] || declare -x "$name=$(realpath -ms "${!name}")"
 done
-cargo bench --quiet --bench steps -- 'ceiling|step/cpu (1000|100000|1000000)-256|step/cpu 10000-4096' >"$work/bench.log" 2>&1
-"$PYTHON" - "$work" <<'PY'
-import glob, json, sys
-times, ceiling = {}, None
-for path in glob.glob("target/criterion/step/cpu *-*-* x*/new/estimates.json"):
-    name = path.split("/")[3]
-    case, count = name[4:].split(" x")
-    times[case] = 1e3 * json.load(open(path))["median"]["point_estimate"] / 1e9 / int(count)
-wanted = ["1000-256-15", "100000-256-15", "1000000-256-3", "10000-4096-785"]
-json.dump({c: times[c] for c in wanted}, open(f"{sys.argv[1]}/steps.json", "w"))
-PY
-grep -A2 '^ceiling' "$work/bench.log" || true
-"$PYTHON" benches/peers/peers.py "$work"
+cd "$(dirname "$0")/../.."
+COMMAND=$(for name in WIDEFIELD PYTHON ENGINE ADAPTER THREADS CASES RIVALS; do
+    [ -z "${!name:-}" ] || printf '%s="%s" ' "$name" "${!name##*/}"
+done)benches/peers/run.sh
+export COMMAND
+cores=$(nproc)
+export THREADS=${THREADS:-$cores} WORK=${WORK:-$PWD/target/peers}
+export OMP_NUM_THREADS=$THREADS OPENBLAS_NUM_THREADS=$THREADS MKL_NUM_THREADS=$THREADS
+export NUMBA_NUM_THREADS=$THREADS RAYON_NUM_THREADS=$THREADS
+export XLA_PYTHON_CLIENT_PREALLOCATE=false NODEVICE_SELECT=1
+export KEOPS_CACHE_FOLDER=${KEOPS_CACHE_FOLDER:-$WORK/keops}
+mkdir -p "$KEOPS_CACHE_FOLDER"
+if [ -z "${PYTHON:-}" ]; then
+    [ -d "$WORK/venv" ] || python3 -m venv "$WORK/venv"
+    PYTHON=$WORK/venv/bin/python
+    "$PYTHON" -m pip install -q numpy jax numba
+    [ "${TORCH:-}" = 0 ] || "$PYTHON" -m pip install -q torch pykeops || echo "PyTorch and KeOps are left out" >&2
+fi
+if [ -z "${WIDEFIELD:-}" ]; then
+    cargo build --release --quiet
+    WIDEFIELD=target/release/widefield
+fi
+export WIDEFIELD
+COMMIT=${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || true)}
+export COMMIT
+# XLA takes every core that it may run on.
+pin=()
+if [ "$THREADS" -lt "$cores" ] && command -v taskset >/dev/null; then
+    pin=(taskset -c "0-$((THREADS - 1))")
+fi
+"${pin[@]}" "$PYTHON" benches/peers/peers.py

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Everything that is to be measured on a machine with a GPU, in one call of less than ten minutes,
+# without network and without cargo:
+#
+#   benches/device.sh [FOLDER]      # results go there; target/device where not given
+#
+# WIDEFIELD is the program (target/release/widefield), PYTHON an interpreter with torch or jax
+# (python3), ADAPTER part of an adapter's name (the discrete GPU where not given), LIBVULKAN a folder
+# with libvulkan.so.1 where the system has none. Each part has its own limit of seconds; one that
+# fails or is cut off leaves what it printed, and the others go on. FOLDER/parts.md says how each ended.
+# PARTS="verify peers" runs these alone; CASES and RIVALS are those of peers/run.sh.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+out=${1:-target/device}
+mkdir -p "$out"
+out=$(realpath "$out")
+WIDEFIELD=$(realpath "${WIDEFIELD:-target/release/widefield}")
+export WIDEFIELD PYTHON=${PYTHON:-python3} NODEVICE_SELECT=1
+[ -z "${LIBVULKAN:-}" ] || export LD_LIBRARY_PATH="$LIBVULKAN:${LD_LIBRARY_PATH:-}"
+
+# Containers often have NVIDIA's driver without the file that tells the Vulkan loader of it.
+if [ -z "${VK_DRIVER_FILES:-}" ] && ! compgen -G '/usr/share/vulkan/icd.d/*' >/dev/null &&
+    ! compgen -G '/etc/vulkan/icd.d/*' >/dev/null; then
+    for library in libGLX_nvidia.so.0 libEGL_nvidia.so.0; do
+        if ldconfig -p | grep -q "$library"; then
+            printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3"}}\n' \
+                "$library" >"$out/icd.json"
+            export VK_DRIVER_FILES=$out/icd.json
+            break
+        fi
+    done
+fi
+
+engine=(--engine gpu)
+[ -z "${ADAPTER:-}" ] || engine+=(--adapter "$ADAPTER")
+printf '| part | ended | seconds |\n|---|---|---|\n' >"$out/parts.md"
+
+# part NAME SECONDS COMMAND...
+part() {
+    local name=$1 limit=$2 begun=$SECONDS ended=0
+    shift 2
+    [[ " ${PARTS:-$name} " == *" $name "* ]] || return 0
+    timeout -k 5 "$limit" "$@" >"$out/$name.txt" 2>"$out/$name.log" || ended=$?
+    [ "$ended" != 124 ] || ended="cut off"
+    echo "| $name | $ended | $((SECONDS - begun)) |" | tee -a "$out/parts.md"
+}
+
+cases() {
+    for case in "$@"; do printf -- '--case %s ' "$case"; done
+}
+
+{ nvidia-smi; lscpu; } >"$out/machine.txt" 2>&1
+part adapters 15 "$WIDEFIELD" adapters
+part verify 45 "$WIDEFIELD" verify "${engine[@]}"
+part bench 60 "$WIDEFIELD" bench "${engine[@]}"
+# shellcheck disable=SC2046
+part bench-gpu 45 "$WIDEFIELD" bench "${engine[@]}" $(cases 1000000,256,15 1000000,256,32 10000000,256,15 1000000,10000,2)
+part bench-785 30 "$WIDEFIELD" bench "${engine[@]}" --case 10000,4096,785
+# 6.4 GB of particles: do they fit, and step?
+part bench-1e8 70 "$WIDEFIELD" bench "${engine[@]}" --case 100000000,256,15
+# shellcheck disable=SC2016
+part experiments 75 bash -c 'cd "$1" && shift && time for name in margin-vs-width error-vs-samples error-vs-dimension; do
+    time "$WIDEFIELD" run "$name" --out "experiments/$name" --force "$@"
+done' -- "$out" "${engine[@]}"
+ENGINE=gpu part scaling 50 "$PYTHON" benches/scaling.py "$WIDEFIELD"
+export CASES=${CASES:-1000000,256,15 1000,256,15 1000000,256,32}
+ENGINE=gpu PATIENCE=45 DEADLINE=140 WORK=$out/peers part peers 190 benches/peers/run.sh
+cat "$out/parts.md"
+rm -rf "$out/peers" "$out/experiments/"*/runs
