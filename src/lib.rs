@@ -27,9 +27,10 @@
 //! [`experiment`] a TOML file, validated, with its grid · [`data`] samples · [`particles`] where
 //! neurons start, and counter-based random numbers · [`engine`] the four stages, on three engines
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
-//! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`store`] the run folder ·
-//! [`verify`] an engine against the reference · [`cli`] the commands. Imports go downward only:
-//! cli → flow, store, verify → observe → engine → particles, data → experiment → error.
+//! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
+//! optimum · [`store`] the run folder · [`verify`] an engine against the reference · [`cli`] the
+//! commands. Imports go downward only:
+//! cli → flow, store, verify → certify → observe → engine → particles, data → experiment → error.
 //!
 //! # An example
 //!
@@ -53,6 +54,7 @@
 //! # }
 //! ```
 
+pub mod certify;
 pub mod cli;
 pub mod data;
 pub mod engine;

@@ -7,6 +7,7 @@ use widefield::engine::gpu::{self, Gpu};
 use widefield::engine::{Batch, Engine, reference::Reference};
 use widefield::error::Result;
 
+pub mod bracket;
 pub mod oracle;
 
 pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
