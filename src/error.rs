@@ -36,6 +36,9 @@ pub enum Error {
     /// A check of `widefield verify` failed.
     #[error("{what}\n  {remedy}")]
     Verify { what: String, remedy: String },
+    /// A certificate could not be computed.
+    #[error("{what}\n  {remedy}")]
+    Certificate { what: String, remedy: String },
     /// Stopped by the user; the checkpoint is written.
     #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there", folder.display(), folder.display())]
     Interrupted { folder: PathBuf },

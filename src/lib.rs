@@ -27,11 +27,11 @@
 //! [`experiment`] a TOML file, validated, with its grid · [`data`] samples · [`particles`] where
 //! neurons start, and counter-based random numbers · [`engine`] the four stages, on three engines
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
-//! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`store`] the run folder ·
-//! [`compare`] trained networks of different widths ·
+//! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
+//! optimum · [`store`] the run folder · [`compare`] trained networks of different widths ·
 //! [`verify`] an engine against the reference · [`bench`] an engine against the machine's ceilings ·
-//! [`cli`] the commands. Imports go downward only:
-//! cli → compare → flow, store, verify, bench → observe → engine → particles, data → experiment → error.
+//! [`cli`] the commands. Imports go downward only: cli → compare → flow → store, verify, bench →
+//! certify → observe → engine → particles, data → experiment → error.
 //!
 //! # An example
 //!
@@ -56,6 +56,7 @@
 //! ```
 
 pub mod bench;
+pub mod certify;
 pub mod cli;
 pub mod compare;
 pub mod data;

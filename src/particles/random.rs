@@ -19,6 +19,8 @@ pub enum Stream {
     World = 3,
     /// Initial particles.
     Init = 4,
+    /// Directions from which a certificate searches the sphere.
+    Probe = 8,
     /// Projections and subsamples of `widefield compare`.
     Compare = 9,
 }

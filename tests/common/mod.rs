@@ -8,6 +8,7 @@ use widefield::engine::gram::Gram;
 use widefield::engine::{Batch, Engine, ShortCuts, reference::Reference};
 use widefield::error::Result;
 
+pub mod bracket;
 pub mod oracle;
 
 pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;

@@ -82,6 +82,12 @@ pub fn array(path: &PathBuf, name: &str) -> (Vec<f64>, Vec<usize>) {
             .iter()
             .map(|&v| f64::from(u8::from(v)))
             .collect(),
+        "'<f4'" => npy
+            .into_vec::<f32>()
+            .unwrap()
+            .iter()
+            .map(|&v| f64::from(v))
+            .collect(),
         _ => npy.into_vec::<f64>().unwrap(),
     };
     (values, shape)

@@ -1,0 +1,257 @@
+//! The finite convex problems, in the form of the solver: what a caller gets is a good guess of
+//! primal and dual variables, from which it makes its own bounds.
+
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{
+    DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SupportedConeT, ZeroConeT,
+};
+
+use super::inputs::{add, dot};
+use crate::error::{Error, Result};
+
+/// The accuracy asked of the solver; it stops earlier where it cannot reach it.
+const TOLERANCE: f64 = 1e-13;
+/// The gap, by our own account, with which a solution is taken; problems are of order 1.
+const GAP: f64 = 1e-11;
+/// Settings to try in turn, regularisation and equilibration: atoms that are close to each other
+/// make problems on which each of them fails now and then, and seldom two.
+const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false), (1e-14, true)];
+
+/// A matrix game: p (n) in the simplex and c ≥ 0 (K) of
+///
+/// ```text
+/// min over p of max over k of Σ_i p_i A_ki
+/// ```
+///
+/// for payoffs A, one row of length n per atom, of order 1.
+pub fn game(a: &[Vec<f64>], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+    // Variables p and s: Σ p = 1, A p − s ≤ 0, −p ≤ 0; minimise s.
+    let atoms = a.len();
+    let mut matrix = Columns::new(1 + atoms + n);
+    for i in 0..n {
+        matrix.push(0, 1.0);
+        matrix.push_payoffs(1, a, i, 1.0);
+        matrix.push(1 + atoms + i, -1.0);
+        matrix.end();
+    }
+    (0..atoms).for_each(|k| matrix.push(1 + k, -1.0));
+    matrix.end();
+    let mut cost = vec![0.0; n];
+    cost.push(1.0);
+    let mut right = vec![0.0; 1 + atoms + n];
+    right[0] = 1.0;
+    let problem = Problem {
+        form: CscMatrix::zeros((n + 1, n + 1)),
+        cost,
+        matrix: matrix.into_csc(),
+        right,
+        cones: vec![ZeroConeT(1), NonnegativeConeT(atoms + n)],
+    };
+    problem.solve(
+        |x, z| (in_simplex(&x[..n]), in_simplex(&z[1..1 + atoms])),
+        |p, c| {
+            let most = a.iter().map(|row| dot(row, p)).fold(f64::MIN, f64::max);
+            let least = mixture(a, c, vec![0.0; n])
+                .into_iter()
+                .fold(f64::MAX, f64::min);
+            most - least
+        },
+    )
+}
+
+/// q (n) and multipliers c ≥ 0 (K) of
+///
+/// ```text
+/// min over q of Σ_i (q_i²/(2 h_i) + q_i b_i)   subject to   Σ_i q_i A_ki ≤ λ for every k,
+/// ```
+///
+/// the masses of min over c ≥ 0 of Σ_i ½ h_i (Σ_k c_k A_ki + b_i)² + λ Σ_k c_k. `unit` is the
+/// size of that minimum.
+pub fn lasso(
+    a: &[Vec<f64>],
+    h: &[f64],
+    b: &[f64],
+    lambda: f64,
+    unit: f64,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    // In v_i = q_i/√(unit h_i), with every constraint divided by λ: all of order 1.
+    let n = b.len();
+    let size: Vec<f64> = h.iter().map(|h| (unit * h).sqrt()).collect();
+    let mut matrix = Columns::new(a.len());
+    for (i, size) in size.iter().enumerate() {
+        matrix.push_payoffs(0, a, i, size / lambda);
+        matrix.end();
+    }
+    let problem = Problem {
+        form: CscMatrix::identity(n),
+        cost: b.iter().zip(&size).map(|(b, s)| b * s / unit).collect(),
+        matrix: matrix.into_csc(),
+        right: vec![1.0; a.len()],
+        cones: vec![NonnegativeConeT(a.len())],
+    };
+    problem.solve(
+        |v, z| {
+            let q = v.iter().zip(&size).map(|(v, s)| v * s).collect();
+            let c = z.iter().map(|z| z.max(0.0) * unit / lambda).collect();
+            (q, c)
+        },
+        |q, c| {
+            let r = mixture(a, c, b.to_vec());
+            let risk: f64 = r.iter().zip(h).map(|(r, h)| 0.5 * h * r * r).sum();
+            let primal = risk + lambda * c.iter().sum::<f64>();
+            let most = a.iter().map(|row| dot(row, q)).fold(lambda, f64::max);
+            let feasible: Vec<f64> = q.iter().map(|q| q * lambda / most).collect();
+            let quadratic: f64 = feasible.iter().zip(h).map(|(q, h)| q * q / (2.0 * h)).sum();
+            (primal + quadratic + dot(&feasible, b)) / unit
+        },
+    )
+}
+
+/// p in the simplex that makes pᵀ K p smallest, for a positive semidefinite K (n, n) of order 1.
+pub fn nearest_point(k: &[f64], n: usize) -> Result<Vec<f64>> {
+    let mut form = Columns::new(n);
+    for j in 0..n {
+        (0..=j).for_each(|i| form.push(i, k[i * n + j]));
+        form.end();
+    }
+    let mut matrix = Columns::new(1 + n);
+    for i in 0..n {
+        matrix.push(0, 1.0);
+        matrix.push(1 + i, -1.0);
+        matrix.end();
+    }
+    let mut right = vec![0.0; 1 + n];
+    right[0] = 1.0;
+    let problem = Problem {
+        form: form.into_csc(),
+        cost: vec![0.0; n],
+        matrix: matrix.into_csc(),
+        right,
+        cones: vec![ZeroConeT(1), NonnegativeConeT(n)],
+    };
+    let (p, _) = problem.solve(
+        |p, _| (in_simplex(p), Vec::new()),
+        |p, _| {
+            let slopes: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, p)).collect();
+            dot(&slopes, p) - slopes.iter().copied().fold(f64::MAX, f64::min)
+        },
+    )?;
+    Ok(p)
+}
+
+/// start + Σ_k c_k A_k
+fn mixture(a: &[Vec<f64>], c: &[f64], start: Vec<f64>) -> Vec<f64> {
+    let mut sum = start;
+    a.iter().zip(c).for_each(|(row, &c)| add(&mut sum, c, row));
+    sum
+}
+
+/// Without what is negative, and with sum 1.
+fn in_simplex(p: &[f64]) -> Vec<f64> {
+    let total: f64 = p.iter().map(|p| p.max(0.0)).sum();
+    p.iter().map(|p| p.max(0.0) / total).collect()
+}
+
+/// min ½ xᵀ P x + cost·x subject to right − A x in the cones.
+struct Problem {
+    form: CscMatrix<f64>,
+    cost: Vec<f64>,
+    matrix: CscMatrix<f64>,
+    right: Vec<f64>,
+    cones: Vec<SupportedConeT<f64>>,
+}
+
+impl Problem {
+    /// What `read` makes of x and the multipliers, with the least `gap`: the settings are tried in
+    /// turn until it is small. What the solver says of itself plays no part.
+    fn solve(
+        &self,
+        read: impl Fn(&[f64], &[f64]) -> (Vec<f64>, Vec<f64>),
+        gap: impl Fn(&[f64], &[f64]) -> f64,
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let mut best = (f64::INFINITY, None);
+        for (regularisation, equilibrate) in ATTEMPTS {
+            let settings = DefaultSettings {
+                verbose: false,
+                tol_gap_abs: TOLERANCE,
+                tol_gap_rel: TOLERANCE,
+                tol_feas: TOLERANCE,
+                static_regularization_constant: regularisation,
+                equilibrate_enable: equilibrate,
+                ..DefaultSettings::default()
+            };
+            let Problem {
+                form,
+                cost,
+                matrix,
+                right,
+                cones,
+            } = self;
+            let mut solver = DefaultSolver::new(form, cost, matrix, right, cones, settings)
+                .map_err(|e| failed(&e.to_string()))?;
+            solver.solve();
+            let found = read(&solver.solution.x, &solver.solution.z);
+            let finite = found.0.iter().chain(&found.1).all(|v| v.is_finite());
+            let size = gap(&found.0, &found.1);
+            // A NaN is never the best.
+            if finite && size < best.0 {
+                best = (size, Some(found));
+            }
+            if best.0 <= GAP {
+                break;
+            }
+        }
+        best.1.ok_or_else(|| failed("it found no finite point"))
+    }
+}
+
+fn failed(what: &str) -> Error {
+    Error::Certificate {
+        what: format!("the convex solver failed: {what}"),
+        remedy: "check that the inputs are of ordinary size; if they are, report it with the data"
+            .into(),
+    }
+}
+
+/// A sparse matrix in the making, column by column.
+struct Columns {
+    rows: usize,
+    starts: Vec<usize>,
+    places: Vec<usize>,
+    values: Vec<f64>,
+}
+
+impl Columns {
+    fn new(rows: usize) -> Self {
+        Columns {
+            rows,
+            starts: vec![0],
+            places: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// An entry of the present column, below the last one.
+    fn push(&mut self, row: usize, value: f64) {
+        if value != 0.0 {
+            self.places.push(row);
+            self.values.push(value);
+        }
+    }
+
+    /// scale A_ki of every atom k, from a row on.
+    fn push_payoffs(&mut self, first: usize, a: &[Vec<f64>], i: usize, scale: f64) {
+        for (k, row) in a.iter().enumerate() {
+            self.push(first + k, scale * row[i]);
+        }
+    }
+
+    fn end(&mut self) {
+        self.starts.push(self.places.len());
+    }
+
+    fn into_csc(self) -> CscMatrix<f64> {
+        let columns = self.starts.len() - 1;
+        CscMatrix::new(self.rows, columns, self.starts, self.places, self.values)
+    }
+}

@@ -1,0 +1,109 @@
+//! The first variation V(θ) = Σ_i q_i σ(θ·x_i) of given weights q, and its gradient.
+
+use crate::data::Dataset;
+
+/// Inputs X (n, d), widened from f32 without rounding.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    d: usize,
+    x: Vec<f64>,
+    norms: Vec<f64>,
+}
+
+impl Inputs {
+    pub fn new(data: &Dataset) -> Self {
+        let x: Vec<f64> = data.x.iter().map(|&x| f64::from(x)).collect();
+        let norms = x.chunks_exact(data.d).map(norm).collect();
+        Inputs {
+            d: data.d,
+            x,
+            norms,
+        }
+    }
+
+    /// Input dimension d.
+    pub fn d(&self) -> usize {
+        self.d
+    }
+
+    /// Number of samples n.
+    pub fn n(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// The rows x_i, each of length d.
+    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.x.chunks_exact(self.d)
+    }
+
+    /// Input i.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.x[i * self.d..(i + 1) * self.d]
+    }
+
+    /// |x_i| (n).
+    pub fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
+    /// The largest |x_i|: the unit of margins.
+    pub fn radius(&self) -> f64 {
+        self.norms.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// σ(θ·x_i) (n): what an atom at θ predicts.
+    pub fn features(&self, theta: &[f64]) -> Vec<f64> {
+        self.rows().map(|x| dot(theta, x).max(0.0)).collect()
+    }
+
+    /// V(θ) for q (n).
+    pub fn variation(&self, q: &[f64], theta: &[f64]) -> f64 {
+        let terms = self.rows().zip(q);
+        terms.map(|(x, q)| q * dot(theta, x).max(0.0)).sum()
+    }
+
+    /// V(θ), and its gradient G = Σ_i q_i 1[θ·x_i > 0] x_i (d) in `g`.
+    pub fn gradient(&self, q: &[f64], theta: &[f64], g: &mut [f64]) -> f64 {
+        g.fill(0.0);
+        let mut v = 0.0;
+        for (x, &q) in self.rows().zip(q) {
+            let z = dot(theta, x);
+            if z > 0.0 {
+                v += q * z;
+                add(g, q, x);
+            }
+        }
+        v
+    }
+
+    /// Σ_i |q_i| |x_i|: a Lipschitz constant of V, and the scale of its rounding errors.
+    pub fn lipschitz(&self, q: &[f64]) -> f64 {
+        q.iter().zip(&self.norms).map(|(q, x)| q.abs() * x).sum()
+    }
+
+    /// Bounds the rounding error of V(θ), and of its maximum as found here: each of the n + d
+    /// additions in a term or a running sum errs by at most ε times the Lipschitz constant.
+    pub fn slack(&self, q: &[f64]) -> f64 {
+        8.0 * (self.n() + self.d) as f64 * f64::EPSILON * self.lipschitz(q)
+    }
+}
+
+pub(super) fn dot(u: &[f64], v: &[f64]) -> f64 {
+    u.iter().zip(v).map(|(u, v)| u * v).sum()
+}
+
+pub(super) fn norm(v: &[f64]) -> f64 {
+    dot(v, v).sqrt()
+}
+
+/// u += s v
+pub(super) fn add(u: &mut [f64], s: f64, v: &[f64]) {
+    u.iter_mut().zip(v).for_each(|(u, v)| *u += s * v);
+}
+
+/// v / |v|; `None` where |v| is 0 or not finite.
+pub(super) fn unit(mut v: Vec<f64>) -> Option<Vec<f64>> {
+    let size = norm(&v);
+    v.iter_mut().for_each(|v| *v /= size);
+    (size > 0.0 && size.is_finite()).then_some(v)
+}

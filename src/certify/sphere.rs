@@ -1,0 +1,138 @@
+//! The maximum of |V(θ)| = |Σ_i q_i σ(θ·x_i)| over the unit sphere, on which every bound rests.
+
+use serde::{Deserialize, Serialize};
+
+use super::arrangement::Arrangement;
+use super::climb::{Climb, CpuClimb, Peak, Probes, peaks};
+use super::inputs::Inputs;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+
+/// How the maximum over the sphere is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// Exactly, up to rounding errors that the bound allows for (d ≤ 3).
+    Certified,
+    /// As the best of a search: the true maximum may be higher.
+    Searched {
+        /// Directions from which the search climbed.
+        probes: usize,
+    },
+}
+
+impl Proof {
+    pub fn is_certified(self) -> bool {
+        self == Proof::Certified
+    }
+
+    /// Directions tried; 0 where none were needed.
+    pub fn probes(self) -> usize {
+        match self {
+            Proof::Certified => 0,
+            Proof::Searched { probes } => probes,
+        }
+    }
+}
+
+/// The maximum of |V| over the unit sphere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Maximum {
+    /// |V(θ)| at the best direction found.
+    pub value: f64,
+    /// `value` and what rounding may have hidden. If [`Proof::Certified`], no direction has more.
+    pub bound: f64,
+    /// The best direction θ (d).
+    pub theta: Vec<f64>,
+    pub proof: Proof,
+    /// Distinct local maxima of |V|, the best first.
+    pub peaks: Vec<Peak>,
+}
+
+/// The unit sphere, prepared for one data set: X is cut into cells once, for any number of q.
+pub struct Sphere {
+    inputs: Inputs,
+    /// Where d ≤ 3.
+    cells: Option<Arrangement>,
+    climb: Box<dyn Climb>,
+}
+
+impl Sphere {
+    /// With the search on the CPU.
+    pub fn new(data: &Dataset) -> Self {
+        Sphere::with_climb(data, Box::new(CpuClimb))
+    }
+
+    /// With another engine's search.
+    pub fn with_climb(data: &Dataset, climb: Box<dyn Climb>) -> Self {
+        let inputs = Inputs::new(data);
+        let cells = (inputs.d() <= 3).then(|| Arrangement::new(&inputs));
+        Sphere {
+            inputs,
+            cells,
+            climb,
+        }
+    }
+
+    /// The inputs X.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// Whether the maximum is exact (d ≤ 3).
+    pub fn is_exact(&self) -> bool {
+        self.cells.is_some()
+    }
+
+    /// The maximum of |V| for q (n). Where it is exact, the search serves to find the other local
+    /// maxima.
+    ///
+    /// # Errors
+    /// q of another length than n, or not finite; those of the search.
+    pub fn maximum(&self, q: &[f64], probes: Probes) -> Result<Maximum> {
+        let inputs = &self.inputs;
+        check_weights("weights q", q, inputs.n())?;
+        let theta = probes.directions(inputs);
+        let count = theta.len() / inputs.d();
+        let mut found = peaks(inputs, q, theta, self.climb.as_ref())?;
+        let slack = inputs.slack(q);
+        let proof = match &self.cells {
+            Some(cells) => {
+                let floor = found.first().map_or(0.0, |p| p.0);
+                if let Some(higher) = cells.above(q, floor) {
+                    found.insert(0, higher);
+                }
+                Proof::Certified
+            }
+            None => Proof::Searched { probes: count },
+        };
+        let mut first = vec![0.0; inputs.d()];
+        first[0] = 1.0;
+        let (value, theta) = found.first().cloned().unwrap_or((0.0, first));
+        Ok(Maximum {
+            value,
+            bound: value + slack,
+            theta,
+            proof,
+            peaks: found,
+        })
+    }
+}
+
+/// Refuses weights of another number than n, and those that are not finite.
+pub(super) fn check_weights(name: &str, q: &[f64], n: usize) -> Result<()> {
+    if q.len() != n {
+        return Err(Error::input(
+            name,
+            format!("there are {}", q.len()),
+            format!("the data set has {n} samples: give one weight each"),
+        ));
+    }
+    match q.iter().position(|q| !q.is_finite()) {
+        Some(i) => Err(Error::input(
+            name,
+            format!("number {i} is {}", q[i]),
+            "give finite weights",
+        )),
+        None => Ok(()),
+    }
+}
