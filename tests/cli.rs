@@ -3,12 +3,8 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-/// A folder of its own to run the program in.
-struct Place {
-    dir: tempfile::TempDir,
-}
+use common::place::{Place, listing, text};
 
 const SMALL: &str = r#"
 title = "Small"
@@ -29,80 +25,6 @@ schedule = "inverse-sqrt"
 snapshots = 5
 records = 20
 "#;
-
-impl Place {
-    fn new() -> Self {
-        Place {
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn put(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_widefield"));
-        command.current_dir(&self.dir).args(args.split_whitespace());
-        command
-    }
-
-    fn run(&self, args: &str) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// Runs, expects success, returns stdout.
-    fn ok(&self, args: &str) -> String {
-        let out = self.run(args);
-        assert!(out.status.success(), "{args}: {}", text(&out.stderr));
-        text(&out.stdout)
-    }
-
-    /// Runs, expects this exit code and these texts on stderr.
-    fn fails(&self, args: &str, code: i32, texts: &[&str]) {
-        let out = self.run(args);
-        let said = text(&out.stderr);
-        assert_eq!(out.status.code(), Some(code), "{args}: {said}");
-        assert!(!said.contains("panicked"), "{args}: {said}");
-        for wanted in texts {
-            assert!(said.contains(wanted), "{args}: no {wanted:?} in: {said}");
-        }
-    }
-
-    /// Fails as a bad argument, with nothing written.
-    fn refuses(&self, args: &str, texts: &[&str]) {
-        let before = listing(self.dir.path());
-        self.fails(args, 2, texts);
-        assert_eq!(listing(self.dir.path()), before, "{args} wrote something");
-    }
-
-    fn summary(&self, dir: &str) -> serde_json::Value {
-        let bytes = std::fs::read(self.path(dir).join("summary.json")).unwrap();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Every path below a folder, sorted.
-fn listing(dir: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(listing(&path));
-        }
-        all.push(path);
-    }
-    all.sort();
-    all
-}
 
 /// Bytes of the files of a run folder that must not depend on how it got there.
 fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -307,7 +229,10 @@ fn interrupt_and_resume() {
     }
     std::thread::sleep(std::time::Duration::from_millis(300));
     let pid = child.id().to_string();
-    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let steps = place.summary("a")["runs"][0]["steps"].as_u64().unwrap();
     assert!(steps > 0 && steps < 2_000_000, "{steps}");

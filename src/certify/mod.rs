@@ -32,6 +32,7 @@ mod pool;
 mod progress;
 mod ridge;
 mod sphere;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 

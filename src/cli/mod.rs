@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bench;
+mod certify;
 mod compare;
 mod list;
 mod predict;
@@ -55,6 +56,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
         Command::Compare(args) => compare::compare(args),
+        Command::Certify(args) => certify::certify(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Adapters => adapters::adapters(),
@@ -85,6 +87,9 @@ enum Command {
     /// How wide is wide enough: gaps between networks of different widths, beside their noise
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArgs),
+    /// Bounds on the optimum, and how far a run is from it
+    #[command(after_help = CERTIFY_EXAMPLES)]
+    Certify(CertifyArgs),
     /// Every stage of an engine against the f64 reference, on this machine
     Verify(VerifyArgs),
     /// Throughput on this machine against its own measured ceiling, in about ten seconds
@@ -162,9 +167,38 @@ struct PredictArgs {
     /// Number of the run, for an experiment with a grid
     #[arg(long, value_name = "K", default_value_t = 0)]
     run: usize,
+    /// The small network of `widefield certify --polish` instead of the trained one
+    #[arg(long)]
+    polished: bool,
     /// Where the predictions go: .npy, .npz (array f) or .csv [default: standard output, as csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+const CERTIFY_EXAMPLES: &str = "Examples:
+  widefield certify runs/xor
+  widefield certify runs/quick --run 18 --polish
+  widefield certify runs/xor --json | jq '.[].relative_gap'";
+
+#[derive(Debug, Args)]
+struct CertifyArgs {
+    /// A run folder
+    dir: PathBuf,
+    /// Number of the run, for an experiment with a grid [default: all]
+    #[arg(long, value_name = "K")]
+    run: Option<usize>,
+    /// Solve on to the infinite-width optimum and write it as a small network, polished.npz
+    #[arg(long)]
+    polish: bool,
+    /// Relative gap between the bounds of the optimum at which to stop [default: 1e-6 for d up to
+    /// 3, 1e-4 beyond]
+    #[arg(long, value_name = "GAP")]
+    tolerance: Option<f64>,
+    /// Directions to search where d > 3
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    probes: usize,
+    #[command(flatten)]
+    talk: TalkArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::PredictArgs;
 use super::table::print;
+use crate::certify::{Inputs, Measure};
 use crate::data::read_inputs;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, predictions};
-use crate::store::{NpzWriter, RunFolder, write_atomically};
+use crate::store::{NpzWriter, RunFolder, read_polished, write_atomically};
 
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let folder = RunFolder::open(&args.dir)?;
@@ -32,7 +33,14 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         &trained.experiment.data,
         trained.checkpoint.label.standardization.as_ref(),
     )?;
-    let f = predictions(&mut *trained.engine(inputs)?)?;
+    let f = match args.polished {
+        true => {
+            let network = read_polished(&folder.run(args.run))?;
+            let alpha = trained.experiment.network.alpha();
+            Measure::of_network(&network, alpha).predict(&Inputs::new(&inputs))
+        }
+        false => predictions(&mut *trained.engine(inputs)?)?,
+    };
     match &args.out {
         Some(path) => write(path, &f),
         None => print(&csv(&f)),

@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::document::{Axis, Document};
 use super::fields::{REQUIRED, misplaced};
-use super::training::{InitKind, Scaling, Stop};
+use super::training::{InitKind, Loss, Scaling, Stop, Train};
 use super::value::{Choice, describe, number};
 use super::{Experiment, Schedule, check_data};
 use crate::error::{Error, Result};
@@ -141,6 +141,21 @@ fn flow(e: &Experiment, given: &Given) -> Result<()> {
         )?;
     }
     match e.flow.stop {
+        Some(Stop::Gap(gap)) => {
+            given.ensure(positive(gap), &["flow.stop"], "a finite share above 0")?;
+            let decays = e.risk.weight_decay > 0.0;
+            let penalised = matches!(e.risk.loss, Loss::Square | Loss::Logistic);
+            let known = if decays {
+                penalised
+            } else {
+                e.risk.loss.is_classification()
+            };
+            given.ensure(
+                known && e.network.train != Train::Output,
+                &["flow.stop", "risk.loss", "risk.weight_decay", "network.train"],
+                "a problem whose optimum can be solved for: a classification loss without decay, or square or logistic with it, and not the output layer alone",
+            )?;
+        }
         Some(Stop::Risk(risk)) => {
             given.ensure(risk.is_finite(), &["flow.stop"], "a finite risk")?;
         }

@@ -69,14 +69,8 @@ impl Field for NormScaled {
 
 impl Field for Option<Stop> {
     fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        let gap = value
-            .as_table()
-            .is_some_and(|table| table.contains_key("gap"));
-        if gap {
-            let remedy = "stop by { risk = .. } or { seconds = .. } instead, or leave it out";
-            return Err(Wrong::later(value, remedy));
-        }
-        *self = match among(value, &[], &["risk", "seconds"])? {
+        *self = match among(value, &[], &["gap", "risk", "seconds"])? {
+            ("gap", Some(gap)) => Some(Stop::Gap(gap)),
             ("risk", Some(risk)) => Some(Stop::Risk(risk)),
             (_, seconds) => seconds.map(Stop::Seconds),
         };
@@ -85,6 +79,7 @@ impl Field for Option<Stop> {
 
     fn write(&self) -> Option<Value> {
         Some(match (*self)? {
+            Stop::Gap(gap) => one_key("gap", gap),
             Stop::Risk(risk) => one_key("risk", risk),
             Stop::Seconds(seconds) => one_key("seconds", seconds),
         })

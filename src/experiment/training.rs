@@ -229,6 +229,10 @@ pub enum NormScaled {
 /// When to stop before the last step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stop {
+    /// `{ gap = g }`: the certified gap at or below the share g > 0 of the optimum, which is solved
+    /// for before the run starts. For both layers or the input layer: labels ±1 without decay (the
+    /// largest margin_f1), square or logistic risk with decay (the least penalised risk).
+    Gap(f64),
     /// `{ risk = r }`: R(f) at or below r.
     Risk(f64),
     /// `{ seconds = s }`: wall-clock seconds, s > 0.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::aim::Aim;
 use super::timetable::{EVALUATION_INTERVAL, is_evaluated, log_spaced};
 use super::worlds::Sets;
 use crate::engine::{Clock, Engine, Evaluation, Run};
@@ -31,6 +32,8 @@ pub struct Member {
     pub best: Best,
     pub last: Option<Row>,
     pub end: Option<End>,
+    /// What it has to reach, if it stops at a certified gap.
+    pub aim: Option<Aim>,
     pub dir: PathBuf,
     snapshots: Snapshots,
     records: Vec<u64>,
@@ -65,6 +68,7 @@ impl Member {
             sets,
             last: None,
             end: None,
+            aim: None,
             dir: dir.to_path_buf(),
         })
     }
@@ -94,7 +98,7 @@ impl Member {
         {
             next = next.min(event);
         }
-        if let Some(Stop::Risk(_)) = self.spec().flow.stop {
+        if let Some(Stop::Risk(_) | Stop::Gap(_)) = self.spec().flow.stop {
             // So that a run stops at the same step however its steps are grouped.
             next = next.min((step / EVALUATION_INTERVAL + 1) * EVALUATION_INTERVAL);
         }
@@ -109,7 +113,7 @@ impl Member {
     pub fn is_due(&self, clock: &Clock, seconds: f64) -> bool {
         let step = clock.step;
         let may_stop = match self.spec().flow.stop {
-            Some(Stop::Risk(_)) => is_evaluated(step),
+            Some(Stop::Risk(_) | Stop::Gap(_)) => is_evaluated(step),
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,
         };
@@ -131,6 +135,10 @@ impl Member {
     /// Whether a run with this row, at a moment when it is due, has reached its end.
     pub fn stops_at(&self, row: &Row, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
+            Some(Stop::Gap(_)) => {
+                let reached = |aim: Aim| aim.is_reached(row, &self.best);
+                is_evaluated(row.step) && self.aim.is_some_and(reached)
+            }
             Some(Stop::Risk(target)) => is_evaluated(row.step) && row.risk <= target,
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,

@@ -3,6 +3,7 @@
 //! experiment → data and particles → engine.advance(steps) → observe → store. Runs of a grid that
 //! share d advance together; batches of different d follow one another.
 
+mod aim;
 mod drive;
 mod member;
 mod timetable;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use aim::Aims;
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
@@ -21,7 +23,7 @@ pub use worlds::{Sets, Worlds};
 
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Grid, GridRun};
+use crate::experiment::{Experiment, Grid, GridRun, Stop};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Metrics, RunFolder, RunSummary, Summary, blocks};
 
@@ -105,6 +107,7 @@ pub fn train(
     }
     worlds.check_initial_files(grid)?;
 
+    let mut aims = Aims::default();
     let mut summaries = Vec::new();
     let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
@@ -123,7 +126,12 @@ pub fn train(
         for (slot, (&k, sets)) in indices.iter().zip(sets).enumerate() {
             let run = engine.batch().runs[slot].clone();
             let (dir, from) = (folder.make_run(k)?, checkpoints.get(&k));
-            let member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
+            let aim = match grid.runs[k].experiment.flow.stop {
+                Some(Stop::Gap(gap)) => Some(aims.of(gap, &run, &sets.train)?),
+                _ => None,
+            };
+            let mut member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
+            member.aim = aim;
             place(&mut *engine, &member, from)?;
             members.push(member);
         }

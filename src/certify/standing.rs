@@ -1,0 +1,289 @@
+//! A trained network beside the optimum of its problem.
+
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{Inputs, dot, norm};
+use super::kernel::{Gram, KernelMargin, Weights};
+use super::penalised::Problem;
+use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
+use crate::data::Dataset;
+use crate::engine::Run;
+use crate::error::{Error, Result};
+use crate::experiment::{Loss, Train};
+use crate::observe::{self, is_labelled};
+use crate::particles::Particles;
+
+/// Atoms of a network from which a solve starts, at most: the heaviest.
+const ATOMS: usize = 2000;
+/// Share of the heaviest particle's mass from which a particle counts as being somewhere.
+const PRESENT: f64 = 1e-6;
+/// Cosine below which an atom of the optimum has no particle near it: 10°.
+const NEAR: f64 = 0.985;
+
+/// Which optimum a run is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// γ1, the largest margin_f1.
+    Margin,
+    /// The least penalised risk R(f) + λα|ν|.
+    Penalised,
+    /// γ2 of the run's own features, the largest margin_f2 that its output layer can reach.
+    KernelMarginFeatures,
+    /// γ2 of the law of the initialisation, the limit of large m.
+    KernelMarginLaw,
+}
+
+/// A direction that the optimum needs and the run has no particle near.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    /// θ (d), of unit length.
+    pub direction: Vec<f64>,
+    /// Sign of the output weight that it needs.
+    pub sign: f64,
+    /// Its share of the optimum's mass.
+    pub share: f64,
+    /// Degrees to the nearest particle of that sign; 180 where there is none.
+    pub degrees: f64,
+}
+
+/// What certificate.json says of a run: lower ≤ optimum ≤ upper, one of the two by the run itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    pub run: usize,
+    pub kind: Kind,
+    /// For a margin what the run reached at its best, less rounding errors; for a penalised risk
+    /// the dual bound.
+    pub lower: f64,
+    /// For a margin the dual bound; for a penalised risk what the run reached.
+    pub upper: f64,
+    /// upper − lower: how far the run is from the optimum, at most.
+    pub gap: f64,
+    /// The gap as a share of the optimum.
+    pub relative_gap: f64,
+    /// Whether the dual bound holds for every direction (d ≤ 3), or for those searched.
+    pub certified: bool,
+    /// Directions searched; 0 where none had to be.
+    pub probes: usize,
+    /// The direction θ (d) on which the dual bound rests.
+    pub worst_direction: Vec<f64>,
+    /// The optimum between the bounds that the solve proved, whatever the run did.
+    pub optimum_lower: f64,
+    pub optimum_upper: f64,
+    /// The heaviest direction of the optimum that the run misses, if there is one.
+    pub missing: Option<Missing>,
+}
+
+/// A trained network and its problem.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// Number of the run.
+    pub index: usize,
+    pub run: &'a Run,
+    /// The training set.
+    pub data: &'a Dataset,
+    /// In true units, or any others in which f64 holds them where there is no decay: margins don't
+    /// depend on the scale.
+    pub particles: &'a Particles,
+    /// Best margins over the run.
+    pub best_margin_f1: Option<f64>,
+    pub best_margin_f2: Option<f64>,
+    /// Rounding error of a prediction, as a share of the sum of its terms.
+    pub rounding: f64,
+    /// Σ η g (n), where the engine added it up.
+    pub accumulated: Option<&'a [f64]>,
+}
+
+/// A run's standing, and the measure that the solve ended with: a small network that is optimal
+/// up to `optimum_upper` − `optimum_lower`.
+pub type Certified = (Standing, Option<Measure>);
+
+impl Network<'_> {
+    /// Every certificate that applies to the run.
+    ///
+    /// # Errors
+    /// A run to which none applies, and those of the solves.
+    pub fn certify(&self, law: Option<Weights>, effort: &Effort) -> Result<Vec<Certified>> {
+        let run = self.run;
+        if run.train == Train::Output && is_labelled(self.data) && run.lambda == 0.0 {
+            return self.kernel_margins(law);
+        }
+        if run.lambda > 0.0 && matches!(run.loss, Loss::Square | Loss::Logistic) {
+            return Ok(vec![self.penalised(effort)?]);
+        }
+        if run.lambda == 0.0 && run.loss.is_classification() && is_labelled(self.data) {
+            return Ok(vec![self.margin(effort)?]);
+        }
+        Err(Error::input(
+            format!("run {}", self.index),
+            format!(
+                "has no optimum to be measured against: {} risk with λ = {}",
+                crate::experiment::Choice::name(run.loss),
+                run.lambda
+            ),
+            "margins are certified for labels ±1 without decay, penalised risks for square and logistic with decay",
+        ))
+    }
+
+    fn margin(&self, effort: &Effort) -> Result<Certified> {
+        let (y, nu) = (&self.data.y[..], self.measure());
+        let sphere = Sphere::new(self.data);
+        let last = margin::lower_bound(sphere.inputs(), y, &nu);
+        let reached = last.max(self.reached(self.best_margin_f1, sphere.inputs().radius()));
+        let weights = self.accumulated.and_then(simplex);
+        let start = heaviest(&nu);
+        let found = margin::solve(&sphere, y, &start, weights.as_deref(), effort)?;
+        let bounds = Bounds {
+            lower: reached,
+            upper: found.bounds.upper,
+        };
+        Ok(self.standing(Kind::Margin, bounds, found))
+    }
+
+    /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
+    /// with equality for balanced particles.
+    fn penalised(&self, effort: &Effort) -> Result<Certified> {
+        let run = self.run;
+        let sphere = Sphere::new(self.data);
+        let problem = Problem::new(run.loss, &self.data.y, run.lambda * run.alpha)?;
+        let found = penalised::solve(&sphere, &problem, &heaviest(&self.measure()), effort)?;
+        let bounds = Bounds {
+            lower: found.bounds.lower,
+            upper: self.penalised_risk(sphere.inputs()),
+        };
+        Ok(self.standing(Kind::Penalised, bounds, found))
+    }
+
+    fn kernel_margins(&self, law: Option<Weights>) -> Result<Vec<Certified>> {
+        let entry = |kind, KernelMargin { bounds, .. }: KernelMargin, lower: f64| {
+            let reached = Bounds {
+                lower,
+                upper: bounds.upper,
+            };
+            let standing = Standing {
+                run: self.index,
+                kind,
+                lower,
+                upper: bounds.upper,
+                gap: reached.gap(),
+                relative_gap: reached.relative_gap(),
+                certified: true,
+                probes: 0,
+                worst_direction: Vec::new(),
+                optimum_lower: bounds.lower,
+                optimum_upper: bounds.upper,
+                missing: None,
+            };
+            (standing, None)
+        };
+        let y = &self.data.y;
+        let own = Gram::of_features(self.particles, self.data);
+        // A feature's size bounds what rounding does to a margin_f2.
+        let size = (0..own.n()).map(|i| own.values()[i * own.n() + i].sqrt());
+        let reached = self.reached(self.best_margin_f2, size.fold(0.0, f64::max));
+        let features = own.hard_margin(y)?;
+        let mut all = vec![entry(Kind::KernelMarginFeatures, features, reached)];
+        if let Some(law) = law {
+            let limit = Gram::of_law(law, self.data).hard_margin(y)?;
+            all.push(entry(Kind::KernelMarginLaw, limit, reached));
+        }
+        Ok(all)
+    }
+
+    fn penalised_risk(&self, inputs: &Inputs) -> f64 {
+        let (run, p) = (self.run, self.particles);
+        let f = self.measure().predict(inputs);
+        let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
+        let mean = (square(&p.a) + square(&p.w)) / run.m as f64;
+        let risk = observe::risk(run.loss, f.into_iter(), &self.data.y);
+        risk + run.lambda * run.alpha * run.alpha / 2.0 * mean
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::of_network(self.particles, self.run.alpha)
+    }
+
+    /// A margin that an engine found, less what rounding may have added to it.
+    fn reached(&self, margin: Option<f64>, size: f64) -> f64 {
+        (margin.unwrap_or(0.0) - self.rounding * size).max(0.0)
+    }
+
+    fn standing(&self, kind: Kind, reached: Bounds, found: Certificate) -> Certified {
+        let standing = Standing {
+            run: self.index,
+            kind,
+            lower: reached.lower,
+            upper: reached.upper,
+            gap: reached.gap(),
+            relative_gap: reached.gap() / found.bounds.upper.abs().max(f64::MIN_POSITIVE),
+            certified: found.proof.is_certified(),
+            probes: found.proof.probes(),
+            worst_direction: found.worst_direction,
+            optimum_lower: found.bounds.lower,
+            optimum_upper: found.bounds.upper,
+            missing: self.missing(&found.measure),
+        };
+        (standing, Some(found.measure))
+    }
+
+    /// The heaviest atom of the optimum with no particle of its sign near it.
+    fn missing(&self, optimum: &Measure) -> Option<Missing> {
+        let p = self.particles;
+        let norms: Vec<f64> = (0..p.m()).map(|j| norm(p.w(j))).collect();
+        let masses: Vec<f64> = (p.a.iter().zip(&norms)).map(|(a, w)| a.abs() * w).collect();
+        let least = PRESENT * masses.iter().copied().fold(0.0, f64::max);
+        let there: Vec<usize> = (0..p.m()).filter(|&j| masses[j] > least).collect();
+        let nearest = |theta: &[f64], sign: f64| {
+            let same = there.iter().filter(|&&j| p.a[j] * sign > 0.0);
+            let cosines = same.map(|&j| dot(p.w(j), theta) / norms[j]);
+            cosines.fold(-1.0, f64::max)
+        };
+        let total: f64 = optimum.c.iter().map(|c| c.abs()).sum();
+        let missed = optimum.atoms().filter_map(|(theta, c)| {
+            let cosine = nearest(theta, c);
+            (cosine < NEAR).then(|| Missing {
+                direction: theta.to_vec(),
+                sign: c.signum(),
+                share: c.abs() / total,
+                degrees: cosine.clamp(-1.0, 1.0).acos().to_degrees(),
+            })
+        });
+        missed.max_by(|u, v| u.share.total_cmp(&v.share))
+    }
+}
+
+/// |Σ η g| as weights p in the simplex; `None` where there is nothing to divide.
+fn simplex(accumulated: &[f64]) -> Option<Vec<f64>> {
+    let total: f64 = accumulated.iter().map(|g| g.abs()).sum();
+    let fits = total > 0.0 && total.is_finite();
+    fits.then(|| accumulated.iter().map(|g| g.abs() / total).collect())
+}
+
+fn heaviest(nu: &Measure) -> Measure {
+    let mut order: Vec<usize> = (0..nu.len()).collect();
+    order.sort_by(|&k, &l| nu.c[l].abs().total_cmp(&nu.c[k].abs()));
+    let mut kept = Measure::zero(nu.d);
+    for k in order.into_iter().take(ATOMS) {
+        kept.push(nu.theta(k), nu.c[k]);
+    }
+    kept
+}
+
+/// The largest margin γ1 of a data set, from nothing: what `flow.stop = { gap }` aims at.
+///
+/// # Errors
+/// Labels other than ±1; a failure of the finite solver.
+pub fn largest_margin(data: &Dataset, effort: &Effort) -> Result<Bounds> {
+    let start = Measure::zero(data.d);
+    Ok(margin::solve(&Sphere::new(data), &data.y, &start, None, effort)?.bounds)
+}
+
+/// The least penalised risk R(f) + λα|ν| of a run's problem, from nothing.
+///
+/// # Errors
+/// As [`Problem::new`]; a failure of the finite solver.
+pub fn least_risk(run: &Run, data: &Dataset, effort: &Effort) -> Result<Bounds> {
+    let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
+    let start = Measure::zero(data.d);
+    Ok(penalised::solve(&Sphere::new(data), &problem, &start, effort)?.bounds)
+}

@@ -1,0 +1,84 @@
+//! What a run with flow.stop = { gap } has to reach: its optimum, solved for before it starts.
+
+use std::sync::Arc;
+
+use crate::certify::standing::{largest_margin, least_risk};
+use crate::certify::{Bounds, Effort};
+use crate::data::Dataset;
+use crate::engine::Run;
+use crate::error::Result;
+use crate::experiment::Loss;
+use crate::observe::{Best, Row};
+
+/// The value at which a run stops.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Aim {
+    /// margin_f1 at or above it.
+    Margin(f64),
+    /// The objective at or below it.
+    Objective(f64),
+}
+
+impl Aim {
+    pub fn is_reached(&self, row: &Row, best: &Best) -> bool {
+        match self {
+            Aim::Margin(aim) => best.best_margin_f1.is_some_and(|margin| margin >= *aim),
+            Aim::Objective(aim) => row.objective <= *aim,
+        }
+    }
+}
+
+/// Share of the gap to which an optimum is solved.
+const SHARE: f64 = 0.1;
+
+/// The optima solved for so far, each once however many runs share it.
+#[derive(Default)]
+pub struct Aims {
+    known: Vec<(Problem, Bounds)>,
+}
+
+#[derive(PartialEq)]
+struct Problem {
+    data: *const Dataset,
+    /// Loss, λα and gap of a penalised risk; margins share one problem for each gap.
+    penalised: Option<(Loss, f64)>,
+    gap: f64,
+}
+
+impl Aims {
+    /// What a run on this data has to reach for the certified gap, a share of the optimum.
+    ///
+    /// # Errors
+    /// Labels other than ±1, a failure of the solver.
+    pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
+        let penalised = (run.lambda > 0.0).then_some((run.loss, run.lambda * run.alpha));
+        let problem = Problem {
+            data: Arc::as_ptr(data),
+            penalised,
+            gap,
+        };
+        let found = self.known.iter().find(|(known, _)| *known == problem);
+        let bounds = match found {
+            Some((_, bounds)) => *bounds,
+            None => {
+                let effort = Effort {
+                    tolerance: SHARE * gap,
+                    ..Effort::default()
+                };
+                let bounds = match penalised {
+                    Some(_) => least_risk(run, data, &effort)?,
+                    None => largest_margin(data, &effort)?,
+                };
+                self.known.push((problem, bounds));
+                bounds
+            }
+        };
+        Ok(match penalised {
+            Some(_) => {
+                let value = bounds.lower + gap * bounds.lower.abs();
+                Aim::Objective(value / (run.alpha * run.alpha))
+            }
+            None => Aim::Margin(bounds.upper * (1.0 - gap)),
+        })
+    }
+}

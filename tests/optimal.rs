@@ -1,0 +1,204 @@
+//! Is a run optimal? `widefield certify`, its polished networks, and runs that stop at a gap.
+
+mod common;
+
+use common::place::Place;
+use serde_json::Value;
+
+/// XOR is known: γ1 = 1/4, γ2 = √(1/2 − 1/π)/2 with Gaussian features.
+const XOR: &str = r#"
+title = "XOR"
+[data]
+source = "xor"
+[network]
+width = 256
+[init]
+kind = "gaussian"
+[risk]
+loss = "softmin"
+[flow]
+steps = 4000
+step = 0.5
+schedule = "inverse-sqrt"
+[output]
+snapshots = 0
+records = 5
+"#;
+
+fn gamma2() -> f64 {
+    (0.5 - 1.0 / std::f64::consts::PI).sqrt() / 2.0
+}
+
+fn certified(place: &Place, args: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(&place.ok(&format!("certify {args} --json"))).unwrap();
+    let written = std::fs::read(place.path("a/certificate.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), all);
+    all.as_array().unwrap().clone()
+}
+
+fn number(of: &Value, key: &str) -> f64 {
+    of[key].as_f64().unwrap()
+}
+
+#[test]
+fn xor_is_certified_and_polished() {
+    for (d, proof) in [(2, true), (3, true), (10, false)] {
+        let place = Place::new();
+        place.put("xor.toml", XOR);
+        place.ok(&format!("run xor.toml --out a --set data.d={d} --quiet"));
+        let found = certified(&place, "a --polish");
+        let (lower, upper) = (number(&found[0], "lower"), number(&found[0], "upper"));
+        assert!(
+            lower >= 0.24 && upper <= 0.2500001 && lower <= upper,
+            "{found:?}"
+        );
+        assert_eq!(found[0]["certified"], proof);
+        assert_eq!(number(&found[0], "probes") >= 10_000.0, !proof);
+        for side in ["optimum_lower", "optimum_upper"] {
+            assert!((number(&found[0], side) - 0.25).abs() <= 1e-6, "{found:?}");
+        }
+        assert!(found[0]["missing"].is_null(), "{found:?}");
+        // The polished network from its file alone: its margin is γ1.
+        let path = place.path("a/runs/000/polished.npz");
+        let mut npz = widefield::store::NpzReader::open(&path).unwrap();
+        let mut array = |name| npz.array(name, |npy| npy.into_vec::<f64>()).unwrap();
+        let (w, a, f) = (array("w"), array("a"), array("f"));
+        let m = a.len() as f64;
+        let mass = w
+            .chunks(d)
+            .zip(&a)
+            .map(|(w, a)| a.abs() * w.iter().map(|w| w * w).sum::<f64>().sqrt() / m);
+        let tv: f64 = mass.sum();
+        let y = [1.0, -1.0, -1.0, 1.0];
+        let margin = |y: &[f64]| {
+            let margins = f.iter().zip(y).map(|(f, y)| f * y / tv);
+            margins.fold(f64::INFINITY, f64::min)
+        };
+        let signs: Vec<f64> = f.iter().map(|f| f.signum()).collect();
+        assert!((margin(&signs) - 0.25).abs() <= 1e-6, "{f:?} {tv}");
+        assert!(margin(&y.map(|y| -y)) < 0.25, "the twin passed");
+        // And through the program, on the training inputs.
+        let h = std::f64::consts::FRAC_1_SQRT_2;
+        let pad = ",0".repeat(d - 2);
+        let columns: Vec<String> = (0..d).map(|k| format!("x{k}")).collect();
+        let rows = [(h, h), (h, -h), (-h, h), (-h, -h)].map(|(u, v)| format!("{u},{v}{pad}"));
+        place.put(
+            "x.csv",
+            &format!("{}\n{}\n", columns.join(","), rows.join("\n")),
+        );
+        let told = place.ok("predict a --data x.csv --polished");
+        let told: Vec<f64> = told.lines().skip(1).map(|l| l.parse().unwrap()).collect();
+        assert_eq!(told.len(), 4);
+        assert!(
+            told.iter().all(|f| (f.abs() / tv - 0.25).abs() <= 1e-6),
+            "{told:?}"
+        );
+        place.fails("predict a --data x.csv --polished --run 1", 2, &["--run"]);
+    }
+}
+
+/// Without half of the directions, or one of the signs, the optimum is out of reach: the gap
+/// stays, and the direction that is missing is named.
+#[test]
+fn bad_initialisations_are_caught() {
+    // Where a moves, neurons with |a| < |w| may change their sign.
+    for (kind, train) in [("half_space", "both"), ("one_sign", "input")] {
+        let place = Place::new();
+        // On a line, half of the directions is one: the other sample is never seen.
+        let line = "source = \"file\"\npath = \"line.csv\"\ntarget = \"y\"";
+        place.put("line.csv", "x,y\n1,1\n-1,-1\n");
+        let line = XOR.replace("source = \"xor\"", line);
+        place.put("line.toml", &line.replace("gaussian", kind));
+        place.put("good.toml", &line);
+        place.ok("run good.toml --out a --quiet");
+        let good = &certified(&place, "a")[0];
+        assert!(number(good, "relative_gap") < 0.02, "{kind}: {good}");
+        assert!(good["missing"].is_null(), "{kind}: {good}");
+        place.ok(&format!(
+            "run line.toml --out a --force --quiet --set network.train={train}"
+        ));
+        let found = &certified(&place, "a")[0];
+        assert!(number(found, "relative_gap") > 0.2, "{kind}: {found}");
+        assert!(
+            (number(found, "upper") - 0.5).abs() <= 1e-6,
+            "{kind}: {found}"
+        );
+        let missing = &found["missing"];
+        assert!(number(missing, "share") > 0.1, "{kind}: {found}");
+        assert!(number(missing, "degrees") > 10.0, "{kind}: {found}");
+        let told = place.ok("certify a --quiet");
+        assert!(told.contains("it has no particle"), "{told}");
+    }
+}
+
+#[test]
+fn output_only_runs_have_kernel_margins() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    place.ok("run xor.toml --out a --quiet --set network.train=output --set flow.norm_scaled=true --set network.width=2000");
+    let found = certified(&place, "a");
+    let kinds: Vec<_> = found.iter().map(|s| s["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["kernel_margin_features", "kernel_margin_law"]);
+    for side in ["optimum_lower", "optimum_upper"] {
+        assert!(
+            (number(&found[1], side) - gamma2()).abs() <= 1e-6,
+            "{found:?}"
+        );
+        assert!(
+            (number(&found[0], side) / gamma2() - 1.0).abs() <= 0.1,
+            "{found:?}"
+        );
+    }
+    assert!(number(&found[0], "lower") > 0.9 * gamma2(), "{found:?}");
+    assert!(number(&found[0], "lower") <= number(&found[0], "upper"));
+    place.fails("certify a --polish", 2, &["--polish", "output layer"]);
+}
+
+#[test]
+fn a_run_stops_at_its_gap() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    place.ok("run xor.toml --out a --quiet --set flow.stop.gap=0.1");
+    let run = &place.summary("a")["runs"][0];
+    let (steps, best) = (number(run, "steps"), number(run, "best_margin_f1"));
+    assert!(
+        steps < 4000.0 && steps % 50.0 == 0.0 && best >= 0.9 * 0.25,
+        "{run}"
+    );
+    let gap = number(&certified(&place, "a")[0], "relative_gap");
+    assert!(gap <= 0.1 + 1e-5, "{gap}");
+    // Decay: the least penalised risk.
+    let decay =
+        "--set risk.loss=logistic --set risk.weight_decay=0.02 --set flow.schedule=constant";
+    place.ok(&format!(
+        "run xor.toml --out a --force --quiet {decay} --set flow.stop.gap=0.01"
+    ));
+    let run = place.summary("a")["runs"][0].clone();
+    assert!(number(&run, "steps") < 4000.0, "{run}");
+    let found = &certified(&place, "a")[0];
+    assert_eq!(found["kind"], "penalised");
+    let (lower, upper) = (number(found, "lower"), number(found, "upper"));
+    assert!(lower <= upper && upper <= 1.011 * lower, "{found}");
+    assert!(
+        (number(&run, "objective") / upper - 1.0).abs() <= 1e-5,
+        "{found} {run}"
+    );
+    place.refuses(
+        "run xor.toml --out b --set flow.stop.gap=0.1 --set network.train=output",
+        &["flow.stop", "output layer"],
+    );
+    place.refuses(
+        "run xor.toml --out b --set flow.stop.gap=0",
+        &["flow.stop", "above 0"],
+    );
+}
+
+#[test]
+fn what_has_no_optimum_is_refused() {
+    let place = Place::new();
+    place.put("xor.toml", &XOR.replace("softmin", "square"));
+    place.ok("run xor.toml --out a --quiet --set flow.steps=10");
+    place.refuses("certify a", &["run 0", "no optimum", "decay"]);
+    place.refuses("certify nowhere", &["nowhere"]);
+    place.refuses("certify a --run 3", &["run 3"]);
+}
