@@ -10,6 +10,7 @@ struct Row {
     out: u32,
     slices: u32,
     moments: u32,
+    bits: u32,
 }
 
 // What stays the same of a run: see layout::Run.

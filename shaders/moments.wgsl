@@ -1,30 +1,53 @@
-    // Σa², Σ|w|², Σ|a||w| of the tile, by all threads of the workgroup.
-    if row.moments == NONE {
-        return;
-    }
+{%- set fours = [threads, lanes // 4] | min %}
+{%- set groups = threads // fours %}
+{%- if groups > 1 %}
+var<workgroup> squares: array<V, {{ threads }}>;
+{%- endif %}
+
+// Moments Σa², Σ|w|², Σ|a||w| of a tile; groups of threads share the coordinates.
+fn moments(row: Row, t: u32) {
+    let lane = t % {{ fours }}u;
+    let group = t / {{ fours }}u;
+    let vectors = (row.count + 3u) / 4u;
     var m0 = V(0.0);
     var m1 = V(0.0);
     var m2 = V(0.0);
-    for (var v = t; v < (row.count + {{ width - 1 }}u) / {{ width }}u; v += {{ threads }}u) {
-        let at = planes(row.first, v);
+    for (var start = 0u; start < vectors; start += {{ fours }}u) {
+        let at = planes(row.first, min(start + lane, vectors - 1u));
         var square = V(0.0);
-{%- for k in range(d) %}
-        let w{{ k }} = particles[at + {{ k * per_block }}u];
-        square = fma(w{{ k }}, w{{ k }}, square);
+        for (var k = group; k < {{ d }}u; k += {{ groups }}u) {
+            let w = particles[at + k * {{ lanes // 4 }}u];
+            square = fma(w, w, square);
+        }
+{%- if groups > 1 %}
+        workgroupBarrier();
+        squares[t] = square;
+        workgroupBarrier();
+{%- for g in range(1, groups) %}
+        square += squares[(t + {{ g * fours }}u) % {{ threads }}u];
 {%- endfor %}
-        let a = particles[at + {{ d * per_block }}u];
-        m0 = fma(a, a, m0);
-        m1 += square;
-        m2 = fma(abs(a), sqrt(square), m2);
+{%- endif %}
+        if start + lane < vectors {
+            let a = particles[at + {{ d * lanes // 4 }}u];
+            m0 = fma(a, a, m0);
+            m1 += square;
+            m2 = fma(abs(a), sqrt(square), m2);
+        }
     }
 {%- for q in range(3) %}
-    scratch[{{ q * threads }}u + t] = {{ folded("m" ~ q) }};
+    let sum{{ q }} = (m{{ q }}.x + m{{ q }}.y) + (m{{ q }}.z + m{{ q }}.w);
 {%- endfor %}
+    if group == 0u {
+{%- for q in range(3) %}
+        scratch[{{ q * fours }}u + lane] = sum{{ q }};
+{%- endfor %}
+    }
     workgroupBarrier();
     if t < 3u {
         var total = 0.0;
-        for (var other = 0u; other < {{ threads }}u; other += 1u) {
-            total += scratch[t * {{ threads }}u + other];
+        for (var other = 0u; other < {{ fours }}u; other += 1u) {
+            total += scratch[t * {{ fours }}u + other];
         }
         sums[row.moments + t] = total;
     }
+}

@@ -132,5 +132,5 @@ fn predict(
         }
 {%- endfor %}
     }
-{% include "moments.wgsl" %}
+{% include "predict_moments.wgsl" %}
 }

@@ -445,3 +445,46 @@ fn refusals_say_what_to_do() {
     assert!(lost.contains(&adapters()[0].name), "{lost}");
     assert!(select(Some("no such adapter")).is_err());
 }
+
+/// d in tiles: activation bits kept or made again, shards and company show in no bit.
+#[test]
+fn large_d_has_the_same_promises() {
+    needs_adapter!();
+    for d in [65, 129, 200] {
+        let mut case = case(
+            d,
+            &[
+                (130, 37, Loss::Softmin, Train::Both),
+                (1, 1, Loss::Square, Train::Both),
+                (65, 70, Loss::Logistic, Train::Output),
+                (67, 33, Loss::Hinge, Train::Input),
+            ],
+        );
+        case.eta = 0.01;
+        let whole = trajectory(Options::default(), &case);
+        let again = Options {
+            kept_bytes: Some(0),
+            ..Options::default()
+        };
+        assert_eq!(whole, trajectory(again, &case), "d = {d}: kept bits");
+        let shards = Options {
+            shard_bytes: Some(128 << 10),
+            ..Options::default()
+        };
+        assert_eq!(whole, trajectory(shards, &case), "d = {d}: shards");
+        let mut other = case.clone();
+        other.eta *= 1.001;
+        let twin = trajectory(Options::default(), &other);
+        assert_ne!(whole, twin, "the comparison sees nothing");
+        let mut batch = case.batch();
+        batch.runs = vec![batch.runs[3].clone()];
+        let mut engine = gpu_with(Options::default())(batch).unwrap();
+        engine.write(0, 0, &case.particles(3)).unwrap();
+        engine.advance(&steps(1, 25, case.eta)).unwrap();
+        assert_eq!(
+            engine.read(0, 0..67).unwrap(),
+            whole.0[3],
+            "d = {d}: company"
+        );
+    }
+}

@@ -8,10 +8,13 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 
+mod row;
+pub mod tiled;
+
+pub use row::{NONE, Part, Pass, Row};
+
 /// Sums of a tile beyond its n predictions: Σa², Σ|w|², Σ|a||w|.
 pub const MOMENTS: usize = 3;
-/// [`Row::moments`] of a workgroup that leaves the moments to another one.
-pub const NO_MOMENTS: u32 = u32::MAX;
 
 /// Partial sums of a run may always take this much, and beyond it 1/8 of its particles …
 const SUMS_FREE: usize = 1 << 20;
@@ -41,6 +44,8 @@ pub struct Tiling {
     pub columns: usize,
     /// The most partial sums that `residual` adds up per sample.
     pub groups: usize,
+    /// How the kernels tiled over d cut their work, where they are used.
+    pub tiled: Option<tiled::Cut>,
 }
 
 /// What the device allows.
@@ -55,29 +60,6 @@ pub struct Limits {
 pub struct Size {
     pub m: usize,
     pub n: usize,
-}
-
-/// The work of one workgroup.
-///
-/// | field | predict | reduce | velocity_update |
-/// |---|---|---|---|
-/// | run | its run | its run | its run |
-/// | first | first particle in the shard | first sum to read | first particle in the shard |
-/// | count | particles | tiles to add | particles |
-/// | sample, samples | samples of the run | 0, sums to make | 0, 0 |
-/// | out | where its sums go | where its sums go | 0 |
-/// | slices | threads that share a sample | 0 | 0 |
-/// | moments | where the moments go | – | – |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
-    pub run: u32,
-    pub first: u32,
-    pub count: u32,
-    pub sample: u32,
-    pub samples: u32,
-    pub out: u32,
-    pub slices: u32,
-    pub moments: u32,
 }
 
 /// Particles of one run that lie side by side in one shard.
@@ -100,15 +82,13 @@ pub struct Sums {
     pub groups: usize,
 }
 
-/// Where the particles of a batch lie, and who updates them.
+/// Where the particles of a batch lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// Blocks of each shard.
     pub shards: Vec<usize>,
     /// In order of runs and particles.
     pub pieces: Vec<Piece>,
-    /// velocity_update: the rows of each shard.
-    pub update: Vec<Vec<Row>>,
 }
 
 /// Who sums predictions over one kind of samples (training or test).
@@ -188,27 +168,24 @@ pub fn storage(
             shards[shard] += blocks;
         }
     }
-    let mut update = vec![Vec::new(); shards.len()];
-    for piece in &pieces {
+    Ok(Storage { shards, pieces })
+}
+
+/// Who updates the particles of each shard, by kernels that hold a particle in registers.
+pub fn update(tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
+    let mut rows = vec![Vec::new(); storage.shards.len()];
+    for piece in &storage.pieces {
         let m = piece.particles.len();
-        for first in (0..m).step_by(tiling.update) {
-            update[piece.shard].push(Row {
-                run: piece.run as u32,
-                first: (piece.block * tiling.lanes + first) as u32,
-                count: tiling.update.min(m - first) as u32,
-                sample: 0,
-                samples: 0,
-                out: 0,
-                slices: 0,
-                moments: NO_MOMENTS,
-            });
-        }
+        rows[piece.shard].extend((0..m).step_by(tiling.update).map(|first| {
+            let count = tiling.update.min(m - first);
+            Row::of(piece.run, piece.block * tiling.lanes + first, count)
+        }));
     }
-    Ok(Storage {
-        shards,
-        pieces,
-        update,
-    })
+    let pass = |rows| Pass {
+        part: Part::Velocity,
+        rows,
+    };
+    rows.into_iter().map(|rows| vec![pass(rows)]).collect()
 }
 
 /// Cuts the sums over particles. `sizes` are those of the samples to predict on; `trained` those
@@ -240,7 +217,14 @@ pub fn prediction(
                 let slot = piece.block * tiling.lanes + start - piece.particles.start;
                 let out = first + start / tile * stride;
                 let count = tile.min(piece.particles.end - start);
-                predict[piece.shard].extend(tile_rows(tiling, run, slot, count, size.n, out));
+                let tile = Row {
+                    out: out as u32,
+                    ..Row::of(run, slot, count)
+                };
+                match &tiling.tiled {
+                    Some(cut) => predict[piece.shard].extend(cut.predict(tile, size.n)),
+                    None => predict[piece.shard].extend(tile_rows(tiling, tile, size.n)),
+                }
             }
         }
         let direct = tiles <= tiling.groups;
@@ -261,15 +245,11 @@ pub fn prediction(
         for group in 0..groups {
             let tile = group * each;
             for column in (0..stride).step_by(tiling.columns) {
+                let from = first + tile * stride + column;
                 reduce.push(Row {
-                    run: run as u32,
-                    first: (first + tile * stride + column) as u32,
-                    count: each.min(tiles - tile) as u32,
-                    sample: 0,
                     samples: tiling.columns.min(stride - column) as u32,
                     out: (words + group * stride + column) as u32,
-                    slices: 0,
-                    moments: NO_MOMENTS,
+                    ..Row::of(run, from, each.min(tiles - tile))
                 });
             }
         }
@@ -297,14 +277,7 @@ pub fn prediction(
 
 /// The rows of one tile: its samples, a workgroup's worth at a time. A tile without samples
 /// still has its moments.
-fn tile_rows(
-    tiling: &Tiling,
-    run: usize,
-    slot: usize,
-    count: usize,
-    n: usize,
-    out: usize,
-) -> impl Iterator<Item = Row> {
+fn tile_rows(tiling: &Tiling, tile: Row, n: usize) -> impl Iterator<Item = Row> {
     let tiling = *tiling;
     let (threads, held) = (tiling.threads, tiling.samples);
     (0..n.max(1)).step_by(threads * held).map(move |sample| {
@@ -313,19 +286,14 @@ fn tile_rows(
             .div_ceil(held)
             .max(tiling.lockstep)
             .next_power_of_two();
+        let moments = tile.out + n as u32;
         Row {
-            run: run as u32,
-            first: slot as u32,
-            count: count as u32,
             sample: sample as u32,
             samples: samples as u32,
-            out: (out + sample) as u32,
+            out: tile.out + sample as u32,
             slices: (threads / columns) as u32,
-            moments: if sample == 0 {
-                (out + n) as u32
-            } else {
-                NO_MOMENTS
-            },
+            moments: if sample == 0 { moments } else { NONE },
+            ..tile
         }
     })
 }

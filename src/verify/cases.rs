@@ -50,25 +50,32 @@ impl Case {
         }
     }
 
-    /// Gaussian particles of run r, exact in f32. The first one points at the first sample, so
-    /// that even a single particle is alive and its checks can fail.
+    /// Gaussian particles of run r, exact in f32; for large d so small that w·x is of order 1, or the
+    /// exponential risk would drown all else. The first one points at the first sample, so that even a
+    /// single particle is alive and its checks can fail.
     pub fn particles(&self, r: usize) -> Particles {
         let m = self.runs[r].run.m;
         let data = &self.batch().datasets[r];
         let mut p = Particles::zeros(m, self.d);
         let mut row = vec![0.0; self.d + 1];
+        let size = match self.d {
+            d if d > 64 => 1.0 / (d as f64).sqrt(),
+            _ => 1.0,
+        };
         for j in 0..m {
             Draws::new(r as u64, Stream::Init, 0, j as u64, 0).fill_gaussian(&mut row);
             let exact = |v: f64| f64::from(v as f32);
             p.a[j] = exact(row[self.d]);
             let w = &mut p.w[j * self.d..(j + 1) * self.d];
-            w.iter_mut().zip(&row).for_each(|(w, &v)| *w = exact(v));
+            w.iter_mut()
+                .zip(&row)
+                .for_each(|(w, &v)| *w = exact(size * v));
         }
         p.w[..self.d].copy_from_slice(
             &data
                 .row(0)
                 .iter()
-                .map(|&x| f64::from(x))
+                .map(|&x| f64::from((size * size * f64::from(x)) as f32))
                 .collect::<Vec<_>>(),
         );
         p
@@ -77,13 +84,15 @@ impl Case {
 
 /// Sizes (m, n) of the runs of one batch and their d: ones, primes, and neighbours of the usual
 /// tiles (16, 64, 256, 1024).
-const SIZES: [(usize, &[(usize, usize)]); 6] = [
+const SIZES: [(usize, &[(usize, usize)]); 8] = [
     (1, &[(1, 1), (17, 5), (64, 64)]),
     (2, &[(1001, 37), (63, 257), (2, 1)]),
     (3, &[(257, 65), (65, 127)]),
     (7, &[(1023, 31), (1025, 3)]),
     (15, &[(100, 64), (4099, 29)]),
     (32, &[(31, 255), (256, 33)]),
+    (129, &[(65, 33), (130, 65)]),
+    (785, &[(9, 40), (65, 7)]),
 ];
 
 /// Every case: all losses in every training mode, with decay and scalings along.

@@ -92,12 +92,9 @@ impl Gpu {
                 timestamp_writes: None,
             });
             for _ in 0..count {
-                side.encode(&mut pass, &self.kernels);
-                if update {
-                    for dispatch in &self.update {
-                        dispatch.encode(&mut pass, &self.update_kernel, &self.update_common);
-                    }
-                }
+                let stages = side.dispatches.iter();
+                let step = self.step.iter().filter(|_| update);
+                stages.chain(step).for_each(|stage| stage.encode(&mut pass));
             }
             drop(pass);
             let back = &self.readback;

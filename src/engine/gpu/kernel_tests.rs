@@ -4,7 +4,8 @@ use std::mem::offset_of;
 
 use super::kernels::{PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render};
 use super::layout::{Row, Run, State};
-use super::shape::{D_MOST, LANES, Shape};
+use super::shape::{D_HELD, D_MOST, LANES, Shape};
+use super::tiled;
 
 const STAGES: [Stage; 5] = [PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, VELOCITY];
 
@@ -34,9 +35,27 @@ fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
 
 #[test]
 fn every_kernel_is_valid() {
-    for d in [1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, D_MOST] {
+    for d in [1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, D_HELD] {
         for shape in shapes(d) {
             for stage in STAGES {
+                for n_most in [1, shape.update_chunk + 1] {
+                    let module = parse(stage, d, n_most, &shape);
+                    assert_eq!(module.entry_points[0].name, stage.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_tiled_kernel_is_valid() {
+    for d in [1, 4, D_HELD + 1, 67, 127, 128, 129, 785, D_MOST] {
+        for shape in shapes(d) {
+            let shape = Shape {
+                tiled: true,
+                ..shape
+            };
+            for stage in tiled::STAGES {
                 for n_most in [1, shape.update_chunk + 1] {
                     let module = parse(stage, d, n_most, &shape);
                     assert_eq!(module.entry_points[0].name, stage.name);
@@ -55,8 +74,9 @@ fn a_broken_kernel_is_not() {
 
 #[test]
 fn shapes_fit_the_storage() {
-    for d in 1..=D_MOST {
+    for d in (1..=D_HELD).chain([D_HELD + 1, 785, D_MOST]) {
         for shape in shapes(d) {
+            assert_eq!(shape.with("").unwrap(), shape);
             let tiling = shape.tiling();
             assert!(tiling.threads.is_power_of_two());
             assert!(shape.residual_threads.is_power_of_two());
@@ -97,7 +117,7 @@ macro_rules! same_layout {
 
 #[test]
 fn structs_are_the_same_on_both_sides() {
-    same_layout!(Row: run first count sample samples out slices moments);
+    same_layout!(Row: run first count sample samples out slices moments bits);
     same_layout!(Run: n stride sums groups sample residual history record loss train norm_scaled
         samples m alpha lambda unused);
     same_layout!(State: exponent diverged turn moves force_a force_w decay_a decay_w eta factor

@@ -5,11 +5,12 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use super::device::Device;
 use super::layout::{HEADER, RESCALE_ABOVE, TURNS, loss_code, train_code};
 use super::shape::{LANES, Shape};
+use super::tiled;
 use crate::error::{Error, Result};
 use crate::experiment::{Loss, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
-const SLOTS: [&str; 11] = [
+const SLOTS: [&str; 13] = [
     "runs",
     "state",
     "schedule",
@@ -21,6 +22,8 @@ const SLOTS: [&str; 11] = [
     "rows",
     "particles",
     "velocity",
+    "bits",
+    "parts",
 ];
 
 /// A stage: its name, its WGSL file, and what it binds.
@@ -67,38 +70,35 @@ pub(super) const VELOCITY: Stage = Stage {
     shard: &["rows", "particles", "velocity"],
 };
 
-const FILES: [(&str, &str); 13] = [
-    ("common.wgsl", include_str!("../../../shaders/common.wgsl")),
-    ("idle.wgsl", include_str!("../../../shaders/idle.wgsl")),
-    (
-        "moments.wgsl",
-        include_str!("../../../shaders/moments.wgsl"),
-    ),
-    ("planes.wgsl", include_str!("../../../shaders/planes.wgsl")),
-    ("pull.wgsl", include_str!("../../../shaders/pull.wgsl")),
-    ("take.wgsl", include_str!("../../../shaders/take.wgsl")),
-    ("update.wgsl", include_str!("../../../shaders/update.wgsl")),
-    ("losses.wgsl", include_str!("../../../shaders/losses.wgsl")),
-    ("step.wgsl", include_str!("../../../shaders/step.wgsl")),
-    (
-        "predict.wgsl",
-        include_str!("../../../shaders/predict.wgsl"),
-    ),
-    ("reduce.wgsl", include_str!("../../../shaders/reduce.wgsl")),
-    (
-        "residual.wgsl",
-        include_str!("../../../shaders/residual.wgsl"),
-    ),
-    (
-        "velocity_update.wgsl",
-        include_str!("../../../shaders/velocity_update.wgsl"),
-    ),
-];
-
-/// Vectors of four words in a row of X, padded with zeros.
-pub(super) fn row_vectors(d: usize) -> usize {
-    d.div_ceil(4)
+macro_rules! wgsl {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../shaders/", $name)))
+    };
 }
+
+const FILES: [(&str, &str); 21] = [
+    wgsl!("common.wgsl"),
+    wgsl!("idle.wgsl"),
+    wgsl!("losses.wgsl"),
+    wgsl!("step.wgsl"),
+    wgsl!("predict.wgsl"),
+    wgsl!("reduce.wgsl"),
+    wgsl!("residual.wgsl"),
+    wgsl!("velocity_update.wgsl"),
+    wgsl!("planes.wgsl"),
+    wgsl!("predict_moments.wgsl"),
+    wgsl!("take.wgsl"),
+    wgsl!("pull.wgsl"),
+    wgsl!("update.wgsl"),
+    wgsl!("tiled.wgsl"),
+    wgsl!("moments.wgsl"),
+    wgsl!("predict_tiled.wgsl"),
+    wgsl!("predict_product.wgsl"),
+    wgsl!("predict_bits.wgsl"),
+    wgsl!("velocity_update_tiled.wgsl"),
+    wgsl!("velocity_product.wgsl"),
+    wgsl!("update_output.wgsl"),
+];
 
 /// The WGSL of a stage. `n_most` is the largest training set of the batch: runs that need no
 /// blocked summation get the same bits with and without it.
@@ -127,8 +127,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
         d, slot, loss, train,
         axes => ["x", "y", "z", "w"],
         lanes => LANES,
-        lockstep => shape.lockstep,
-        row_vectors => row_vectors(d),
+        row_vectors => shape.row_vectors(d),
         turns => TURNS,
         header => HEADER,
         // As exact decimals: both are written to be read back without rounding.
@@ -137,6 +136,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
     };
     let own = match stage.name {
         "predict" => context! {
+            lockstep => shape.lockstep,
             threads => shape.predict_threads,
             samples => shape.predict_samples,
             chunk => shape.predict_chunk,
@@ -147,9 +147,18 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             threads => shape.residual_threads,
             halves => halves(shape.residual_threads),
         },
+        _ if tiled::STAGES.contains(&stage) => context! {
+            entry => stage.name,
+            update => !tiled::VELOCITY_STAGES.contains(&stage),
+            bits_only => stage != tiled::PREDICT,
+            chunk => shape.update_chunk,
+            blocked => n_most > shape.update_chunk,
+            ..shape.tiles.context(&stage, shape.lockstep)
+        },
         _ => context! {
             entry => stage.name,
             update => stage.name == VELOCITY_UPDATE.name,
+            lockstep => shape.lockstep,
             threads => shape.update_threads,
             width => shape.update_width,
             vectors => shape.update_vectors,

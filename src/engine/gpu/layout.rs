@@ -77,6 +77,7 @@ pub(super) struct Row {
     pub out: u32,
     pub slices: u32,
     pub moments: u32,
+    pub bits: u32,
 }
 
 impl From<&plan::Row> for Row {
@@ -90,6 +91,7 @@ impl From<&plan::Row> for Row {
             out: row.out,
             slices: row.slices,
             moments: row.moments,
+            bits: row.bits,
         }
     }
 }

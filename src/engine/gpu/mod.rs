@@ -22,8 +22,11 @@ mod kernels;
 mod layout;
 mod shape;
 mod side;
+mod tiled;
+mod tiles;
 mod transfer;
 mod tune;
+mod update;
 mod velocity;
 
 pub use adapter::{AdapterFacts, Kind, adapters, default_adapter, select};
@@ -32,10 +35,11 @@ pub use shape::D_MOST;
 
 use advance::Pace;
 use device::Device;
-use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, render};
+use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, render};
 use layout::{State, TURNS, block_words};
 use shape::Shape;
 use side::{Common, Dispatch, Side, SideKernels, sizes};
+use update::{PartKernel, Update};
 
 /// What may be chosen of a gpu engine. No choice but the adapter, the tile and the kernels
 /// changes a bit of the results.
@@ -47,6 +51,10 @@ pub struct Options {
     pub shard_bytes: Option<u64>,
     /// Particles of a tile, rounded up to whole blocks; chosen by m, n and d otherwise.
     pub tile: Option<usize>,
+    /// Most bytes of activation bits that large d keeps from predict to velocity. Where those of all
+    /// particles do not fit they are computed twice, with the same results. An eighth of what
+    /// particles and data take, but at least 4 MiB, where not given.
+    pub kept_bytes: Option<u64>,
     /// Sizes of the kernels, as a summary records them: `key=value,…`, the rest as usual for the
     /// adapter.
     pub kernels: Option<String>,
@@ -66,14 +74,13 @@ pub struct Gpu {
     shards: Vec<wgpu::Buffer>,
     state: wgpu::Buffer,
     schedule: wgpu::Buffer,
-    kernels: SideKernels,
     train: Side,
     test: Side,
-    update_kernel: Kernel,
-    update_common: wgpu::BindGroup,
-    update: Vec<Dispatch>,
+    update: Update,
+    /// What follows the training side's stages in a step.
+    step: Vec<Dispatch>,
     /// Compiled when first asked for.
-    velocity: Option<Kernel>,
+    velocity: Option<Vec<PartKernel>>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
     clocks: Vec<Clock>,
@@ -106,7 +113,7 @@ impl Gpu {
         let tested = sizes(&batch, Sample::Test);
         let tiling = shape.tiling();
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
-        let train = plan::prediction(&trained, &trained, d, &tiling, &limits, &storage)?;
+        let mut train = plan::prediction(&trained, &trained, d, &tiling, &limits, &storage)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
 
         let n_most = trained.iter().map(|size| size.n).max().unwrap_or(0);
@@ -115,11 +122,13 @@ impl Gpu {
             Kernel::new(&device, stage, &source, options.checks)
         };
         let kernels = SideKernels {
-            predict: compile(PREDICT)?,
+            predict: compile(if shape.tiled { tiled::PREDICT } else { PREDICT })?,
             reduce: compile(REDUCE)?,
             residual: compile(RESIDUAL)?,
         };
-        let update_kernel = compile(VELOCITY_UPDATE)?;
+        let fair = plan::tiled::room(bytes(&batch, &storage));
+        let room = options.kept_bytes.unwrap_or(fair).min(limits.binding);
+        let update = Update::new(&device, &shape, d, &trained, &storage, room, &mut train)?;
 
         let runs = batch.runs.len();
         let both_ways = wgpu::BufferUsages::STORAGE
@@ -136,18 +145,23 @@ impl Gpu {
             state: &state,
             schedule: &schedule,
             shards: &shards,
+            bits: &update.bits,
+            row_vectors: shape.row_vectors(d),
         };
         let train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
         let test = Side::new(&device, &kernels, &batch, Sample::Test, &test, &common)?;
-        let update_common = update_kernel.bind(&device, 0, |name| match name {
-            "runs" => &train.facts,
-            "state" => &state,
-            "x" => &train.x,
-            _ => &train.residual,
-        })?;
-        let mut update = Vec::new();
-        for (rows, shard) in storage.update.iter().zip(&shards) {
-            update.extend(Dispatch::rows(&device, &update_kernel, rows, |_| shard)?);
+        let source = |stage| render(stage, d, n_most, &shape);
+        let stages = update.stages(shape.tiled, true);
+        let parts =
+            PartKernel::compile(&device, stages, source, options.checks, |name| match name {
+                "runs" => &train.facts,
+                "state" => &state,
+                "x" => &train.x,
+                _ => &train.residual,
+            })?;
+        let mut step = Vec::new();
+        for (index, shard) in shards.iter().enumerate() {
+            step.extend(update.dispatches(&device, &parts, index, None, |_| shard)?);
         }
         let history = |side: &Side| TURNS * runs + side.slots * side.record;
         let staged = (device::UPLOAD / 4).max(block_words(d));
@@ -172,16 +186,21 @@ impl Gpu {
             shards,
             state,
             schedule,
-            kernels,
             train,
             test,
-            update_kernel,
-            update_common,
             update,
+            step,
             velocity: None,
             readback,
         })
     }
+}
+
+/// What particles and data take.
+fn bytes(batch: &Batch, storage: &Storage) -> u64 {
+    let particles = storage.shards.iter().sum::<usize>() * block_words(batch.d);
+    let samples: usize = batch.datasets.iter().map(|set| set.n()).sum();
+    (particles + samples * batch.d) as u64 * 4
 }
 
 fn check(batch: &Batch) -> Result<()> {

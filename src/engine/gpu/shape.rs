@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::{AdapterFacts, Kind};
+use super::tiles::Tiles;
 use crate::engine::plan::Tiling;
 use crate::error::{Error, Result};
 
 /// Particles in a block of storage.
 pub(super) const LANES: usize = 64;
-/// Largest d of the kernels that hold a sample or a particle in registers.
-pub const D_MOST: usize = 64;
+/// Largest d of the kernels.
+pub const D_MOST: usize = 4096;
+/// Largest d of the kernels that hold a whole sample or particle in registers.
+pub(super) const D_HELD: usize = 64;
 /// The most partial sums that `residual` adds up per sample.
 const GROUPS: usize = 32;
 
@@ -45,6 +48,10 @@ pub(super) struct Shape {
     pub update_stage: usize,
     /// velocity: samples added up before they join the main sum.
     pub update_chunk: usize,
+    /// Kernels tiled over d in place of those that hold a whole sample or particle.
+    pub tiled: bool,
+    #[serde(flatten)]
+    pub tiles: Tiles,
 }
 
 impl Shape {
@@ -55,6 +62,9 @@ impl Shape {
         } else {
             Shape::hardware(d)
         };
+        if shape.tiled {
+            shape.tile = shape.tiles.tiled_particles;
+        }
         if let Some(tile) = tile {
             shape.tile = tile.next_multiple_of(LANES).max(LANES);
             shape.tile_fixed = true;
@@ -88,6 +98,8 @@ impl Shape {
             update_vectors: if d <= 4 { 2 } else { 1 },
             update_stage: 0,
             update_chunk: 1024,
+            tiled: d > D_HELD,
+            tiles: Tiles::hardware(d),
         }
     }
 
@@ -109,6 +121,8 @@ impl Shape {
             update_vectors: if d <= 8 { 2 } else { 1 },
             update_stage: 0,
             update_chunk: 1024,
+            tiled: d > D_HELD,
+            tiles: Tiles::software(lockstep),
         }
     }
 
@@ -117,7 +131,10 @@ impl Shape {
         let Ok(Value::Object(map)) = serde_json::to_value(self) else {
             return String::new();
         };
-        let pairs: Vec<_> = map.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let used = map
+            .iter()
+            .filter(|(k, _)| self.tiled || !k.starts_with("tiled_"));
+        let pairs: Vec<_> = used.map(|(k, v)| format!("{k}={v}")).collect();
         pairs.join(",")
     }
 
@@ -186,6 +203,9 @@ impl Shape {
         if self.lockstep > self.predict_threads.min(self.update_threads) {
             return Some("a workgroup has at least as many threads as lanes lend each other words");
         }
+        if self.tiled {
+            return self.tiles.flaw(self.lockstep);
+        }
         None
     }
 
@@ -200,6 +220,16 @@ impl Shape {
             update: self.update_threads * self.update_width * self.update_vectors,
             columns: self.reduce_threads,
             groups: GROUPS,
+            tiled: self.tiled.then(|| self.tiles.cut()),
+        }
+    }
+
+    /// Vectors of four words in a row of X, padded with zeros.
+    pub fn row_vectors(&self, d: usize) -> usize {
+        let vectors = d.div_ceil(4);
+        match self.tiled {
+            true => vectors.next_multiple_of(self.tiles.slice()),
+            false => vectors,
         }
     }
 }

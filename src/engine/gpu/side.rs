@@ -1,7 +1,7 @@
 //! One kind of samples (training or test) on the device, and the stages that end in residual.
 
 use super::device::Device;
-use super::kernels::{Kernel, row_vectors};
+use super::kernels::Kernel;
 use super::layout::{self, HEADER, NO_LOSS, TURNS};
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Run, Sample};
@@ -10,8 +10,10 @@ use crate::error::Result;
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
 
-/// Workgroups of one stage, with what they bind of their own.
+/// One kernel on one table, ready to be encoded.
 pub(super) struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    common: wgpu::BindGroup,
     own: Option<wgpu::BindGroup>,
     workgroups: (u32, u32),
 }
@@ -21,6 +23,7 @@ impl Dispatch {
     pub fn rows<'a>(
         device: &Device,
         kernel: &Kernel,
+        common: &wgpu::BindGroup,
         rows: &[plan::Row],
         other: impl Fn(&str) -> &'a wgpu::Buffer,
     ) -> Result<Option<Self>> {
@@ -35,14 +38,16 @@ impl Dispatch {
             name => other(name),
         })?;
         Ok(Some(Dispatch {
+            pipeline: kernel.pipeline.clone(),
+            common: common.clone(),
             own: Some(own),
             workgroups: plan::fold(rows.len(), device.workgroups()),
         }))
     }
 
-    pub fn encode(&self, pass: &mut wgpu::ComputePass, kernel: &Kernel, common: &wgpu::BindGroup) {
-        pass.set_pipeline(&kernel.pipeline);
-        pass.set_bind_group(0, common, &[]);
+    pub fn encode(&self, pass: &mut wgpu::ComputePass) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.common, &[]);
         if let Some(own) = &self.own {
             pass.set_bind_group(1, own, &[]);
         }
@@ -62,6 +67,10 @@ pub(super) struct Common<'a> {
     pub state: &'a wgpu::Buffer,
     pub schedule: &'a wgpu::Buffer,
     pub shards: &'a [wgpu::Buffer],
+    /// Activation bits; nothing but for kernels that leave them.
+    pub bits: &'a wgpu::Buffer,
+    /// Vectors of four words in a row of X, padded with zeros.
+    pub row_vectors: usize,
 }
 
 pub(super) struct Side {
@@ -74,12 +83,8 @@ pub(super) struct Side {
     /// Most evaluations of one submit, and words of one (all runs).
     pub slots: usize,
     pub record: usize,
-    predict: Vec<Dispatch>,
-    reduce: Option<Dispatch>,
-    finish: Dispatch,
-    predict_common: wgpu::BindGroup,
-    reduce_common: Option<wgpu::BindGroup>,
-    residual_common: wgpu::BindGroup,
+    /// predict, reduce, residual, in their order.
+    pub dispatches: Vec<Dispatch>,
 }
 
 /// The data set of a run.
@@ -110,7 +115,7 @@ impl Side {
         plan: &Prediction,
         common: &Common,
     ) -> Result<Self> {
-        let data = Data::gather(batch, sample);
+        let data = Data::gather(batch, sample, common.row_vectors);
         let x = device.upload("x", &data.x)?;
         let y = device.upload("y", &data.y)?;
         let runs = facts(batch, sample, plan, &data.first);
@@ -134,21 +139,24 @@ impl Side {
             "residual" => &residual,
             _ => &history,
         };
-        let mut predict = Vec::new();
+        let predict_common = kernels.predict.bind(device, 0, buffer)?;
+        let mut dispatches = Vec::new();
         for (rows, shard) in plan.predict.iter().zip(common.shards) {
-            predict.extend(Dispatch::rows(device, &kernels.predict, rows, |_| shard)?);
+            let own = |name: &str| if name == "bits" { common.bits } else { shard };
+            let predict = &kernels.predict;
+            dispatches.extend(Dispatch::rows(device, predict, &predict_common, rows, own)?);
         }
-        let reduce = Dispatch::rows(device, &kernels.reduce, &plan.reduce, |_| &sums)?;
-        let reduce_common = match reduce {
-            Some(_) => Some(kernels.reduce.bind(device, 0, buffer)?),
-            None => None,
-        };
-        let finish = Dispatch {
+        if !plan.reduce.is_empty() {
+            let own = kernels.reduce.bind(device, 0, buffer)?;
+            let (reduce, rows) = (&kernels.reduce, &plan.reduce);
+            dispatches.extend(Dispatch::rows(device, reduce, &own, rows, |_| &sums)?);
+        }
+        dispatches.push(Dispatch {
+            pipeline: kernels.residual.pipeline.clone(),
+            common: kernels.residual.bind(device, 0, buffer)?,
             own: None,
             workgroups: plan::fold(runs.len(), device.workgroups()),
-        };
-        let predict_common = kernels.predict.bind(device, 0, buffer)?;
-        let residual_common = kernels.residual.bind(device, 0, buffer)?;
+        });
         Ok(Side {
             runs,
             facts,
@@ -157,25 +165,8 @@ impl Side {
             history,
             slots,
             record,
-            predict,
-            reduce,
-            finish,
-            predict_common,
-            reduce_common,
-            residual_common,
+            dispatches,
         })
-    }
-
-    /// predict, reduce, residual.
-    pub fn encode(&self, pass: &mut wgpu::ComputePass, kernels: &SideKernels) {
-        for dispatch in &self.predict {
-            dispatch.encode(pass, &kernels.predict, &self.predict_common);
-        }
-        if let (Some(dispatch), Some(common)) = (&self.reduce, &self.reduce_common) {
-            dispatch.encode(pass, &kernels.reduce, common);
-        }
-        self.finish
-            .encode(pass, &kernels.residual, &self.residual_common);
     }
 }
 
@@ -188,8 +179,8 @@ struct Data {
 }
 
 impl Data {
-    fn gather(batch: &Batch, sample: Sample) -> Self {
-        let padded = 4 * row_vectors(batch.d);
+    fn gather(batch: &Batch, sample: Sample, row_vectors: usize) -> Self {
+        let padded = 4 * row_vectors;
         let mut data = Data {
             x: Vec::new(),
             y: Vec::new(),

@@ -1,9 +1,8 @@
 //! What the device computes on the way to a step, read back: g and the velocity.
 
 use super::Gpu;
-use super::kernels::{Kernel, VELOCITY, render};
 use super::layout::block_words;
-use super::side::Dispatch;
+use super::update::PartKernel;
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
@@ -23,57 +22,43 @@ impl Gpu {
         Ok(words)
     }
 
-    /// Compiles the velocity kernel, which no run needs to advance.
-    fn velocity_kernel(&self) -> Result<Kernel> {
-        let most = self.train.runs.iter().map(|run| run.n).max().unwrap_or(0);
-        let source = render(VELOCITY, self.batch.d, most as usize, &self.shape)?;
-        Kernel::new(&self.device, VELOCITY, &source, self.checks)
-    }
-
     /// The velocity of a run in true units. g and the coefficients are on the device already.
     pub(super) fn read_velocity(&mut self, run: usize) -> Result<Particles> {
-        let kernel = match self.velocity.take() {
-            Some(kernel) => kernel,
-            None => self.velocity_kernel()?,
+        let kernels = match self.velocity.take() {
+            Some(kernels) => kernels,
+            None => self.velocity_kernels()?,
         };
-        let velocity = self.velocity_with(&kernel, run);
-        self.velocity = Some(kernel);
+        let velocity = self.velocity_with(&kernels, run);
+        self.velocity = Some(kernels);
         velocity
     }
 
-    fn velocity_with(&self, kernel: &Kernel, run: usize) -> Result<Particles> {
+    fn velocity_with(&self, kernels: &[PartKernel], run: usize) -> Result<Particles> {
         let d = self.batch.d;
-        let common = kernel.bind(&self.device, 0, |name| match name {
-            "runs" => &self.train.facts,
-            "state" => &self.state,
-            "x" => &self.train.x,
-            _ => &self.train.residual,
-        })?;
         let m = self.batch.runs[run].m;
         let mut velocity = Particles::zeros(m, d);
         for (shard, particles) in self.shards.iter().enumerate() {
-            let rows = &self.storage.update[shard];
-            let own: Vec<_> = rows
+            if !self
+                .storage
+                .pieces
                 .iter()
-                .filter(|row| row.run as usize == run)
-                .copied()
-                .collect();
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-            let words = self.storage.shards[shard] * block_words(d);
-            if own.is_empty() {
+                .any(|p| (p.run, p.shard) == (run, shard))
+            {
                 continue;
             }
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+            let words = self.storage.shards[shard] * block_words(d);
             let out = self.device.buffer("velocity", words, usage)?;
             let buffer = |name: &str| if name == "velocity" { &out } else { particles };
-            if let Some(dispatch) = Dispatch::rows(&self.device, kernel, &own, buffer)? {
-                self.device.run("velocity", |encoder| {
-                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                        label: Some("velocity"),
-                        timestamp_writes: None,
-                    });
-                    dispatch.encode(&mut pass, kernel, &common);
-                })?;
-            }
+            let stages = &self.update;
+            let stages = stages.dispatches(&self.device, kernels, shard, Some(run), buffer)?;
+            self.device.run("velocity", |encoder| {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some("velocity"),
+                    timestamp_writes: None,
+                });
+                stages.iter().for_each(|stage| stage.encode(&mut pass));
+            })?;
             self.read_shard(&out, shard, run, &(0..m), &mut velocity)?;
         }
         let unit = 2f64.powi(self.clocks[run].exponent);

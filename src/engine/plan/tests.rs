@@ -10,6 +10,7 @@ const TILING: Tiling = Tiling {
     update: 128,
     columns: 32,
     groups: 32,
+    tiled: None,
 };
 const LIMITS: Limits = Limits { binding: 128 << 20 };
 
@@ -53,7 +54,7 @@ fn check_sums(sizes: &[Size], prediction: &Prediction) {
         for i in 0..row.samples {
             written[(row.out + i) as usize] += 1;
         }
-        if row.moments != NO_MOMENTS {
+        if row.moments != NONE {
             for q in 0..MOMENTS {
                 written[row.moments as usize + q] += 1;
             }

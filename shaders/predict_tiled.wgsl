@@ -1,0 +1,135 @@
+{%- set fours = held // 4 %}
+{%- set across = particles // held %}
+{%- set down = columns // columns_held %}
+{%- if bits_only -%}
+// The activation bits z_ij > 0 that predict leaves to velocity, made again for some particles.
+{%- else -%}
+// predict for large d: sums over a tile of particles of a_j σ(w_j·x_i), the tile's moments (in a
+// workgroup of their own), and the activation bits z_ij > 0, 32 samples of a particle in a word.
+{%- endif %}
+// Z = W Xᵀ: the columns are samples. d = {{ d }}
+{% include "common.wgsl" %}
+
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.bits }}) var<storage, read_write> bits: array<vec4<u32>>;
+
+{% include "tiled.wgsl" %}
+{%- if not bits_only %}
+@group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
+@group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
+{% include "idle.wgsl" %}
+var<workgroup> scratch: array<f32, {{ [across * columns, 3 * lanes // 4] | max }}>;
+{% include "moments.wgsl" %}
+{%- endif %}
+
+// Keeps the activation bits of the v-th four particles for the word-th 32 samples.
+fn keep(row: Row, v: u32, word: u32, mark: vec4<u32>) {
+    let words = (runs[row.run].n + 31u) / 32u;
+    if v < (row.count + 3u) / 4u && word < words {
+        bits[word_at(row.bits, words, v, word)] = mark;
+    }
+}
+{%- if staged %}
+{%- set pitch = depth // 4 + 1 %}
+var<workgroup> w_slice: array<V, {{ depth * particles // 4 }}>;
+// A sample's row is padded, so that the threads of a subgroup read from different banks.
+var<workgroup> x_slice: array<V, {{ columns * pitch }}>;
+{%- endif %}
+{%- if down > 1 %}
+var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
+{%- endif %}
+
+{%- macro lent(name, s) -%}
+{% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ s }}u){% else %}{{ name }}{% endif %}
+{%- endmacro %}
+
+@compute @workgroup_size({{ threads }})
+fn {{ entry }}(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+{%- if lockstep > 1 %}
+    @builtin(subgroup_invocation_id) lane: u32,
+{%- endif %}
+) {
+    let index = workgroup_index(id, workgroups);
+    if index >= arrayLength(&rows) {
+        return;
+    }
+    let row = rows[index];
+{%- if not bits_only %}
+    if is_idle(row.run) {
+        return;
+    }
+    if row.moments != NONE {
+        moments(row, t);
+        return;
+    }
+{%- elif update %}
+    if state[row.run].moves == 0u {
+        return;
+    }
+{%- endif %}
+    let p = t % {{ across }}u;
+    let c = t / {{ across }}u;
+    let vectors = (row.count + 3u) / 4u;
+    let last = row.samples - 1u;
+    let sample = runs[row.run].sample + row.sample;
+{%- if not staged %}
+{%- set fetches = (columns_held + lockstep - 1) // lockstep %}
+{%- for i in range(fetches) %}
+    let i{{ i }} = (sample + min(c + ({% if lockstep > 1 %}lane + {% endif %}{{ i * lockstep }}u) * {{ down }}u, last)) * {{ row_vectors }}u;
+{%- endfor %}
+{%- endif %}
+{%- for s in range(columns_held) %}
+{%- if not bits_only %}
+    var f{{ s }} = 0.0;
+{%- endif %}
+{%- for q in range(fours) %}
+    var z{{ s }}_{{ q }}: V;
+{%- endfor %}
+{%- endfor %}
+    // A few particles after another: at most {{ particles }}.
+    for (var start = 0u; start < vectors; start += {{ particles // 4 }}u) {
+{%- for q in range(fours) %}
+        let v{{ q }} = start + p + {{ q * across }}u;
+        let at{{ q }} = planes(row.first, min(v{{ q }}, vectors - 1u));
+{%- for s in range(columns_held) %}
+        z{{ s }}_{{ q }} = V(0.0);
+{%- endfor %}
+{%- endfor %}
+{%- include "predict_product.wgsl" %}
+{%- if not bits_only %}
+        // Particles beyond the tile weigh nothing.
+{%- for q in range(fours) %}
+        let a{{ q }} = select(V(0.0), particles[at{{ q }} + {{ d * lanes // 4 }}u], v{{ q }} < vectors);
+{%- endfor %}
+{%- for s in range(columns_held) %}
+        let part{{ s }} = {% for q in range(fours) -%}
+            {% if q > 0 %} + {% endif %}a{{ q }} * max(z{{ s }}_{{ q }}, V(0.0)){% endfor %};
+        f{{ s }} += (part{{ s }}.x + part{{ s }}.y) + (part{{ s }}.z + part{{ s }}.w);
+{%- endfor %}
+        if row.bits == NONE {
+            continue;
+        }
+{%- endif %}
+{%- include "predict_bits.wgsl" %}
+    }
+{%- if not bits_only %}
+{%- for s in range(columns_held) %}
+    scratch[p * {{ columns }}u + c + {{ s * down }}u] = f{{ s }};
+{%- endfor %}
+    workgroupBarrier();
+    for (var s = t; s < row.samples; s += {{ threads }}u) {
+        var total = 0.0;
+        for (var other = 0u; other < {{ across }}u; other += 1u) {
+            total += scratch[other * {{ columns }}u + s];
+        }
+        sums[row.out + s] = total;
+    }
+{%- endif %}
+}

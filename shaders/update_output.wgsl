@@ -1,0 +1,44 @@
+// {% if update %}update of the output weights{% else %}velocity of the output weights{% endif %}: ȧ_j = force w_j·G_j − λ a_j, where velocity_update_tiled left
+// w_j·G_j as a sum per {{ columns }} coordinates. A thread has four particles. d = {{ d }}
+{% include "common.wgsl" %}
+
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.parts }}) var<storage, read> parts: array<vec4<f32>>;
+{%- if update %}
+@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<vec4<f32>>;
+{%- else %}
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<vec4<f32>>;
+{%- endif %}
+
+{% include "tiled.wgsl" %}
+
+@compute @workgroup_size({{ particles // 4 }})
+fn {{ entry }}(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let index = workgroup_index(id, workgroups);
+    if index >= arrayLength(&rows) {
+        return;
+    }
+    let row = rows[index];
+    let now = state[row.run];
+    if {% if update %}now.moves == 0u || {% endif %}t >= (row.count + 3u) / 4u {
+        return;
+    }
+    var wG = V(0.0);
+    for (var tile = 0u; tile < {{ (d + columns - 1) // columns }}u; tile += 1u) {
+        wG += parts[row.out / 4u + tile * {{ particles // 4 }}u + t];
+    }
+    let at = planes(row.first, t) + {{ d * lanes // 4 }}u;
+    let a = particles[at];
+    let va = now.force_a * wG - now.decay_a * a;
+{%- if update %}
+    particles[at] = now.shift_a * (a + now.eta * va);
+{%- else %}
+    velocities[at] = va;
+{%- endif %}
+}

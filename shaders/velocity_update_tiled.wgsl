@@ -1,0 +1,131 @@
+{%- set fours = held // 4 %}
+{%- set across = particles // held %}
+{%- set down = columns // columns_held %}
+{%- set fours_held = columns_held // 4 %}
+// velocity for large d: G_j = Σ_i g_i 1[z_ij > 0] x_i from the activation bits that predict left, and
+// ẇ_j = force a_j G_j − λ w_j{% if update %}, with which w takes its step{% endif %}. What these coordinates add to w_j·G_j
+// (with the old w) goes to {% if update %}update_output{% else %}velocity_output{% endif %}. G = (g 1[z > 0]) X: the columns are coordinates. d = {{ d }}
+{% include "common.wgsl" %}
+
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.bits }}) var<storage, read> bits: array<vec4<u32>>;
+@group(1) @binding({{ slot.parts }}) var<storage, read_write> parts: array<vec4<f32>>;
+{%- if update %}
+@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<vec4<f32>>;
+{%- else %}
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<vec4<f32>>;
+{%- endif %}
+
+{% include "tiled.wgsl" %}
+{%- if staged %}
+// g_i 1[z_ij > 0] and x_i of a few samples.
+var<workgroup> m_slice: array<V, {{ depth * particles // 4 }}>;
+var<workgroup> x_slice: array<V, {{ depth * columns // 4 }}>;
+{%- endif %}
+{%- if down > 1 %}
+var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
+{%- endif %}
+
+@compute @workgroup_size({{ threads }})
+fn {{ entry }}(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+{%- if lockstep > 1 %}
+    @builtin(subgroup_invocation_id) lane: u32,
+{%- endif %}
+) {
+    let index = workgroup_index(id, workgroups);
+    if index >= arrayLength(&rows) {
+        return;
+    }
+    let row = rows[index];
+    let now = state[row.run];
+{%- if update %}
+    if now.moves == 0u {
+        return;
+    }
+{%- endif %}
+    let p = t % {{ across }}u;
+    let c = t / {{ across }}u;
+    let vectors = (row.count + 3u) / 4u;
+    let n = runs[row.run].n;
+    let words = (n + 31u) / 32u;
+    let sample = runs[row.run].sample;
+    let residual = runs[row.run].residual;
+    // The first of its vectors of coordinates.
+    let column = row.sample / 4u;
+{%- for q in range(fours) %}
+    let v{{ q }} = min(p + {{ q * across }}u, vectors - 1u);
+{%- for k in range(columns_held) %}
+    var G{{ k }}_{{ q }} = V(0.0);
+{%- if blocked %}
+    var sum{{ k }}_{{ q }} = V(0.0);
+{%- endif %}
+{%- endfor %}
+{%- endfor %}
+{%- if blocked %}
+    // Blocked summation: parts of {{ chunk }} samples, then their sum.
+    for (var start = 0u; start < n; start += {{ chunk }}u) {
+    let stop = min(start + {{ chunk }}u, n);
+{%- for q in range(fours) %}{% for k in range(columns_held) %}
+    G{{ k }}_{{ q }} = V(0.0);
+{%- endfor %}{% endfor %}
+{%- else %}
+    let start = 0u;
+    let stop = n;
+{%- endif %}
+{%- include "velocity_product.wgsl" %}
+{%- if blocked %}
+{%- for q in range(fours) %}{% for k in range(columns_held) %}
+    sum{{ k }}_{{ q }} += G{{ k }}_{{ q }};
+{%- endfor %}{% endfor %}
+    }
+{%- endif %}
+{%- set G = "sum" if blocked else "G" %}
+{%- for q in range(fours) %}
+    let at{{ q }} = planes(row.first, v{{ q }});
+    let own{{ q }} = p + {{ q * across }}u < vectors;
+    let a{{ q }} = particles[at{{ q }} + {{ d * lanes // 4 }}u];
+    var wG{{ q }} = V(0.0);
+{%- endfor %}
+{%- for k in range(columns_held) %}
+    let k{{ k }} = 4u * (column + c + {{ k // 4 * down }}u) + {{ k % 4 }}u;
+    if k{{ k }} < {{ d }}u {
+{%- for q in range(fours) %}
+        let w{{ q }} = particles[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u];
+        wG{{ q }} = fma(w{{ q }}, {{ G }}{{ k }}_{{ q }}, wG{{ q }});
+        let vw{{ q }} = now.force_w * a{{ q }} * {{ G }}{{ k }}_{{ q }} - now.decay_w * w{{ q }};
+        if own{{ q }} {
+{%- if update %}
+            particles[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u] = now.shift_w * (w{{ q }} + now.eta * vw{{ q }});
+{%- else %}
+            velocities[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u] = vw{{ q }};
+{%- endif %}
+        }
+{%- endfor %}
+    }
+{%- endfor %}
+{%- if down > 1 %}
+{%- for q in range(fours) %}
+    scratch[c * {{ particles // 4 }}u + p + {{ q * across }}u] = wG{{ q }};
+{%- endfor %}
+    workgroupBarrier();
+    for (var v = t; v < {{ particles // 4 }}u; v += {{ threads }}u) {
+        var total = scratch[v];
+{%- for other in range(1, down) %}
+        total += scratch[{{ other * particles // 4 }}u + v];
+{%- endfor %}
+        parts[row.out / 4u + v] = total;
+    }
+{%- else %}
+{%- for q in range(fours) %}
+    parts[row.out / 4u + p + {{ q * across }}u] = wG{{ q }};
+{%- endfor %}
+{%- endif %}
+}

@@ -1,0 +1,66 @@
+//! The stages for large d, tiled over d: how they follow one another, and what they leave to each
+//! other.
+//!
+//! predict_tiled leaves activation bits, velocity_update_tiled reads them, steps w and leaves parts
+//! of w·G, update_output sums those and steps a. Where the bits of a batch do not fit, a kernel
+//! makes those of one chunk of particles again before it is updated ([`plan::tiled`]).
+
+use super::kernels::Stage;
+
+pub(super) const PREDICT: Stage = Stage {
+    name: "predict_tiled",
+    file: "predict_tiled.wgsl",
+    common: &["runs", "state", "schedule", "x", "sums"],
+    shard: &["rows", "particles", "bits"],
+};
+/// The bits of runs that move.
+pub(super) const PREDICT_BITS: Stage = Stage {
+    name: "predict_bits",
+    file: "predict_tiled.wgsl",
+    common: &["runs", "state", "x"],
+    shard: &["rows", "particles", "bits"],
+};
+pub(super) const VELOCITY_UPDATE: Stage = Stage {
+    name: "velocity_update_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["runs", "state", "x", "residual"],
+    shard: &["rows", "particles", "bits", "parts"],
+};
+pub(super) const UPDATE_OUTPUT: Stage = Stage {
+    name: "update_output",
+    file: "update_output.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "parts"],
+};
+/// The bits of any run.
+pub(super) const VELOCITY_BITS: Stage = Stage {
+    name: "velocity_bits",
+    file: "predict_tiled.wgsl",
+    common: &["runs", "x"],
+    shard: &["rows", "particles", "bits"],
+};
+pub(super) const VELOCITY: Stage = Stage {
+    name: "velocity_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["runs", "state", "x", "residual"],
+    shard: &["rows", "particles", "bits", "parts", "velocity"],
+};
+pub(super) const VELOCITY_OUTPUT: Stage = Stage {
+    name: "velocity_output",
+    file: "update_output.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "parts", "velocity"],
+};
+
+/// All of them.
+pub(super) const STAGES: [Stage; 7] = [
+    PREDICT,
+    PREDICT_BITS,
+    VELOCITY_UPDATE,
+    UPDATE_OUTPUT,
+    VELOCITY_BITS,
+    VELOCITY,
+    VELOCITY_OUTPUT,
+];
+/// Those that leave the particles as they are, on the way to a velocity that is read.
+pub(super) const VELOCITY_STAGES: [Stage; 3] = [VELOCITY_BITS, VELOCITY, VELOCITY_OUTPUT];

@@ -1,0 +1,145 @@
+//! velocity and update on the device: kernels and tables in their order, and what they share.
+
+use super::Gpu;
+use super::device::Device;
+use super::kernels::{Kernel, Stage, VELOCITY, VELOCITY_UPDATE, render};
+use super::shape::Shape;
+use super::side::Dispatch;
+use super::tiled;
+use crate::engine::plan::{self, Part, Pass, Size, Storage};
+use crate::error::Result;
+
+/// Who updates the particles.
+pub(super) struct Update {
+    /// In each shard, one after another.
+    passes: Vec<Vec<Pass>>,
+    /// Activation bits, and parts of w·G: nothing but for the kernels tiled over d.
+    pub bits: wgpu::Buffer,
+    parts: wgpu::Buffer,
+}
+
+/// A kernel of velocity or update, with what it binds of the samples.
+pub(super) struct PartKernel {
+    part: Part,
+    kernel: Kernel,
+    common: wgpu::BindGroup,
+}
+
+impl Update {
+    /// Cuts the work, and makes predict leave what it needs on the training samples. `bits` are
+    /// the most bytes of activation bits.
+    pub fn new(
+        device: &Device,
+        shape: &Shape,
+        d: usize,
+        trained: &[Size],
+        storage: &Storage,
+        bits: u64,
+        train: &mut plan::Prediction,
+    ) -> Result<Self> {
+        let tiling = shape.tiling();
+        let (passes, bits, parts) = match &tiling.tiled {
+            Some(cut) => {
+                let update = cut.update(trained, d, &tiling, storage, bits);
+                update.keep(train, trained, tiling.lanes);
+                (update.passes, update.bits, update.parts)
+            }
+            None => (plan::update(&tiling, storage), 0, 0),
+        };
+        let usage = wgpu::BufferUsages::STORAGE;
+        Ok(Update {
+            passes,
+            bits: device.buffer("bits", bits, usage)?,
+            parts: device.buffer("parts", parts, usage)?,
+        })
+    }
+
+    /// The kernels that its passes name: those of a step, or those of a velocity that is read.
+    pub fn stages(&self, tiled: bool, step: bool) -> Vec<(Part, Stage)> {
+        let all = match (tiled, step) {
+            (false, true) => vec![(Part::Velocity, VELOCITY_UPDATE)],
+            (false, false) => vec![(Part::Velocity, VELOCITY)],
+            (true, true) => vec![
+                (Part::Bits, tiled::PREDICT_BITS),
+                (Part::Velocity, tiled::VELOCITY_UPDATE),
+                (Part::Output, tiled::UPDATE_OUTPUT),
+            ],
+            (true, false) => vec![
+                (Part::Bits, tiled::VELOCITY_BITS),
+                (Part::Velocity, tiled::VELOCITY),
+                (Part::Output, tiled::VELOCITY_OUTPUT),
+            ],
+        };
+        let named = |part| self.passes.iter().flatten().any(|pass| pass.part == part);
+        all.into_iter().filter(|(part, _)| named(*part)).collect()
+    }
+
+    /// What is to be dispatched in one shard, for all runs or for one.
+    pub fn dispatches<'a>(
+        &'a self,
+        device: &Device,
+        kernels: &[PartKernel],
+        shard: usize,
+        run: Option<usize>,
+        other: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Vec<Dispatch>> {
+        let buffer = |name: &str| match name {
+            "bits" => &self.bits,
+            "parts" => &self.parts,
+            name => other(name),
+        };
+        let mut dispatches = Vec::new();
+        for pass in &self.passes[shard] {
+            let wanted = |row: &&plan::Row| run.is_none_or(|run| row.run as usize == run);
+            let rows: Vec<_> = pass.rows.iter().filter(wanted).copied().collect();
+            let own = kernels.iter().filter(|kernel| kernel.part == pass.part);
+            for PartKernel { kernel, common, .. } in own {
+                dispatches.extend(Dispatch::rows(device, kernel, common, &rows, buffer)?);
+            }
+        }
+        Ok(dispatches)
+    }
+}
+
+impl PartKernel {
+    /// Compiles the stages of a step or of a velocity. `buffer` gives what belongs to the samples.
+    pub fn compile<'a>(
+        device: &Device,
+        stages: Vec<(Part, Stage)>,
+        source: impl Fn(Stage) -> Result<String>,
+        checks: bool,
+        buffer: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Vec<Self>> {
+        let one = |(part, stage)| {
+            let kernel = Kernel::new(device, stage, &source(stage)?, checks)?;
+            let common = kernel.bind(device, 0, &buffer)?;
+            Ok(PartKernel {
+                part,
+                kernel,
+                common,
+            })
+        };
+        stages.into_iter().map(one).collect()
+    }
+}
+
+impl Gpu {
+    /// The kernels of velocity, which no run needs to advance.
+    pub(super) fn velocity_kernels(&self) -> Result<Vec<PartKernel>> {
+        let most = self.train.runs.iter().map(|run| run.n).max().unwrap_or(0) as usize;
+        let source = |stage| render(stage, self.batch.d, most, &self.shape);
+        let stages = self.update.stages(self.shape.tiled, false);
+        PartKernel::compile(
+            &self.device,
+            stages,
+            source,
+            self.checks,
+            |name| match name {
+                "runs" => &self.train.facts,
+                "state" => &self.state,
+                "x" => &self.train.x,
+                _ => &self.train.residual,
+            },
+        )
+    }
+}

@@ -1,0 +1,195 @@
+//! The tables of the kernels tiled over d.
+//!
+//! predict_tiled leaves a bit per particle and sample, whether z > 0. They lie in words of 32
+//! samples: of a block of particles, a word of each particle, then the next 32 samples. Where all
+//! bits of a batch would take too much memory, predict leaves none, and particles are updated chunk
+//! by chunk, each after its bits were made again.
+
+use std::collections::BTreeMap;
+
+use super::{NONE, Part, Pass, Piece, Prediction, Row, Size, Storage, Tiling};
+
+/// Bits may always take this many bytes, and beyond it 1/8 of the particles and data.
+const BITS_FREE: u64 = 4 << 20;
+
+/// The work of one workgroup of each kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Particles at a time: whole blocks.
+    pub particles: usize,
+    /// Samples of a predict_tiled workgroup: whole words of bits.
+    pub samples: usize,
+    /// Coordinates of a velocity_update_tiled workgroup: a multiple of four.
+    pub coordinates: usize,
+}
+
+/// Who updates the particles, and what is left for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// In each shard, kernel after kernel.
+    pub passes: Vec<Vec<Pass>>,
+    /// Words of the buffer of activation bits.
+    pub bits: usize,
+    /// Words of the buffer of parts of w·G.
+    pub parts: usize,
+    /// Where predict leaves the bits of each piece, by shard and first particle; empty where it
+    /// leaves none.
+    kept: BTreeMap<(usize, u32), u32>,
+}
+
+/// Bytes that activation bits may take beside particles and data of `bytes`.
+pub fn room(bytes: u64) -> u64 {
+    BITS_FREE.max(bytes / 8)
+}
+
+impl Cut {
+    /// The rows of one tile: its moments, then its samples.
+    pub(super) fn predict(&self, tile: Row, n: usize) -> impl Iterator<Item = Row> {
+        let moments = Row {
+            moments: tile.out + n as u32,
+            ..tile
+        };
+        std::iter::once(moments).chain(self.samples(tile, n))
+    }
+
+    fn samples(&self, tile: Row, n: usize) -> impl Iterator<Item = Row> {
+        let most = self.samples;
+        (0..n).step_by(most).map(move |sample| Row {
+            sample: sample as u32,
+            samples: most.min(n - sample) as u32,
+            out: tile.out + sample as u32,
+            ..tile
+        })
+    }
+
+    /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that the
+    /// activation bits may take: at least those of the particles of a workgroup, whatever it says.
+    pub fn update(
+        &self,
+        sizes: &[Size],
+        d: usize,
+        tiling: &Tiling,
+        storage: &Storage,
+        room: u64,
+    ) -> Update {
+        let words = |piece: &Piece| sizes[piece.run].n.div_ceil(32);
+        let padded = |particles: usize| particles.next_multiple_of(tiling.lanes);
+        let all = |piece: &Piece| padded(piece.particles.len()) * words(piece);
+        let total: usize = storage.pieces.iter().map(all).sum();
+        let keeps = total as u64 * 4 <= room;
+        let mut update = Update {
+            passes: vec![Vec::new(); storage.shards.len()],
+            bits: 0,
+            parts: 0,
+            kept: BTreeMap::new(),
+        };
+        let (mut chunk, mut shard, mut bits) = (Chunk::default(), 0, 0);
+        for piece in &storage.pieces {
+            let start = piece.block * tiling.lanes;
+            if keeps {
+                let first = (piece.shard, start as u32);
+                update.kept.insert(first, bits as u32);
+            }
+            let m = piece.particles.len();
+            for first in (0..m).step_by(self.particles) {
+                let count = self.particles.min(m - first);
+                let own = padded(count) * words(piece);
+                let full = !keeps && (bits + own) as u64 * 4 > room;
+                if full || piece.shard != shard {
+                    chunk.close(&mut update.passes[shard]);
+                    shard = piece.shard;
+                    bits = if keeps { bits } else { 0 };
+                }
+                let row = Row {
+                    bits: bits as u32,
+                    ..Row::of(piece.run, start + first, count)
+                };
+                if !keeps {
+                    chunk.make_bits(self, row, sizes[piece.run], d, tiling);
+                }
+                chunk.update(self, row, d);
+                bits += own;
+                update.bits = update.bits.max(bits);
+                update.parts = update.parts.max(chunk.parts);
+            }
+        }
+        chunk.close(&mut update.passes[shard]);
+        update
+    }
+}
+
+/// Particles that are updated together.
+#[derive(Default)]
+struct Chunk {
+    bits: Vec<Row>,
+    velocity: Vec<Row>,
+    output: Vec<Row>,
+    /// Words of parts of w·G.
+    parts: usize,
+}
+
+impl Chunk {
+    /// Has the bits of the particles of `row` made again, together with those before them as far as
+    /// a tile of predict goes.
+    fn make_bits(&mut self, cut: &Cut, row: Row, size: Size, d: usize, tiling: &Tiling) {
+        let tile = tiling.tile_of(size, d) as u32;
+        let rows = size.n.div_ceil(cut.samples);
+        let last = self.bits.len().saturating_sub(rows);
+        let span = self.bits.get_mut(last..).unwrap_or_default();
+        let goes_on = span.first().is_some_and(|before| {
+            before.run == row.run
+                && before.first + before.count == row.first
+                && before.count + row.count <= tile
+        });
+        match goes_on {
+            true => span.iter_mut().for_each(|part| part.count += row.count),
+            false => self.bits.extend(cut.samples(row, size.n)),
+        }
+    }
+
+    /// Has the particles of `row` updated.
+    fn update(&mut self, cut: &Cut, row: Row, d: usize) {
+        self.output.push(Row {
+            out: self.parts as u32,
+            bits: NONE,
+            ..row
+        });
+        for coordinate in (0..d).step_by(cut.coordinates) {
+            self.velocity.push(Row {
+                sample: coordinate as u32,
+                samples: cut.coordinates.min(d - coordinate) as u32,
+                out: self.parts as u32,
+                ..row
+            });
+            self.parts += cut.particles;
+        }
+    }
+
+    /// Leaves its passes, and is empty again.
+    fn close(&mut self, passes: &mut Vec<Pass>) {
+        let chunk = std::mem::take(self);
+        let parts = [
+            (Part::Bits, chunk.bits),
+            (Part::Velocity, chunk.velocity),
+            (Part::Output, chunk.output),
+        ];
+        let some = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
+        passes.extend(some.map(|(part, rows)| Pass { part, rows }));
+    }
+}
+
+impl Update {
+    /// Makes predict leave the bits on the training samples, if there is room for all.
+    pub fn keep(&self, prediction: &mut Prediction, sizes: &[Size], lanes: usize) {
+        for (shard, rows) in prediction.predict.iter_mut().enumerate() {
+            for row in rows {
+                let pieces = self.kept.range((shard, 0)..=(shard, row.first));
+                if let Some((&(_, first), bits)) = pieces.last() {
+                    let words = sizes[row.run as usize].n.div_ceil(32);
+                    let blocks = (row.first - first) as usize / lanes;
+                    row.bits = bits + (blocks * lanes * words) as u32;
+                }
+            }
+        }
+    }
+}
