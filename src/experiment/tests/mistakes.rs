@@ -87,7 +87,7 @@ fn wrong_types_say_what_was_found() {
         flow.schedule = "cosin" -> "inverse-sqrt", "cosine", { power = a number } | did you mean cosine?
         flow.schedule = { powr = 2 } -> found a table, { powr = 2 } | did you mean power?
         network.scaling = { alpha = "x" } -> found a table, { alpha = "x" }
-        flow.stop = { risk = 1.0, seconds = 2.0 } -> allowed: { risk = a number }, { seconds = a number }
+        flow.stop = { risk = 1.0, seconds = 2.0 } -> allowed: { gap = a number }, { risk = a number }, { seconds = a number }
         flow.norm_scaled = "both" -> allowed: true, false, "output"
         data.points = [[1.0]] -> 7: data.points: found an array | points [[x, y], …]
         data.classes = [3, 300] -> 7: data.classes: found an array | 0 to 255
