@@ -454,6 +454,7 @@ fn list_show_and_adapters() {
         "error-vs-dimension",
         "interpolation",
         "teacher-student",
+        "width-asymptotics",
         "xor",
     ] {
         assert!(list.contains(name), "{name} in {list}");

@@ -144,24 +144,33 @@ fn variance(report: &Report) -> Result<()> {
             of.inputs,
             of_parameters(&of.parameters)
         ))?;
-        let mut table = Table::new(&["m", "variance"]);
-        for (width, variance) in of.widths.iter().zip(&of.variance) {
-            table.row([width.to_string(), number(*variance)]);
+        let mut table = Table::new(&["m", "variance", "exponent from here on"]);
+        for at in &of.widths {
+            let from = exponent(at.exponent_from, at.standard_error_from);
+            table.row([at.width.to_string(), number(at.variance), from]);
         }
         table.print()?;
         let deviation = of.deviation.map_or(String::new(), |deviation| {
             format!(", {:.1} standard errors away", deviation.abs())
         });
-        let error = of.standard_error.map_or("?".into(), |e| format!("{e:.3}"));
         print(&match of.exponent {
-            Some(exponent) => format!(
-                "exponent {exponent:.3} ± {error} (theory {}{deviation})\n",
+            Some(_) => format!(
+                "exponent {} (theory {}{deviation})\n",
+                exponent(of.exponent, of.standard_error),
                 of.theory
             ),
             None => "no exponent: a variance is 0 or not finite\n".into(),
         })?;
     }
     Ok(())
+}
+
+fn exponent(exponent: Option<f64>, error: Option<f64>) -> String {
+    match (exponent, error) {
+        (Some(s), Some(error)) => format!("{s:.3} ± {error:.3}"),
+        (Some(s), None) => format!("{s:.3}"),
+        _ => "-".into(),
+    }
 }
 
 /// The widths of a pair, with what else its ensembles are.

@@ -6,7 +6,7 @@ use super::ensemble::{Ensemble, Family, Opened, Relation};
 use super::gaps::{self, Runs};
 use super::inputs::Inputs;
 use super::network::{MOST_PARTICLES, Network};
-use super::report::{EnsembleReport, Report, VarianceReport};
+use super::report::{EnsembleReport, Report, VarianceReport, WidthReport};
 use super::{Options, PairReport, variance};
 use crate::error::Result;
 use crate::flow::{Trained, Worlds};
@@ -212,14 +212,22 @@ impl<'a> Comparison<'a> {
                 .map(|runs| runs.map(|of| inputs.split(&of.f)[part]).collect())
                 .collect();
             let law = variance::fit(&widths, &f, nested);
+            let one = |w: usize| {
+                let from = variance::fit(&widths[w..], &f[w..], nested);
+                WidthReport {
+                    width: widths[w],
+                    variance: finite(variance::variance(&f[w])),
+                    exponent_from: from.map(|law| law.exponent),
+                    standard_error_from: from.and_then(|law| law.standard_error),
+                }
+            };
             let error = law.and_then(|law| law.standard_error);
             self.report.variance.push(VarianceReport {
                 folder: folder(family.ensembles[0].from),
                 parameters: parameters(family),
                 inputs: name,
                 seeds: count,
-                widths: widths.clone(),
-                variance: f.iter().map(|f| finite(variance::variance(f))).collect(),
+                widths: (0..widths.len()).map(one).collect(),
                 exponent: law.map(|law| law.exponent),
                 standard_error: error,
                 theory: THEORY,

@@ -18,6 +18,12 @@
 //! Networks of more than [`MOST_PARTICLES`] particles are represented in both clouds by that many, one
 //! drawn from each of as many equal ranges of indices, the same at each call.
 //!
+//! # Variance
+//!
+//! The variance of f between the seeds of an ensemble, averaged over the inputs, falls like mˢ with s → −1
+//! (MODEL.md, law 8): it is C/m (1 + c/m + …), so that narrow widths bend the line that [`fit`] draws. The
+//! exponent is told of all widths, and of each width and those above it.
+//!
 //! # Noise floor
 //!
 //! The floor of an ensemble is the same statistic between its own runs, whose draws are independent;
@@ -41,7 +47,7 @@ use std::path::{Path, PathBuf};
 pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
-pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport};
+pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport, WidthReport};
 pub use transport::{Cloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 

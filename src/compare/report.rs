@@ -73,9 +73,7 @@ pub struct VarianceReport {
     pub parameters: Map<String, Value>,
     pub inputs: &'static str,
     pub seeds: usize,
-    pub widths: Vec<usize>,
-    /// Unbiased, averaged over the inputs.
-    pub variance: Vec<Option<f64>>,
+    pub widths: Vec<WidthReport>,
     /// s of log variance = c + s log m.
     pub exponent: Option<f64>,
     /// By the jackknife over runs, or over seeds where widths are nested.
@@ -86,6 +84,17 @@ pub struct VarianceReport {
     pub deviation: Option<f64>,
     /// Whether a run starts from the first particles of the wider runs of its seed.
     pub nested: bool,
+}
+
+/// The variance at one width.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WidthReport {
+    pub width: usize,
+    /// Unbiased, averaged over the inputs.
+    pub variance: Option<f64>,
+    /// The exponent of this width and the wider ones, with its error; null at the widest.
+    pub exponent_from: Option<f64>,
+    pub standard_error_from: Option<f64>,
 }
 
 /// A row of compare.csv.
@@ -163,19 +172,18 @@ impl Report {
     fn variance_rows(&self) -> impl Iterator<Item = Row<'_>> {
         let each = self.variance.iter();
         each.flat_map(|of| {
-            let points = of.widths.iter().zip(&of.variance);
-            points.map(move |(&width, &value)| Row {
+            of.widths.iter().map(move |at| Row {
                 folder_a: &of.folder,
                 parameters_a: json(&of.parameters),
-                width_a: width,
+                width_a: at.width,
                 folder_b: &of.folder,
                 parameters_b: json(&of.parameters),
-                width_b: width,
+                width_b: at.width,
                 relation: None,
                 pairs: None,
                 quantity: "prediction_variance",
                 inputs: Some(of.inputs),
-                value,
+                value: at.variance,
                 floor: None,
                 floor_a: None,
                 floor_b: None,

@@ -1,0 +1,319 @@
+//! `widefield compare` as its users run it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SMALL: &str = r#"
+[data]
+source = "teacher"
+n = 12
+d = 3
+test = 9
+[network]
+width = 16
+[init]
+widths = "disjoint"
+[risk]
+loss = "square"
+[flow]
+steps = 20
+step = 0.5
+[output]
+snapshots = 0
+records = 2
+"#;
+
+const GRID: &str = r#"
+[grid]
+"network.width" = [8, 16, 32]
+"init.seed" = [1, 2, 3, 4]
+"#;
+
+/// A folder of its own to run the program in.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    /// With the experiment e.toml.
+    fn with(experiment: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("e.toml"), experiment).unwrap();
+        Place { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, args: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_widefield"))
+            .current_dir(&self.dir)
+            .args(args.split_whitespace())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs, expects success, returns stdout.
+    fn ok(&self, args: &str) -> String {
+        let out = self.run(args);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{args}: {said}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// Trains e.toml into a folder.
+    fn train(&self, out: &str, more: &str) {
+        self.ok(&format!(
+            "run e.toml --engine cpu --quiet --out {out} {more}"
+        ));
+    }
+
+    fn json(&self, args: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("compare {args} --json"))).unwrap()
+    }
+
+    /// Expects exit code 2, these texts, and no comparison written.
+    fn refuses(&self, args: &str, texts: &[&str]) {
+        let out = self.run(&format!("compare {args}"));
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{args}: {said}");
+        for wanted in texts {
+            assert!(said.contains(wanted), "{args}: no {wanted:?} in: {said}");
+        }
+        let dirs = std::fs::read_dir(&self.dir).unwrap();
+        for dir in dirs {
+            let file = dir.unwrap().path().join("compare.json");
+            assert!(!file.exists(), "{args} wrote {}", file.display());
+        }
+    }
+}
+
+fn notes(report: &Value) -> String {
+    report["notes"].to_string()
+}
+
+fn gap<'a>(pair: &'a Value, quantity: &str, inputs: Option<&str>) -> &'a Value {
+    let gaps = pair["gaps"].as_array().unwrap().iter();
+    let mut found =
+        gaps.filter(|gap| gap["quantity"] == quantity && gap["inputs"].as_str() == inputs);
+    found.next().unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_grid_of_widths_is_compared_beside_its_noise_floor() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    place.train("a", "");
+    let report = place.json("a");
+    assert_eq!(report["folders"], serde_json::json!(["a"]));
+    assert_eq!(report["projections"], 128);
+    assert_eq!(report["ensembles"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        report["ensembles"][0]["runs"],
+        serde_json::json!([0, 1, 2, 3])
+    );
+    assert_eq!(
+        report["ensembles"][0]["steps"],
+        serde_json::json!([20, 20, 20, 20])
+    );
+    assert!(number(&report["ensembles"][0]["mass_plus"]) > 0.0);
+    let pairs = report["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 3);
+    for pair in pairs {
+        assert_eq!(pair["relation"], "independent");
+        assert_eq!(pair["pairs"], 16);
+        for part in ["train", "test"] {
+            for quantity in ["prediction_rms", "prediction_max", "prediction_relative"] {
+                let gap = gap(pair, quantity, Some(part));
+                assert!(number(&gap["value"]) > 0.0 && number(&gap["floor"]) > 0.0);
+                let [a, b] = ["floor_a", "floor_b"].map(|f| number(&gap[f]));
+                let both = ((a * a + b * b) / 2.0).sqrt();
+                assert!((number(&gap["floor"]) - both).abs() <= 1e-12 * both);
+            }
+        }
+        for quantity in ["mass_plus", "mass_minus", "w2_directions", "w2_raw"] {
+            let gap = gap(pair, quantity, None);
+            assert!(number(&gap["value"]) > 0.0 && number(&gap["floor"]) > 0.0);
+        }
+    }
+    let variance = report["variance"].as_array().unwrap();
+    assert_eq!(variance.len(), 2);
+    assert_eq!(variance[0]["inputs"], "train");
+    let widths = variance[1]["widths"].as_array().unwrap();
+    let sizes: Vec<&Value> = widths.iter().map(|at| &at["width"]).collect();
+    assert_eq!(sizes, [8, 16, 32]);
+    assert_eq!(widths[0]["exponent_from"], variance[1]["exponent"]);
+    assert!(number(&widths[1]["exponent_from"]) < 0.0);
+    assert!(widths[2]["exponent_from"].is_null());
+    assert!(number(&widths[2]["variance"]) > 0.0);
+    assert_eq!(
+        (&variance[1]["seeds"], &variance[1]["nested"]),
+        (&4.into(), &false.into())
+    );
+    assert!(number(&variance[1]["exponent"]) < 0.0);
+    assert!(number(&variance[1]["standard_error"]) > 0.0);
+    assert_eq!(notes(&report), "[]");
+    // The same figures again, in the file and in a second call.
+    let text = std::fs::read(place.path("a/compare.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), report);
+    assert_eq!(place.json("a"), report);
+    let mut csv = csv::Reader::from_path(place.path("a/compare.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    // Three pairs of six prediction gaps and four others; two variances at three widths.
+    assert_eq!(rows.len(), 3 * 10 + 2 * 3);
+    let table = place.ok("compare a --out b.c");
+    for wanted in ["W2 directions", "floor", "exponent -", "theory -1"] {
+        assert!(table.contains(wanted), "no {wanted:?} in {table}");
+    }
+    assert!(place.path("b.c.csv").exists() && place.path("b.c.json").exists());
+}
+
+/// Law 8 at the size of a test: wide networks scatter less, about what the exponent says.
+#[test]
+fn the_variance_falls_with_the_width() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let seeds: Vec<String> = (1..=24).map(|seed| seed.to_string()).collect();
+    place.train(
+        "a",
+        &format!(
+            "--set grid.\"init.seed\"=[{}] --set grid.\"network.width\"=[64,256,1024]",
+            seeds.join(",")
+        ),
+    );
+    for of in place.json("a")["variance"].as_array().unwrap() {
+        let (exponent, error) = (number(&of["exponent"]), number(&of["standard_error"]));
+        assert!(error < 0.15, "{of}");
+        assert!((exponent + 1.0).abs() <= 3.0 * error, "{of}");
+    }
+}
+
+#[test]
+fn nested_widths_are_said_to_be_nested() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    place.train("a", "--set init.widths=nested");
+    let report = place.json("a");
+    assert!(
+        notes(&report).contains("widths are nested"),
+        "{}",
+        notes(&report)
+    );
+    assert_eq!(report["variance"][0]["nested"], true);
+    assert_eq!(report["pairs"][0]["relation"], "independent");
+    assert_eq!(report["pairs"][0]["pairs"], 12);
+    // One seed leaves the nested pair, and no floor.
+    place.train("one", "--set init.widths=nested --set init.seed=1");
+    let report = place.json("one");
+    assert_eq!(report["pairs"][0]["relation"], "nested");
+    assert!(gap(&report["pairs"][0], "prediction_rms", Some("test"))["floor"].is_null());
+    assert!(
+        notes(&report).contains("sweep init.seed"),
+        "{}",
+        notes(&report)
+    );
+    assert_eq!(report["variance"], serde_json::json!([]));
+    assert!(place.ok("compare one").contains("note: widths are nested"));
+}
+
+/// The experiment's seed draws the data too: no noise floor comes of it.
+#[test]
+fn seeds_that_draw_the_data_are_kept_apart() {
+    let place = Place::with(&format!(
+        "{SMALL}[grid]\n\"network.width\" = [8, 16]\nseed = [1, 2]\n"
+    ));
+    place.train("a", "");
+    let report = place.json("a");
+    let pairs = report["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 2);
+    for pair in pairs {
+        let end = |e: &str| &report["ensembles"][pair[e].as_u64().unwrap() as usize];
+        assert_eq!(end("a")["parameters"], end("b")["parameters"]);
+        assert!(gap(pair, "prediction_rms", Some("train"))["floor"].is_null());
+    }
+    assert!(
+        notes(&report).contains("seed draws the data too"),
+        "{}",
+        notes(&report)
+    );
+}
+
+#[test]
+fn two_folders_are_compared_on_what_they_share() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    place.train("a", "--set network.width=8");
+    place.train("b", "--set network.width=32 --set init.seed=1");
+    place.train(
+        "more",
+        "--set network.width=32 --set data.n=20 --set init.seed=9",
+    );
+    let report = place.json("a b");
+    assert_eq!(report["folders"], serde_json::json!(["a", "b"]));
+    let pair = &report["pairs"][0];
+    assert_eq!(pair["pairs"], 4);
+    let rms = gap(pair, "prediction_rms", Some("train"));
+    assert!(
+        rms["floor_b"].is_null() && rms["floor"] == rms["floor_a"],
+        "{rms}"
+    );
+    // More training samples: the test inputs are still the same.
+    let report = place.json("a more");
+    assert_eq!(report["pairs"][0]["gaps"][0]["inputs"], "test");
+    // A network is no distance from itself.
+    let report = place.json("b b");
+    assert_eq!(report["pairs"][0]["relation"], "same");
+    for gap in report["pairs"][0]["gaps"].as_array().unwrap() {
+        assert_eq!(number(&gap["value"]), 0.0, "{gap}");
+    }
+    // The gap on a file is what `predict` gives.
+    std::fs::write(place.path("new.csv"), "u,v,w\n1,2,3\n-1,0.5,2\n").unwrap();
+    place.train("c", "--set network.width=16 --set init.seed=3 --set seed=5");
+    let report = place.json("b c --data new.csv");
+    let f = |dir: &str| -> Vec<f64> {
+        let text = place.ok(&format!("predict {dir} --data new.csv"));
+        text.lines()
+            .skip(1)
+            .map(|line| line.parse().unwrap())
+            .collect()
+    };
+    let gaps = f("b")
+        .into_iter()
+        .zip(f("c"))
+        .map(|(f, g)| (f - g) * (f - g));
+    let expected = (gaps.sum::<f64>() / 2.0).sqrt();
+    let found = number(&gap(&report["pairs"][0], "prediction_rms", Some("file"))["value"]);
+    assert!(
+        (found - expected).abs() <= 1e-12 * expected,
+        "{found} {expected}"
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_with_the_reason() {
+    let place = Place::with(SMALL);
+    place.train("a", "");
+    place.train("wider", "--set data.d=4");
+    place.train("other", "--set seed=2");
+    place.train("grid-a", "--set grid.\"flow.step\"=[0.5]");
+    place.train("grid-b", "--set grid.\"flow.step\"=[0.25]");
+    place.refuses("a", &["a: has nothing to compare", "network.width"]);
+    place.refuses("a wider", &["a and wider", "3 and 4 dimensions"]);
+    place.refuses("a other", &["a and other", "in common", "--data"]);
+    place.refuses("grid-a grid-b", &["no values in common"]);
+    place.refuses("a nowhere", &["nowhere", "not a run folder"]);
+    place.refuses("a other --data none.npy", &["none.npy"]);
+    place.refuses("a other --projections 0", &["--projections"]);
+    place.refuses("a a --out none/x", &["--out none/x", "no folder none"]);
+    let checkpoints = place.path("other/runs/000");
+    std::fs::remove_dir_all(checkpoints).unwrap();
+    place.refuses(
+        "other other",
+        &["has no checkpoint", "widefield resume other"],
+    );
+}
