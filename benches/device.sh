@@ -8,7 +8,7 @@
 # (python3), ADAPTER part of an adapter's name (the discrete GPU where not given), LIBVULKAN a folder
 # with libvulkan.so.1 where the system has none. Each part has its own limit of seconds; one that
 # fails or is cut off leaves what it printed, and the others go on. FOLDER/parts.md says how each ended.
-# PARTS="verify peers" runs these alone; CASES and RIVALS are those of peers/run.sh.
+# PARTS="verify peers" (names as in parts.md) runs these alone; CASES and RIVALS are those of peers/run.sh.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-target/device}
@@ -45,25 +45,21 @@ part() {
     echo "| $name | $ended | $((SECONDS - begun)) |" | tee -a "$out/parts.md"
 }
 
-cases() {
-    for case in "$@"; do printf -- '--case %s ' "$case"; done
-}
-
 { nvidia-smi; lscpu; } >"$out/machine.txt" 2>&1
 part adapters 15 "$WIDEFIELD" adapters
-part verify 45 "$WIDEFIELD" verify "${engine[@]}"
-part bench 60 "$WIDEFIELD" bench "${engine[@]}"
-# shellcheck disable=SC2046
-part bench-gpu 45 "$WIDEFIELD" bench "${engine[@]}" $(cases 1000000,256,15 1000000,256,32 10000000,256,15 1000000,10000,2)
-part bench-785 30 "$WIDEFIELD" bench "${engine[@]}" --case 10000,4096,785
-# 6.4 GB of particles: do they fit, and step?
-part bench-1e8 70 "$WIDEFIELD" bench "${engine[@]}" --case 100000000,256,15
+part verify 40 "$WIDEFIELD" verify "${engine[@]}"
+part bench 45 "$WIDEFIELD" bench "${engine[@]}"
+# One by one, so that none takes the others with it. The last has 6.4 GB of particles: do they fit?
+for case in 1000000,256,15 1000000,256,32 10000000,256,15 1000000,10000,2 10000,4096,785; do
+    part "bench-$case" 20 "$WIDEFIELD" bench "${engine[@]}" --case "$case"
+done
+part bench-100000000,256,15 70 "$WIDEFIELD" bench "${engine[@]}" --case 100000000,256,15
 # shellcheck disable=SC2016
-part experiments 75 bash -c 'cd "$1" && shift && time for name in margin-vs-width error-vs-samples error-vs-dimension; do
+part experiments 70 bash -c 'cd "$1" && shift && time for name in margin-vs-width error-vs-samples error-vs-dimension; do
     time "$WIDEFIELD" run "$name" --out "experiments/$name" --force "$@"
 done' -- "$out" "${engine[@]}"
-ENGINE=gpu part scaling 50 "$PYTHON" benches/scaling.py "$WIDEFIELD"
+ENGINE=gpu part scaling 45 "$PYTHON" benches/scaling.py "$WIDEFIELD"
 export CASES=${CASES:-1000000,256,15 1000,256,15 1000000,256,32}
-ENGINE=gpu PATIENCE=45 DEADLINE=140 WORK=$out/peers part peers 190 benches/peers/run.sh
+ENGINE=gpu PATIENCE=45 DEADLINE=140 WORK=$out/peers part peers 180 benches/peers/run.sh
 cat "$out/parts.md"
 rm -rf "$out/peers" "$out/experiments/"*/runs
