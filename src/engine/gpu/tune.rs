@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::adapter::Kind;
 use super::device::Device;
-use super::shape::Shape;
+use super::shape::{D_HELD, Shape};
 use super::{Gpu, Options};
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Run, Steps};
@@ -29,8 +29,11 @@ const N: usize = 256;
 const LEAST: Duration = Duration::from_millis(5);
 const REPETITIONS: usize = 3;
 
-/// Whether a batch does enough for the tuner to pay.
+/// Whether a batch does enough for the tuner to pay. The tiled kernels of large d have one shape.
 pub(super) fn is_worth(batch: &Batch) -> bool {
+    if batch.d > D_HELD {
+        return false;
+    }
     let pairs = |run: &Run| run.m as f64 * batch.datasets[run.train_set].n() as f64;
     let pairs: f64 = batch.runs.iter().map(pairs).sum();
     3.0 * batch.d as f64 * pairs >= WORTH
