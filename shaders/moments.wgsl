@@ -1,18 +1,18 @@
-{%- set fours = [threads, lanes // 4] | min %}
-{%- set groups = threads // fours %}
+{%- set abreast = [threads, lanes // 4] | min %}
+{%- set groups = threads // abreast %}
 {%- if groups > 1 %}
 var<workgroup> squares: array<V, {{ threads }}>;
 {%- endif %}
 
 // Moments Σa², Σ|w|², Σ|a||w| of a tile; groups of threads share the coordinates.
 fn moments(row: Row, t: u32) {
-    let lane = t % {{ fours }}u;
-    let group = t / {{ fours }}u;
+    let lane = t % {{ abreast }}u;
+    let group = t / {{ abreast }}u;
     let vectors = (row.count + 3u) / 4u;
     var m0 = V(0.0);
     var m1 = V(0.0);
     var m2 = V(0.0);
-    for (var start = 0u; start < vectors; start += {{ fours }}u) {
+    for (var start = 0u; start < vectors; start += {{ abreast }}u) {
         let at = planes(row.first, min(start + lane, vectors - 1u));
         var square = V(0.0);
         for (var k = group; k < {{ d }}u; k += {{ groups }}u) {
@@ -24,7 +24,7 @@ fn moments(row: Row, t: u32) {
         squares[t] = square;
         workgroupBarrier();
 {%- for g in range(1, groups) %}
-        square += squares[(t + {{ g * fours }}u) % {{ threads }}u];
+        square += squares[(t + {{ g * abreast }}u) % {{ threads }}u];
 {%- endfor %}
 {%- endif %}
         if start + lane < vectors {
@@ -39,14 +39,14 @@ fn moments(row: Row, t: u32) {
 {%- endfor %}
     if group == 0u {
 {%- for q in range(3) %}
-        scratch[{{ q * fours }}u + lane] = sum{{ q }};
+        scratch[{{ q * abreast }}u + lane] = sum{{ q }};
 {%- endfor %}
     }
     workgroupBarrier();
     if t < 3u {
         var total = 0.0;
-        for (var other = 0u; other < {{ fours }}u; other += 1u) {
-            total += scratch[t * {{ fours }}u + other];
+        for (var other = 0u; other < {{ abreast }}u; other += 1u) {
+            total += scratch[t * {{ abreast }}u + other];
         }
         sums[row.moments + t] = total;
     }

@@ -65,6 +65,21 @@ fn every_tiled_kernel_is_valid() {
     }
 }
 
+/// Templates that are included share their variables with those that include them: a thread must
+/// still hold what its shape says, and no more.
+#[test]
+fn tiled_threads_hold_what_the_shape_says() {
+    for shape in shapes(D_HELD + 1) {
+        let tiles = shape.tiles;
+        let source = render(tiled::PREDICT, D_HELD + 1, 1, &shape).unwrap();
+        let held = tiles.tiled_predict_held * tiles.tiled_held / 4;
+        assert_eq!(source.matches("var z").count(), held);
+        let source = render(tiled::VELOCITY_UPDATE, D_HELD + 1, 1, &shape).unwrap();
+        let held = tiles.tiled_update_held * tiles.tiled_held / 4;
+        assert_eq!(source.matches("var G").count(), held);
+    }
+}
+
 #[test]
 fn a_broken_kernel_is_not() {
     let source = render(PREDICT, 3, 1, &Shape::software(3, 8)).unwrap();
