@@ -37,8 +37,8 @@ impl Climb for CpuClimb {
 /// A direction and |V| there.
 pub type Peak = (f64, Vec<f64>);
 
-/// Where a search starts, besides the samples' directions.
-#[derive(Debug, Clone, Copy, Default)]
+/// Where a search starts.
+#[derive(Debug, Clone, Copy)]
 pub struct Probes<'a> {
     /// Given directions, row-major (k, d).
     pub given: &'a [f64],
@@ -48,17 +48,22 @@ pub struct Probes<'a> {
     pub seed: u64,
 }
 
-impl Probes<'_> {
-    /// All directions, row-major.
-    pub(super) fn directions(&self, inputs: &Inputs) -> Vec<f64> {
-        let d = inputs.d();
-        let mut theta = self.given.to_vec();
-        for x in inputs.rows().filter_map(|x| unit(x.to_vec())) {
-            theta.extend(&x);
-            theta.extend(x.iter().map(|x| -x));
+impl Default for Probes<'_> {
+    fn default() -> Self {
+        Probes {
+            given: &[],
+            random: 10_000,
+            seed: 0,
         }
+    }
+}
+
+impl Probes<'_> {
+    /// All directions, row-major, with at most so many random ones.
+    pub(super) fn directions(&self, d: usize, most: usize) -> Vec<f64> {
+        let mut theta = self.given.to_vec();
         let first = theta.len();
-        theta.resize(first + self.random * d, 0.0);
+        theta.resize(first + self.random.min(most) * d, 0.0);
         for (k, row) in theta[first..].chunks_exact_mut(d).enumerate() {
             Draws::new(self.seed, Stream::Probe, 0, k as u64, 0).fill_sphere(row);
         }

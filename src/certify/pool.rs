@@ -7,8 +7,8 @@ use super::measure::Measure;
 /// Two directions this near, squared, are one.
 const SAME: f64 = 1e-20;
 
-/// Atoms without mass that are kept at least.
-const SPARE: usize = 200;
+/// Atoms without mass that are kept, besides one per sample.
+const SPARE: usize = 100;
 
 /// Signed atoms ±δ_θ, with the row ±y_i σ(θ·x_i) (n) of each.
 pub struct Pool<'a> {
@@ -90,7 +90,7 @@ impl<'a> Pool<'a> {
     /// Keeps the atoms with mass, and of the others those whose rows are nearest to tight for the
     /// dual point (n), which multiplies the rows.
     pub fn forget(&mut self, masses: &[f64], dual: &[f64]) {
-        let spare = SPARE + 2 * self.inputs.n();
+        let spare = SPARE + self.inputs.n();
         if self.rows.len() <= spare {
             return;
         }

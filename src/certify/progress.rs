@@ -13,13 +13,13 @@ const WHOLE_SEARCHES: u64 = 10;
 /// Atoms of a first measure that the first finite problem takes, the heaviest.
 pub const FIRST_ATOMS: usize = 1000;
 
-/// Random directions of a round's search where the maximum is not exact.
+/// Random directions of a round's search.
 const PROBES: usize = 500;
 
-/// The search before the first round, and in each round where the maximum is exact.
+/// The search before the first round.
 pub const FIRST_PROBES: Probes = Probes {
     given: &[],
-    random: 64,
+    random: PROBES,
     seed: 0,
 };
 
@@ -40,7 +40,7 @@ pub trait ColumnGeneration {
     /// they end with has to stand the whole search; while it doesn't, they go on, and search more.
     fn run(&mut self, effort: &Effort) -> Result<usize> {
         if self.sphere().is_exact() {
-            return self.rounds(effort, FIRST_PROBES.random, 0);
+            return self.rounds(effort, PROBES, 0);
         }
         let (mut rounds, mut random) = (0, PROBES);
         for whole in 0..WHOLE_SEARCHES {

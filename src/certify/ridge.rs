@@ -40,13 +40,31 @@ struct Ascent<'a> {
     theta: Vec<f64>,
     /// Whether sample i counts as θ·x_i > 0.
     side: Vec<bool>,
-    /// Samples whose ridge the ascent stays on.
+    /// Samples whose ridge the ascent stays on, in order and by sample.
     active: Vec<usize>,
+    held: Vec<bool>,
     /// Orthonormal basis of their span, and for each of them its row of the triangular factor.
     basis: Vec<Vec<f64>>,
     factor: Vec<Vec<f64>>,
     /// The ridge just left, and the value there: leaving it again needs a gain.
     released: Option<(usize, f64)>,
+}
+
+/// The end of a line search: its angle, the samples crossed on the way, and the one whose ridge it
+/// is on, if it is on one.
+struct Line {
+    cos: f64,
+    sin: f64,
+    crossed: Vec<usize>,
+    ridge: Option<usize>,
+}
+
+/// The place where a sample changes its side, by −cot φ, which rises with φ.
+struct Change {
+    i: usize,
+    place: f64,
+    cos: f64,
+    sin: f64,
 }
 
 impl<'a> Ascent<'a> {
@@ -59,6 +77,7 @@ impl<'a> Ascent<'a> {
             theta: theta.to_vec(),
             side,
             active: Vec::new(),
+            held: vec![false; q.len()],
             basis: Vec::new(),
             factor: Vec::new(),
             released: None,
@@ -70,7 +89,7 @@ impl<'a> Ascent<'a> {
         let mut g = vec![0.0; self.inputs.d()];
         let samples = self.inputs.rows().zip(self.q).zip(&self.side).enumerate();
         for (i, ((x, &q), &side)) in samples {
-            if side && !self.active.contains(&i) {
+            if side && !self.held[i] {
                 add(&mut g, q, x);
             }
         }
@@ -102,6 +121,7 @@ impl<'a> Ascent<'a> {
         self.basis.push(x);
         self.factor.push(row);
         self.active.push(i);
+        self.held[i] = true;
         true
     }
 
@@ -116,58 +136,94 @@ impl<'a> Ascent<'a> {
             return false;
         }
         g.iter_mut().for_each(|g| *g /= slope);
-        let (angle, crossed, stop) = self.line(height, slope, &g);
+        let Line {
+            cos,
+            sin,
+            crossed,
+            ridge,
+        } = self.line(height, slope, &g);
         for i in crossed {
             self.side[i] = !self.side[i];
         }
-        let (sin, cos) = angle.sin_cos();
         let mut theta: Vec<f64> = self.theta.iter().map(|t| t * cos).collect();
         add(&mut theta, sin, &g);
-        let held = stop.is_some_and(|i| self.hold(i));
+        let held = ridge.is_some_and(|i| self.hold(i));
         self.project(&mut theta);
         match unit(theta) {
             Some(theta) => self.theta = theta,
             None => return false,
         }
-        held || angle > 1e-15
+        held || sin > 1e-15 || cos < 0.0
     }
 
-    /// The maximum nearest along cos φ θ + sin φ τ: its angle, the samples crossed on the way,
-    /// and the sample whose ridge it is on, if it is on one.
-    fn line(&self, height: f64, slope: f64, tau: &[f64]) -> (f64, Vec<usize>, Option<usize>) {
-        let mut breaks = Vec::new();
+    /// The maximum nearest along θ cos φ + τ sin φ, 0 ≤ φ < π, of s·V, which is
+    /// height cos φ + slope sin φ up to the first sample that changes its side.
+    fn line(&self, height: f64, slope: f64, tau: &[f64]) -> Line {
+        let (mut c, mut s) = (height, slope);
+        let mut crossed = Vec::new();
+        let mut ahead = self.changes(tau);
+        loop {
+            // Only changes before the maximum of the present piece matter: most are behind it.
+            let limit = if s > 0.0 { -c / s } else { f64::INFINITY };
+            let (mut next, later): (Vec<Change>, _) =
+                ahead.into_iter().partition(|change| change.place <= limit);
+            next.sort_by(|a, b| a.place.total_cmp(&b.place));
+            let none = next.is_empty();
+            for Change { i, cos, sin, .. } in next {
+                if s * cos <= c * sin {
+                    break;
+                }
+                let x = self.inputs.row(i);
+                let change = if self.side[i] { -self.q[i] } else { self.q[i] };
+                c += change * dot(&self.theta, x);
+                s += change * dot(tau, x);
+                if s * cos <= c * sin {
+                    let ridge = Some(i);
+                    return Line {
+                        cos,
+                        sin,
+                        crossed,
+                        ridge,
+                    };
+                }
+                crossed.push(i);
+            }
+            if none {
+                let size = c.hypot(s);
+                return Line {
+                    cos: c / size,
+                    sin: s.max(0.0) / size,
+                    crossed,
+                    ridge: None,
+                };
+            }
+            ahead = later;
+        }
+    }
+
+    /// Where along a great circle samples change their sides.
+    fn changes(&self, tau: &[f64]) -> Vec<Change> {
+        let mut changes = Vec::new();
         for (i, x) in self.inputs.rows().enumerate() {
-            let (z, w) = (dot(&self.theta, x), dot(tau, x));
-            let tiny = NOTHING * self.inputs.norms()[i];
-            if w.abs().max(z.abs()) <= tiny || self.q[i] == 0.0 || self.active.contains(&i) {
+            if self.q[i] == 0.0 || self.held[i] {
                 continue;
             }
+            let (z, w) = (dot(&self.theta, x), dot(tau, x));
+            let tiny = NOTHING * self.inputs.norms()[i];
             // On its own side z is positive; rounding may have put it at the border or beyond.
             let (z, w) = if self.side[i] { (z, w) } else { (-z, -w) };
             let (z, w) = (z.max(0.0), if w.abs() <= tiny { 0.0 } else { w });
-            if z > 0.0 || w < 0.0 {
-                breaks.push((z.atan2(-w), i));
+            if z > tiny || w < 0.0 {
+                let size = z.hypot(w);
+                changes.push(Change {
+                    i,
+                    place: w / z,
+                    cos: -w / size,
+                    sin: z / size,
+                });
             }
         }
-        breaks.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (mut c, mut s) = (height, slope);
-        let mut crossed = Vec::new();
-        for (angle, i) in breaks {
-            let (sin, cos) = angle.sin_cos();
-            let rise = |c: f64, s: f64| s * cos - c * sin;
-            if rise(c, s) <= 0.0 {
-                break;
-            }
-            let x = self.inputs.row(i);
-            let change = if self.side[i] { -self.q[i] } else { self.q[i] };
-            c += change * dot(&self.theta, x);
-            s += change * dot(tau, x);
-            if rise(c, s) <= 0.0 {
-                return (angle, crossed, Some(i));
-            }
-            crossed.push(i);
-        }
-        (s.atan2(c).max(0.0), crossed, None)
+        changes
     }
 
     /// Leaves the ridge that holds least: with G = κθ + Σ b_i x_i over the active samples, θ is a
@@ -202,6 +258,7 @@ impl<'a> Ascent<'a> {
         self.side[i] = side;
         let kept: Vec<usize> = self.active.iter().copied().filter(|&j| j != i).collect();
         self.active.clear();
+        self.held.fill(false);
         self.basis.clear();
         self.factor.clear();
         for j in kept {

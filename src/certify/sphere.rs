@@ -8,6 +8,9 @@ use super::inputs::Inputs;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
+/// Random directions at most, where the search is only for other local maxima.
+const OTHERS: usize = 64;
+
 /// How the maximum over the sphere is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {
@@ -83,15 +86,16 @@ impl Sphere {
         self.cells.is_some()
     }
 
-    /// The maximum of |V| for q (n). Where it is exact, the search serves to find the other local
-    /// maxima.
+    /// The maximum of |V| for q (n). Where it is exact, a search from some of the probes finds
+    /// other local maxima.
     ///
     /// # Errors
     /// q of another length than n, or not finite; those of the search.
     pub fn maximum(&self, q: &[f64], probes: Probes) -> Result<Maximum> {
         let inputs = &self.inputs;
         check_weights("weights q", q, inputs.n())?;
-        let theta = probes.directions(inputs);
+        let most = if self.is_exact() { OTHERS } else { usize::MAX };
+        let theta = probes.directions(inputs.d(), most);
         let count = theta.len() / inputs.d();
         let mut found = peaks(inputs, q, theta, self.climb.as_ref())?;
         let slack = inputs.slack(q);
