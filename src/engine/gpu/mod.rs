@@ -37,7 +37,7 @@ use advance::Pace;
 use device::Device;
 use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, render};
 use layout::{State, TURNS, block_words};
-use shape::Shape;
+use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 use update::{PartKernel, Update};
 
@@ -106,6 +106,13 @@ impl Gpu {
 
     fn on(device: Arc<Device>, batch: Batch, shape: Shape, options: &Options) -> Result<Self> {
         let d = batch.d;
+        if d > D_HELD && !shape.tiled {
+            return Err(Error::input(
+                "--kernels",
+                format!("tiled=false is for d up to {D_HELD}, and this experiment has d = {d}"),
+                "leave out tiled, or --kernels",
+            ));
+        }
         let limits = Limits {
             binding: device.binding(),
         };

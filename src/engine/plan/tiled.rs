@@ -193,3 +193,6 @@ impl Update {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

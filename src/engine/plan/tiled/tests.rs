@@ -1,0 +1,178 @@
+use super::super::{Limits, prediction, storage};
+use super::*;
+
+const CUT: Cut = Cut {
+    particles: 128,
+    samples: 64,
+    coordinates: 32,
+};
+const TILING: Tiling = Tiling {
+    lanes: 64,
+    tile: 128,
+    fixed: false,
+    threads: 32,
+    samples: 4,
+    lockstep: 1,
+    update: 64,
+    columns: 32,
+    groups: 32,
+    tiled: Some(CUT),
+};
+const LIMITS: Limits = Limits { binding: 128 << 20 };
+const D: usize = 67;
+
+fn size(m: usize, n: usize) -> Size {
+    Size { m, n }
+}
+
+fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, Update) {
+    let storage = storage(sizes, D, &TILING, &LIMITS, shard).unwrap();
+    let mut predict = prediction(sizes, sizes, D, &TILING, &LIMITS, &storage).unwrap();
+    let update = CUT.update(sizes, D, &TILING, &storage, room);
+    update.keep(&mut predict, sizes, TILING.lanes);
+    (storage, predict, update)
+}
+
+fn sizes() -> [Size; 6] {
+    [
+        size(1, 1),
+        size(129, 65),
+        size(64, 0),
+        size(1000, 64),
+        size(7, 300),
+        size(500, 33),
+    ]
+}
+
+/// Words of bits that a row makes or reads, on these samples: every word of its blocks, with the
+/// run and the block.
+fn words(row: &Row, sizes: &[Size], samples: std::ops::Range<usize>) -> Vec<(usize, (u32, usize))> {
+    let of_run = sizes[row.run as usize].n.div_ceil(32);
+    let blocks = (row.count as usize).div_ceil(64);
+    let each = (0..blocks).flat_map(|b| samples.clone().step_by(32).map(move |s| (b, s / 32)));
+    let owner = |block| (row.run, row.first as usize / 64 + block);
+    let at = |block, word| row.bits as usize + (block * of_run + word) * 64;
+    let lanes = |(block, word)| (0..64).map(move |lane| (at(block, word) + lane, owner(block)));
+    each.flat_map(lanes).collect()
+}
+
+/// What velocity reads was made for just those particles: by predict, or in the pass before.
+#[test]
+fn bits_are_made_before_they_are_read() {
+    let sizes = sizes();
+    for (shard, room) in [
+        (None, 1 << 20),
+        (None, 9000),
+        (None, 1),
+        (Some(100 << 10), 9000),
+    ] {
+        let (_, predict, update) = plan(&sizes, shard, room);
+        let kept = predict.predict.iter().flatten().any(|row| row.bits != NONE);
+        assert_eq!(kept, room == 1 << 20);
+        for (shard, passes) in update.passes.iter().enumerate() {
+            let mut made = BTreeMap::new();
+            let make = |made: &mut BTreeMap<_, _>, row: &Row| {
+                let samples = row.sample as usize..(row.sample + row.samples) as usize;
+                let words = words(row, &sizes, samples);
+                assert!(words.iter().all(|(word, _)| *word < update.bits));
+                made.extend(words);
+            };
+            let keepers = predict.predict[shard].iter().filter(|row| row.bits != NONE);
+            keepers.for_each(|row| make(&mut made, row));
+            let mut rows = 0;
+            for pass in passes {
+                for row in &pass.rows {
+                    match pass.part {
+                        Part::Bits => make(&mut made, row),
+                        Part::Velocity => {
+                            let n = sizes[row.run as usize].n;
+                            for (word, owner) in words(row, &sizes, 0..n) {
+                                assert_eq!(made.get(&word), Some(&owner));
+                            }
+                        }
+                        Part::Output => rows += 1,
+                    }
+                }
+            }
+            assert!(rows > 0);
+        }
+    }
+}
+
+#[test]
+fn every_coordinate_of_every_particle_is_updated_once() {
+    let sizes = sizes();
+    for (shard, room) in [(None, 1 << 20), (Some(100 << 10), 1)] {
+        let (storage, _, update) = plan(&sizes, shard, room);
+        for (shard, blocks) in storage.shards.iter().enumerate() {
+            let mut seen = vec![[0; D + 1]; blocks * 64];
+            for pass in &update.passes[shard] {
+                let mut parts = vec![false; update.parts];
+                for row in &pass.rows {
+                    let coordinates = match pass.part {
+                        Part::Bits => 0..0,
+                        Part::Velocity => {
+                            let out = row.out as usize;
+                            for part in &mut parts[out..out + CUT.particles] {
+                                assert!(!std::mem::replace(part, true));
+                            }
+                            row.sample as usize..(row.sample + row.samples) as usize
+                        }
+                        Part::Output => D..D + 1,
+                    };
+                    for particle in &mut seen[row.first as usize..][..row.count as usize] {
+                        coordinates.clone().for_each(|k| particle[k] += 1);
+                    }
+                }
+            }
+            let pieces = storage.pieces.iter().filter(|piece| piece.shard == shard);
+            for piece in pieces {
+                let own = &mut seen[piece.block * 64..][..piece.particles.len()];
+                own.iter_mut().flatten().for_each(|times| *times -= 1);
+            }
+            assert!(seen.iter().flatten().all(|times| *times == 0));
+        }
+    }
+}
+
+#[test]
+fn sums_are_written_once() {
+    let sizes = sizes();
+    let (_, predict, _) = plan(&sizes, None, 1 << 20);
+    let mut written = vec![0; predict.sums.iter().map(|s| s.first).max().unwrap_or(0)];
+    written.resize(predict.words, 0);
+    for row in predict.predict.iter().flatten() {
+        let (first, count) = match row.moments {
+            NONE => (row.out, row.samples),
+            moments => (moments, super::super::MOMENTS as u32),
+        };
+        (first..first + count).for_each(|at| written[at as usize] += 1);
+    }
+    let reduced: usize = predict.reduce.iter().map(|row| row.samples as usize).sum();
+    assert_eq!(written.iter().sum::<usize>() + reduced, predict.words);
+    assert!(written.iter().all(|times| *times <= 1));
+}
+
+#[test]
+fn memory_stays_near_particles_and_data() {
+    let (m, n, d) = (1_000_000, 60_000, 785);
+    let bytes = ((m * (d + 1) + n * d) * 4) as u64;
+    let limits = Limits { binding: 2 << 30 };
+    let sizes = [size(m, n)];
+    let storage = storage(&sizes, d, &TILING, &limits, None).unwrap();
+    let predict = prediction(&sizes, &sizes, d, &TILING, &limits, &storage).unwrap();
+    let update = CUT.update(
+        &sizes,
+        d,
+        &TILING,
+        &storage,
+        room(bytes).min(limits.binding),
+    );
+    let rows = |rows: &Vec<Row>| rows.len() * size_of::<Row>();
+    let passes = update.passes.iter().flatten();
+    let tables = passes.map(|pass| rows(&pass.rows)).sum::<usize>()
+        + predict.predict.iter().map(rows).sum::<usize>();
+    let more = (update.bits + update.parts + predict.words) * 4 + tables;
+    assert!(more as f64 <= 0.3 * bytes as f64, "{more} beside {bytes}");
+    assert!(room(100) as usize == 4 << 20);
+}
