@@ -11,6 +11,7 @@ use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, Steps};
 use widefield::experiment::{Loss, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
+use widefield::verify::{verdict, verify_case};
 
 /// Runs of these (m, n, loss, train) with data and particles drawn by verify.
 fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
@@ -441,9 +442,55 @@ fn refusals_say_what_to_do() {
         adapter: Some("no such adapter".into()),
         ..Options::default()
     };
+    let held = Options {
+        kernels: Some("tiled=false".into()),
+        ..Options::default()
+    };
+    let deep = case(65, &[(1, 1, Loss::Square, Train::Both)]);
+    let untiled = gpu_with(held)(deep.batch()).err().unwrap().to_string();
+    assert!(untiled.contains("leave out tiled"), "{untiled}");
     let lost = message(Gpu::new(mixed().batch(), &nobody));
     assert!(lost.contains(&adapters()[0].name), "{lost}");
     assert!(select(Some("no such adapter")).is_err());
+}
+
+/// Sizes of the tiled kernels that pass through workgroup memory, as on a GPU.
+const STAGED: &str = "lockstep=1,tile=64,tiled_staged=true,tiled_particles=64,tiled_held=8,\
+    tiled_predict_samples=64,tiled_predict_held=8,tiled_predict_slice=16,\
+    tiled_update_coordinates=32,tiled_update_held=4,tiled_update_slice=16";
+
+fn staged() -> Options {
+    Options {
+        kernels: Some(STAGED.into()),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn staged_tiles_agree_with_the_reference() {
+    needs_adapter!();
+    let case = case(
+        130,
+        &[
+            (130, 65, Loss::Softmin, Train::Both),
+            (1, 1, Loss::Square, Train::Both),
+            (67, 33, Loss::Logistic, Train::Output),
+        ],
+    );
+    let checks = verify_case(&case, &|batch| gpu_with(staged())(batch)).unwrap();
+    verdict(&checks).unwrap();
+    let usual = trajectory(Options::default(), &case);
+    assert_ne!(
+        usual,
+        trajectory(staged(), &case),
+        "the kernels were the usual ones"
+    );
+    let again = Options {
+        kept_bytes: Some(0),
+        shard_bytes: Some(128 << 10),
+        ..staged()
+    };
+    assert_eq!(trajectory(staged(), &case), trajectory(again, &case));
 }
 
 /// d in tiles: activation bits kept or made again, shards and company show in no bit.

@@ -25,15 +25,14 @@ const WORTH: f64 = 1e9;
 const BETTER: f64 = 0.97;
 /// Samples on which shapes are measured.
 const N: usize = 256;
+/// Particles that are drawn at a time.
+const BLOCK: usize = 1 << 12;
 /// A measurement lasts this long, and is made so many times; the shortest counts.
 const LEAST: Duration = Duration::from_millis(5);
 const REPETITIONS: usize = 3;
 
-/// Whether a batch does enough for the tuner to pay. The tiled kernels of large d have one shape.
+/// Whether a batch does enough for the tuner to pay.
 pub(super) fn is_worth(batch: &Batch) -> bool {
-    if batch.d > D_HELD {
-        return false;
-    }
     let pairs = |run: &Run| run.m as f64 * batch.datasets[run.train_set].n() as f64;
     let pairs: f64 = batch.runs.iter().map(pairs).sum();
     3.0 * batch.d as f64 * pairs >= WORTH
@@ -95,6 +94,9 @@ fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
         });
         each.collect::<Vec<_>>()
     };
+    if d > D_HELD {
+        return tiled_alternatives(kind);
+    }
     if kind == Kind::Software {
         let staging = [1, lockstep].map(|l| format!("lockstep={l}"));
         return vec![
@@ -117,12 +119,35 @@ fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
     ]
 }
 
+/// The same for the kernels tiled over d. A tile of predict is the particles of a workgroup.
+fn tiled_alternatives(kind: Kind) -> Vec<Vec<String>> {
+    let each = |choices: &[&str]| choices.iter().map(|c| (*c).to_owned()).collect();
+    let pairs = |names: [&str; 2], sizes: &[(usize, usize)]| {
+        let of = sizes.iter();
+        of.map(|(all, held)| format!("{}={all},{}={held}", names[0], names[1]))
+            .collect()
+    };
+    let predict = |sizes: &[_]| pairs(["tiled_predict_samples", "tiled_predict_held"], sizes);
+    let update = |sizes: &[_]| pairs(["tiled_update_coordinates", "tiled_update_held"], sizes);
+    if kind == Kind::Software {
+        return vec![predict(&[(64, 64)]), update(&[(64, 64)])];
+    }
+    vec![
+        each(&["tiled_particles=128,tile=128", "tiled_held=4"]),
+        predict(&[(128, 8), (64, 4), (32, 4)]),
+        update(&[(128, 8), (64, 4), (32, 4)]),
+        each(&["tiled_predict_slice=8", "tiled_predict_slice=32"]),
+        each(&["tiled_update_slice=8", "tiled_update_slice=32"]),
+    ]
+}
+
 /// Seconds of a step with this shape, on enough particles to fill the adapter.
 fn seconds(device: &Arc<Device>, d: usize, shape: Shape) -> Result<f64> {
-    let m = match device.facts.kind {
-        Kind::Software => 1 << 12,
-        _ => 1 << 18,
+    let (most, words) = match device.facts.kind {
+        Kind::Software => (1 << 12, 1 << 18),
+        _ => (1 << 18, 1 << 24),
     };
+    let m = most.min(words / (d + 1));
     let mut x = vec![0.0; N * d];
     Draws::new(1, Stream::TrainData, 0, 0, 0).fill_gaussian(&mut x);
     let data = Dataset {
@@ -136,11 +161,10 @@ fn seconds(device: &Arc<Device>, d: usize, shape: Shape) -> Result<f64> {
         runs: vec![Run::simple(m, Loss::Softmin)],
     };
     let mut engine = Gpu::on(device.clone(), batch, shape, &Options::default())?;
-    const BLOCK: usize = 1 << 12;
-    let mut block = Particles::zeros(BLOCK, d);
-    Draws::new(2, Stream::Init, 0, 0, 0).fill_gaussian(&mut block.w);
-    Draws::new(3, Stream::Init, 0, 0, 0).fill_gaussian(&mut block.a);
     for first in (0..m).step_by(BLOCK) {
+        let mut block = Particles::zeros(BLOCK.min(m - first), d);
+        Draws::new(2, Stream::Init, 0, 0, 0).fill_gaussian(&mut block.w);
+        Draws::new(3, Stream::Init, 0, 0, 0).fill_gaussian(&mut block.a);
         engine.write(0, first, &block)?;
     }
     let mut take = |count: usize| -> Result<Duration> {
@@ -212,12 +236,16 @@ mod tests {
 
     #[test]
     fn every_alternative_is_a_shape() {
-        for d in [1, 2, 15, 32, 64] {
+        for d in [1, 2, 15, 32, 64, 65, 785] {
             for kind in [Kind::Software, Kind::Discrete] {
                 let groups = alternatives(kind, d, 8);
                 assert!(groups.iter().all(|group| !group.is_empty()));
+                let shape = match kind {
+                    Kind::Software => Shape::software(d, 8),
+                    _ => Shape::hardware(d),
+                };
                 for choice in groups.iter().flatten() {
-                    Shape::hardware(d).with(choice).unwrap();
+                    shape.with(choice).unwrap();
                 }
             }
         }
