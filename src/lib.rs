@@ -29,7 +29,7 @@
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
 //! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
 //! optimum · [`store`] the run folder · [`compare`] trained networks of different widths ·
-//! [`verify`] an engine against the reference · [`bench`] an engine against the machine's ceilings ·
+//! [`verify`] an engine against the reference · [`mod@bench`] an engine against the machine's ceilings ·
 //! [`cli`] the commands. Imports go downward only: cli → compare → flow → store, verify, bench →
 //! certify → observe → engine → particles, data → experiment → error.
 //!

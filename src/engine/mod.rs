@@ -1,7 +1,7 @@
 //! Engines advance a batch of runs: predict → residual → velocity → update.
 //!
 //! A batch is a set of runs that share d; one run is a batch of one. Engines differ in arithmetic
-//! and hardware, never in meaning: [`reference`] is the arbiter.
+//! and hardware, never in meaning: [`mod@reference`] is the arbiter.
 
 use std::ops::Range;
 use std::sync::Arc;
