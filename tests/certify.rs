@@ -9,9 +9,10 @@ use std::time::Instant;
 use common::bracket::{grid, margin_on_grid, small_set};
 use common::oracle::{array, folder, paths};
 use widefield::certify::{
-    Bounds, Certificate, Effort, Measure, Probes, Sphere, kernel, margin, penalised,
+    Bounds, Certificate, Effort, EngineClimb, Measure, Probes, Sphere, kernel, margin, penalised,
 };
 use widefield::data::Dataset;
+use widefield::engine::{Engine, cpu};
 use widefield::experiment::Loss;
 
 /// X and y of a case.
@@ -62,6 +63,31 @@ fn assert_brackets(case: &str, c: &Certificate, least: f64, most: f64, within: f
         (c.bounds.lower - least).abs() <= within * most.abs(),
         "{case}"
     );
+}
+
+/// Beyond d = 3, with the search for large data: on an engine.
+#[test]
+fn margins_of_the_oracle_searched_on_an_engine() {
+    let mut cases = 0;
+    for path in paths("margin_") {
+        let data = dataset(&path);
+        if data.d <= 3 {
+            continue;
+        }
+        cases += 1;
+        let climb = EngineClimb::new(|batch| {
+            let engine = cpu::Cpu::new(batch, &cpu::Options::default())?;
+            Ok(Box::new(engine) as Box<dyn Engine>)
+        });
+        let sphere = Sphere::with_climb(&data, Box::new(climb));
+        let zero = Measure::zero(data.d);
+        let clock = Instant::now();
+        let c = margin::solve(&sphere, &data.y, &zero, None, &effort(1e-5)).unwrap();
+        report(&name(&path), &c, clock.elapsed().as_secs_f64());
+        let (least, most) = (scalar(&path, "gamma1_lower"), scalar(&path, "gamma1_upper"));
+        assert_brackets(&name(&path), &c, least, most, 1e-4);
+    }
+    assert!(cases > 0, "no case beyond d = 3");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::inputs::{Inputs, dot, unit};
+use super::inputs::{Inputs, dot};
 use super::ridge;
 use crate::error::Result;
 use crate::particles::random::{Draws, Stream};
@@ -12,12 +12,14 @@ const KEPT: usize = 256;
 /// Two directions with a cosine beyond this are one.
 const SAME: f64 = 1.0 - 1e-9;
 
-/// Moves probes uphill on |V|. An engine may do it in place of [`CpuClimb`], less exactly: what it
-/// returns is finished on the ridges here.
+/// Finds local maxima of |V| on the sphere.
 pub trait Climb: Send + Sync {
-    /// Moves the directions θ, row-major (k, d), of unit length before and after, uphill on |V| of
-    /// q (n).
-    fn climb(&self, inputs: &Inputs, q: &[f64], theta: &mut [f64]) -> Result<()>;
+    /// Local maxima of |V| of q (n) above the unit directions θ, row-major (k, d): in any order,
+    /// and each as often as it was found.
+    ///
+    /// # Errors
+    /// Those of what it computes on.
+    fn peaks(&self, inputs: &Inputs, q: &[f64], theta: Vec<f64>) -> Result<Vec<Peak>>;
 }
 
 /// The climb on all cores, in f64: each probe to the local maximum above it, along the ridges.
@@ -27,10 +29,9 @@ pub trait Climb: Send + Sync {
 pub struct CpuClimb;
 
 impl Climb for CpuClimb {
-    fn climb(&self, inputs: &Inputs, q: &[f64], theta: &mut [f64]) -> Result<()> {
-        let rows = theta.par_chunks_mut(inputs.d());
-        rows.for_each(|theta| theta.copy_from_slice(&ridge::ascend(inputs, q, theta).1));
-        Ok(())
+    fn peaks(&self, inputs: &Inputs, q: &[f64], theta: Vec<f64>) -> Result<Vec<Peak>> {
+        let rows = theta.par_chunks_exact(inputs.d());
+        Ok(rows.map(|theta| ridge::ascend(inputs, q, theta)).collect())
     }
 }
 
@@ -71,30 +72,26 @@ impl Probes<'_> {
     }
 }
 
-/// Local maxima of |V| for q (n) above these directions (k, d), distinct and best first.
-///
-/// # Errors
-/// Those of the climb.
-pub fn peaks(
-    inputs: &Inputs,
-    q: &[f64],
-    mut theta: Vec<f64>,
-    climb: &dyn Climb,
-) -> Result<Vec<Peak>> {
-    climb.climb(inputs, q, &mut theta)?;
-    let rows = theta.par_chunks_exact(inputs.d());
-    let rows = rows.filter_map(|row| unit(row.to_vec()));
-    let mut peaks: Vec<Peak> = rows.map(|t| ridge::ascend(inputs, q, &t)).collect();
+/// The highest of these, each once, best first, while they have more than 0.
+pub(super) fn distinct(mut peaks: Vec<Peak>, most: usize, same: f64) -> Vec<Peak> {
     peaks.retain(|p| p.0 > 0.0);
     peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut kept: Vec<Peak> = Vec::new();
     for peak in peaks {
-        if kept.len() == KEPT {
+        if kept.len() == most {
             break;
         }
-        if kept.iter().all(|k| dot(&k.1, &peak.1) <= SAME) {
+        if kept.iter().all(|k| dot(&k.1, &peak.1) <= same) {
             kept.push(peak);
         }
     }
-    Ok(kept)
+    kept
+}
+
+/// Local maxima of |V| for q (n) above these directions (k, d), distinct and best first.
+///
+/// # Errors
+/// Those of the climb.
+pub fn peaks(inputs: &Inputs, q: &[f64], theta: Vec<f64>, climb: &dyn Climb) -> Result<Vec<Peak>> {
+    Ok(distinct(climb.peaks(inputs, q, theta)?, KEPT, SAME))
 }

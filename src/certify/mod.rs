@@ -23,6 +23,7 @@
 mod arrangement;
 mod climb;
 mod conic;
+mod engine_climb;
 mod inputs;
 pub mod kernel;
 pub mod margin;
@@ -37,6 +38,7 @@ pub mod standing;
 mod tests;
 
 pub use climb::{Climb, CpuClimb, Peak, Probes};
+pub use engine_climb::EngineClimb;
 pub use inputs::Inputs;
 pub use measure::Measure;
 pub use sphere::{Maximum, Proof, Sphere};

@@ -4,12 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::arrangement::Arrangement;
 use super::climb::{Climb, CpuClimb, Peak, Probes, peaks};
+use super::engine_climb::EngineClimb;
 use super::inputs::Inputs;
 use crate::data::Dataset;
+use crate::engine::cpu::{self, Cpu};
+use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 
 /// Random directions at most, where the search is only for other local maxima.
 const OTHERS: usize = 64;
+/// Numbers in X beyond which 10 000 probes climb on an engine: in f64 they would take minutes.
+const LARGE: usize = 1 << 15;
 
 /// How the maximum over the sphere is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +65,25 @@ pub struct Sphere {
 }
 
 impl Sphere {
-    /// With the search on the CPU.
+    /// With the search on the CPU: in f64, for large data on the cpu engine.
     pub fn new(data: &Dataset) -> Self {
-        Sphere::with_climb(data, Box::new(CpuClimb))
+        Sphere::searched_on(data, |batch| {
+            Ok(Box::new(Cpu::new(batch, &cpu::Options::default())?))
+        })
     }
 
-    /// With another engine's search.
+    /// With the search for large data on an engine of this making.
+    pub fn searched_on(
+        data: &Dataset,
+        make: impl Fn(Batch) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
+    ) -> Self {
+        match data.x.len() > LARGE && data.d > 3 {
+            true => Sphere::with_climb(data, Box::new(EngineClimb::new(make))),
+            false => Sphere::with_climb(data, Box::new(CpuClimb)),
+        }
+    }
+
+    /// With a search of one's own.
     pub fn with_climb(data: &Dataset, climb: Box<dyn Climb>) -> Self {
         let inputs = Inputs::new(data);
         let cells = (inputs.d() <= 3).then(|| Arrangement::new(&inputs));

@@ -75,13 +75,14 @@ pub struct Standing {
 }
 
 /// A trained network and its problem.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Network<'a> {
     /// Number of the run.
     pub index: usize,
     pub run: &'a Run,
-    /// The training set.
+    /// The training set, and the sphere of its directions.
     pub data: &'a Dataset,
+    pub sphere: &'a Sphere,
     /// In true units, or any others in which f64 holds them where there is no decay: margins don't
     /// depend on the scale.
     pub particles: &'a Particles,
@@ -127,12 +128,12 @@ impl Network<'_> {
 
     fn margin(&self, effort: &Effort) -> Result<Certified> {
         let (y, nu) = (&self.data.y[..], self.measure());
-        let sphere = Sphere::new(self.data);
+        let sphere = self.sphere;
         let last = margin::lower_bound(sphere.inputs(), y, &nu);
         let reached = last.max(self.reached(self.best_margin_f1, sphere.inputs().radius()));
         let weights = self.accumulated.and_then(simplex);
         let start = heaviest(&nu);
-        let found = margin::solve(&sphere, y, &start, weights.as_deref(), effort)?;
+        let found = margin::solve(sphere, y, &start, weights.as_deref(), effort)?;
         let bounds = Bounds {
             lower: reached,
             upper: found.bounds.upper,
@@ -144,9 +145,9 @@ impl Network<'_> {
     /// with equality for balanced particles.
     fn penalised(&self, effort: &Effort) -> Result<Certified> {
         let run = self.run;
-        let sphere = Sphere::new(self.data);
+        let sphere = self.sphere;
         let problem = Problem::new(run.loss, &self.data.y, run.lambda * run.alpha)?;
-        let found = penalised::solve(&sphere, &problem, &heaviest(&self.measure()), effort)?;
+        let found = penalised::solve(sphere, &problem, &heaviest(&self.measure()), effort)?;
         let bounds = Bounds {
             lower: found.bounds.lower,
             upper: self.penalised_risk(sphere.inputs()),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::CertifyArgs;
 use super::table::{Table, number, print};
-use crate::certify::Effort;
 use crate::certify::kernel::Weights;
 use crate::certify::standing::{Certified, Kind, Network, Standing};
+use crate::certify::{Effort, Sphere};
 use crate::data::Dataset;
 use crate::engine::{Engine, Precision, ldexp};
 use crate::error::{Error, Result};
@@ -26,6 +26,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         Some(run) => vec![run],
         None => (0..grid.runs.len()).collect(),
     };
+    let selection = args.engine.select()?;
     let mut worlds = Worlds::default();
     let mut standings = Vec::new();
     for run in runs {
@@ -34,7 +35,9 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         if !args.talk.quiet {
             eprintln!("certifying run {run}");
         }
-        let found = certify_run(run, &trained, &data, args)?;
+        let selection = selection.clone();
+        let sphere = Sphere::searched_on(&data, move |batch| selection.build(batch));
+        let found = certify_run(run, &trained, (&data, &sphere), args)?;
         if args.polish {
             polish(&folder.run(run), run, &found, &data, &trained)?;
         }
@@ -58,7 +61,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
 fn certify_run(
     index: usize,
     trained: &Trained,
-    data: &Dataset,
+    (data, sphere): (&Dataset, &Sphere),
     args: &CertifyArgs,
 ) -> Result<Vec<Certified>> {
     let mut engine = trained.engine(data.clone())?;
@@ -70,6 +73,7 @@ fn certify_run(
         index,
         run: &run,
         data,
+        sphere,
         particles: &particles,
         best_margin_f1: checkpoint.label.best.best_margin_f1,
         best_margin_f2: checkpoint.label.best.best_margin_f2,

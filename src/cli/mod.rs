@@ -197,6 +197,9 @@ struct CertifyArgs {
     /// Directions to search where d > 3
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     probes: usize,
+    /// What searches where d > 3 and the data are large (n·d > 32768)
+    #[command(flatten)]
+    engine: EngineArgs,
     #[command(flatten)]
     talk: TalkArgs,
 }
