@@ -194,6 +194,7 @@ pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> R
         alpha: spec.network.alpha(),
         lambda: spec.risk.weight_decay,
         norm_scaled: spec.norm_scaled(),
+        informative: None,
     }
 }
 
