@@ -13,6 +13,7 @@ source = "clusters"
 n = 16
 d = 4
 test = 8
+informative = 3
 [network]
 width = 33
 [risk]
@@ -85,6 +86,13 @@ fn a_run_leaves_what_the_interface_promises() {
         "best_margin_param",
         "best_margin_f2",
         "best_step",
+        "dead",
+        "largest_weight",
+        "balance_drift",
+        "informative",
+        "kernel_drift",
+        "direction_cosine",
+        "atoms",
     ] {
         assert!(run[name].is_number(), "{name} is {}", run[name]);
     }
@@ -199,7 +207,20 @@ fn resume_is_bit_for_bit() {
         };
         assert_eq!(tensors(&whole), tensors(&parts), "{engine}");
         let (a, b) = (place.summary("whole"), place.summary("parts"));
-        for name in ["time", "risk", "margin_f1", "best_margin_f1", "best_step"] {
+        for name in [
+            "time",
+            "risk",
+            "margin_f1",
+            "best_margin_f1",
+            "best_step",
+            "dead",
+            "largest_weight",
+            "balance_drift",
+            "informative",
+            "kernel_drift",
+            "direction_cosine",
+            "atoms",
+        ] {
             assert_eq!(a["runs"][0][name], b["runs"][0][name], "{engine} {name}");
         }
         place.fails(
@@ -209,6 +230,33 @@ fn resume_is_bit_for_bit() {
         );
         place.fails("resume nowhere", 2, &["nowhere", "not a run folder"]);
     }
+}
+
+/// A folder of an earlier version, without the columns and keys that are new.
+#[test]
+fn a_folder_without_the_geometry_resumes() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    place.ok("run e.toml --out a --engine cpu");
+    let path = place.path("a/metrics.csv");
+    let old: Vec<String> = std::fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .map(|line| line.split(',').take(13).collect::<Vec<_>>().join(","))
+        .collect();
+    assert!(old[0].ends_with("margin_f2"), "{}", old[0]);
+    std::fs::write(&path, old.join("\n")).unwrap();
+    let mut summary = place.summary("a");
+    let run = summary["runs"][0].as_object_mut().unwrap();
+    for name in ["atoms", "dead", "kernel_drift", "informative"] {
+        run.remove(name).unwrap();
+    }
+    place.put("a/summary.json", &summary.to_string());
+    place.ok("resume a --steps 400");
+    let csv = std::fs::read_to_string(&path).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 19));
+    assert!(rows[1][13].is_empty() && !rows.last().unwrap()[13].is_empty());
 }
 
 /// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.

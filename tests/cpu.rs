@@ -22,6 +22,7 @@ fn run(m: usize, train_set: usize, train: Train) -> Run {
         alpha: 2.0,
         lambda: 0.125,
         norm_scaled: false,
+        informative: None,
     }
 }
 

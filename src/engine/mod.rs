@@ -14,6 +14,7 @@ use crate::particles::Particles;
 mod ceilings;
 mod circle;
 pub mod cpu;
+mod geometry;
 pub mod gpu;
 pub mod gram;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod select;
 mod short_cuts;
 
 pub use ceilings::Ceilings;
+pub use geometry::Geometry;
 pub use scale::ldexp;
 pub use short_cuts::ShortCuts;
 
@@ -56,6 +58,20 @@ pub struct Run {
     pub lambda: f64,
     /// Multiply each step by max(1, √((1/m) Σ a²)).
     pub norm_scaled: bool,
+    /// k: the first k ≤ d coordinates are those that tell the targets, see
+    /// [`Geometry::informative`].
+    pub informative: Option<usize>,
+}
+
+impl Run {
+    /// Powers of two of the stored a and w, at an exponent of the [`Clock`].
+    pub fn layer_exponents(&self, exponent: i32) -> (i32, i32) {
+        match self.train {
+            Train::Both => (exponent, exponent),
+            Train::Output => (exponent, 0),
+            Train::Input => (0, exponent),
+        }
+    }
 }
 
 /// Number format of an engine's state.
@@ -195,6 +211,12 @@ pub trait Engine: Send {
     fn set_accumulated(&mut self, _run: usize, _sum: Vec<f64>) -> Result<()> {
         Ok(())
     }
+
+    /// Says where particles first..first + block.m() of a run were when it began, in true units:
+    /// what [`Geometry::balance_drift`] is measured from. To be given for all particles, once.
+    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()>;
+    /// The geometry of the particles of every run at the present state.
+    fn geometry(&mut self) -> Result<Vec<Geometry>>;
 
     /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
     /// without a test set when asked for one).

@@ -173,19 +173,25 @@ pub fn storage(
 
 /// Who updates the particles of each shard, by kernels that hold a particle in registers.
 pub fn update(tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
-    let mut rows = vec![Vec::new(); storage.shards.len()];
-    for piece in &storage.pieces {
-        let m = piece.particles.len();
-        rows[piece.shard].extend((0..m).step_by(tiling.update).map(|first| {
-            let count = tiling.update.min(m - first);
-            Row::of(piece.run, piece.block * tiling.lanes + first, count)
-        }));
-    }
     let pass = |rows| Pass {
         part: Part::Velocity,
         rows,
     };
+    let rows = rows(tiling.update, tiling.lanes, storage);
     rows.into_iter().map(|rows| vec![pass(rows)]).collect()
+}
+
+/// All particles of each shard, `most` of one run to a row; blocks are of so many lanes.
+pub fn rows(most: usize, lanes: usize, storage: &Storage) -> Vec<Vec<Row>> {
+    let mut rows = vec![Vec::new(); storage.shards.len()];
+    for piece in &storage.pieces {
+        let m = piece.particles.len();
+        rows[piece.shard].extend((0..m).step_by(most).map(|first| {
+            let count = most.min(m - first);
+            Row::of(piece.run, piece.block * lanes + first, count)
+        }));
+    }
+    rows
 }
 
 /// Cuts the sums over particles. `sizes` are those of the samples to predict on; `trained` those

@@ -27,6 +27,13 @@ pub(super) fn check(e: &Experiment, given: &Given) -> Result<()> {
     };
     let fits = data.d.is_none_or(|d| (least..=most).contains(&d));
     given.ensure(fits, &["data.d"], allowed)?;
+    let informative = match data.d {
+        Some(d) => format!("1 to {d}, the input dimension"),
+        None => "1 or more, up to the input dimension".into(),
+    };
+    let most = data.d.unwrap_or(usize::MAX);
+    let fits = data.informative.is_none_or(|k| (1..=most).contains(&k));
+    given.ensure(fits, &["data.informative"], informative)?;
     given.ensure(
         data.k >= 2,
         &["data.k"],

@@ -31,6 +31,10 @@ pub struct DataSpec {
     /// interpolation: points (x, y); each becomes the input (x, 1). Default: (−1, −1),
     /// (−1/16, 1/2), (1/16, −1/2), (1, 1).
     pub points: Option<Vec<[f64; 2]>>,
+    /// k: the targets depend on the first k coordinates alone (bias included), so that the flow
+    /// reports the share of the features' mass in them; 1 to d. Default none; 3 tells all
+    /// of clusters.
+    pub informative: Option<usize>,
     /// file: .npz, .csv, an .npy of X, or an idx image file (see [`FileForm`]). Required there.
     /// Absolute after loading; in a file, relative to that file.
     pub path: Option<PathBuf>,

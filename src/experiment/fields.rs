@@ -44,6 +44,7 @@ pub(super) fn visit(e: &mut Experiment, see: &mut dyn FnMut(&'static str, &mut d
     see("data.inputs", &mut data.inputs);
     see("data.noise", &mut data.noise);
     see("data.points", &mut data.points);
+    see("data.informative", &mut data.informative);
     see("data.path", &mut data.path);
     see("data.targets_path", &mut data.targets_path);
     see("data.target", &mut data.target);
@@ -117,6 +118,7 @@ pub(super) fn template() -> Experiment {
             inputs: Inputs::Sphere,
             noise: 0.0,
             points: None,
+            informative: None,
             path: None,
             targets_path: None,
             target: None,

@@ -68,7 +68,7 @@ pub fn drive(
             last_checkpoint = Instant::now();
         }
         if interrupted {
-            for member in members.iter().filter(|m| m.end.is_none()) {
+            for member in members.iter_mut().filter(|m| m.end.is_none()) {
                 member.finish(engine)?;
             }
             return Ok(Outcome::Interrupted);
@@ -94,6 +94,7 @@ fn observe(engine: &mut dyn Engine, members: &mut [Member], context: &mut Contex
     } else {
         Vec::new()
     };
+    let mut geometry = None;
     for member in members.iter_mut().filter(|m| m.end.is_none()) {
         let now = &evaluations[member.slot];
         let step = now.clock.step;
@@ -109,6 +110,11 @@ fn observe(engine: &mut dyn Engine, members: &mut [Member], context: &mut Contex
         let row = member.row(now, tests.get(member.slot));
         let ending = member.stops_at(&row, seconds);
         if ending || member.records_at(step) {
+            let geometry = match &geometry {
+                Some(known) => known,
+                None => geometry.insert(engine.geometry()?),
+            };
+            let row = member.measured(row, &geometry[member.slot], engine)?;
             context.metrics.push(row);
         }
         member.snapshot(engine, ending)?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::aim::Aim;
 use super::timetable::{EVALUATION_INTERVAL, is_evaluated, log_spaced};
 use super::worlds::Sets;
-use crate::engine::{Clock, Engine, Evaluation, Run};
+use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
 use crate::error::Result;
 use crate::experiment::{Choice, Experiment, GridRun, Stop};
-use crate::observe::{Best, Row};
+use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms};
 use crate::store::{Checkpoint, Label, RunSummary, Snapshots, write_particles};
 
 /// Why a run no longer moves.
@@ -31,6 +31,9 @@ pub struct Member {
     pub sets: Sets,
     pub best: Best,
     pub last: Option<Row>,
+    /// Where it started, once that is known.
+    pub start: Option<Start>,
+    atoms: Option<f64>,
     pub end: Option<End>,
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
@@ -67,6 +70,8 @@ impl Member {
             run,
             sets,
             last: None,
+            start: None,
+            atoms: None,
             end: None,
             aim: None,
             dir: dir.to_path_buf(),
@@ -158,6 +163,27 @@ impl Member {
         row
     }
 
+    /// The last row, with what the particles show.
+    pub fn measured(
+        &mut self,
+        row: Row,
+        geometry: &Geometry,
+        engine: &mut dyn Engine,
+    ) -> Result<Row> {
+        let drift = match &self.start {
+            Some(start) => {
+                let first = Start::particles(self.run.m, self.sets.train.d);
+                let block = engine.read(self.slot, 0..first)?;
+                let exponent = engine.clock(self.slot).exponent;
+                Some(start.drift(&block, exponent, &self.sets.train))
+            }
+            None => None,
+        };
+        let row = row.with(geometry, drift.as_ref());
+        self.last = Some(row);
+        Ok(row)
+    }
+
     /// Takes a snapshot if one is due.
     pub fn snapshot(&mut self, engine: &mut dyn Engine, ending: bool) -> Result<()> {
         let step = engine.clock(self.slot).step;
@@ -185,9 +211,11 @@ impl Member {
     }
 
     /// Writes what a reader of the folder expects once the run no longer moves.
-    pub fn finish(&self, engine: &mut dyn Engine) -> Result<()> {
+    pub fn finish(&mut self, engine: &mut dyn Engine) -> Result<()> {
         self.snapshots.finish(engine.precision())?;
         if !matches!(self.end, Some(End::Diverged(_))) {
+            let first = engine.read(self.slot, 0..self.run.m.min(ATOM_PARTICLES))?;
+            self.atoms = atoms(&first);
             write_particles(&self.dir.join("particles.npz"), engine, self.slot)?;
         }
         Ok(())
@@ -206,6 +234,7 @@ impl Member {
             method: engine.method(self.slot).into(),
             kernels: engine.kernels(),
             last: self.last.as_ref().map(Into::into).unwrap_or_default(),
+            atoms: self.atoms,
             best: self.best,
             diverged_at: match self.end {
                 Some(End::Diverged(step)) => Some(step),

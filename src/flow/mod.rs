@@ -24,6 +24,7 @@ pub use worlds::{Sets, Worlds};
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
+use crate::observe::Start as Origin;
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Metrics, RunFolder, RunSummary, Summary, blocks};
 
@@ -132,7 +133,7 @@ pub fn train(
             };
             let mut member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
             member.aim = aim;
-            place(&mut *engine, &member, from)?;
+            place(&mut *engine, &mut member, from)?;
             members.push(member);
         }
         let driven = drive(&mut *engine, &mut members, &mut context);
@@ -167,19 +168,24 @@ pub fn train(
 }
 
 /// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is
-/// then the first checkpoint.
-fn place(engine: &mut dyn Engine, member: &Member, from: Option<&Checkpoint>) -> Result<()> {
+/// then the first checkpoint. Either way the initialisation is what its drift is measured from.
+fn place(engine: &mut dyn Engine, member: &mut Member, from: Option<&Checkpoint>) -> Result<()> {
+    let spec = member.spec();
+    let (m, d) = (member.run.m, engine.batch().d);
+    let init = Initializer::new(&spec.init, m, d, spec.seed)?;
+    for range in blocks(m) {
+        let first = range.start;
+        let block = init.block(range);
+        engine.set_start(member.slot, first, &block)?;
+        if from.is_none() {
+            engine.write(member.slot, first, &block)?;
+        }
+    }
+    let first = init.block(0..Origin::particles(m, d));
+    member.start = Some(Origin::new(&member.run, &first, &member.sets.train));
     match from {
         Some(checkpoint) => checkpoint.restore(engine, member.slot),
-        None => {
-            let spec = member.spec();
-            let (m, d) = (member.run.m, engine.batch().d);
-            let init = Initializer::new(&spec.init, m, d, spec.seed)?;
-            for range in blocks(m) {
-                engine.write(member.slot, range.start, &init.block(range))?;
-            }
-            member.checkpoint(engine)
-        }
+        None => member.checkpoint(engine),
     }
 }
 
@@ -194,6 +200,7 @@ pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> R
         alpha: spec.network.alpha(),
         lambda: spec.risk.weight_decay,
         norm_scaled: spec.norm_scaled(),
+        informative: spec.data.informative,
     }
 }
 

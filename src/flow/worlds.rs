@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::run_of;
 use crate::data::{self, Dataset, Standardization};
 use crate::engine::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{DataSpec, Experiment, Grid, InitKind};
 use crate::particles::init::Initializer;
 
@@ -44,6 +44,13 @@ impl Worlds {
             return Ok(world.sets.clone());
         }
         let split = data::load(spec, seed, experiment.risk.loss)?;
+        if let Some(k) = spec.informative.filter(|&k| k > split.train.d) {
+            return Err(Error::input(
+                "data.informative",
+                format!("is {k}, and the inputs have {} coordinates", split.train.d),
+                "give at most as many",
+            ));
+        }
         let sets = Sets {
             train: Arc::new(split.train),
             test: split.test.map(Arc::new),

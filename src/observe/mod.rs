@@ -1,17 +1,23 @@
 //! Observables: what a state of a run is worth. Equations and names as in MODEL.md.
 //!
-//! All come from an [`Evaluation`]: n predictions and three moments, so nothing here touches
-//! particles. Margins are ratios of stored values and stay finite however large the norms grow.
+//! Norms, margins and risks come from an [`Evaluation`], n predictions and three moments, and touch
+//! no particles. The others come from the engine's [`crate::engine::Geometry`], and from a few thousand particles
+//! that are read: the drift since the start, and at the end the number of atoms. Margins are ratios of stored values and stay finite however large the norms grow.
 
+mod atoms;
+mod drift;
 mod record;
 mod risk;
+mod tangent;
 
+pub use atoms::{ATOM_PARTICLES, atoms};
+pub use drift::{Drift, Start};
 pub use record::{Best, Row};
 pub use risk::risk;
+pub use tangent::TangentKernel;
 
 use crate::data::Dataset;
 use crate::engine::{Evaluation, Run, ldexp};
-use crate::experiment::Train;
 
 /// The norms of a state in true units; infinite only beyond 10³⁰⁸.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,23 +32,13 @@ pub struct Norms {
 
 impl Norms {
     pub fn new(run: &Run, now: &Evaluation) -> Self {
-        let (on_a, on_w) = layer_exponents(run, now);
+        let (on_a, on_w) = run.layer_exponents(now.clock.exponent);
         let mean_a2 = ldexp(now.mean_a2, 2 * on_a);
         Norms {
             tv_norm: run.alpha * ldexp(now.mean_aw, on_a + on_w),
             param_norm: mean_a2 + ldexp(now.mean_w2, 2 * on_w),
             mean_a2,
         }
-    }
-}
-
-/// Powers of two of the stored a and w.
-fn layer_exponents(run: &Run, now: &Evaluation) -> (i32, i32) {
-    let e = now.clock.exponent;
-    match run.train {
-        Train::Both => (e, e),
-        Train::Output => (e, 0),
-        Train::Input => (0, e),
     }
 }
 
@@ -70,7 +66,7 @@ impl Margins {
             .map(|(f, &y)| f64::from(y) * f)
             .fold(f64::INFINITY, f64::min);
         let p = now.prediction_exponent;
-        let (on_a, on_w) = layer_exponents(run, now);
+        let (on_a, on_w) = run.layer_exponents(now.clock.exponent);
         // Both norms in units of 2^p, the unit of f, so that the ratio never overflows.
         let over = |norm: f64| (norm > 0.0).then(|| smallest / norm);
         Margins {
@@ -101,7 +97,7 @@ pub fn error(data: &Dataset, f: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::engine::Clock;
-    use crate::experiment::Loss;
+    use crate::experiment::{Loss, Train};
 
     fn labelled(y: &[f32]) -> Dataset {
         Dataset {

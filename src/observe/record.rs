@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Margins, Norms, error, risk};
+use super::{Drift, Margins, Norms, error, risk};
 use crate::data::Dataset;
-use crate::engine::{Evaluation, Run, ldexp};
+use crate::engine::{Evaluation, Geometry, Run, ldexp};
 
 /// One row of metrics.csv: the observables of one run at one step. `None` where not defined
 /// (margins and errors need labels ±1, test values a test set).
@@ -28,6 +28,20 @@ pub struct Row {
     pub margin_f1: Option<f64>,
     pub margin_param: Option<f64>,
     pub margin_f2: Option<f64>,
+    /// Share of dead neurons, see [`Geometry::dead`].
+    pub dead: Option<f64>,
+    /// max_j max(|a_j|, |w_j|)
+    pub largest_weight: Option<f64>,
+    /// max_j |(a_j² − |w_j|²) − its initial value|
+    pub balance_drift: Option<f64>,
+    /// Share of the features' mass in the first k coordinates, see [`Geometry::informative`];
+    /// without `data.informative` there is none.
+    pub informative: Option<f64>,
+    /// Relative change of the tangent kernel since the start, see [`Drift::kernel`].
+    pub kernel_drift: Option<f64>,
+    /// Mean cosine of the features' directions with those at the start, see
+    /// [`Drift::direction_cosine`].
+    pub direction_cosine: Option<f64>,
 }
 
 impl Row {
@@ -61,6 +75,25 @@ impl Row {
             margin_f1: margins.f1,
             margin_param: margins.param,
             margin_f2: margins.f2,
+            dead: None,
+            largest_weight: None,
+            balance_drift: None,
+            informative: None,
+            kernel_drift: None,
+            direction_cosine: None,
+        }
+    }
+
+    /// The same row with what the particles show, where it was looked at.
+    pub fn with(self, geometry: &Geometry, drift: Option<&Drift>) -> Self {
+        Row {
+            dead: Some(geometry.dead),
+            largest_weight: Some(geometry.largest_weight),
+            balance_drift: geometry.balance_drift,
+            informative: geometry.informative,
+            kernel_drift: drift.and_then(|drift| drift.kernel),
+            direction_cosine: drift.and_then(|drift| drift.direction_cosine),
+            ..self
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct RunSummary {
     pub kernels: Option<String>,
     #[serde(flatten)]
     pub last: LastRow,
+    /// Effective number of atoms at the end, of the first 4096 particles at most, see
+    /// [`crate::observe::atoms`].
+    pub atoms: Option<f64>,
     #[serde(flatten)]
     pub best: Best,
     /// First step with a number that is not finite, if there was one; the other values are those
@@ -54,6 +57,12 @@ pub struct LastRow {
     pub margin_f1: Option<f64>,
     pub margin_param: Option<f64>,
     pub margin_f2: Option<f64>,
+    pub dead: Option<f64>,
+    pub largest_weight: Option<f64>,
+    pub balance_drift: Option<f64>,
+    pub informative: Option<f64>,
+    pub kernel_drift: Option<f64>,
+    pub direction_cosine: Option<f64>,
 }
 
 impl From<&Row> for LastRow {
@@ -70,6 +79,12 @@ impl From<&Row> for LastRow {
             margin_f1: row.margin_f1,
             margin_param: row.margin_param,
             margin_f2: row.margin_f2,
+            dead: row.dead,
+            largest_weight: row.largest_weight,
+            balance_drift: row.balance_drift,
+            informative: row.informative,
+            kernel_drift: row.kernel_drift,
+            direction_cosine: row.direction_cosine,
         }
     }
 }

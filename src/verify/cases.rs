@@ -116,6 +116,7 @@ pub fn all() -> Vec<Case> {
                     alpha: [1.0, (m as f64).sqrt(), 10.0][(s + l) % 3],
                     lambda: [0.0, 0.125][(s + l / 2) % 2],
                     norm_scaled: (s + l) % 4 == 3,
+                    informative: None,
                 },
             });
         }

@@ -245,6 +245,7 @@ impl Run {
             alpha: 1.0,
             lambda: 0.0,
             norm_scaled: false,
+            informative: None,
         }
     }
 }

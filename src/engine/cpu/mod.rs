@@ -7,6 +7,7 @@
 mod arc_sweep;
 mod arcs;
 mod ceilings;
+mod geometry;
 mod kernel;
 mod layout;
 mod options;
@@ -18,7 +19,9 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::circle::Circle;
-use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps, ldexp};
+use super::{
+    Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, ShortCuts, Steps, ldexp,
+};
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
@@ -205,6 +208,16 @@ impl Engine for Cpu {
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
         self.states[run].accumulated = sum;
         Ok(())
+    }
+
+    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        let m = self.common.batch.runs[run].m;
+        self.states[run].set_start(m, first, block);
+        Ok(())
+    }
+
+    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+        Ok(self.for_each(|setting, state| setting.geometry(state)))
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

@@ -24,6 +24,8 @@ pub struct State {
     pub clock: Clock,
     /// Σ η g (n) over the steps taken.
     pub accumulated: Vec<f64>,
+    /// a² − |w|² at the start (m), once it is known.
+    pub start: Vec<f32>,
     /// Sums on the training set at the present state, once they are known.
     sums: Option<Sums>,
 }
@@ -36,6 +38,7 @@ impl State {
             route: None,
             clock: Clock::default(),
             accumulated: vec![0.0; n],
+            start: Vec::new(),
             sums: None,
         }
     }
@@ -166,6 +169,7 @@ impl Setting<'_> {
             route: state.route.clone(),
             clock: state.clock,
             accumulated: Vec::new(),
+            start: Vec::new(),
             sums: None,
         };
         self.train_sweep(&mut v, Some((&push, &residual)));

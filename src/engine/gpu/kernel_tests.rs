@@ -2,12 +2,22 @@
 
 use std::mem::offset_of;
 
-use super::kernels::{PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render};
+use super::geometry::{PartTally, RunUnits};
+use super::kernels::{
+    GEOMETRY, PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render,
+};
 use super::layout::{Row, Run, State};
 use super::shape::{D_HELD, D_MOST, LANES, Shape};
 use super::tiled;
 
-const STAGES: [Stage; 5] = [PREDICT, REDUCE, RESIDUAL, VELOCITY_UPDATE, VELOCITY];
+const STAGES: [Stage; 6] = [
+    PREDICT,
+    REDUCE,
+    RESIDUAL,
+    VELOCITY_UPDATE,
+    VELOCITY,
+    GEOMETRY,
+];
 
 fn shapes(d: usize) -> [Shape; 4] {
     let hardware = Shape::hardware(d);
@@ -55,7 +65,7 @@ fn every_tiled_kernel_is_valid() {
                 tiled: true,
                 ..shape
             };
-            for stage in tiled::STAGES {
+            for stage in tiled::STAGES.into_iter().chain([GEOMETRY]) {
                 for n_most in [1, shape.update_chunk + 1] {
                     let module = parse(stage, d, n_most, &shape);
                     assert_eq!(module.entry_points[0].name, stage.name);
@@ -102,8 +112,8 @@ fn shapes_fit_the_storage() {
 }
 
 /// Name, offset and, for the whole, size of a struct in WGSL.
-fn reflected(name: &str) -> (Vec<(String, u32)>, u32) {
-    let module = parse(RESIDUAL, 3, 1, &Shape::software(3, 8));
+fn reflected(stage: Stage, name: &str) -> (Vec<(String, u32)>, u32) {
+    let module = parse(stage, 3, 1, &Shape::software(3, 8));
     let (_, found) = module
         .types
         .iter()
@@ -122,8 +132,8 @@ fn reflected(name: &str) -> (Vec<(String, u32)>, u32) {
 }
 
 macro_rules! same_layout {
-    ($ty:ident: $($field:ident)*) => {
-        let (members, span) = reflected(stringify!($ty));
+    ($stage:ident $ty:ident as $name:literal: $($field:ident)*) => {
+        let (members, span) = reflected($stage, $name);
         let ours = [$((stringify!($field).to_string(), offset_of!($ty, $field) as u32)),*];
         assert_eq!(members, ours);
         assert_eq!(span as usize, size_of::<$ty>());
@@ -132,9 +142,11 @@ macro_rules! same_layout {
 
 #[test]
 fn structs_are_the_same_on_both_sides() {
-    same_layout!(Row: run first count sample samples out slices moments bits);
-    same_layout!(Run: n stride sums groups sample residual history record loss train norm_scaled
-        samples m alpha lambda unused);
-    same_layout!(State: exponent diverged turn moves force_a force_w decay_a decay_w eta factor
-        shift_a shift_w);
+    same_layout!(RESIDUAL Row as "Row": run first count sample samples out slices moments bits);
+    same_layout!(RESIDUAL Run as "Run": n stride sums groups sample residual history record loss
+        train norm_scaled samples m alpha lambda unused);
+    same_layout!(RESIDUAL State as "State": exponent diverged turn moves force_a force_w decay_a
+        decay_w eta factor shift_a shift_w);
+    same_layout!(GEOMETRY RunUnits as "Units": a w start informative);
+    same_layout!(GEOMETRY PartTally as "Tally": dead largest_a largest_w drift mass informative);
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Loss, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
-const SLOTS: [&str; 13] = [
+const SLOTS: [&str; 16] = [
     "runs",
     "state",
     "schedule",
@@ -24,6 +24,9 @@ const SLOTS: [&str; 13] = [
     "velocity",
     "bits",
     "parts",
+    "units",
+    "start",
+    "tallies",
 ];
 
 /// A stage: its name, its WGSL file, and what it binds.
@@ -69,6 +72,12 @@ pub(super) const VELOCITY: Stage = Stage {
     common: &["runs", "state", "x", "residual"],
     shard: &["rows", "particles", "velocity"],
 };
+pub(super) const GEOMETRY: Stage = Stage {
+    name: "geometry",
+    file: "geometry.wgsl",
+    common: &["runs", "units", "x"],
+    shard: &["rows", "particles", "start", "tallies"],
+};
 
 macro_rules! wgsl {
     ($name:literal) => {
@@ -76,7 +85,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 22] = [
     wgsl!("common.wgsl"),
     wgsl!("idle.wgsl"),
     wgsl!("losses.wgsl"),
@@ -98,6 +107,7 @@ const FILES: [(&str, &str); 21] = [
     wgsl!("velocity_update_tiled.wgsl"),
     wgsl!("velocity_product.wgsl"),
     wgsl!("update_output.wgsl"),
+    wgsl!("geometry.wgsl"),
 ];
 
 /// The WGSL of a stage. `n_most` is the largest training set of the batch: runs that need no
@@ -142,6 +152,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             chunk => shape.predict_chunk,
             staged => shape.predict_staged,
         },
+        "geometry" => context! {},
         "reduce" => context! { threads => shape.reduce_threads },
         "residual" => context! {
             threads => shape.residual_threads,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::plan::{self, Limits, Storage};
-use super::{Batch, Clock, Engine, Evaluation, Precision, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -16,6 +16,7 @@ mod adapter;
 mod advance;
 mod ceilings;
 mod device;
+mod geometry;
 #[cfg(test)]
 mod kernel_tests;
 mod kernels;
@@ -35,6 +36,7 @@ pub use shape::D_MOST;
 
 use advance::Pace;
 use device::Device;
+use geometry::Survey;
 use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, render};
 use layout::{State, TURNS, block_words};
 use shape::{D_HELD, Shape};
@@ -81,6 +83,7 @@ pub struct Gpu {
     step: Vec<Dispatch>,
     /// Compiled when first asked for.
     velocity: Option<Vec<PartKernel>>,
+    survey: Option<Survey>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
     clocks: Vec<Clock>,
@@ -198,6 +201,7 @@ impl Gpu {
             update,
             step,
             velocity: None,
+            survey: None,
             readback,
         })
     }
@@ -279,6 +283,14 @@ impl Engine for Gpu {
         self.check_range(run, &(0..0))?;
         self.clocks[run] = clock;
         Ok(())
+    }
+
+    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        self.note_start(run, first, block)
+    }
+
+    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+        self.survey_particles()
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

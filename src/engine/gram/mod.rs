@@ -18,7 +18,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Anchor, Batch, Clock, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps};
+use super::{
+    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, ShortCuts, Steps,
+};
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
@@ -312,6 +314,15 @@ impl Engine for Gram {
             None => self.inner.set_accumulated(run, sum)?,
         }
         Ok(())
+    }
+
+    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        self.inner.set_start(run, first, block)
+    }
+
+    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+        self.place()?;
+        self.inner.geometry()
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

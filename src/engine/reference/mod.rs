@@ -3,13 +3,15 @@
 //! It decides who is right when engines disagree, so it is written to be compared with MODEL.md
 //! line by line and never to be fast. Its stored values are the true ones: the exponent stays 0.
 
+mod geometry;
 mod stages;
 
 use std::ops::Range;
 
+pub use geometry::{balance, geometry};
 pub use stages::{predict, residual, step_size, update, velocity};
 
-use super::{Batch, Clock, Engine, Evaluation, Precision, Run, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -21,6 +23,8 @@ pub struct Reference {
     clocks: Vec<Clock>,
     /// Σ η g of every run.
     accumulated: Vec<Vec<f64>>,
+    /// a² − |w|² at the start of every run (m), once it is known.
+    starts: Vec<Option<Vec<f64>>>,
 }
 
 impl Reference {
@@ -35,6 +39,7 @@ impl Reference {
         let n = |run: &Run| batch.datasets[run.train_set].n();
         let accumulated = batch.runs.iter().map(|run| vec![0.0; n(run)]).collect();
         Reference {
+            starts: vec![None; batch.runs.len()],
             batch,
             particles,
             clocks,
@@ -150,6 +155,23 @@ impl Engine for Reference {
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
         self.accumulated[run] = sum;
         Ok(())
+    }
+
+    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        let m = self.batch.runs[run].m;
+        let start = self.starts[run].get_or_insert_with(|| vec![0.0; m]);
+        start[first..first + block.m()].copy_from_slice(&balance(block));
+        Ok(())
+    }
+
+    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+        let runs = self.batch.runs.iter().enumerate();
+        Ok(runs
+            .map(|(r, run)| {
+                let data = &self.batch.datasets[run.train_set];
+                geometry(run, &self.particles[r], data, self.starts[r].as_deref())
+            })
+            .collect())
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

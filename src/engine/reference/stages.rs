@@ -6,7 +6,7 @@ use crate::experiment::{Loss, Train};
 use crate::particles::Particles;
 
 /// w·x in f64.
-fn dot(w: &[f64], x: &[f32]) -> f64 {
+pub(super) fn dot(w: &[f64], x: &[f32]) -> f64 {
     w.iter().zip(x).map(|(w, x)| w * f64::from(*x)).sum()
 }
 

@@ -143,6 +143,8 @@ fn keys_of_other_sources_and_kinds_are_refused() {
         data.source = "xor" ; data.test = 10 -> 7: data.test: does not apply | clusters, teacher, circle
         data.source = "xor" ; data.n = 5 -> 7: data.n: found an integer, 5 | 4, the samples of xor
         data.source = "xor" ; data.d = 1 -> 7: data.d: found an integer, 1 | 2 or more
+        data.informative = 16 -> 7: data.informative: found an integer, 16 | 1 to 15, the input dimension
+        data.informative = 0 -> 7: data.informative: found an integer, 0
         data.path = "x.npz" -> 7: data.path: does not apply to data.source = "clusters"; it is for file
         init.path = "x.npz" -> 7: init.path: does not apply to init.kind = "gaussian"; it is for file
         --set init.kind=balanced --set init.scale_a=2 -> --set init.scale_a=2: does not apply to init.kind = "balanced"

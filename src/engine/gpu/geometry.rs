@@ -1,0 +1,197 @@
+//! The geometry of the particles on the device: one kernel, for any d, with its buffers. They are
+//! made when first asked for, as no step needs them.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::Gpu;
+use super::kernels::{GEOMETRY, Kernel, render};
+
+use super::shape::LANES;
+use super::side::Dispatch;
+use crate::engine::Geometry;
+use crate::engine::geometry::{Tally, Units};
+use crate::engine::plan::{self, Row};
+use crate::error::Result;
+use crate::particles::Particles;
+
+/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct RunUnits {
+    pub a: f32,
+    pub w: f32,
+    pub start: f32,
+    pub informative: u32,
+}
+
+/// [`Tally`] on the device: of the particles of one workgroup.
+#[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct PartTally {
+    pub dead: f32,
+    pub largest_a: f32,
+    pub largest_w: f32,
+    pub drift: f32,
+    pub mass: f32,
+    pub informative: f32,
+}
+
+impl From<&PartTally> for Tally {
+    fn from(part: &PartTally) -> Self {
+        Tally {
+            dead: f64::from(part.dead),
+            largest_a: f64::from(part.largest_a),
+            largest_w: f64::from(part.largest_w),
+            drift: f64::from(part.drift),
+            mass: f64::from(part.mass),
+            informative: f64::from(part.informative),
+        }
+    }
+}
+
+/// The kernel, its tables and its buffers.
+pub(super) struct Survey {
+    units: wgpu::Buffer,
+    shards: Vec<Shard>,
+    /// Whether the start of a run is known.
+    started: Vec<bool>,
+}
+
+struct Shard {
+    rows: Vec<Row>,
+    /// a² − |w|² at the start, a word per particle.
+    start: wgpu::Buffer,
+    tallies: wgpu::Buffer,
+    dispatch: Option<Dispatch>,
+}
+
+impl Survey {
+    fn new(gpu: &Gpu) -> Result<Self> {
+        let (device, runs) = (&gpu.device, gpu.batch.runs.len());
+        let source = render(GEOMETRY, gpu.batch.d, 0, &gpu.shape)?;
+        let kernel = Kernel::new(device, GEOMETRY, &source, gpu.checks)?;
+        let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let units = device.buffer("units", runs * size_of::<RunUnits>() / 4, written)?;
+        let common = kernel.bind(device, 0, |name| match name {
+            "runs" => &gpu.train.facts,
+            "units" => &units,
+            _ => &gpu.train.x,
+        })?;
+        let rows = plan::rows(LANES, LANES, &gpu.storage);
+        let shard = |(index, rows): (usize, Vec<Row>)| {
+            let words = gpu.storage.shards[index] * LANES;
+            let start = device.buffer("start", words, written)?;
+            let words = rows.len() * size_of::<PartTally>() / 4;
+            let tallies = device.buffer("tallies", words, read)?;
+            let own = |name: &str| match name {
+                "start" => &start,
+                "tallies" => &tallies,
+                _ => &gpu.shards[index],
+            };
+            let dispatch = Dispatch::rows(device, &kernel, &common, &rows, own)?;
+            Ok(Shard {
+                rows,
+                start,
+                tallies,
+                dispatch,
+            })
+        };
+        Ok(Survey {
+            shards: rows
+                .into_iter()
+                .enumerate()
+                .map(shard)
+                .collect::<Result<_>>()?,
+            units,
+            started: vec![false; runs],
+        })
+    }
+}
+
+impl Gpu {
+    /// Calls `with` on the survey, made if there is none yet.
+    fn survey<T>(&mut self, with: impl FnOnce(&Self, &mut Survey) -> Result<T>) -> Result<T> {
+        let mut survey = match self.survey.take() {
+            Some(survey) => survey,
+            None => Survey::new(self)?,
+        };
+        let value = with(self, &mut survey);
+        self.survey = Some(survey);
+        value
+    }
+
+    pub(super) fn note_start(&mut self, run: usize, first: usize, p: &Particles) -> Result<()> {
+        self.check_range(run, &(first..first + p.m()))?;
+        self.survey(|gpu, survey| {
+            let square = |j: usize| p.w(j).iter().map(|w| w * w).sum::<f64>();
+            let balance = (0..p.m()).map(|j| (p.a[j] * p.a[j] - square(j)) as f32);
+            let balance: Vec<f32> = balance.collect();
+            for piece in gpu.storage.pieces.iter().filter(|piece| piece.run == run) {
+                let from = piece.particles.start.max(first);
+                let to = piece.particles.end.min(first + p.m());
+                if from < to {
+                    let slot = piece.block * LANES + from - piece.particles.start;
+                    let words = bytemuck::cast_slice(&balance[from - first..to - first]);
+                    let start = &survey.shards[piece.shard].start;
+                    gpu.device.write(start, slot as u64 * 4, words)?;
+                }
+            }
+            survey.started[run] = true;
+            gpu.device.flush()
+        })
+    }
+
+    pub(super) fn survey_particles(&mut self) -> Result<Vec<Geometry>> {
+        self.survey(|gpu, survey| {
+            let runs = &gpu.batch.runs;
+            let units = runs.iter().zip(&gpu.clocks).map(|(run, clock)| {
+                let units = Units::new(run, clock.exponent);
+                let k = run.informative.unwrap_or(gpu.batch.d);
+                RunUnits {
+                    a: units.a as f32,
+                    w: units.w as f32,
+                    start: units.start as f32,
+                    informative: k.min(gpu.batch.d) as u32,
+                }
+            });
+            let units: Vec<RunUnits> = units.collect();
+            let bytes = bytemuck::cast_slice(&units);
+            gpu.device.write(&survey.units, 0, bytes)?;
+            gpu.device.run("geometry", |encoder| {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some("geometry"),
+                    timestamp_writes: None,
+                });
+                let stages = survey.shards.iter().flat_map(|shard| &shard.dispatch);
+                stages.for_each(|stage| stage.encode(&mut pass));
+            })?;
+            let mut totals = vec![Tally::default(); runs.len()];
+            for shard in &survey.shards {
+                gpu.add_tallies(shard, &mut totals)?;
+            }
+            let finish = |(run, total): (usize, &Tally)| {
+                let exponent = gpu.clocks[run].exponent;
+                total.finish(&runs[run], exponent, survey.started[run])
+            };
+            Ok(totals.iter().enumerate().map(finish).collect())
+        })
+    }
+
+    /// Adds what the workgroups of a shard found, in their order.
+    fn add_tallies(&self, shard: &Shard, totals: &mut [Tally]) -> Result<()> {
+        let size = size_of::<PartTally>();
+        let piece = self.readback.size() as usize / size;
+        for (index, rows) in shard.rows.chunks(piece.max(1)).enumerate() {
+            let at = (index * piece * size) as u64;
+            let bytes = (rows.len() * size) as u64;
+            self.fetch(&shard.tallies, at, bytes, |words| {
+                let parts: &[PartTally] = bytemuck::cast_slice(words);
+                for (row, part) in rows.iter().zip(parts) {
+                    totals[row.run as usize].add(&part.into());
+                }
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! The neural tangent kernel on the training samples, in single precision.
+//!
+//! K_ik = (1/m) Σ_j [σ(z_ij)σ(z_kj) + a_j² 1[z_ij > 0] 1[z_kj > 0] x_i·x_k], z_ij = w_j·x_i: the first
+//! term for the gradient in a, the second for that in w (Jacot, Gabriel & Hongler 2018).
+
+use matrixmultiply::sgemm;
+use rayon::prelude::*;
+
+use crate::data::Dataset;
+use crate::experiment::Train;
+use crate::particles::Particles;
+
+/// Samples and particles that enter, at most: the first ones.
+pub const KERNEL_SAMPLES: usize = 256;
+pub const KERNEL_PARTICLES: usize = 1024;
+
+/// Rows that one thread takes at a time. It decides no order of summation.
+const ROWS: usize = 32;
+
+/// K (n, n), row-major, what is right of the diagonal as well as it comes: entries (i, k) with
+/// k ≤ i are complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TangentKernel {
+    n: usize,
+    entries: Vec<f32>,
+}
+
+impl TangentKernel {
+    /// Of particles in any units, for the layers that train.
+    pub fn new(train: Train, p: &Particles, data: &Dataset) -> Self {
+        let (m, d) = (p.m().min(KERNEL_PARTICLES), data.d);
+        let n = data.n().min(KERNEL_SAMPLES);
+        let x = &data.x[..n * d];
+        let w: Vec<f32> = p.w[..m * d].iter().map(|&w| w as f32).collect();
+        let a: Vec<f32> = p.a[..m].iter().map(|&a| a as f32).collect();
+        let mut features = vec![0.0; n * m];
+        let mut gates = vec![0.0; n * m];
+        (features.par_chunks_mut(ROWS * m))
+            .zip(gates.par_chunks_mut(ROWS * m))
+            .zip(x.par_chunks(ROWS * d))
+            .for_each(|((features, gates), x)| {
+                multiply(x, &w, d, features, m);
+                let rows = features.chunks_exact_mut(m).zip(gates.chunks_exact_mut(m));
+                for (features, gates) in rows {
+                    for ((z, gate), &a) in features.iter_mut().zip(gates).zip(&a) {
+                        *gate = if *z > 0.0 { a } else { 0.0 };
+                        *z = z.max(0.0);
+                    }
+                }
+            });
+        let mut entries = vec![0.0; n * n];
+        let blocks = entries.par_chunks_mut(ROWS * n).enumerate();
+        blocks.for_each(|(block, rows)| {
+            let first = block * ROWS;
+            let end = first + rows.len() / n;
+            if train != Train::Output {
+                let mut inputs = vec![0.0; rows.len()];
+                multiply(&x[first * d..end * d], &x[..end * d], d, &mut inputs, n);
+                multiply(&gates[first * m..end * m], &gates[..end * m], m, rows, n);
+                rows.iter_mut().zip(&inputs).for_each(|(k, xx)| *k *= xx);
+            }
+            if train != Train::Input {
+                let own = &features[first * m..end * m];
+                multiply(own, &features[..end * m], m, rows, n);
+            }
+        });
+        let each = 1.0 / m as f32;
+        entries.iter_mut().for_each(|k| *k *= each);
+        TangentKernel { n, entries }
+    }
+
+    /// ‖s K − K_0‖ / ‖K_0‖ in the Frobenius norm; `None` where K_0 = 0.
+    pub fn change(&self, s: f64, start: &TangentKernel) -> Option<f64> {
+        let (mut change, mut size) = (0.0, 0.0);
+        for i in 0..self.n {
+            let row = i * self.n..i * self.n + i + 1;
+            let pairs = self.entries[row.clone()].iter().zip(&start.entries[row]);
+            for (k, (&now, &before)) in pairs.enumerate() {
+                // Each entry off the diagonal stands for two.
+                let weight = if k < i { 2.0 } else { 1.0 };
+                let before = f64::from(before);
+                change += weight * (s * f64::from(now) - before).powi(2);
+                size += weight * before * before;
+            }
+        }
+        (size > 0.0).then(|| (change / size).sqrt())
+    }
+}
+
+/// out (rows, stride) += A Bᵀ for row-major A (·, depth) and B (·, depth).
+fn multiply(a: &[f32], b: &[f32], depth: usize, out: &mut [f32], stride: usize) {
+    let (rows, columns) = (a.len() / depth, b.len() / depth);
+    assert!(columns <= stride && rows * stride <= out.len());
+    let (step, stride) = (depth as isize, stride as isize);
+    // SAFETY: the pointers cover rows × depth, columns × depth and rows × stride numbers, as
+    // asserted, and `out` is borrowed mutably.
+    unsafe {
+        sgemm(
+            rows,
+            depth,
+            columns,
+            1.0,
+            a.as_ptr(),
+            step,
+            1,
+            b.as_ptr(),
+            1,
+            step,
+            1.0,
+            out.as_mut_ptr(),
+            stride,
+            1,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small integers: every sum is exact.
+    fn example() -> (Particles, Dataset) {
+        let (m, d, n) = (4, 3, 70);
+        let p = Particles {
+            d,
+            w: (0..m * d)
+                .map(|k| f64::from((k * k % 7) as u8) - 3.0)
+                .collect(),
+            a: vec![1.0, -2.0, 3.0, 0.0],
+        };
+        let x = (0..n * d).map(|k| ((k * 37) % 19) as f32 - 9.0).collect();
+        (
+            p,
+            Dataset {
+                d,
+                x,
+                y: vec![1.0; n],
+            },
+        )
+    }
+
+    #[test]
+    fn the_kernel_by_definition() {
+        let (p, data) = example();
+        let dot =
+            |w: &[f64], x: &[f32]| -> f64 { w.iter().zip(x).map(|(w, x)| w * f64::from(*x)).sum() };
+        for train in [Train::Both, Train::Output, Train::Input] {
+            let kernel = TangentKernel::new(train, &p, &data);
+            for i in 0..data.n() {
+                for k in 0..=i {
+                    let (x, y) = (data.row(i), data.row(k));
+                    let inner: f64 = x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum();
+                    let term = |j: usize| {
+                        let (z, u) = (dot(p.w(j), x), dot(p.w(j), y));
+                        let both = if z > 0.0 && u > 0.0 { 1.0 } else { 0.0 };
+                        let output = z.max(0.0) * u.max(0.0);
+                        let input = p.a[j] * p.a[j] * both * inner;
+                        match train {
+                            Train::Both => output + input,
+                            Train::Output => output,
+                            Train::Input => input,
+                        }
+                    };
+                    let want = (0..4).map(term).sum::<f64>() / 4.0;
+                    let got = kernel.entries[i * data.n() + k];
+                    assert_eq!(f64::from(got), want, "{train:?} {i} {k}");
+                }
+            }
+        }
+    }
+
+    /// Twice the network is four times the kernel: a change of 3.
+    #[test]
+    fn a_scaled_kernel_has_changed_by_its_factor() {
+        let (mut p, data) = example();
+        let start = TangentKernel::new(Train::Both, &p, &data);
+        assert_eq!(start.change(1.0, &start), Some(0.0));
+        assert_eq!(start.change(4.0, &start), Some(3.0));
+        p.w.iter_mut().chain(&mut p.a).for_each(|v| *v *= 2.0);
+        let now = TangentKernel::new(Train::Both, &p, &data);
+        assert_eq!(now.change(1.0, &start), Some(3.0));
+        let nothing = TangentKernel::new(Train::Both, &Particles::zeros(4, 3), &data);
+        assert_eq!(now.change(1.0, &nothing), None);
+    }
+}
