@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use super::BenchArgs;
+use super::args::BenchArgs;
 use super::table::{Table, number, print};
 use crate::bench::{Case, Report, Row, Wanted, measure};
 use crate::error::{Error, Result};

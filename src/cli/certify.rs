@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::CertifyArgs;
+use super::args::CertifyArgs;
 use super::table::{Table, number, print};
 use crate::certify::kernel::Weights;
 use crate::certify::standing::{Certified, Kind, Network, Standing};
@@ -48,13 +48,20 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         serde_json::to_writer_pretty(&mut *out, &standings)
             .map_err(|e| Error::writing(&path, e.into()))
     })?;
-    if args.talk.json {
-        let text = serde_json::to_string_pretty(&standings)
-            .map_err(|e| Error::writing(&path, e.into()))?;
-        return print(&(text + "\n"));
+    match args.talk.json {
+        true => {
+            let text = serde_json::to_string_pretty(&standings)
+                .map_err(|e| Error::writing(&path, e.into()))?;
+            print(&(text + "\n"))?;
+        }
+        false => report(&standings)?,
     }
-    report(&standings)?;
-    args.talk.say(&format!("written to {}", path.display()));
+    let polished = match args.polish {
+        true => ", small networks in runs/*/polished.npz beside it",
+        false => "",
+    };
+    args.talk
+        .say(&format!("results in {}{polished}", path.display()));
     Ok(())
 }
 

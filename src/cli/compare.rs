@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::CompareArgs;
+use super::args::CompareArgs;
 use super::table::{Table, number, print};
 use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
 use crate::error::{Error, Result};
@@ -34,11 +34,11 @@ pub fn compare(args: CompareArgs) -> Result<()> {
     };
     report.write_csv(&csv)?;
     report.write_json(&json)?;
-    if args.json {
-        return print(&report.to_json()?);
+    match args.json {
+        true => print(&report.to_json()?)?,
+        false => show(&report)?,
     }
-    show(&report)?;
-    eprintln!("written: {}, {}", csv.display(), json.display());
+    eprintln!("results in {} and {}", csv.display(), json.display());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::PredictArgs;
+use super::args::PredictArgs;
 use super::table::print;
 use crate::certify::{Inputs, Measure};
 use crate::data::read_inputs;
@@ -42,7 +42,11 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         false => predictions(&mut *trained.engine(inputs)?)?,
     };
     match &args.out {
-        Some(path) => write(path, &f),
+        Some(path) => {
+            write(path, &f)?;
+            eprintln!("results in {}", path.display());
+            Ok(())
+        }
         None => print(&csv(&f)),
     }
 }

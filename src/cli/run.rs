@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::args::{ResumeArgs, RunArgs, TalkArgs};
 use super::progress::Line;
 use super::table::{Table, number, print};
-use super::{ResumeArgs, RunArgs, TalkArgs};
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::experiment::{Grid, Train, load};

@@ -1,6 +1,6 @@
 //! `widefield show EXPERIMENT`
 
-use super::ShowArgs;
+use super::args::ShowArgs;
 use super::table::print;
 use crate::error::Result;
 use crate::experiment::load;

@@ -1,6 +1,6 @@
 //! `widefield verify`
 
-use super::VerifyArgs;
+use super::args::VerifyArgs;
 use super::table::{Table, print};
 use crate::error::Result;
 use crate::verify::{Check, verdict, verify as check_engine};

@@ -1,0 +1,257 @@
+//! What the commands take.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::examples;
+use crate::engine::select::{Choice, Selection, select};
+use crate::error::Result;
+
+/// A particle simulator of infinitely wide two-layer ReLU networks.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, max_term_width = 100, after_help = examples::ALL)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train every run of an experiment
+    #[command(after_help = examples::RUN)]
+    Run(RunArgs),
+    /// Go on from the newest good checkpoint, bit for bit as if never stopped
+    #[command(after_help = examples::RESUME)]
+    Resume(ResumeArgs),
+    /// The embedded experiments, a line each
+    #[command(after_help = examples::LIST)]
+    List,
+    /// The resolved TOML of an experiment
+    #[command(after_help = examples::SHOW)]
+    Show(ShowArgs),
+    /// Predictions of a trained run on new inputs
+    #[command(after_help = examples::PREDICT)]
+    Predict(PredictArgs),
+    /// How wide is wide enough: gaps between networks of different widths, beside their noise
+    #[command(after_help = examples::COMPARE)]
+    Compare(CompareArgs),
+    /// Bounds on the optimum, and how far a run is from it
+    #[command(after_help = examples::CERTIFY)]
+    Certify(CertifyArgs),
+    /// Every stage of an engine against the f64 reference, on this machine
+    #[command(after_help = examples::VERIFY)]
+    Verify(VerifyArgs),
+    /// Throughput on this machine against its own measured ceiling, in about ten seconds
+    #[command(after_help = examples::BENCH)]
+    Bench(BenchArgs),
+    /// What wgpu sees, and which adapter `auto` would take
+    #[command(after_help = examples::ADAPTERS)]
+    Adapters,
+    /// A script that completes commands and options in your shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// The manual page, of all or of one command
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A TOML file, or the name of an embedded experiment (see `widefield list`)
+    pub experiment: String,
+    /// Folder for the results [default: runs/NAME, or the first free of NAME-2, NAME-3, …]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Overwrite a run that --out holds already
+    #[arg(long)]
+    pub force: bool,
+    /// Override a key of the experiment, such as network.width=4096 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Train until this step instead of the experiment's flow.steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Another engine than the one that wrote the checkpoint (not bit for bit then)
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A TOML file, or the name of an embedded experiment
+    pub experiment: String,
+    /// Override a key of the experiment (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Inputs: .npz with X, .npy (n, d), or .csv
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Number of the run, for an experiment with a grid
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub run: usize,
+    /// The small network of `widefield certify --polish` instead of the trained one
+    #[arg(long)]
+    pub polished: bool,
+    /// Where the predictions go: .npy, .npz (array f) or .csv [default: standard output, as csv]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CertifyArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Number of the run, for an experiment with a grid [default: all]
+    #[arg(long, value_name = "K")]
+    pub run: Option<usize>,
+    /// Solve on to the infinite-width optimum and write it as a small network, polished.npz
+    #[arg(long)]
+    pub polish: bool,
+    /// Relative gap between the bounds of the optimum at which to stop [default: 1e-6 for d up to
+    /// 3, 1e-4 beyond]
+    #[arg(long, value_name = "GAP")]
+    pub tolerance: Option<f64>,
+    /// Directions to search where d > 3
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub probes: usize,
+    /// What searches where d > 3 and the data are large (n·d > 32768)
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A run folder; alone, every pair of widths in its grid is compared
+    pub dir_a: PathBuf,
+    /// Another run folder
+    pub dir_b: Option<PathBuf>,
+    /// Predict on these inputs too: .npz with X, .npy (n, d), or .csv
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Random directions of each sliced Wasserstein distance
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub projections: u32,
+    /// Where the figures go: STEM.csv and STEM.json [default: DIR_A/compare]
+    #[arg(long, value_name = "STEM")]
+    pub out: Option<PathBuf>,
+    /// The comparison as JSON on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Time this case instead of the standard ones, whatever it takes: width, samples, input
+    /// dimension (repeatable)
+    #[arg(long = "case", value_name = "M,N,D")]
+    pub cases: Vec<String>,
+    /// The figures as JSON on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The page of this command [default: that of widefield itself]
+    pub command: Option<String>,
+    /// Write every page into this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// What computes: auto takes a discrete GPU, then an integrated one, then the cpu engine
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineName>,
+    /// A graphics adapter by (part of) its name; software adapters are used only when named
+    #[arg(long, value_name = "NAME")]
+    pub adapter: Option<String>,
+    /// Sizes of the gpu engine's kernels: "default", or as a run's summary records them, to repeat
+    /// it bit for bit [default: measured once per adapter, driver and d, if the run is large]
+    #[arg(long, value_name = "KERNELS")]
+    pub kernels: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum EngineName {
+    Auto,
+    Gpu,
+    Cpu,
+    Reference,
+}
+
+impl EngineArgs {
+    pub fn choice(&self) -> Choice {
+        match self.engine {
+            None | Some(EngineName::Auto) => Choice::Auto,
+            Some(EngineName::Gpu) => Choice::Gpu,
+            Some(EngineName::Cpu) => Choice::Cpu,
+            Some(EngineName::Reference) => Choice::Reference,
+        }
+    }
+
+    pub fn select(&self) -> Result<Selection> {
+        select(self.choice(), self.adapter.as_deref())?.with_kernels(self.kernels.as_deref())
+    }
+
+    pub fn is_default(&self) -> bool {
+        self.engine.is_none() && self.adapter.is_none() && self.kernels.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct TalkArgs {
+    /// No progress, no messages: results and errors only
+    #[arg(long)]
+    pub quiet: bool,
+    /// The summary as JSON on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl TalkArgs {
+    /// A message on stderr, unless quiet.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The examples below each command's help. A test parses every one of them.
+
+/// Under a heading that looks as clap's own do; clap leaves the codes out where there is no terminal.
+macro_rules! examples {
+    ($lines:literal) => {
+        concat!("\x1b[1m\x1b[4mExamples:\x1b[0m\n", $lines)
+    };
+}
+
+pub const ALL: &str = examples!(
+    "  widefield run quick                       train an embedded experiment
+  widefield certify runs/quick              how far is it from the optimum?
+  widefield run my-experiment.toml          your own, written as `widefield show quick` prints one
+
+`widefield COMMAND --help` has examples of each command."
+);
+
+pub const RUN: &str = examples!(
+    "  widefield run quick
+  widefield run xor --out results/xor --set network.width=4096
+  widefield run quick --set 'grid.seed=[1,2,3,4,5]'
+  widefield run my-experiment.toml --engine gpu --adapter llvmpipe
+  widefield run quick --json | jq '.runs[].margin_f1'"
+);
+
+pub const RESUME: &str = examples!(
+    "  widefield resume runs/quick
+  widefield resume runs/quick --steps 100000
+  widefield resume runs/quick --engine cpu"
+);
+
+pub const LIST: &str = examples!(
+    "  widefield list
+  widefield run quick"
+);
+
+pub const SHOW: &str = examples!(
+    "  widefield show quick > my-experiment.toml
+  widefield show xor --set network.width=4096"
+);
+
+pub const PREDICT: &str = examples!(
+    "  widefield predict runs/quick --run 18 --data new.npy --out f.npy
+  widefield predict runs/xor --polished --data new.csv"
+);
+
+pub const COMPARE: &str = examples!(
+    "  widefield run width-asymptotics && widefield compare runs/width-asymptotics
+  widefield compare runs/narrow runs/wide --data new.npy
+  widefield compare runs/width-asymptotics --json | jq '.variance[].exponent'"
+);
+
+pub const CERTIFY: &str = examples!(
+    "  widefield certify runs/xor
+  widefield certify runs/quick --run 18 --polish
+  widefield certify runs/xor --json | jq '.[].relative_gap'"
+);
+
+pub const VERIFY: &str = examples!(
+    "  widefield verify
+  widefield verify --engine gpu --adapter llvmpipe"
+);
+
+pub const BENCH: &str = examples!(
+    "  widefield bench
+  widefield bench --engine gpu --adapter llvmpipe
+  widefield bench --json --case 100000,256,15 --case 1000000,256,3 | jq '.cases[].ms_per_step'"
+);
+
+pub const ADAPTERS: &str = examples!(
+    "  widefield adapters
+  widefield run quick --engine gpu --adapter NVIDIA"
+);
+
+pub const COMPLETIONS: &str = examples!(
+    "  widefield completions bash > ~/.local/share/bash-completion/completions/widefield
+  widefield completions zsh > ~/.zfunc/_widefield
+  widefield completions fish > ~/.config/fish/completions/widefield.fish"
+);
+
+pub const MAN: &str = examples!(
+    "  widefield man > widefield.1
+  widefield man run > widefield-run.1
+  widefield man --out ~/.local/share/man/man1"
+);
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::cli::args::Cli;
+
+    /// The commands in a text of examples, one for each `widefield` of a pipe or chain.
+    fn commands(text: &str) -> impl Iterator<Item = &str> {
+        let lines = text.lines().filter(|line| line.starts_with("  widefield "));
+        let parts = lines.flat_map(|line| line.split(['|', '>', '&']));
+        parts
+            .map(|part| part.split("   ").next().unwrap_or(part).trim())
+            .filter(|part| part.starts_with("widefield "))
+    }
+
+    #[test]
+    fn every_example_parses() {
+        let all = Cli::command();
+        for command in std::iter::once(&all).chain(all.get_subcommands()) {
+            let name = command.get_name();
+            let help = command.get_after_help().expect(name).to_string();
+            assert!(commands(&help).count() > 0, "{name}: {help}");
+            for example in commands(&help) {
+                let words = example
+                    .split_whitespace()
+                    .map(|word| word.trim_matches('\''));
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}
