@@ -29,9 +29,10 @@
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
 //! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
 //! optimum · [`store`] the run folder · [`compare`] trained networks of different widths ·
+//! [`expect`] what a paper claims, judged · [`reproduction`] the page of all verdicts ·
 //! [`verify`] an engine against the reference · [`mod@bench`] an engine against the machine's ceilings ·
-//! [`cli`] the commands. Imports go downward only: cli → compare → flow → store, verify, bench →
-//! certify → observe → engine → particles, data → experiment → error.
+//! [`cli`] the commands. Imports go downward only: cli → reproduction → expect → compare → flow →
+//! store, verify, bench → certify → observe → engine → particles, data → experiment → error.
 //!
 //! # An example
 //!
@@ -60,12 +61,15 @@ pub mod certify;
 pub mod cli;
 pub mod compare;
 pub mod data;
+pub mod digits;
 pub mod engine;
 pub mod error;
+pub mod expect;
 pub mod experiment;
 pub mod flow;
 pub mod observe;
 pub mod particles;
+pub mod reproduction;
 pub mod store;
 pub mod verify;
 

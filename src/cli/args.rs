@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::examples;
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::Result;
+use crate::experiment::Form;
 
 /// A particle simulator of infinitely wide two-layer ReLU networks.
 #[derive(Debug, Parser)]
@@ -25,6 +26,9 @@ pub enum Command {
     /// Go on from the newest good checkpoint, bit for bit as if never stopped
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
+    /// Run the published experiments and judge what their papers claim, on one page
+    #[command(after_help = examples::REPRODUCE)]
+    Reproduce(ReproduceArgs),
     /// The embedded experiments, a line each
     #[command(after_help = examples::LIST)]
     List,
@@ -70,6 +74,32 @@ pub struct RunArgs {
     /// Override a key of the experiment, such as network.width=4096 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// The sizes of the experiment's section [quick]: seconds instead of minutes
+    #[arg(long)]
+    pub quick: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// Names of published experiments (see `widefield list`) [default: all that claim something]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// The quick form of each: minutes for all of them
+    #[arg(long)]
+    pub quick: bool,
+    /// Folder for the results, one in it per experiment, and reproduction.html
+    #[arg(long, value_name = "DIR", default_value = "reproduction")]
+    pub out: PathBuf,
+    /// Overwrite runs that --out holds already
+    #[arg(long)]
+    pub force: bool,
+    /// Override a key of each experiment, to see its verdicts change (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -97,6 +127,17 @@ pub struct ShowArgs {
     /// Override a key of the experiment (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Its quick form
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// The form that --quick asks for.
+pub fn form(quick: bool) -> Form {
+    match quick {
+        true => Form::Quick,
+        false => Form::Full,
+    }
 }
 
 #[derive(Debug, Args)]

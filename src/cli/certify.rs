@@ -4,20 +4,13 @@ use std::path::Path;
 
 use super::args::CertifyArgs;
 use super::table::{Table, number, print};
-use crate::certify::kernel::Weights;
-use crate::certify::standing::{Certified, Kind, Network, Standing};
-use crate::certify::{Effort, Sphere};
+use crate::certify::Sphere;
+use crate::certify::standing::{Certified, Kind, Standing};
 use crate::data::Dataset;
-use crate::engine::{Engine, Precision, ldexp};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, InitKind, Train, load};
-use crate::flow::{Trained, Worlds};
-use crate::particles::Particles;
-use crate::store::{RunFolder, write_atomically, write_polished};
-use crate::verify::tolerance::{factor, unit};
-
-/// Default relative gap of a solve: where the maximum over the sphere is exact, and where not.
-const TOLERANCES: [f64; 2] = [1e-6, 1e-4];
+use crate::experiment::load;
+use crate::flow::{Trained, Worlds, write_certificates};
+use crate::store::{RunFolder, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
     let folder = RunFolder::open(&args.dir)?;
@@ -37,17 +30,14 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         }
         let selection = selection.clone();
         let sphere = Sphere::searched_on(&data, move |batch| selection.build(batch));
-        let found = certify_run(run, &trained, (&data, &sphere), args)?;
+        let found = trained.certify(run, (&data, &sphere), args.tolerance, Some(args.probes))?;
         if args.polish {
             polish(&folder.run(run), run, &found, &data, &trained)?;
         }
         standings.extend(found.into_iter().map(|(standing, _)| standing));
     }
-    let path = folder.dir().join("certificate.json");
-    write_atomically(&path, |out| {
-        serde_json::to_writer_pretty(&mut *out, &standings)
-            .map_err(|e| Error::writing(&path, e.into()))
-    })?;
+    let path = folder.certificate();
+    write_certificates(&path, &standings)?;
     match args.talk.json {
         true => {
             let text = serde_json::to_string_pretty(&standings)
@@ -63,64 +53,6 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     args.talk
         .say(&format!("results in {}{polished}", path.display()));
     Ok(())
-}
-
-fn certify_run(
-    index: usize,
-    trained: &Trained,
-    (data, sphere): (&Dataset, &Sphere),
-    args: &CertifyArgs,
-) -> Result<Vec<Certified>> {
-    let mut engine = trained.engine(data.clone())?;
-    let run = engine.batch().runs[0].clone();
-    let particles = true_particles(&mut *engine)?;
-    let checkpoint = &trained.checkpoint;
-    let accumulated = checkpoint.accumulated()?;
-    let network = Network {
-        index,
-        run: &run,
-        data,
-        sphere,
-        particles: &particles,
-        best_margin_f1: checkpoint.label.best.best_margin_f1,
-        best_margin_f2: checkpoint.label.best.best_margin_f2,
-        rounding: factor(run.m) * unit(Precision::F32),
-        accumulated: accumulated.as_deref(),
-    };
-    let usual = TOLERANCES[usize::from(data.d > 3)];
-    let effort = Effort {
-        tolerance: args.tolerance.unwrap_or(usual),
-        probes: args.probes,
-        ..Effort::default()
-    };
-    network.certify(law(&trained.experiment), &effort)
-}
-
-/// The law of the features of an output-only run, where its kernel has a closed form.
-fn law(experiment: &Experiment) -> Option<Weights> {
-    let scale = experiment.init.scale_w;
-    match experiment.init.kind {
-        InitKind::Gaussian => Some(Weights::Gaussian { scale }),
-        InitKind::Sphere => Some(Weights::Sphere { scale }),
-        _ => None,
-    }
-}
-
-/// The particles in true units; in stored ones where f64 does not hold the squares of the true.
-fn true_particles(engine: &mut dyn Engine) -> Result<Particles> {
-    let run = &engine.batch().runs[0];
-    let (m, train) = (run.m, run.train);
-    let exponent = engine.clock(0).exponent;
-    let exponent = if exponent.abs() < 400 { exponent } else { 0 };
-    let mut particles = engine.read(0, 0..m)?;
-    let scale = |v: &mut f64| *v = ldexp(*v, exponent);
-    if train != Train::Input {
-        particles.a.iter_mut().for_each(scale);
-    }
-    if train != Train::Output {
-        particles.w.iter_mut().for_each(scale);
-    }
-    Ok(particles)
 }
 
 /// Writes the optimal measure as a small network.

@@ -29,6 +29,15 @@ pub const RESUME: &str = examples!(
   widefield resume runs/quick --engine cpu"
 );
 
+pub const REPRODUCE: &str = examples!(
+    "  widefield reproduce --quick
+  widefield reproduce sparse-circle --out results
+  widefield reproduce sparse-circle --quick --set risk.weight_decay=0.008
+  widefield reproduce --quick --json | jq '.[].verdicts[] | select(.passed | not)'
+
+The exit code is 1 if a claim does not hold."
+);
+
 pub const LIST: &str = examples!(
     "  widefield list
   widefield run quick"

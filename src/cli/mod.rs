@@ -11,10 +11,12 @@ mod list;
 mod man;
 mod predict;
 mod progress;
+mod reproduce;
 mod run;
 mod show;
 mod style;
 mod table;
+mod verdicts;
 mod verify;
 
 use std::process::ExitCode;
@@ -55,6 +57,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Resume(args) => run::resume(args),
+        Command::Reproduce(args) => reproduce::reproduce(&args),
         Command::List => list::list(),
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),

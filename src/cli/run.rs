@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::args::{ResumeArgs, RunArgs, TalkArgs};
+use super::args::{ResumeArgs, RunArgs, TalkArgs, form};
 use super::progress::Line;
 use super::table::{Table, number, print};
+use super::verdicts;
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
-use crate::experiment::{Grid, Train, load};
+use crate::expect::conclude;
+use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
 use crate::store::{Checkpoint, RunFolder, Summary};
 
@@ -16,7 +18,7 @@ use crate::store::{Checkpoint, RunFolder, Summary};
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(args: RunArgs) -> Result<()> {
-    let grid = load(&args.experiment, &args.sets)?;
+    let grid = load_form(&args.experiment, form(args.quick), &args.sets)?;
     let dir = args.out.clone().unwrap_or_else(|| {
         let stem = Path::new(&args.experiment).file_stem();
         let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());
@@ -86,35 +88,25 @@ fn go(
     selection: &Selection,
     talk: &TalkArgs,
 ) -> Result<()> {
-    // A second handler cannot be set in one process; the first serves as well.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     talk.say(&selection.reason);
-    let dir = folder.dir().to_path_buf();
-    let mut line = Line::new(talk.quiet || talk.json);
-    let trained = train(
-        grid,
-        folder,
-        start,
-        &mut |batch, kernels| {
-            let how = How {
-                kernels,
-                ..How::default()
-            };
-            selection.build_with(batch, how)
-        },
-        &mut line,
-        &STOP,
-    );
-    drop(line);
+    let trained = compute(grid, folder, start, selection, talk);
     let written = folder.summary();
-    if written.exists() {
-        let summary = Summary::read(&written)?;
-        if talk.json {
-            let text = serde_json::to_string_pretty(&summary)
-                .map_err(|e| Error::writing(&written, e.into()))?;
-            print(&(text + "\n"))?;
-        } else {
-            report(&summary, grid)?;
+    if !written.exists() {
+        return trained.map(drop);
+    }
+    let summary = Summary::read(&written)?;
+    if talk.json {
+        let text = serde_json::to_string_pretty(&summary)
+            .map_err(|e| Error::writing(&written, e.into()))?;
+        print(&(text + "\n"))?;
+    } else {
+        report(&summary, grid)?;
+    }
+    if !matches!(trained, Err(Error::Interrupted { .. })) {
+        let verdicts = conclude(folder, grid, &summary)?;
+        if !talk.json && !verdicts.is_empty() {
+            print("\n")?;
+            verdicts::print(&verdicts)?;
         }
     }
     let summary = trained?;
@@ -122,9 +114,30 @@ fn go(
         "{} runs in {:.1} s; results in {}",
         summary.runs.len(),
         summary.wall_seconds,
-        dir.display()
+        folder.dir().display()
     ));
     Ok(())
+}
+
+/// Trains with a progress line, until the end or Ctrl-C.
+pub(super) fn compute(
+    grid: &Grid,
+    folder: &mut RunFolder,
+    start: Start,
+    selection: &Selection,
+    talk: &TalkArgs,
+) -> Result<Summary> {
+    // A second handler cannot be set in one process; the first serves as well.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let mut line = Line::new(talk.quiet || talk.json);
+    let mut make = |batch, kernels: Option<&str>| {
+        let how = How {
+            kernels,
+            ..How::default()
+        };
+        selection.build_with(batch, how)
+    };
+    train(grid, folder, start, &mut make, &mut line, &STOP)
 }
 
 /// A line per run: its parameters and what is defined of its observables.

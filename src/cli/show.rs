@@ -1,10 +1,10 @@
 //! `widefield show EXPERIMENT`
 
-use super::args::ShowArgs;
+use super::args::{ShowArgs, form};
 use super::table::print;
 use crate::error::Result;
-use crate::experiment::load;
+use crate::experiment::load_form;
 
 pub fn show(args: &ShowArgs) -> Result<()> {
-    print(&load(&args.experiment, &args.sets)?.to_toml())
+    print(&load_form(&args.experiment, form(args.quick), &args.sets)?.to_toml())
 }

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use crate::digits::digits;
 use crate::error::{Error, Result};
 
 /// Rows of text under a header, columns padded to their widest entry.
@@ -58,15 +59,7 @@ pub fn print(text: &str) -> Result<()> {
 
 /// A value with four significant digits, or `-` where it is not defined.
 pub fn number(value: Option<f64>) -> String {
-    match value {
-        None => "-".into(),
-        Some(0.0) => "0".into(),
-        Some(v) if v.abs() >= 1e5 || v.abs() < 1e-3 => format!("{v:.3e}"),
-        Some(v) => {
-            let digits = 3 - v.abs().log10().floor() as i32;
-            format!("{v:.*}", digits.max(0) as usize)
-        }
-    }
+    value.map_or("-".into(), digits)
 }
 
 #[cfg(test)]
@@ -81,12 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn four_digits() {
+    fn what_is_not_defined_is_a_dash() {
         assert_eq!(number(Some(0.12479)), "0.1248");
-        assert_eq!(number(Some(1234.5)), "1234");
-        assert_eq!(number(Some(-1.5)), "-1.500");
-        assert_eq!(number(Some(1e17)), "1.000e17");
-        assert_eq!(number(Some(0.0)), "0");
         assert_eq!(number(None), "-");
     }
 }

@@ -1,35 +1,39 @@
 //! The text of an experiment and its overrides, as keys with values and places.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use toml::Value;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::{Spanned, Value};
 
+use super::claims::{self, Claim};
 use super::fields::NAMES;
 use super::value::{Wrong, nearest};
 use crate::error::{Error, Result};
 
 /// What a file and its overrides give. Keys are known, values are not yet read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Document {
     /// The file, as messages name it.
     pub label: String,
     pub entries: BTreeMap<&'static str, Entry>,
     /// `[grid]`, in the order of the file.
     pub axes: Vec<Axis>,
+    /// `[expect]`, in the order of the file.
+    pub claims: Vec<Claim>,
 }
 
 /// A key outside the grid.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub value: Value,
     pub place: String,
 }
 
 /// A key of the grid: at least one value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Axis {
     pub key: &'static str,
     pub values: Vec<Value>,
@@ -37,12 +41,14 @@ pub(super) struct Axis {
 }
 
 impl Document {
-    /// Reads a file. Relative paths in it start at `folder`.
-    pub fn parse(label: &str, text: &str, folder: &Path) -> Result<Self> {
+    /// Reads a file, with the overrides of its section `[quick]` or without. Relative paths in it
+    /// start at `folder`.
+    pub fn parse(label: &str, text: &str, folder: &Path, quick: bool) -> Result<Self> {
         let mut document = Document {
             label: label.to_owned(),
             entries: BTreeMap::new(),
             axes: Vec::new(),
+            claims: Vec::new(),
         };
         let table = DeTable::parse(text).map_err(|error| {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
@@ -58,10 +64,49 @@ impl Document {
             label,
             text,
             folder,
-            set: None,
+            layer: Layer::File,
         };
-        document.section(&source, table.into_inner(), "", false)?;
+        let (overrides, rest): (Vec<_>, Vec<_>) =
+            (table.into_inner().into_iter()).partition(|(name, _)| name.get_ref() == "quick");
+        document.section(&source, rest.into_iter().collect(), "", false)?;
+        document.quick(&source, overrides, quick)?;
         Ok(document)
+    }
+
+    /// Takes in the section `[quick]`. Where it is not asked for, only its keys are looked at.
+    fn quick<'a>(
+        &mut self,
+        file: &Origin,
+        section: impl IntoIterator<Item = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>)>,
+        wanted: bool,
+    ) -> Result<()> {
+        let origin = Origin {
+            layer: Layer::Quick,
+            ..*file
+        };
+        let mut found = false;
+        for (name, value) in section {
+            found = true;
+            let DeValue::Table(table) = value.into_inner() else {
+                return Err(Error::input(
+                    file.place(name.span().start, "quick", false),
+                    "is a section, but a single value was found",
+                    "allowed in it: every key of the file, with the value of a quick run",
+                ));
+            };
+            match wanted {
+                true => self.section(&origin, table, "", false)?,
+                false => self.clone().section(&origin, table, "", false)?,
+            }
+        }
+        match wanted && !found {
+            true => Err(Error::input(
+                self.label.clone(),
+                "has no quick form",
+                "leave out --quick, or give the file a section [quick] of overrides",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Applies one `--set KEY=VALUE`. Relative paths in it start at the current folder.
@@ -87,7 +132,7 @@ impl Document {
             label: &self.label.clone(),
             text: &text,
             folder: Path::new("."),
-            set: Some(set),
+            layer: Layer::Set(set),
         };
         self.section(&source, table.into_inner(), "", false)
     }
@@ -113,12 +158,16 @@ impl Document {
                     true => self.axes.iter().any(|axis| axis.key == *key),
                     false => self.entries.contains_key(key),
                 };
-                if twice && origin.set.is_none() {
+                if twice && !origin.layer.overrides() {
                     return Err(Error::input(place, "is given twice", "keep one of them"));
                 }
                 let value = Value::deserialize(ValueDeserializer::from(value))
                     .map_err(|error| Error::input(&place, error.message(), "check the number"))?;
                 self.take(origin, key, value, place, grid)?;
+                continue;
+            }
+            if name == "expect" && !grid {
+                claims::take(&mut self.claims, origin, value, &place)?;
                 continue;
             }
             let is_grid = name == "grid" && !grid;
@@ -151,7 +200,7 @@ impl Document {
             origin
                 .absolute(key, &mut value)
                 .map_err(|wrong| wrong.at(&place))?;
-            if origin.set.is_some() {
+            if origin.layer.overrides() {
                 self.axes.retain(|axis| axis.key != key);
             }
             self.entries.insert(key, Entry { value, place });
@@ -179,26 +228,41 @@ impl Document {
 }
 
 /// Where keys come from.
-struct Origin<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
     label: &'a str,
     text: &'a str,
     folder: &'a Path,
-    set: Option<&'a str>,
+    pub layer: Layer<'a>,
+}
+
+/// Layers of keys: each overrides those before it.
+#[derive(Clone, Copy)]
+pub(super) enum Layer<'a> {
+    File,
+    /// The section `[quick]` of the file.
+    Quick,
+    /// One `--set`.
+    Set(&'a str),
+}
+
+impl Layer<'_> {
+    pub fn overrides(self) -> bool {
+        !matches!(self, Layer::File)
+    }
 }
 
 impl Origin<'_> {
-    fn place(&self, start: usize, name: &str, grid: bool) -> String {
-        match self.set {
-            Some(set) => format!("--set {set}"),
-            None => {
-                let line = line_of(self.text, start);
-                let name = if grid {
-                    grid_name(name)
-                } else {
-                    name.to_owned()
-                };
-                format!("{}:{line}: {name}", self.label)
-            }
+    pub fn place(&self, start: usize, name: &str, grid: bool) -> String {
+        let name = match grid {
+            true => grid_name(name),
+            false => name.to_owned(),
+        };
+        let line = line_of(self.text, start);
+        match self.layer {
+            Layer::Set(set) => format!("--set {set}"),
+            Layer::File => format!("{}:{line}: {name}", self.label),
+            Layer::Quick => format!("{}:{line}: quick.{name}", self.label),
         }
     }
 
@@ -259,7 +323,7 @@ fn unknown(name: &str, place: String) -> Error {
         "" => {
             let mut roots: Vec<_> = NAMES.iter().map(|key| first_part(key)).collect();
             roots.dedup();
-            roots.push("grid");
+            roots.extend(["grid", "expect", "quick"]);
             let allowed = format!("allowed here: {}", roots.join(", "));
             (roots, allowed)
         }

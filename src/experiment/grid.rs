@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::check::{self, Given};
 use super::document::{Axis, Document};
+use super::expect::Check;
 use super::{Experiment, fields};
 use crate::error::{Error, Result};
 
@@ -16,11 +17,13 @@ const MOST_RUNS: usize = 100_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     /// The resolved file: every key that has one value for all runs, defaults included and paths
-    /// absolute, and the table `grid` with dotted keys.
+    /// absolute, the table `grid` with dotted keys, and the table `expect` by claim.
     pub document: Table,
     /// The combinations of the grid's values, the first key varying slowest; one run without a
     /// grid.
     pub runs: Vec<GridRun>,
+    /// `[expect]`: what the trained runs have to show.
+    pub expect: Vec<Check>,
 }
 
 /// One combination.
@@ -38,6 +41,15 @@ impl Grid {
         let mut sections = String::new();
         for (key, value) in &self.document {
             match value {
+                Value::Table(claims) if key == "expect" => {
+                    for (claim, check) in claims {
+                        let claim = Value::from(claim.as_str());
+                        line(&mut sections, format_args!("\n[expect.{claim}]"));
+                        for (key, value) in check.as_table().into_iter().flatten() {
+                            line(&mut sections, format_args!("{key} = {value}"));
+                        }
+                    }
+                }
                 Value::Table(section) => {
                     line(&mut sections, format_args!("\n[{key}]"));
                     for (key, value) in section {
@@ -78,9 +90,16 @@ pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
     }
     let runs = (0..count).map(|index| run(document, &base, index));
     let runs = runs.collect::<Result<Vec<_>>>()?;
+    let expect = document.claims.iter().map(Check::read);
+    let expect = expect.collect::<Result<Vec<_>>>()?;
+    let mut resolved = common(&document.axes, &runs);
+    for check in &expect {
+        insert_below(&mut resolved, "expect", &check.claim, check.write().into());
+    }
     Ok(Grid {
-        document: common(&document.axes, &runs),
+        document: resolved,
         runs,
+        expect,
     })
 }
 

@@ -5,7 +5,7 @@
 //! wrong in a file is an [`Error::Input`] whose place is `file:line: section.key`.
 //!
 //! The way of a file through the modules: `document` reads the text into keys with their places,
-//! `value` and `forms` read one value into one field, `fields` is the one list of all keys, `check` and
+//! `value` and `forms` read one value into one field, `claims` and `expect` the checks, `fields` is the one list of all keys, `check` and
 //! `check_data` hold the rules between keys, `grid` makes the combinations and writes them back.
 
 use std::fs;
@@ -16,8 +16,10 @@ use crate::error::{Error, Result};
 
 mod check;
 mod check_data;
+mod claims;
 mod data;
 mod document;
+mod expect;
 mod fields;
 mod forms;
 mod grid;
@@ -29,6 +31,7 @@ mod training;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
+pub use expect::{Check, Filter, Other, Over, QUANTITIES, number_of};
 pub use grid::{Grid, GridRun};
 pub use presets::{Preset, presets};
 pub use schedule::Schedule;
@@ -79,6 +82,15 @@ impl Experiment {
     }
 }
 
+/// The sizes of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Those of the file.
+    Full,
+    /// Those of its section `[quick]`.
+    Quick,
+}
+
 /// Loads an embedded experiment by its name, or a file, and applies `--set KEY=VALUE` overrides in
 /// their order.
 ///
@@ -89,16 +101,26 @@ impl Experiment {
 /// [`Error::Input`] for a file that cannot be read and for everything in it, or in `sets`, that
 /// cannot be used.
 pub fn load(name_or_path: &str, sets: &[String]) -> Result<Grid> {
+    load_form(name_or_path, Form::Full, sets)
+}
+
+/// [`load`], in the full or the quick form: that of the section `[quick]`, which gives the keys of
+/// a run of some seconds.
+///
+/// # Errors
+/// Those of [`load`], and a file without a quick form that is asked for it.
+pub fn load_form(name_or_path: &str, form: Form, sets: &[String]) -> Result<Grid> {
+    let quick = form == Form::Quick;
     let mut document = match presets().iter().find(|preset| preset.name == name_or_path) {
         Some(preset) => {
             let label = format!("{} (embedded)", preset.name);
-            document::Document::parse(&label, preset.text, Path::new("."))?
+            document::Document::parse(&label, preset.text, Path::new("."), quick)?
         }
         None => {
             let path = Path::new(name_or_path);
             let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
             let folder = path.parent().unwrap_or(Path::new("."));
-            document::Document::parse(name_or_path, &text, folder)?
+            document::Document::parse(name_or_path, &text, folder, quick)?
         }
     };
     for set in sets {

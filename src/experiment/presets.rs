@@ -15,6 +15,21 @@ impl Preset {
         let title = |line: &'static str| line.strip_prefix("title = \"")?.strip_suffix('"');
         self.text.lines().find_map(title).unwrap_or(self.name)
     }
+
+    /// What the file says of itself, in the comment above its first section: a string for each
+    /// paragraph.
+    pub fn about(&self) -> Vec<String> {
+        let head = self.text.lines().take_while(|line| !line.starts_with('['));
+        let lines: Vec<&str> = head
+            .map(|line| line.strip_prefix('#').map_or("", str::trim))
+            .collect();
+        let paragraphs = lines
+            .split(|line| line.is_empty())
+            .map(|lines| lines.join(" "));
+        paragraphs
+            .filter(|paragraph| !paragraph.is_empty())
+            .collect()
+    }
 }
 
 macro_rules! preset {
@@ -35,6 +50,7 @@ pub fn presets() -> &'static [Preset] {
         preset!("error-vs-dimension"),
         preset!("interpolation"),
         preset!("teacher-student"),
+        preset!("sparse-circle"),
         preset!("width-asymptotics"),
         preset!("xor"),
     ]

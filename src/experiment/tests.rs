@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::*;
 
+mod claims;
 mod mistakes;
 
 /// A file with every required key, of which each test changes something.
@@ -279,6 +280,10 @@ fn every_embedded_experiment_loads() {
         let grid = load(preset.name, &[]).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(grid.document["title"].as_str(), Some(preset.title()));
         assert_round_trip(&grid);
+        if !grid.expect.is_empty() {
+            let quick = load_form(preset.name, Form::Quick, &[]);
+            assert_round_trip(&quick.unwrap_or_else(|error| panic!("{error}")));
+        }
     }
     let count = |name: &str| load(name, &[]).unwrap().runs.len();
     assert_eq!(count("margin-vs-width") % 8, 0);

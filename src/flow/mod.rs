@@ -4,6 +4,7 @@
 //! share d advance together; batches of different d follow one another.
 
 mod aim;
+mod certificates;
 mod drive;
 mod member;
 mod timetable;
@@ -15,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use aim::Aims;
+pub use certificates::write_certificates;
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};

@@ -24,7 +24,7 @@ pub use npz::{NpzReader, NpzWriter};
 pub use polished::{read_polished, write_polished};
 pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};
-pub use summary::{RunSummary, Summary};
+pub use summary::{LastRow, RunSummary, Summary};
 
 use crate::error::{Error, Result};
 
@@ -74,7 +74,9 @@ impl RunFolder {
         }
         let comparison = self.comparison();
         let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
-        for path in [self.summary(), self.metrics()].iter().chain(&compared) {
+        let judged = [self.certificate(), self.verdicts()];
+        let results = [self.summary(), self.metrics()];
+        for path in results.iter().chain(&judged).chain(&compared) {
             if path.exists() {
                 std::fs::remove_file(path).map_err(|e| Error::writing(path, e))?;
             }
@@ -144,6 +146,16 @@ impl RunFolder {
 
     pub fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.csv")
+    }
+
+    /// Where certificates go.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.join("certificate.json")
+    }
+
+    /// Where the verdicts on the experiment's claims go.
+    pub fn verdicts(&self) -> PathBuf {
+        self.dir.join("verdicts.json")
     }
 
     /// Where a comparison goes, with the endings csv and json.

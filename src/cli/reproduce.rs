@@ -1,0 +1,132 @@
+//! `widefield reproduce`: the published experiments, one after another, and what came of them.
+
+use std::path::PathBuf;
+
+use super::args::{ReproduceArgs, form};
+use super::run::compute;
+use super::table::{Table, print};
+use super::verdicts;
+use crate::error::{Error, Result};
+use crate::expect::conclude;
+use crate::experiment::{Grid, Preset, load_form, presets};
+use crate::flow::Start;
+use crate::reproduction::{self, Part};
+use crate::store::{RunFolder, Summary};
+
+pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
+    let chosen = choose(&args.names)?;
+    let mut work = Vec::new();
+    for preset in chosen {
+        let grid = load_form(preset.name, form(args.quick), &args.sets)?;
+        let folder = RunFolder::plan(&args.out.join(preset.name), args.force)?;
+        work.push((preset, grid, folder));
+    }
+    let selection = args.engine.select()?;
+    args.talk.say(&selection.reason);
+    let mut parts = Vec::new();
+    for (preset, grid, mut folder) in work {
+        args.talk
+            .say(&format!("{}: {} runs", preset.name, grid.runs.len()));
+        match compute(&grid, &mut folder, Start::Fresh, &selection, &args.talk) {
+            // What diverged is missing in the verdicts; the other experiments go on.
+            Err(error @ Error::Diverged { .. }) => args.talk.say(&error.to_string()),
+            trained => drop(trained?),
+        }
+        parts.push(part(preset, &grid, &folder, args)?);
+        reproduction::write(&page(args), &parts)?;
+    }
+    report(args, &parts)?;
+    verdict(&parts)
+}
+
+/// The experiments of these names; without names, all that claim something.
+fn choose(names: &[String]) -> Result<Vec<Preset>> {
+    let mut published = Vec::new();
+    for preset in presets() {
+        if !load_form(preset.name, form(false), &[])?.expect.is_empty() {
+            published.push(*preset);
+        }
+    }
+    if names.is_empty() {
+        return Ok(published);
+    }
+    let find = |name: &String| {
+        let found = published.iter().find(|preset| preset.name == name);
+        found.copied().ok_or_else(|| {
+            let all: Vec<&str> = published.iter().map(|preset| preset.name).collect();
+            let what = "is not an embedded experiment that claims something";
+            Error::input(name, what, format!("there are: {}", all.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -> Result<Part> {
+    let summary = Summary::read(&folder.summary())?;
+    let quick = if args.quick { " --quick" } else { "" };
+    let sets: String = args
+        .sets
+        .iter()
+        .map(|set| format!(" --set '{set}'"))
+        .collect();
+    Ok(Part {
+        name: preset.name.into(),
+        title: preset.title().into(),
+        about: preset.about(),
+        command: format!("widefield run {}{quick}{sets}", preset.name),
+        seed: grid.runs.first().map_or(0, |run| run.experiment.seed),
+        verdicts: conclude(folder, grid, &summary)?,
+        figures: reproduction::figures(&folder.dir().join("figures"), preset.name)?,
+        summary,
+    })
+}
+
+fn page(args: &ReproduceArgs) -> PathBuf {
+    args.out.join("reproduction.html")
+}
+
+fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
+    let page = page(args);
+    if args.talk.json {
+        let text = serde_json::to_string_pretty(parts).map_err(|e| Error::writing(&page, e.into()));
+        print(&(text? + "\n"))?;
+    } else {
+        let mut table = Table::new(&["experiment", "verdict", "measured", "allowed", "claim"]);
+        for part in parts {
+            for found in &part.verdicts {
+                table.row(
+                    [part.name.clone()]
+                        .into_iter()
+                        .chain(verdicts::cells(found)),
+                );
+            }
+        }
+        table.print()?;
+    }
+    let seconds: f64 = parts.iter().map(|part| part.summary.wall_seconds).sum();
+    let runs: usize = parts.iter().map(|part| part.summary.runs.len()).sum();
+    args.talk.say(&format!(
+        "{runs} runs in {seconds:.1} s; the page is {}",
+        page.display()
+    ));
+    Ok(())
+}
+
+/// An error if any claim fails.
+fn verdict(parts: &[Part]) -> Result<()> {
+    let all = parts
+        .iter()
+        .flat_map(|part| part.verdicts.iter().map(move |v| (part, v)));
+    let failed: Vec<String> = all
+        .clone()
+        .filter(|(_, verdict)| !verdict.passed)
+        .map(|(part, verdict)| format!("{}: {}", part.name, verdict.claim))
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Verify {
+        what: format!("{} of {} claims fail", failed.len(), all.count()),
+        remedy: failed.join("\n  "),
+    })
+}

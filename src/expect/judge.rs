@@ -1,0 +1,158 @@
+//! The verdicts, from a table of numbers.
+
+use std::collections::BTreeMap;
+
+use super::Verdict;
+use crate::digits::digits;
+use crate::experiment::{Check, Filter, Grid, GridRun, Over, number_of};
+
+/// The quantities of each run by name, in the order of the grid's runs. What is not defined is not
+/// there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measured(pub Vec<BTreeMap<String, f64>>);
+
+/// A verdict per check of the experiment, in their order.
+pub fn judge(grid: &Grid, measured: &Measured) -> Vec<Verdict> {
+    let table = Table {
+        runs: &grid.runs,
+        measured,
+    };
+    grid.expect.iter().map(|check| table.judge(check)).collect()
+}
+
+struct Table<'a> {
+    runs: &'a [GridRun],
+    measured: &'a Measured,
+}
+
+/// A value, or why there is none.
+type Found = Result<f64, String>;
+
+impl Table<'_> {
+    fn judge(&self, check: &Check) -> Verdict {
+        let found = match check.slope {
+            Some(key) => self.slope(check, key),
+            None => self.value(check, &check.quantity, &check.of),
+        };
+        let unit = match &check.than {
+            Some(other) => self
+                .value(check, &other.quantity, &check.others(other))
+                .map(Some),
+            None => Ok(None),
+        };
+        let (measured, passed, allowed) = match (found, unit) {
+            (Ok(value), Ok(unit)) => {
+                let scale = unit.unwrap_or(1.0);
+                let above = check.at_least.is_none_or(|least| value >= least * scale);
+                let below = check.at_most.is_none_or(|most| value <= most * scale);
+                (Some(value), above && below, allowed(check, unit))
+            }
+            (Ok(value), Err(why)) => (Some(value), false, why),
+            (Err(why), _) => (None, false, why),
+        };
+        Verdict {
+            claim: check.claim.clone(),
+            quantity: describe(check),
+            passed,
+            measured,
+            allowed,
+        }
+    }
+
+    /// What stands for the quantity over the runs of a filter.
+    fn value(&self, check: &Check, quantity: &str, of: &Filter) -> Found {
+        let runs = self
+            .runs
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| of.matches(run));
+        let values = runs.map(|(k, _)| self.of_run(k, quantity));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        if values.is_empty() {
+            return Err(format!("no run has {of}"));
+        }
+        Ok(reduce(&values, check.over))
+    }
+
+    fn of_run(&self, k: usize, quantity: &str) -> Found {
+        let of_run = self.measured.0.get(k);
+        let value = of_run.and_then(|values| values.get(quantity)).copied();
+        let finite = value.filter(|value| value.is_finite());
+        finite.ok_or_else(|| format!("{quantity} of run {k} is not defined"))
+    }
+
+    /// The exponent s of value ~ keyˢ: least squares of the logarithms, a point per value of the key.
+    fn slope(&self, check: &Check, key: &str) -> Found {
+        let runs = self.runs.iter().enumerate();
+        let mut points: Vec<(f64, Vec<f64>)> = Vec::new();
+        for (k, run) in runs.filter(|(_, run)| check.of.matches(run)) {
+            let at = number_of(run, key).ok_or_else(|| format!("{key} is no number"))?;
+            let value = self.of_run(k, &check.quantity)?;
+            match points.iter_mut().find(|(known, _)| *known == at) {
+                Some((_, values)) => values.push(value),
+                None => points.push((at, vec![value])),
+            }
+        }
+        let points = points
+            .iter()
+            .map(|(at, values)| (*at, reduce(values, check.over)));
+        let points: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
+        let slope = line(&points);
+        slope.ok_or_else(|| format!("no slope: {key} and the value must differ and be above 0"))
+    }
+}
+
+fn reduce(values: &[f64], over: Over) -> f64 {
+    match over {
+        Over::Mean => values.iter().sum::<f64>() / values.len() as f64,
+        Over::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Over::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+    }
+}
+
+/// Slope of the line of least squares, if there is one.
+fn line(points: &[(f64, f64)]) -> Option<f64> {
+    let mean =
+        |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / points.len() as f64;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let sum = |term: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(term).sum::<f64>();
+    let slope = sum(&|p| (p.0 - x) * (p.1 - y)) / sum(&|p| (p.0 - x) * (p.0 - x));
+    slope.is_finite().then_some(slope)
+}
+
+/// What is measured, as the file says it.
+fn describe(check: &Check) -> String {
+    let mut text = check.quantity.clone();
+    if let Some(key) = check.slope {
+        text = format!("exponent of {text} in {key}");
+    }
+    if check.over != Over::Mean {
+        text = format!("{} of {text}", crate::experiment::Choice::name(check.over));
+    }
+    match check.of.to_string() {
+        of if of.is_empty() => text,
+        of => format!("{text} ({of})"),
+    }
+}
+
+fn allowed(check: &Check, unit: Option<f64>) -> String {
+    let bound = |sign: &str, bound: f64| match unit {
+        None => format!("{sign} {bound}"),
+        Some(unit) => format!(
+            "{sign} {bound} × {} = {}",
+            digits(unit),
+            digits(bound * unit)
+        ),
+    };
+    let least = check.at_least.map(|least| bound("≥", least));
+    let most = check.at_most.map(|most| bound("≤", most));
+    let mut text = least.into_iter().chain(most).collect::<Vec<_>>().join(", ");
+    if let Some(other) = &check.than {
+        let of = match other.of.to_string() {
+            of if of.is_empty() => String::new(),
+            of => format!(" ({of})"),
+        };
+        text.push_str(&format!("; {}{of}", other.quantity));
+    }
+    text
+}

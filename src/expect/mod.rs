@@ -1,0 +1,52 @@
+//! What a paper shows, judged: the checks of `[expect]` against what was trained.
+//!
+//! [`gather`] collects what the checks look at ([`Measured`]: a number per run and quantity), from
+//! summary.json and, where a check asks for them, from certificates and comparisons that it makes.
+//! [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per claim. A value
+//! that is missing, not a number, or of a run that diverged never passes.
+
+mod gather;
+mod judge;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use gather::gather;
+pub use judge::{Measured, judge};
+
+use crate::error::{Error, Result};
+use crate::experiment::Grid;
+use crate::store::{RunFolder, Summary, write_atomically};
+
+/// What came of one claim: an entry of verdicts.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// In words.
+    pub claim: String,
+    /// What was measured, in the terms of the experiment file.
+    pub quantity: String,
+    pub passed: bool,
+    /// Its value; null where it could not be measured.
+    pub measured: Option<f64>,
+    /// What the value had to be; why there is none, where there is none.
+    pub allowed: String,
+}
+
+/// The verdicts on a folder whose runs have ended, written to verdicts.json; none for an experiment
+/// that claims nothing.
+///
+/// # Errors
+/// Those of [`gather`], and a file that cannot be written.
+pub fn conclude(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Vec<Verdict>> {
+    if grid.expect.is_empty() {
+        return Ok(Vec::new());
+    }
+    let verdicts = judge(grid, &gather(folder, grid, summary)?);
+    let path = folder.verdicts();
+    write_atomically(&path, |out| {
+        serde_json::to_writer_pretty(&mut *out, &verdicts)
+            .map_err(|e| Error::writing(&path, e.into()))
+    })?;
+    Ok(verdicts)
+}

@@ -1,0 +1,70 @@
+//! `[expect]` as a document gives it: claims, each with the keys of its check.
+
+use serde::Deserialize;
+use toml::de::{DeValue, ValueDeserializer};
+use toml::{Spanned, Value};
+
+use super::document::Origin;
+use crate::error::{Error, Result};
+
+/// A claim and its keys. Values are not yet read.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub claim: String,
+    pub entries: Vec<ClaimEntry>,
+    pub place: String,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ClaimEntry {
+    pub key: String,
+    pub value: Value,
+    pub place: String,
+}
+
+/// Takes in a table of claims; a claim that is there already is given these keys.
+pub(super) fn take(
+    claims: &mut Vec<Claim>,
+    origin: &Origin,
+    section: Spanned<DeValue>,
+    place: &str,
+) -> Result<()> {
+    const FORM: &str = "write [expect.\"a claim in words\"] and below it value = …, at_least = …";
+    let DeValue::Table(section) = section.into_inner() else {
+        let what = "is a section, but a single value was found";
+        return Err(Error::input(place, what, FORM));
+    };
+    for (claim, keys) in section {
+        let start = claim.span().start;
+        let claim = claim.into_inner().into_owned();
+        let name = format!("expect.\"{claim}\"");
+        let place = origin.place(start, &name, false);
+        let DeValue::Table(keys) = keys.into_inner() else {
+            return Err(Error::input(place, "is no check", FORM));
+        };
+        if claim.contains(char::is_control) {
+            let what = "is more than a line of text";
+            return Err(Error::input(place, what, "shorten the claim"));
+        }
+        let position = claims.iter().position(|known| known.claim == claim);
+        let mut known = match position {
+            Some(position) => claims.remove(position),
+            None => Claim {
+                claim,
+                entries: Vec::new(),
+                place,
+            },
+        };
+        for (key, value) in keys {
+            let start = key.span().start;
+            let key = key.into_inner().into_owned();
+            let place = origin.place(start, &format!("{name}.{key}"), false);
+            let value = Value::deserialize(ValueDeserializer::from(value))
+                .map_err(|error| Error::input(&place, error.message(), "check the number"))?;
+            known.entries.retain(|entry| entry.key != key);
+            known.entries.push(ClaimEntry { key, value, place });
+        }
+        claims.insert(position.unwrap_or(claims.len()), known);
+    }
+    Ok(())
+}

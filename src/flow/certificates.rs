@@ -1,0 +1,95 @@
+//! Certificates of trained networks, out of a run folder.
+
+use std::path::Path;
+
+use super::Trained;
+use crate::certify::kernel::Weights;
+use crate::certify::standing::{Certified, Network, Standing};
+use crate::certify::{Effort, Sphere};
+use crate::data::Dataset;
+use crate::engine::{Engine, Precision, ldexp};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, InitKind, Train};
+use crate::particles::Particles;
+use crate::store::write_atomically;
+use crate::verify::tolerance::{factor, unit};
+
+/// Default relative gap of a solve: where the maximum over the sphere is exact, and where not.
+const TOLERANCES: [f64; 2] = [1e-6, 1e-4];
+
+impl Trained {
+    /// Every certificate that applies to this run, number `index`, trained on `data`, whose
+    /// directions are `sphere`.
+    ///
+    /// `tolerance` is the relative gap at which a solve stops, 1e-6 for d up to 3 and 1e-4 beyond
+    /// by default; `probes` the directions searched where d > 3.
+    ///
+    /// # Errors
+    /// A run to which no certificate applies, and those of the solves.
+    pub fn certify(
+        &self,
+        index: usize,
+        (data, sphere): (&Dataset, &Sphere),
+        tolerance: Option<f64>,
+        probes: Option<usize>,
+    ) -> Result<Vec<Certified>> {
+        let mut engine = self.engine(data.clone())?;
+        let run = engine.batch().runs[0].clone();
+        let particles = true_particles(&mut *engine)?;
+        let checkpoint = &self.checkpoint;
+        let accumulated = checkpoint.accumulated()?;
+        let network = Network {
+            index,
+            run: &run,
+            data,
+            sphere,
+            particles: &particles,
+            best_margin_f1: checkpoint.label.best.best_margin_f1,
+            best_margin_f2: checkpoint.label.best.best_margin_f2,
+            rounding: factor(run.m) * unit(Precision::F32),
+            accumulated: accumulated.as_deref(),
+        };
+        let usual = TOLERANCES[usize::from(data.d > 3)];
+        let effort = Effort {
+            tolerance: tolerance.unwrap_or(usual),
+            probes: probes.unwrap_or(Effort::default().probes),
+            ..Effort::default()
+        };
+        network.certify(law(&self.experiment), &effort)
+    }
+}
+
+/// Writes certificate.json.
+pub fn write_certificates(path: &Path, standings: &[Standing]) -> Result<()> {
+    write_atomically(path, |out| {
+        serde_json::to_writer_pretty(&mut *out, standings)
+            .map_err(|e| Error::writing(path, e.into()))
+    })
+}
+
+/// The law of the features of an output-only run, where its kernel has a closed form.
+fn law(experiment: &Experiment) -> Option<Weights> {
+    let scale = experiment.init.scale_w;
+    match experiment.init.kind {
+        InitKind::Gaussian => Some(Weights::Gaussian { scale }),
+        InitKind::Sphere => Some(Weights::Sphere { scale }),
+        _ => None,
+    }
+}
+
+/// The particles in true units; in stored ones where f64 does not hold the squares of the true.
+fn true_particles(engine: &mut dyn Engine) -> Result<Particles> {
+    let run = &engine.batch().runs[0];
+    let (m, train) = (run.m, run.train);
+    let exponent = engine.clock(0).exponent;
+    let exponent = if exponent.abs() < 400 { exponent } else { 0 };
+    let mut particles = engine.read(0, 0..m)?;
+    let scale = |v: &mut f64| *v = ldexp(*v, exponent);
+    if train != Train::Input {
+        particles.a.iter_mut().for_each(scale);
+    }
+    if train != Train::Output {
+        particles.w.iter_mut().for_each(scale);
+    }
+    Ok(particles)
+}
