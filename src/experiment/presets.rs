@@ -45,13 +45,21 @@ macro_rules! preset {
 pub fn presets() -> &'static [Preset] {
     &[
         preset!("quick"),
-        preset!("margin-vs-width"),
+        preset!("xor"),
+        preset!("classifiers"),
         preset!("error-vs-samples"),
         preset!("error-vs-dimension"),
+        preset!("margin-vs-width"),
+        preset!("dynamics"),
+        preset!("lazy-to-adaptive"),
+        preset!("output-only"),
         preset!("interpolation"),
-        preset!("teacher-student"),
+        preset!("weight-decay"),
         preset!("sparse-circle"),
+        preset!("plane"),
+        preset!("teacher-student"),
+        preset!("bad-initialisations"),
+        preset!("lazy-training"),
         preset!("width-asymptotics"),
-        preset!("xor"),
     ]
 }

@@ -289,5 +289,5 @@ fn every_embedded_experiment_loads() {
     assert_eq!(count("margin-vs-width") % 8, 0);
     assert_eq!(count("error-vs-samples") % 10, 0);
     assert_eq!(count("error-vs-dimension") % 10, 0);
-    assert_eq!(count("interpolation"), 4);
+    assert_eq!(count("interpolation"), 8);
 }

@@ -267,7 +267,7 @@ fn missing_experiments_suggest_the_nearest() {
     let error = |name: &str| load(name, &[]).unwrap_err().to_string();
     assert!(error("quikc").contains("quikc: is neither an experiment file nor an embedded"));
     assert!(error("quikc").contains("did you mean the embedded experiment quick?"));
-    assert!(error("nothing.toml").contains("embedded are: quick, margin-vs-width"));
+    assert!(error("nothing.toml").contains("embedded are: quick, xor, classifiers"));
     let folder = TempDir::new().unwrap();
     let text = error(folder.path().to_str().unwrap());
     assert!(
