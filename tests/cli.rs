@@ -423,7 +423,7 @@ fn bad_input_is_refused_before_anything_is_written() {
         &["abacus", "reference"],
     );
     place.put("bad.toml", &SMALL.replace("width = 33", "width = \"wide\""));
-    place.refuses("run bad.toml --out a", &["bad.toml:9", "network.width"]);
+    place.refuses("run bad.toml --out a", &["bad.toml:10", "network.width"]);
     place.put("bad.toml", "title = \n");
     place.refuses("run bad.toml --out a", &["bad.toml:1"]);
 
