@@ -10,7 +10,8 @@ use toml::{Spanned, Value};
 
 use super::claims::{self, Claim};
 use super::fields::NAMES;
-use super::value::{Wrong, nearest};
+use super::unknown::{keys_below, unknown};
+use super::value::Wrong;
 use crate::error::{Error, Result};
 
 /// What a file and its overrides give. Keys are known, values are not yet read.
@@ -303,58 +304,4 @@ fn line_of(text: &str, byte: usize) -> usize {
         .take(byte)
         .filter(|byte| *byte == b'\n')
         .count()
-}
-
-/// The keys of a section.
-fn keys_below(section: &str) -> Vec<&'static str> {
-    let below = |key: &&&str| {
-        key.strip_prefix(section)
-            .is_some_and(|rest| rest.starts_with('.'))
-    };
-    NAMES.iter().filter(below).copied().collect()
-}
-
-/// The error of an unknown key, with the key that may be meant: a small typing error away in the
-/// same section, or of the same or nearly the same name in another.
-fn unknown(name: &str, place: String) -> Error {
-    let (section, last) = name.rsplit_once('.').unwrap_or(("", name));
-    let all: Vec<_> = NAMES.iter().map(|key| last_part(key)).collect();
-    let (siblings, allowed) = match section {
-        "" => {
-            let mut roots: Vec<_> = NAMES.iter().map(|key| first_part(key)).collect();
-            roots.dedup();
-            roots.extend(["grid", "expect", "quick"]);
-            let allowed = format!("allowed here: {}", roots.join(", "));
-            (roots, allowed)
-        }
-        _ => {
-            let keys = keys_below(section).into_iter().map(last_part);
-            let keys: Vec<_> = keys.collect();
-            let allowed = format!("allowed in [{section}]: {}", keys.join(", "));
-            (keys, allowed)
-        }
-    };
-    let full = |part: &str| NAMES.iter().find(|key| last_part(key) == part);
-    let sibling = nearest(last, &siblings).map(|near| match section {
-        "" => near.to_owned(),
-        _ => format!("{section}.{near}"),
-    });
-    let elsewhere = || {
-        nearest(last, &all)
-            .and_then(full)
-            .map(|key| key.to_string())
-    };
-    let remedy = match sibling.or_else(elsewhere) {
-        Some(near) => format!("did you mean {near}? {allowed}"),
-        None => allowed,
-    };
-    Error::input(place, "is not a key of an experiment", remedy)
-}
-
-fn first_part(key: &'static str) -> &'static str {
-    key.split_once('.').map_or(key, |(section, _)| section)
-}
-
-fn last_part(key: &'static str) -> &'static str {
-    key.split_once('.').map_or(key, |(_, last)| last)
 }

@@ -28,6 +28,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 mod training;
+mod unknown;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
