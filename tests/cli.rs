@@ -36,6 +36,7 @@ fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .filter(|(name, _)| {
             let name = name.to_string_lossy();
             !name.ends_with("summary.json")
+                && !name.ends_with("report.html")
                 && !name.contains("checkpoint-")
                 && !name.starts_with('.')
         })
@@ -61,6 +62,7 @@ fn a_run_leaves_what_the_interface_promises() {
         "experiment.toml",
         "summary.json",
         "metrics.csv",
+        "report.html",
         "runs/000/particles.npz",
         "runs/000/snapshots.npz",
         "runs/000/checkpoint-000000000300.safetensors",

@@ -36,6 +36,7 @@ mod sphere;
 pub mod standing;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use climb::{Climb, CpuClimb, Peak, Probes};
 pub use engine_climb::EngineClimb;

@@ -38,6 +38,9 @@ pub enum Command {
     /// Predictions of a trained run on new inputs
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
+    /// The page report.html again, from what a run folder holds
+    #[command(after_help = examples::REPORT)]
+    Report(ReportArgs),
     /// How wide is wide enough: gaps between networks of different widths, beside their noise
     #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
@@ -71,6 +74,9 @@ pub struct RunArgs {
     /// Overwrite a run that --out holds already
     #[arg(long)]
     pub force: bool,
+    /// Write no report.html at the end
+    #[arg(long)]
+    pub no_report: bool,
     /// Override a key of the experiment, such as network.width=4096 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
@@ -113,6 +119,9 @@ pub struct ResumeArgs {
     /// Train until this step instead of the experiment's flow.steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
+    /// Write no report.html at the end
+    #[arg(long)]
+    pub no_report: bool,
     /// Another engine than the one that wrote the checkpoint (not bit for bit then)
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -180,6 +189,12 @@ pub struct CertifyArgs {
     pub engine: EngineArgs,
     #[command(flatten)]
     pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A run folder
+    pub dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::args::CertifyArgs;
 use super::table::{Table, number, print};
 use crate::certify::Sphere;
-use crate::certify::standing::{Certified, Kind, Standing};
+use crate::certify::standing::{Certified, Standing};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, Worlds, write_certificates};
+use crate::report;
 use crate::store::{RunFolder, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
@@ -44,7 +45,10 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
                 .map_err(|e| Error::writing(&path, e.into()))?;
             print(&(text + "\n"))?;
         }
-        false => report(&standings)?,
+        false => show(&standings)?,
+    }
+    if folder.report().exists() {
+        report::write(&folder)?;
     }
     let polished = match args.polish {
         true => ", small networks in runs/*/polished.npz beside it",
@@ -73,71 +77,24 @@ fn polish(
     write_polished(dir, measure, trained.experiment.network.alpha(), data)
 }
 
-fn report(standings: &[Standing]) -> Result<()> {
+fn show(standings: &[Standing]) -> Result<()> {
     let mut table = Table::new(&[
         "run", "optimum", "lower", "upper", "gap", "relative", "proof",
     ]);
     for s in standings {
         table.row([
             s.run.to_string(),
-            name(s.kind).to_owned(),
+            s.kind.words().to_owned(),
             format!("{:.6e}", s.lower),
             format!("{:.6e}", s.upper),
             number(Some(s.gap)),
             number(Some(s.relative_gap)),
-            proof(s),
+            s.proof(),
         ]);
     }
     table.print()?;
     for s in standings {
-        print(&verdict(s))?;
+        print(&format!("{}\n", s.sentence()))?;
     }
     Ok(())
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Margin => "largest margin_f1",
-        Kind::Penalised => "least penalised risk",
-        Kind::KernelMarginFeatures => "largest margin_f2 of its features",
-        Kind::KernelMarginLaw => "largest margin_f2 of infinitely many",
-    }
-}
-
-fn proof(s: &Standing) -> String {
-    match s.certified {
-        true => "certified".into(),
-        false => format!("searched, {} probes", s.probes),
-    }
-}
-
-/// A sentence for each run: the optimum, where the run is, and what it misses.
-fn verdict(s: &Standing) -> String {
-    let optimum = format!("{:.9} … {:.9}", s.optimum_lower, s.optimum_upper);
-    let mut text = format!(
-        "run {}: the optimum is {optimum} ({}); the run is within {} of it\n",
-        s.run,
-        proof(s),
-        percent(s.relative_gap)
-    );
-    if let Some(missing) = &s.missing {
-        let direction: Vec<String> = (missing.direction.iter())
-            .map(|v| format!("{v:.3}"))
-            .collect();
-        text.push_str(&format!(
-            "  it has no particle with a {} 0 within {:.0}° of ({}), which carries {} of the optimum\n",
-            if missing.sign > 0.0 { ">" } else { "<" },
-            missing.degrees,
-            direction.join(", "),
-            percent(missing.share)
-        ));
-    }
-    text
-}
-
-fn percent(share: f64) -> String {
-    match share {
-        s if s >= 1e-3 => format!("{:.1} %", 100.0 * s),
-        s => format!("{:.1e}", s),
-    }
 }

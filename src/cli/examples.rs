@@ -53,6 +53,11 @@ pub const PREDICT: &str = examples!(
   widefield predict runs/xor --polished --data new.csv"
 );
 
+pub const REPORT: &str = examples!(
+    "  widefield report runs/quick
+  widefield certify runs/xor && widefield report runs/xor"
+);
+
 pub const COMPARE: &str = examples!(
     "  widefield run width-asymptotics && widefield compare runs/width-asymptotics
   widefield compare runs/narrow runs/wide --data new.npy

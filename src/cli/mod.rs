@@ -11,6 +11,7 @@ mod list;
 mod man;
 mod predict;
 mod progress;
+mod report;
 mod reproduce;
 mod run;
 mod show;
@@ -61,6 +62,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::List => list::list(),
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Report(args) => report::report(&args),
         Command::Compare(args) => compare::compare(args),
         Command::Certify(args) => certify::certify(&args),
         Command::Verify(args) => verify::verify(&args),

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Preset, load_form, presets};
 use crate::flow::Start;
+use crate::report::figures::figures;
 use crate::reproduction::{self, Part};
 use crate::store::{RunFolder, Summary};
 
@@ -76,7 +77,7 @@ fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -
         command: format!("widefield run {}{quick}{sets}", preset.name),
         seed: grid.runs.first().map_or(0, |run| run.experiment.seed),
         verdicts: conclude(folder, grid, &summary)?,
-        figures: reproduction::figures(&folder.dir().join("figures"), preset.name)?,
+        figures: figures(&folder.dir().join("figures"), preset.name)?,
         summary,
     })
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
+use crate::report::write;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -26,7 +27,8 @@ pub fn run(args: RunArgs) -> Result<()> {
     });
     let mut folder = RunFolder::plan(&dir, args.force)?;
     let selection = args.engine.select()?;
-    go(&grid, &mut folder, Start::Fresh, &selection, &args.talk)
+    let done = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk);
+    finish(done, &folder, args.no_report, &args.talk)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -61,7 +63,8 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.rewrite_experiment(&grid.to_toml())?;
     }
-    go(&grid, &mut folder, Start::Resume, &selection, &args.talk)
+    let done = go(&grid, &mut folder, Start::Resume, &selection, &args.talk);
+    finish(done, &folder, args.no_report, &args.talk)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -111,10 +114,9 @@ fn go(
     }
     let summary = trained?;
     talk.say(&format!(
-        "{} runs in {:.1} s; results in {}",
+        "{} runs in {:.1} s",
         summary.runs.len(),
-        summary.wall_seconds,
-        folder.dir().display()
+        summary.wall_seconds
     ));
     Ok(())
 }
@@ -138,6 +140,27 @@ pub(super) fn compute(
         selection.build_with(batch, how)
     };
     train(grid, folder, start, &mut make, &mut line, &STOP)
+}
+
+/// Writes the report of runs that ended, be it by diverging, and says where everything is. The
+/// results are whole by now: what the page meets is a message, not a failure.
+fn finish(done: Result<()>, folder: &RunFolder, no_report: bool, talk: &TalkArgs) -> Result<()> {
+    if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
+        return done;
+    }
+    let dir = folder.dir().display();
+    let page = match no_report {
+        true => String::new(),
+        false => match write(folder) {
+            Ok(page) => format!(", to be seen in {}", page.display()),
+            Err(error) => {
+                eprintln!("no report: {error}");
+                String::new()
+            }
+        },
+    };
+    talk.say(&format!("results in {dir}{page}"));
+    done
 }
 
 /// A line per run: its parameters and what is defined of its observables.

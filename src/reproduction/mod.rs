@@ -1,8 +1,6 @@
 //! The page of `widefield reproduce`: every experiment with its verdicts and its figures, in one
 //! file that needs no network.
 
-mod figures;
-
 use std::io::Write;
 use std::path::Path;
 
@@ -10,10 +8,10 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
-pub use figures::{Figure, figures};
-
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
+use crate::report::figures::Figure;
+use crate::report::{SCRIPT, STYLE};
 use crate::store::{Summary, write_atomically};
 
 const PAGE: &str = include_str!("page.html");
@@ -58,6 +56,8 @@ fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
     environment.get_template("page")?.render(context! {
         parts => Serde(parts),
         figures => Serde(figures),
+        style => STYLE,
+        script => SCRIPT,
         version => crate::VERSION,
         passed => verdicts().filter(|verdict| verdict.passed).count(),
         count => verdicts().count(),
@@ -113,7 +113,7 @@ mod tests {
         ] {
             assert!(page.contains(wanted), "no {wanted} in\n{page}");
         }
-        for refused in ["http://", "https://", "<script", "@import"] {
+        for refused in ["http://", "https://", "src=", "@import"] {
             assert!(!page.contains(refused), "{refused} in the page");
         }
     }

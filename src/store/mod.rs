@@ -75,7 +75,7 @@ impl RunFolder {
         let comparison = self.comparison();
         let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
         let judged = [self.certificate(), self.verdicts()];
-        let results = [self.summary(), self.metrics()];
+        let results = [self.summary(), self.metrics(), self.report()];
         for path in results.iter().chain(&judged).chain(&compared) {
             if path.exists() {
                 std::fs::remove_file(path).map_err(|e| Error::writing(path, e))?;
@@ -156,6 +156,11 @@ impl RunFolder {
     /// Where the verdicts on the experiment's claims go.
     pub fn verdicts(&self) -> PathBuf {
         self.dir.join("verdicts.json")
+    }
+
+    /// The page that shows it all.
+    pub fn report(&self) -> PathBuf {
+        self.dir.join("report.html")
     }
 
     /// Where a comparison goes, with the endings csv and json.

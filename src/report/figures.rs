@@ -1,4 +1,4 @@
-//! Figures of a run folder, fit for a page of many.
+//! Figures of a run folder, fit for a page of many: ids are unique in it.
 
 use std::path::Path;
 

@@ -1,0 +1,116 @@
+//! report.html: a run folder on one page that needs no network. What the experiment is, whether its
+//! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
+//!
+//! [`words`] tells the experiment · [`figures`] takes in the drawings · [`tables`] thins what is
+//! long · the page itself is assets/report.html, with the look of assets/page.css and the hover
+//! values and zoom of assets/report.js. Pure reading: no engine is needed.
+
+pub mod figures;
+mod repeat;
+mod tables;
+mod verdicts;
+mod words;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
+use serde_json::Value;
+
+use self::repeat::Repeat;
+use self::verdicts::Optimality;
+use crate::error::{Error, Result};
+use crate::expect::Verdict;
+use crate::experiment::{Grid, load};
+use crate::store::{RunFolder, Summary, write_atomically};
+
+/// The look that pages share.
+pub const STYLE: &str = include_str!("../../assets/page.css");
+/// Hover values and zoom of every figure on a page.
+pub const SCRIPT: &str = include_str!("../../assets/report.js");
+const PAGE: &str = include_str!("../../assets/report.html");
+
+/// Writes report.html anew, from what the folder holds; its path.
+///
+/// # Errors
+/// A file of the folder that is missing or damaged, or a page that cannot be written.
+pub fn write(folder: &RunFolder) -> Result<PathBuf> {
+    let path = folder.report();
+    let page = page(folder)?;
+    write_atomically(&path, |out| {
+        out.write_all(page.as_bytes())
+            .map_err(|e| Error::writing(&path, e))
+    })?;
+    Ok(path)
+}
+
+fn page(folder: &RunFolder) -> Result<String> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| Error::reading(path, e));
+    let experiment = folder.experiment();
+    let grid = load(&experiment.display().to_string(), &[])?;
+    let summary = Summary::read(&folder.summary())?;
+    let metrics = tables::metrics(&folder.metrics())?;
+    let parts = Parts {
+        toml: read(&experiment)?,
+        optimality: verdicts::optimality(folder)?,
+        claims: verdicts::claims(folder)?,
+        figures: figures::figures(&folder.dir().join("figures"), "f")?,
+        runs: tables::summary(&runs(&folder.summary())?, &metrics.header),
+        repeat: Repeat::new(folder.dir(), &grid, &summary),
+        metrics,
+        summary,
+        grid,
+    };
+    render(&parts).map_err(|e| Error::writing(&folder.report(), std::io::Error::other(e)))
+}
+
+/// The entries of summary.json as they stand there.
+fn runs(path: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
+    let summary: Value =
+        serde_json::from_slice(&text).map_err(|e| Error::reading(path, e.into()))?;
+    let runs = summary.get("runs").and_then(Value::as_array);
+    Ok(runs.cloned().unwrap_or_default())
+}
+
+/// Everything that the page shows.
+struct Parts {
+    grid: Grid,
+    toml: String,
+    summary: Summary,
+    optimality: Optimality,
+    claims: Vec<Verdict>,
+    figures: Vec<figures::Figure>,
+    runs: tables::Table,
+    metrics: tables::Table,
+    repeat: Repeat,
+}
+
+fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("number", |value: Option<f64>| {
+        value.map_or("–".into(), crate::digits::digits)
+    });
+    environment.add_template("page", PAGE)?;
+    let title = parts.grid.runs.first().map(|run| &run.experiment.title);
+    environment.get_template("page")?.render(context! {
+        title => title,
+        style => STYLE,
+        script => SCRIPT,
+        words => words::paragraphs(&parts.grid),
+        toml => &parts.toml,
+        summary => Serde(&parts.summary),
+        diverged => parts.summary.runs.iter().filter(|run| run.diverged_at.is_some()).count(),
+        optimality => Serde(&parts.optimality),
+        claims => Serde(&parts.claims),
+        held => parts.claims.iter().filter(|claim| claim.passed).count(),
+        figures => Serde(&parts.figures),
+        tables => Serde(&[&parts.runs, &parts.metrics]),
+        repeat => Serde(&parts.repeat),
+    })
+}
+
+#[cfg(test)]
+mod tests;

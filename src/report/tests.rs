@@ -1,0 +1,96 @@
+use std::path::Path;
+
+use super::*;
+
+const SUMMARY: &str = r#"{"engine": "gpu", "adapter": "A <b>GPU</b>", "version": "9.9", "wall_seconds": 1.5,
+"runs": [{"run": 0, "parameters": {}, "steps": 7, "method": "direct", "kernels": "tile=64", "risk": 0.25, "best_step": 3, "diverged_at": null}]}"#;
+const METRICS: &str = "run,step,risk\n0,0,1.0\n0,7,0.25\n";
+
+/// A run folder written by hand, with this title.
+fn folder(dir: &Path, title: &str) -> RunFolder {
+    let put = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+    let toml = crate::experiment::presets()[0].text;
+    let rest = toml.split_once('\n').unwrap().1;
+    put("experiment.toml", &format!("title = {title:?}\n{rest}"));
+    put("summary.json", SUMMARY);
+    put("metrics.csv", METRICS);
+    RunFolder::open(dir).unwrap()
+}
+
+fn page_of(folder: &RunFolder) -> String {
+    let path = write(folder).unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_page_tells_everything_and_escapes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "A & B <script>alert(1)</script>");
+    std::fs::create_dir(dir.path().join("figures")).unwrap();
+    let figure = "<svg viewBox=\"0 0 1 1\"><title>risk</title></svg>";
+    std::fs::write(dir.path().join("figures/risk.svg"), figure).unwrap();
+    let page = page_of(&folder);
+    for wanted in [
+        "A &amp; B &lt;script&gt;",
+        "A &lt;b&gt;GPU&lt;&#x2f;b&gt;",
+        "--engine gpu",
+        "--kernels tile=64",
+        "widefield certify .",
+        "widefield 9.9",
+        figure,
+        "0.2500",
+        "prefers-color-scheme",
+        "softmin",
+    ] {
+        assert!(page.contains(wanted), "no {wanted} in\n{page}");
+    }
+    assert!(!page.contains("<script>alert"), "{page}");
+    for request in ["http:", "https:", "src=", "@import", "url("] {
+        let page = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!page.contains(request), "{request} in\n{page}");
+    }
+}
+
+#[test]
+fn certificates_and_claims_are_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "x");
+    let certificate = r#"[{"run": 0, "kind": "margin", "lower": 0.2, "upper": 0.25, "gap": 0.05, "relative_gap": 0.2,
+        "certified": true, "probes": 0, "worst_direction": [1.0, 0.0], "optimum_lower": 0.25, "optimum_upper": 0.25,
+        "missing": {"direction": [0.0, 1.0], "sign": 1.0, "share": 0.5, "degrees": 90.0}}]"#;
+    std::fs::write(dir.path().join("certificate.json"), certificate).unwrap();
+    let claims = r#"[{"claim": "a < b", "quantity": "risk", "passed": true, "measured": 0.5, "allowed": "≤ 1"},
+        {"claim": "c", "quantity": "risk", "passed": false, "measured": null, "allowed": "≥ 2"}]"#;
+    std::fs::write(dir.path().join("verdicts.json"), claims).unwrap();
+    let page = page_of(&folder);
+    for wanted in [
+        "Within 20.0 % of the optimum; certified.",
+        "it has no particle with a &gt; 0 within 90° of (0.000, 1.000)",
+        "1 of 2 claims of the experiment hold.",
+        "a &lt; b",
+        "<td class=\"fail\">fail</td>",
+    ] {
+        assert!(page.contains(wanted), "no {wanted} in\n{page}");
+    }
+    assert!(!page.contains("older than the results"), "{page}");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let summary = std::fs::File::options()
+        .append(true)
+        .open(folder.summary())
+        .unwrap();
+    summary.set_modified(later).unwrap();
+    assert!(page_of(&folder).contains("older than the results"));
+}
+
+#[test]
+fn a_damaged_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "x");
+    std::fs::write(dir.path().join("certificate.json"), "[{").unwrap();
+    let error = write(&folder).unwrap_err().to_string();
+    assert!(error.contains("certificate.json: is damaged"), "{error}");
+    std::fs::remove_file(dir.path().join("certificate.json")).unwrap();
+    std::fs::remove_file(folder.metrics()).unwrap();
+    let error = write(&folder).unwrap_err().to_string();
+    assert!(error.contains("metrics.csv"), "{error}");
+}

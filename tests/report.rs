@@ -1,0 +1,222 @@
+//! report.html in a real browser: no request, no complaint, hover values, zoom, both themes.
+
+mod browser;
+mod common;
+
+use browser::Browser;
+use common::place::Place;
+use serde_json::{Value, json};
+
+/// A line from (1, 0) to (100, 2) over a logarithmic and a linear axis, as figures tell their data.
+const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Line</title>
+<metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"step","scale":"log","low":1,"high":100},
+"y":{"label":"risk","scale":"linear","low":0,"high":2},
+"series":[{"label":"m = 8","points":[[1,0],[10,1],[100,2]]},{"label":"m = 16","points":[[1,1.5],[100,0.5]]}]}]}</metadata>
+<rect width="2400" height="1500" fill="#ffffff"/><polyline points="400,1200 2200,100" fill="none" stroke="#0072B2" stroke-width="10"/>
+<polyline points="400,375 2200,925" fill="none" stroke="#D55E00" stroke-width="10"/>
+<text x="1300" y="1400" font-size="75">step</text></svg>"##;
+
+/// A run folder with a report, and a browser; `None`, with a message, where there is no browser.
+fn setup() -> Option<(Browser, Place)> {
+    let Some(browser) = Browser::start() else {
+        eprintln!("no browser is installed: the report stays untested (apt-get install chromium)");
+        return None;
+    };
+    let place = Place::new();
+    place.ok("run xor --set flow.steps=300 --set grid.seed=[1,2] --out a --engine cpu");
+    std::fs::create_dir_all(place.path("a/figures")).unwrap();
+    place.put("a/figures/aaa.svg", FIGURE);
+    place.ok("certify a");
+    Some((browser, place))
+}
+
+#[test]
+fn the_page_is_quiet_and_readable_in_both_themes() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    let mut grounds = Vec::new();
+    for (theme, width) in [
+        ("light", 1200),
+        ("dark", 1200),
+        ("light", 360),
+        ("dark", 360),
+    ] {
+        browser.open(&place.path("a/report.html"), width, theme);
+        browser.eval("document.querySelectorAll('details').forEach((d) => d.open = true)");
+        let poor = browser.eval(include_str!("browser/contrast.js"));
+        assert_eq!(poor, json!([]), "{theme}, {width}");
+        let over = browser.eval("document.documentElement.scrollWidth - innerWidth");
+        assert_eq!(over, json!(0), "{theme}: wider than {width}");
+        assert_eq!(browser.complaints(), [""; 0], "{theme}, {width}");
+        grounds.push(browser.eval("getComputedStyle(document.body).backgroundColor"));
+        if let Some(shots) = std::env::var_os("WIDEFIELD_SCREENSHOTS") {
+            let name = format!("report-{theme}-{width}.png.base64");
+            std::fs::write(
+                std::path::Path::new(&shots).join(name),
+                browser.screenshot(),
+            )
+            .unwrap();
+        }
+    }
+    assert_ne!(grounds[0], grounds[1]);
+}
+
+/// The check of requests and complaints sees them, and so does that of contrast.
+#[test]
+fn a_faulty_page_is_caught() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    let page = std::fs::read_to_string(place.path("a/report.html")).unwrap();
+    let policy = page.find("<meta http-equiv").unwrap();
+    let end = policy + page[policy..].find('>').unwrap() + 1;
+    let free = page.replace(&page[policy..end], "");
+    let faults = [
+        (&free, "<img src=\"http://127.0.0.1:9/x.png\">"),
+        (&free, "<script>throw new Error('x')</script>"),
+        // What the page's own policy stops is complained of too.
+        (&page, "<img src=\"http://127.0.0.1:9/x.png\">"),
+        (&page, "<p onclick=\"\">x</p><script>alert(1)</script>"),
+    ];
+    for (page, fault) in faults {
+        place.put(
+            "faulty.html",
+            &page.replace("</h1>", &format!("</h1>{fault}")),
+        );
+        browser.open(&place.path("faulty.html"), 1200, "light");
+        assert_ne!(browser.complaints(), [""; 0], "{fault}");
+    }
+    let pale = page.replace("</h1>", "</h1><p style=\"color: #999\">pale</p>");
+    place.put("faulty.html", &pale);
+    browser.open(&place.path("faulty.html"), 1200, "light");
+    let poor = browser.eval(include_str!("browser/contrast.js"));
+    assert!(poor.to_string().contains("pale"), "{poor}");
+}
+
+/// Place in the window of a point of the figure.
+fn place_of(browser: &mut Browser, x: f64, y: f64) -> [f64; 2] {
+    let place = browser.eval(&format!(
+        "(() => {{ const svg = document.querySelector('#figure-aaa svg'); svg.scrollIntoView({{ block: 'center' }});
+        const p = new DOMPoint({x}, {y}).matrixTransform(svg.getScreenCTM()); return [p.x, p.y]; }})()"
+    ));
+    [0, 1].map(|k| place[k].as_f64().unwrap())
+}
+
+fn tip(browser: &mut Browser) -> Option<String> {
+    let text = browser.eval("(() => { const t = document.querySelector('#figure-aaa .tip'); return t.hidden ? null : t.textContent; })()");
+    text.as_str().map(str::to_owned)
+}
+
+fn view(browser: &mut Browser) -> Vec<f64> {
+    let text = browser.eval("document.querySelector('#figure-aaa svg').getAttribute('viewBox')");
+    let numbers = text
+        .as_str()
+        .unwrap()
+        .split(' ')
+        .map(|v| v.parse().unwrap());
+    numbers.collect()
+}
+
+const WHOLE: [f64; 4] = [0.0, 0.0, 2400.0, 1500.0];
+
+#[test]
+fn pointing_at_a_figure_shows_values() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    browser.open(&place.path("a/report.html"), 1200, "light");
+    assert_eq!(tip(&mut browser), None);
+    for (at, said) in [
+        ((1310.0, 660.0), "m = 8\nstep: 10\nrisk: 1"),
+        ((2190.0, 110.0), "m = 8\nstep: 100\nrisk: 2"),
+        ((420.0, 380.0), "m = 16\nstep: 1\nrisk: 1.500"),
+    ] {
+        let place = place_of(&mut browser, at.0, at.1);
+        browser.mouse("mouseMoved", place, Value::Null);
+        assert_eq!(tip(&mut browser).as_deref(), Some(said));
+    }
+    // Outside the panel there is nothing to tell.
+    let outside = place_of(&mut browser, 100.0, 1450.0);
+    browser.mouse("mouseMoved", outside, Value::Null);
+    assert_eq!(tip(&mut browser), None);
+    // Keys alone do as well.
+    browser.key("Tab");
+    browser.eval("document.querySelector('#figure-aaa svg').focus()");
+    assert_eq!(
+        tip(&mut browser).as_deref(),
+        Some("m = 16\nstep: 1\nrisk: 1.500")
+    );
+    browser.key("ArrowRight");
+    assert_eq!(
+        tip(&mut browser).as_deref(),
+        Some("m = 16\nstep: 100\nrisk: 0.5000")
+    );
+    browser.key("ArrowUp");
+    browser.key("ArrowRight");
+    assert_eq!(
+        tip(&mut browser).as_deref(),
+        Some("m = 8\nstep: 100\nrisk: 2")
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_figure_zooms_and_comes_back() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    browser.open(&place.path("a/report.html"), 1200, "dark");
+    let middle = place_of(&mut browser, 1200.0, 750.0);
+    let wheel = json!({"deltaX": 0, "deltaY": -200});
+    // Before a click the wheel scrolls the page.
+    browser.mouse("mouseWheel", middle, wheel.clone());
+    assert_eq!(view(&mut browser), WHOLE);
+    let middle = place_of(&mut browser, 1200.0, 750.0);
+    browser.click(middle, 1);
+    browser.mouse("mouseWheel", middle, wheel);
+    let zoomed = view(&mut browser);
+    assert!(
+        zoomed[2] < 0.7 * WHOLE[2] && zoomed[3] < 0.7 * WHOLE[3],
+        "{zoomed:?}"
+    );
+    assert!(
+        (zoomed[0] + zoomed[2] / 2.0 - 1200.0).abs() < 20.0,
+        "{zoomed:?}"
+    );
+    // Values are told at their places in the part too.
+    let point = place_of(&mut browser, 1310.0, 660.0);
+    browser.mouse("mouseMoved", point, Value::Null);
+    assert_eq!(
+        tip(&mut browser).as_deref(),
+        Some("m = 8\nstep: 10\nrisk: 1")
+    );
+    browser.click(middle, 1);
+    browser.click(middle, 2);
+    assert_eq!(view(&mut browser), WHOLE);
+    // A dragged rectangle.
+    let (from, to) = (
+        place_of(&mut browser, 600.0, 300.0),
+        place_of(&mut browser, 1200.0, 675.0),
+    );
+    browser.mouse(
+        "mousePressed",
+        from,
+        json!({"button": "left", "clickCount": 1}),
+    );
+    browser.mouse("mouseMoved", to, json!({"button": "left", "buttons": 1}));
+    browser.mouse(
+        "mouseReleased",
+        to,
+        json!({"button": "left", "clickCount": 1}),
+    );
+    let part = view(&mut browser);
+    let wanted = [600.0, 300.0, 600.0, 375.0];
+    assert!(
+        part.iter().zip(wanted).all(|(v, w)| (v - w).abs() < 15.0),
+        "{part:?}"
+    );
+    browser.key("Escape");
+    assert_eq!(view(&mut browser), WHOLE);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
