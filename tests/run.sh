@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs the whole test suite, on the CPU and on a graphics adapter. Where no Vulkan driver is found
-# it installs Mesa's software driver (Debian, Ubuntu); elsewhere it says what to install.
-# WIDEFIELD_ALLOW_NO_GPU=1 leaves the gpu engine untested instead of failing.
+# Runs the whole test suite: on the CPU and on a graphics adapter, the pages in a headless browser,
+# the README's Python on numpy, pandas and matplotlib. What is missing is installed: Mesa's software
+# driver and Chromium (Debian, Ubuntu; elsewhere it says what to install), Python packages in
+# target/python. WIDEFIELD_ALLOW_NO_GPU=1, WIDEFIELD_ALLOW_NO_BROWSER=1 and
+# WIDEFIELD_ALLOW_NO_PYTHON=1 leave a part untested instead of failing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,28 +13,58 @@ has_driver() {
         [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ] || [ "$(uname)" != Linux ]
 }
 
-install_driver() {
+has_browser() {
+    local name
+    for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" >/dev/null; then return 0; fi
+    done
+    return 1
+}
+
+# A Python of our own, whose packages come from PyPI as wheels.
+has_python() { target/python/bin/python -c 'import numpy, pandas, matplotlib' 2>/dev/null; }
+
+make_python() {
+    command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null ||
+        install "Python with venv" python3-venv || return 1
+    python3 -m venv target/python &&
+        target/python/bin/python -m pip install -q --only-binary :all: numpy pandas matplotlib
+}
+
+# install WHAT PACKAGE...: by apt, as root.
+install() {
+    local what=$1 root=""
+    shift
     if ! command -v apt-get >/dev/null; then
-        echo "tests/run.sh: no Vulkan driver found. Install Mesa's software driver (Fedora:" \
-            "mesa-vulkan-drivers; Arch: vulkan-swrast; Nix: mesa) and run this again." >&2
+        echo "tests/run.sh: no $what found. Install it (Debian calls it $*) and run this again." >&2
         return 1
     fi
-    local root=""
     if [ "$(id -u)" != 0 ]; then
         command -v sudo >/dev/null || {
-            echo "tests/run.sh: no Vulkan driver found, and neither root nor sudo to install it." \
-                "As root: apt-get install mesa-vulkan-drivers libvulkan1" >&2
+            echo "tests/run.sh: no $what found, and neither root nor sudo to install it." \
+                "As root: apt-get install $*" >&2
             return 1
         }
         root=sudo
     fi
-    echo "tests/run.sh: no Vulkan driver found: installing mesa-vulkan-drivers" >&2
+    echo "tests/run.sh: no $what found: installing $*" >&2
     $root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq mesa-vulkan-drivers libvulkan1 >&2
+    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-if ! has_driver && ! install_driver; then
-    [ "${WIDEFIELD_ALLOW_NO_GPU:-}" = 1 ] || exit 1
-    echo "tests/run.sh: WIDEFIELD_ALLOW_NO_GPU=1: the gpu engine stays untested" >&2
+# without VARIABLE WHAT: goes on only where the variable allows it.
+without() {
+    [ "${!1:-}" = 1 ] || exit 1
+    echo "tests/run.sh: $1=1: $2" >&2
+}
+
+has_driver || install "Vulkan driver" mesa-vulkan-drivers libvulkan1 ||
+    without WIDEFIELD_ALLOW_NO_GPU "the gpu engine stays untested"
+has_browser || install "browser" chromium-headless-shell || install "browser" chromium ||
+    without WIDEFIELD_ALLOW_NO_BROWSER "the pages stay untested"
+if has_python || make_python; then
+    export WIDEFIELD_PYTHON=$PWD/target/python/bin/python
+else
+    without WIDEFIELD_ALLOW_NO_PYTHON "the README's Python stays untested"
 fi
 cargo test --release "$@"

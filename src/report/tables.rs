@@ -40,7 +40,8 @@ pub fn summary(runs: &[Value], metrics: &[String]) -> Table {
     };
     let parameters = of_first(runs.first(), Some("parameters"));
     let mut keys: Vec<String> = FIRST.map(str::to_owned).to_vec();
-    keys.extend(metrics.iter().filter(|key| defined(key)).cloned());
+    let measured = metrics.iter().filter(|key| !FIRST.contains(&key.as_str()));
+    keys.extend(measured.filter(|key| defined(key)).cloned());
     for key in of_first(runs.first(), None) {
         if !keys.contains(&key) && key != "parameters" && defined(&key) {
             keys.push(key);
@@ -172,7 +173,10 @@ mod tests {
                 "error_test": null, "best_step": 4}),
             json!({"run": 1, "steps": 5, "parameters": {"risk.loss": "hinge"}, "risk": null}),
         ];
-        let table = summary(&runs, &["risk".into(), "error_test".into()]);
+        let table = summary(
+            &runs,
+            &["run", "step", "risk", "error_test"].map(String::from),
+        );
         assert_eq!(
             table.header,
             ["run", "risk.loss", "steps", "risk", "best_step"]
