@@ -66,8 +66,8 @@ function describe(panel, series, point) {
   return lines.join("\n");
 }
 
-function element(name, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+function element(svg, name, attributes) {
+  const made = document.createElementNS(svg.namespaceURI, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }
@@ -81,10 +81,10 @@ class Figure {
     this.view = this.whole;
     this.at = null;
     const unit = this.whole[2] / 240;
-    this.mark = element("circle", {
+    this.mark = element(this.svg, "circle", {
       r: 3 * unit, fill: "none", stroke: "#000000", "stroke-width": unit, visibility: "hidden",
     });
-    this.frame = element("rect", {
+    this.frame = element(this.svg, "rect", {
       fill: "#0072b2", "fill-opacity": 0.15, stroke: "#0072b2", "stroke-width": unit / 2,
       visibility: "hidden",
     });

@@ -3,6 +3,8 @@
 mod browser;
 mod common;
 
+use std::path::Path;
+
 use browser::Browser;
 use common::place::Place;
 use serde_json::{Value, json};
@@ -30,11 +32,8 @@ fn setup() -> Option<(Browser, Place)> {
     Some((browser, place))
 }
 
-#[test]
-fn the_page_is_quiet_and_readable_in_both_themes() {
-    let Some((mut browser, place)) = setup() else {
-        return;
-    };
+/// Opens a page in both themes, wide and narrow, and expects no complaint and readable words.
+fn check(browser: &mut Browser, page: &Path, name: &str) {
     let mut grounds = Vec::new();
     for (theme, width) in [
         ("light", 1200),
@@ -42,24 +41,41 @@ fn the_page_is_quiet_and_readable_in_both_themes() {
         ("light", 360),
         ("dark", 360),
     ] {
-        browser.open(&place.path("a/report.html"), width, theme);
+        browser.open(page, width, theme);
         browser.eval("document.querySelectorAll('details').forEach((d) => d.open = true)");
         let poor = browser.eval(include_str!("browser/contrast.js"));
-        assert_eq!(poor, json!([]), "{theme}, {width}");
+        assert_eq!(poor, json!([]), "{name}, {theme}, {width}");
         let over = browser.eval("document.documentElement.scrollWidth - innerWidth");
-        assert_eq!(over, json!(0), "{theme}: wider than {width}");
-        assert_eq!(browser.complaints(), [""; 0], "{theme}, {width}");
+        assert_eq!(over, json!(0), "{name}, {theme}: wider than {width}");
+        assert_eq!(browser.complaints(), [""; 0], "{name}, {theme}, {width}");
         grounds.push(browser.eval("getComputedStyle(document.body).backgroundColor"));
         if let Some(shots) = std::env::var_os("WIDEFIELD_SCREENSHOTS") {
-            let name = format!("report-{theme}-{width}.png.base64");
-            std::fs::write(
-                std::path::Path::new(&shots).join(name),
-                browser.screenshot(),
-            )
-            .unwrap();
+            let path = Path::new(&shots).join(format!("{name}-{theme}-{width}.png.base64"));
+            std::fs::write(path, browser.screenshot()).unwrap();
         }
     }
     assert_ne!(grounds[0], grounds[1]);
+}
+
+#[test]
+fn the_report_is_quiet_and_readable_in_both_themes() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    check(&mut browser, &place.path("a/report.html"), "report");
+}
+
+#[test]
+fn the_page_of_verdicts_is_quiet_and_readable_in_both_themes() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    place.ok("reproduce sparse-circle plane --quick --out all --engine cpu");
+    check(
+        &mut browser,
+        &place.path("all/reproduction.html"),
+        "reproduction",
+    );
 }
 
 /// The check of requests and complaints sees them, and so does that of contrast.

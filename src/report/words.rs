@@ -168,6 +168,7 @@ fn combinations(grid: &Grid) -> String {
         let mut values: Vec<String> = Vec::new();
         for value in grid.runs.iter().filter_map(|run| run.parameters.get(key)) {
             let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            let value = value.trim_matches(['{', '}', ' ']).to_owned();
             if !values.contains(&value) {
                 values.push(value);
             }
