@@ -66,6 +66,7 @@ pub mod experiment;
 pub mod flow;
 pub mod observe;
 pub mod particles;
+pub mod plot;
 pub mod store;
 pub mod verify;
 

@@ -34,6 +34,9 @@ pub enum Command {
     /// Predictions of a trained run on new inputs
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
+    /// Figures again, as SVG and PNG, from what a run folder holds
+    #[command(after_help = examples::PLOT)]
+    Plot(PlotArgs),
     /// How wide is wide enough: gaps between networks of different widths, beside their noise
     #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
@@ -67,6 +70,9 @@ pub struct RunArgs {
     /// Overwrite a run that --out holds already
     #[arg(long)]
     pub force: bool,
+    /// Draw no figures at the end
+    #[arg(long)]
+    pub no_plots: bool,
     /// Override a key of the experiment, such as network.width=4096 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
@@ -83,6 +89,9 @@ pub struct ResumeArgs {
     /// Train until this step instead of the experiment's flow.steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
+    /// Draw no figures at the end
+    #[arg(long)]
+    pub no_plots: bool,
     /// Another engine than the one that wrote the checkpoint (not bit for bit then)
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -139,6 +148,15 @@ pub struct CertifyArgs {
     pub engine: EngineArgs,
     #[command(flatten)]
     pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// No messages: the paths of the figures and errors only
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Args)]

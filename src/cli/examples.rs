@@ -44,6 +44,11 @@ pub const PREDICT: &str = examples!(
   widefield predict runs/xor --polished --data new.csv"
 );
 
+pub const PLOT: &str = examples!(
+    "  widefield plot runs/quick
+  widefield certify runs/xor && widefield plot runs/xor     margins with their certified bounds"
+);
+
 pub const COMPARE: &str = examples!(
     "  widefield run width-asymptotics && widefield compare runs/width-asymptotics
   widefield compare runs/narrow runs/wide --data new.npy

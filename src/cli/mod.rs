@@ -9,6 +9,7 @@ mod completions;
 mod examples;
 mod list;
 mod man;
+mod plot;
 mod predict;
 mod progress;
 mod run;
@@ -58,6 +59,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::List => list::list(),
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Plot(args) => plot::plot(&args),
         Command::Compare(args) => compare::compare(args),
         Command::Certify(args) => certify::certify(&args),
         Command::Verify(args) => verify::verify(&args),

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{ResumeArgs, RunArgs, TalkArgs};
+use super::plot::said;
 use super::progress::Line;
 use super::table::{Table, number, print};
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::experiment::{Grid, Train, load};
 use crate::flow::{Start, train};
+use crate::plot::draw;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -24,7 +26,9 @@ pub fn run(args: RunArgs) -> Result<()> {
     });
     let mut folder = RunFolder::plan(&dir, args.force)?;
     let selection = args.engine.select()?;
-    go(&grid, &mut folder, Start::Fresh, &selection, &args.talk)
+    let summary = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk)?;
+    finish(&folder, &summary, args.no_plots, &args.talk);
+    Ok(())
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -59,7 +63,9 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.rewrite_experiment(&grid.to_toml())?;
     }
-    go(&grid, &mut folder, Start::Resume, &selection, &args.talk)
+    let summary = go(&grid, &mut folder, Start::Resume, &selection, &args.talk)?;
+    finish(&folder, &summary, args.no_plots, &args.talk);
+    Ok(())
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -85,11 +91,10 @@ fn go(
     start: Start,
     selection: &Selection,
     talk: &TalkArgs,
-) -> Result<()> {
+) -> Result<Summary> {
     // A second handler cannot be set in one process; the first serves as well.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     talk.say(&selection.reason);
-    let dir = folder.dir().to_path_buf();
     let mut line = Line::new(talk.quiet || talk.json);
     let trained = train(
         grid,
@@ -117,14 +122,25 @@ fn go(
             report(&summary, grid)?;
         }
     }
-    let summary = trained?;
+    trained
+}
+
+/// Draws the figures and says where everything is. The results are whole by now: whatever a
+/// drawing meets is a message, not a failure of the run.
+fn finish(folder: &RunFolder, summary: &Summary, no_plots: bool, talk: &TalkArgs) {
+    let dir = folder.dir();
+    if !no_plots {
+        match draw(dir) {
+            Ok(figures) => talk.say(&said(dir, figures.len())),
+            Err(error) => eprintln!("no figures: {error}"),
+        }
+    }
     talk.say(&format!(
         "{} runs in {:.1} s; results in {}",
         summary.runs.len(),
         summary.wall_seconds,
         dir.display()
     ));
-    Ok(())
 }
 
 /// A line per run: its parameters and what is defined of its observables.
