@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::colour::{Colour, GREY, of_family};
 use super::curves::bounds_over;
-use super::figure::{Axis, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
-use super::figure::Dash;
+use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
 
 /// Lines of a panel, at most.
@@ -41,7 +40,11 @@ pub fn against(folder: &Folder) -> Vec<Figure> {
 fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let name = format!("against-{}", key.rsplit('.').next().unwrap_or(key));
     let mut figure = Figure::new(name, format!("Final values against {}", words(key)));
-    let labels: BTreeSet<String> = folder.families.iter().map(|f| f.label_without(key)).collect();
+    let labels: BTreeSet<String> = folder
+        .families
+        .iter()
+        .map(|f| f.label_without(key))
+        .collect();
     let all = labels.len();
     let count = all.min(LINES);
     let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
@@ -63,22 +66,29 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
         .iter()
         .filter(|(name, _)| telling(name) && folder.metrics.has(name))
         .take(PANELS);
-    for (column, label) in quantities {
-        let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
-        figure.panels.push(panel);
-    }
     if lines.len() > 1 {
         for (label, colour) in &lines {
             figure.enter(*label, *colour, Sign::Line(Dash::Solid));
         }
     }
+    for (column, label) in quantities {
+        let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
+        figure.panels.push(panel);
+    }
     if all > count {
-        figure.remark(format!("{count} of {all} combinations of the other parameters"));
+        figure.remark(format!(
+            "{count} of {all} combinations of the other parameters"
+        ));
     }
     let last = figure.panels.len().saturating_sub(1);
-    figure.panels[..last].iter_mut().for_each(|panel| panel.x.label.clear());
+    figure.panels[..last]
+        .iter_mut()
+        .for_each(|panel| panel.x.label.clear());
     if last > 0 {
-        figure.panels.iter_mut().for_each(|panel| panel.height = 0.42);
+        figure
+            .panels
+            .iter_mut()
+            .for_each(|panel| panel.height = 0.42);
     }
     figure
 }
@@ -118,7 +128,10 @@ fn panel(
         });
         let places = families.iter().filter_map(|family| {
             let x = family.number(key)?;
-            let finals = family.runs.iter().filter_map(|&run| last(folder, run, column));
+            let finals = family
+                .runs
+                .iter()
+                .filter_map(|&run| last(folder, run, column));
             let finals: Vec<f64> = finals.collect();
             let mean = finals.iter().sum::<f64>() / finals.len() as f64;
             let low = finals.iter().copied().fold(f64::INFINITY, f64::min);
@@ -128,12 +141,18 @@ fn panel(
         let places: Vec<_> = places.collect();
         if families.iter().any(|family| family.runs.len() > 1) {
             panel.marks.push(Mark::Band {
-                points: places.iter().map(|&(x, _, low, high)| (x, low, high)).collect(),
+                points: places
+                    .iter()
+                    .map(|&(x, _, low, high)| (x, low, high))
+                    .collect(),
                 colour: colour.faded(0.25),
             });
             figure.remark("mean of the seeds; shaded: least to most");
         }
-        means.push(Mark::line(places.iter().map(|p| (p.0, p.1)).collect(), colour));
+        means.push(Mark::line(
+            places.iter().map(|p| (p.0, p.1)).collect(),
+            colour,
+        ));
         let dots = places.iter().map(|&(x, y, ..)| Dot {
             x,
             y,
@@ -162,7 +181,9 @@ fn panel(
 
 /// A band, and a dotted line in its middle: tight bounds are thinner than any line.
 fn optimum(certified: &[(f64, f64, f64)], shade: Colour) -> [Mark; 2] {
-    let middle = certified.iter().map(|&(x, low, high)| (x, (low + high) / 2.0));
+    let middle = certified
+        .iter()
+        .map(|&(x, low, high)| (x, (low + high) / 2.0));
     [
         Mark::Band {
             points: certified.to_vec(),

@@ -188,7 +188,13 @@ impl Seen {
         }
         if scale == Scale::Asinh {
             let room = 1.0 + 10.0 * MARGIN;
-            let out = |v: f64, sign: f64| if v * sign > 0.0 { v * room } else { v + 0.3 * sign };
+            let out = |v: f64, sign: f64| {
+                if v * sign > 0.0 {
+                    v * room
+                } else {
+                    v + 0.3 * sign
+                }
+            };
             return (out(self.low, -1.0), out(self.high, 1.0));
         }
         let span = self.high - self.low;
@@ -218,7 +224,10 @@ fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<(f64, String)> {
         decade += 1;
     }
     let size = low.abs().max(high.abs());
-    let (from, to) = ((low / unit - 1e-6).ceil() as i64, (high / unit + 1e-6).floor() as i64);
+    let (from, to) = (
+        (low / unit - 1e-6).ceil() as i64,
+        (high / unit + 1e-6).floor() as i64,
+    );
     let values = (from..=to).map(|k| k as f64 * unit);
     if size >= 1e5 || size < 1e-3 {
         let e = size.log10().floor() as i32;
@@ -226,7 +235,9 @@ fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<(f64, String)> {
         return values.map(|v| (v, scientific(v, e, digits))).collect();
     }
     let digits = (-decade).max(0) as usize;
-    values.map(|v| (v, minus(format!("{v:.digits$}")))).collect()
+    values
+        .map(|v| (v, minus(format!("{v:.digits$}"))))
+        .collect()
 }
 
 fn scientific(v: f64, e: i32, digits: usize) -> String {

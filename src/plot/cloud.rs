@@ -161,12 +161,18 @@ impl Cloud {
 fn bin(w: &[f64]) -> (i8, [i16; 2]) {
     let largest = (0..w.len()).max_by(|&k, &l| w[k].abs().total_cmp(&w[l].abs()));
     let k = largest.unwrap_or(0);
-    let face = if w[k] < 0.0 { -1 - k as i8 } else { 1 + k as i8 };
+    let face = if w[k] < 0.0 {
+        -1 - k as i8
+    } else {
+        1 + k as i8
+    };
     let bins = BINS[w.len().min(3)];
     let mut place = [0_i16; 2];
     let others = (0..w.len()).filter(|&l| l != k);
     for (place, l) in place.iter_mut().zip(others) {
-        *place = ((w[l] / w[k].abs() + 1.0) / 2.0 * bins).floor().min(bins - 1.0) as i16;
+        *place = ((w[l] / w[k].abs() + 1.0) / 2.0 * bins)
+            .floor()
+            .min(bins - 1.0) as i16;
     }
     (face, place)
 }
@@ -180,14 +186,20 @@ fn each(npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<Vec<f64>> {
 /// The values of an array of f32 or f64, one after another.
 fn stream(npy: npyz::NpyFile<&mut dyn io::Read>, mut put: impl FnMut(f64)) -> io::Result<()> {
     match npy.dtype().num_bytes() {
-        Some(4) => npy.data::<f32>().map_err(io::Error::other)?.try_for_each(|v| {
-            put(f64::from(v?));
-            Ok(())
-        }),
-        _ => npy.data::<f64>().map_err(io::Error::other)?.try_for_each(|v| {
-            put(v?);
-            Ok(())
-        }),
+        Some(4) => npy
+            .data::<f32>()
+            .map_err(io::Error::other)?
+            .try_for_each(|v| {
+                put(f64::from(v?));
+                Ok(())
+            }),
+        _ => npy
+            .data::<f64>()
+            .map_err(io::Error::other)?
+            .try_for_each(|v| {
+                put(v?);
+                Ok(())
+            }),
     }
 }
 

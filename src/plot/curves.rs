@@ -6,6 +6,7 @@ use super::cloud::thousands;
 use super::colour::{Colour, GREY};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder};
+use super::predictor::ends;
 use crate::certify::standing::Kind;
 use crate::experiment::Train;
 
@@ -46,8 +47,14 @@ const ERROR: Quantity = Quantity {
     )
 };
 const NORMS: [Quantity; 2] = [
-    quantity("tv_norm", &[("tv_norm", Dash::Solid)]),
-    quantity("param_norm", &[("param_norm", Dash::Solid)]),
+    Quantity {
+        scale: Scale::Log,
+        ..quantity("tv_norm", &[("tv_norm", Dash::Solid)])
+    },
+    Quantity {
+        scale: Scale::Log,
+        ..quantity("param_norm", &[("param_norm", Dash::Solid)])
+    },
 ];
 const DRIFT: [Quantity; 4] = [
     quantity("balance drift", &[("balance_drift", Dash::Solid)]),
@@ -68,12 +75,24 @@ pub fn curves(folder: &Folder) -> Vec<Figure> {
     }
     let all = [
         figure(folder, "risk", "Risk against the step", &risk),
-        figure(folder, "error", "Share of misclassified samples against the step", &[ERROR]),
+        figure(
+            folder,
+            "error",
+            "Share of misclassified samples against the step",
+            &[ERROR],
+        ),
         margins(folder),
         figure(folder, "norms", "Norms against the step", &NORMS),
-        figure(folder, "drift", "How far features and balance have moved, against the step", &DRIFT),
+        figure(
+            folder,
+            "drift",
+            "How far features and balance have moved, against the step",
+            &DRIFT,
+        ),
     ];
-    all.into_iter().filter(|figure| !figure.is_empty()).collect()
+    all.into_iter()
+        .filter(|figure| !figure.is_empty())
+        .collect()
 }
 
 /// Without decay and with α = 1 the objective is the risk.
@@ -86,7 +105,11 @@ fn objective_differs(folder: &Folder) -> bool {
 
 fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity]) -> Figure {
     let mut figure = Figure::new(name, description);
-    let there = |q: &&Quantity| q.columns.iter().any(|(column, _)| folder.metrics.has(column));
+    let there = |q: &&Quantity| {
+        q.columns
+            .iter()
+            .any(|(column, _)| folder.metrics.has(column))
+    };
     for quantity in quantities.iter().filter(there) {
         let panel = panel(folder, quantity, &mut figure);
         figure.panels.push(panel);
@@ -104,11 +127,21 @@ fn finish(folder: &Folder, figure: &mut Figure) {
     if figure.is_empty() {
         return;
     }
-    figure.panels.iter_mut().for_each(|panel| {
-        if last > 0 {
+    if last > 0 {
+        let places = figure
+            .panels
+            .iter()
+            .flat_map(|panel| panel.marks.iter().flat_map(Mark::places));
+        let common = ends(
+            places
+                .filter(|(x, y)| x.is_finite() && y.is_finite())
+                .map(|(x, _)| x),
+        );
+        for panel in &mut figure.panels {
             panel.height = 0.42;
+            panel.x.range = Some(common);
         }
-    });
+    }
     if let Some(note) = folder.shown_of() {
         figure.remark(note);
     }
@@ -128,7 +161,15 @@ fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
     let columns: Vec<_> = (quantity.columns.iter())
         .filter(|(column, _)| folder.metrics.has(column))
         .collect();
-    for (family, colour) in &shown {
+    let applies = |family: &Family| {
+        let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
+        match columns.first() {
+            Some(("margin_f2", _)) => family.runs.iter().all(output),
+            Some(("margin_f1" | "margin_param", _)) => !family.runs.iter().all(output),
+            _ => true,
+        }
+    };
+    for (family, colour) in shown.iter().filter(|(family, _)| applies(family)) {
         if shown.len() > 1 {
             figure.enter(family.label(), *colour, Sign::Line(Dash::Solid));
         }
@@ -137,7 +178,10 @@ fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
             match curve.band(colour.faded(0.25)) {
                 Some(band) if shown.len() <= BANDS && dash == Dash::Solid => {
                     panel.marks.push(band);
-                    figure.remark(format!("mean of {} seeds; shaded: least to most", curve.seeds));
+                    figure.remark(format!(
+                        "mean of {} seeds; shaded: least to most",
+                        curve.seeds
+                    ));
                 }
                 Some(_) => figure.remark(format!("mean of {} seeds", curve.seeds)),
                 None => {}
@@ -158,7 +202,11 @@ fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
         let colour = if shown.len() > 1 { GREY } else { shown[0].1 };
         for &&(column, dash) in &columns {
             let test = column.ends_with("_test");
-            figure.enter(if test { "test" } else { "training" }, colour, Sign::Line(dash));
+            figure.enter(
+                if test { "test" } else { "training" },
+                colour,
+                Sign::Line(dash),
+            );
         }
     }
     panel
@@ -168,11 +216,18 @@ fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
 fn margins(folder: &Folder) -> Figure {
     let mut figure = Figure::new("margins", "Margins against the step, with certified bounds");
     let runs = 0..folder.grid.runs.len();
-    let output = runs.clone().any(|k| folder.experiment(k).network.train == Train::Output);
-    let both = runs.clone().any(|k| folder.experiment(k).network.train != Train::Output);
+    let output = runs
+        .clone()
+        .any(|k| folder.experiment(k).network.train == Train::Output);
+    let both = runs
+        .clone()
+        .any(|k| folder.experiment(k).network.train != Train::Output);
     let all = [
         (both, quantity("margin_f1", &[("margin_f1", Dash::Solid)])),
-        (both, quantity("margin_param", &[("margin_param", Dash::Solid)])),
+        (
+            both,
+            quantity("margin_param", &[("margin_param", Dash::Solid)]),
+        ),
         (output, quantity("margin_f2", &[("margin_f2", Dash::Solid)])),
     ];
     for (applies, mut quantity) in all {
@@ -201,13 +256,19 @@ pub fn bounds_of(folder: &Folder, run: usize, column: &str) -> Option<(f64, f64)
         "margin_f2" => (Kind::KernelMarginFeatures, 1.0),
         _ => return None,
     };
-    let of = folder.standings.iter().find(|s| s.run == run && s.kind == kind)?;
+    let of = folder
+        .standings
+        .iter()
+        .find(|s| s.run == run && s.kind == kind)?;
     Some((factor * of.optimum_lower, factor * of.optimum_upper))
 }
 
 /// The bounds of a family: from the least to the most over its runs.
 pub fn bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<(f64, f64)> {
-    let each = family.runs.iter().filter_map(|&run| bounds_of(folder, run, column));
+    let each = family
+        .runs
+        .iter()
+        .filter_map(|&run| bounds_of(folder, run, column));
     each.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
@@ -220,7 +281,9 @@ fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure)
     let mut found: Vec<((f64, f64), Colour)> = each.collect();
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs();
     if let Some(&((low, high), _)) = found.first()
-        && found.iter().all(|(b, _)| close(b.0, low) && close(b.1, high))
+        && found
+            .iter()
+            .all(|(b, _)| close(b.0, low) && close(b.1, high))
     {
         found = vec![((low, high), GREY)];
     }
@@ -307,11 +370,17 @@ impl Curve {
     }
 
     fn mean(&self) -> Vec<(f64, f64)> {
-        self.points.iter().map(|&(x, [mean, ..])| (x, mean)).collect()
+        self.points
+            .iter()
+            .map(|&(x, [mean, ..])| (x, mean))
+            .collect()
     }
 
     fn band(&self, colour: Colour) -> Option<Mark> {
-        let points = self.points.iter().map(|&(x, [_, low, high])| (x, low, high));
+        let points = self
+            .points
+            .iter()
+            .map(|&(x, [_, low, high])| (x, low, high));
         (self.seeds > 1).then(|| Mark::Band {
             points: points.collect(),
             colour,

@@ -160,8 +160,13 @@ fn number(value: &toml::Value) -> Option<f64> {
 fn families(grid: &Grid) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for (k, run) in grid.runs.iter().enumerate() {
-        let kept = run.parameters.iter().filter(|(key, _)| !SEEDS.contains(&key.as_str()));
-        let parameters: Vec<_> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let kept = run
+            .parameters
+            .iter()
+            .filter(|(key, _)| !SEEDS.contains(&key.as_str()));
+        let parameters: Vec<_> = kept
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         match families.iter_mut().find(|f| f.parameters == parameters) {
             Some(family) => family.runs.push(k),
             None => families.push(Family {
@@ -205,7 +210,12 @@ impl Table {
             )
         };
         let mut reader = csv::Reader::from_path(path).map_err(bad)?;
-        let names: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
+        let names: Vec<String> = reader
+            .headers()
+            .map_err(bad)?
+            .iter()
+            .map(str::to_owned)
+            .collect();
         let mut columns = vec![Vec::new(); names.len()];
         let mut record = csv::StringRecord::new();
         while reader.read_record(&mut record).map_err(bad)? {

@@ -11,7 +11,10 @@ const BINS: usize = 48;
 /// The figure of one run.
 pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
     let cloud = of.cloud;
-    let mut figure = Figure::new("histograms", "Histograms of masses and angles of the particles");
+    let mut figure = Figure::new(
+        "histograms",
+        "Histograms of masses and angles of the particles",
+    );
     figure.panels.extend(masses(cloud, &mut figure.note));
     figure.panels.extend(angles(cloud));
     if let Some(films) = films.filter(|films| films.d == cloud.d && cloud.d > 2) {
@@ -22,7 +25,10 @@ pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
         }
     }
     if figure.panels.len() > 1 {
-        figure.panels.iter_mut().for_each(|panel| panel.height = 0.45);
+        figure
+            .panels
+            .iter_mut()
+            .for_each(|panel| panel.height = 0.45);
     }
     figure.enter("a > 0", of_sign(1.0), Sign::Patch);
     figure.enter("a < 0", of_sign(-1.0), Sign::Patch);
@@ -36,10 +42,17 @@ pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
 fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
     let m = cloud.m();
     let all: Vec<(f64, f64)> = (0..m).map(|j| (cloud.mass(j), cloud.a[j])).collect();
-    let there = || all.iter().filter(|(mass, _)| *mass > 0.0 && mass.is_finite());
+    let there = || {
+        all.iter()
+            .filter(|(mass, _)| *mass > 0.0 && mass.is_finite())
+    };
     let none = m - there().count();
     if none > 0 {
-        *note = Some(format!("{} of {} particles have no mass", thousands(none), thousands(m)));
+        *note = Some(format!(
+            "{} of {} particles have no mass",
+            thousands(none),
+            thousands(m)
+        ));
     }
     let most = there().map(|p| p.0).fold(0.0, f64::max);
     let least = there().map(|p| p.0).fold(f64::INFINITY, f64::min);
@@ -49,7 +62,11 @@ fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
     // Particles that decay has killed reach 10⁻³⁰⁰: one bar holds all below 10⁻⁹ of the heaviest.
     let floor = least.max(1e-9 * most);
     let (from, to) = (floor.log10(), most.log10());
-    let (from, to) = if to - from < 0.1 { (from - 0.5, to + 0.5) } else { (from, to) };
+    let (from, to) = if to - from < 0.1 {
+        (from - 0.5, to + 0.5)
+    } else {
+        (from, to)
+    };
     let values = there().map(|&(mass, a)| (mass.max(floor).log10(), a, 1.0 / m as f64));
     let bars = Bars::new(from, to, values);
     let edges = |(l, r, y): (f64, f64, f64)| (10f64.powf(l), 10f64.powf(r), y);
@@ -91,9 +108,13 @@ fn turned(films: &Films) -> Option<Panel> {
         cosine.clamp(-1.0, 1.0).acos().to_degrees()
     };
     let values = (0..films.m).map(|j| (angle(j), films.a(last, j), mass(j) / total));
-    let values: Vec<_> = values.filter(|v| v.0.is_finite() && v.2.is_finite()).collect();
+    let values: Vec<_> = values
+        .filter(|v| v.0.is_finite() && v.2.is_finite())
+        .collect();
     let most = values.iter().map(|v| v.0).fold(0.0, f64::max);
-    let to = [1.0, 5.0, 15.0, 45.0, 90.0, 180.0].into_iter().find(|&to| most <= to)?;
+    let to = [1.0, 5.0, 15.0, 45.0, 90.0, 180.0]
+        .into_iter()
+        .find(|&to| most <= to)?;
     (films.len() > 1 && !values.is_empty()).then(|| Panel {
         x: Axis::between("angle that w has turned since the start [°]", 0.0, to),
         y: mirrored("share of mass"),
@@ -129,7 +150,11 @@ impl Bars {
         };
         for (place, a, weight) in values {
             let bin = (((place - from) / width).max(0.0) as usize).min(BINS - 1);
-            let side = if a < 0.0 { &mut bars.down } else { &mut bars.up };
+            let side = if a < 0.0 {
+                &mut bars.down
+            } else {
+                &mut bars.up
+            };
             side[bin] += weight;
         }
         bars

@@ -51,7 +51,11 @@ impl Layout {
         for row in figure.panels.chunks(columns) {
             let mut lowest = top;
             for (k, panel) in row.iter().enumerate() {
-                let title = if panel.title.is_some() { 1.5 * WORDS } else { 0.4 * WORDS };
+                let title = if panel.title.is_some() {
+                    1.5 * WORDS
+                } else {
+                    0.4 * WORDS
+                };
                 let plane = (EDGE / 2.0 + k as f64 * width + left, top + title);
                 let placed = place(panel, plane, width - left - AFTER);
                 lowest = lowest.max(placed.top + placed.height + below(panel));
@@ -211,7 +215,9 @@ fn wrap(text: &str) -> Vec<String> {
 pub fn length(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
         'i' | 'j' | 'l' | '.' | ',' | ':' | '·' | '|' | '\'' | ' ' => 0.34,
-        '⁰'..='⁹' | '¹' | '²' | '³' | '⁻' | '₀'..='₉' | 'f' | 't' | 'r' | '(' | ')' => 0.43,
+        '⁰'..='⁹' | '¹' | '²' | '³' | '⁻' | '₀'..='₉' | 'f' | 't' | 'r' | '(' | ')' => {
+            0.43
+        }
         'm' | 'w' | 'M' | 'W' | '−' | '±' | '=' | '…' => 0.95,
         c if c.is_uppercase() => 0.75,
         _ => 0.635,

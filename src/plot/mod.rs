@@ -51,14 +51,19 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     figures.extend(against::against(folder));
     let clouds = clouds(folder)?;
     let several = clouds.len() > 1;
-    let shown = clouds.iter().enumerate().map(|(k, (run, label, cloud))| Shown {
-        run: *run,
-        label: label.clone(),
-        colour: colour::of_family(k, clouds.len(), false),
-        cloud,
-    });
+    let shown = clouds
+        .iter()
+        .enumerate()
+        .map(|(k, (run, label, cloud))| Shown {
+            run: *run,
+            label: label.clone(),
+            colour: colour::of_family(k, clouds.len(), false),
+            cloud,
+        });
     let shown: Vec<Shown> = shown.collect();
-    let films = shown.iter().map(|of| Films::read(&folder.place.run(of.run).join("snapshots.npz")));
+    let films = shown
+        .iter()
+        .map(|of| Films::read(&folder.place.run(of.run).join("snapshots.npz")));
     let films = films.collect::<Result<Vec<_>>>()?;
     figures.extend(predictor::predictor(folder, &shown)?);
     figures.extend(particles::particles(&shown, &films));
@@ -67,9 +72,16 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
         figures.extend(variation::variation(folder, last)?);
     }
     if several && folder.families.len() > clouds.len() {
-        let note = format!("{} of {} combinations of parameters", clouds.len(), folder.families.len());
+        let note = format!(
+            "{} of {} combinations of parameters",
+            clouds.len(),
+            folder.families.len()
+        );
         let several = |f: &&mut Figure| matches!(f.name.as_str(), "predictor" | "particles");
-        figures.iter_mut().filter(several).for_each(|f| f.remark(&note));
+        figures
+            .iter_mut()
+            .filter(several)
+            .for_each(|f| f.remark(&note));
     }
     Ok(figures)
 }
@@ -118,7 +130,10 @@ pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// Removes pictures that would tell of other results than the rest.
 fn forget(place: &Path, figures: &[Figure]) -> Result<()> {
-    for entry in std::fs::read_dir(place).map_err(|e| Error::reading(place, e))?.flatten() {
+    for entry in std::fs::read_dir(place)
+        .map_err(|e| Error::reading(place, e))?
+        .flatten()
+    {
         let path = entry.path();
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
         let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("");

@@ -23,7 +23,11 @@ struct Particle {
 impl Particle {
     fn new(w: &[f64], a: f64) -> Self {
         let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
-        let stretch = if norm > 0.0 { (a.abs() / norm).sqrt() } else { 0.0 };
+        let stretch = if norm > 0.0 {
+            (a.abs() / norm).sqrt()
+        } else {
+            0.0
+        };
         Particle {
             point: w.iter().map(|w| w * stretch).collect(),
             sign: a,
@@ -42,11 +46,13 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
         let cloud = of.cloud;
         let now = (0..cloud.sampled()).map(|j| Particle::new(cloud.row(j), cloud.a[j]));
         let now: Vec<Particle> = now.collect();
-        let tails = films.as_ref().filter(|f| f.d == cloud.d && f.m <= now.len());
+        let tails = films
+            .as_ref()
+            .filter(|f| f.d == cloud.d && f.m <= now.len());
         let mut panel = panel(&now, tails);
         panel.title = (!of.label.is_empty()).then(|| of.label.clone());
         figure.panels.push(panel);
-        note(&mut figure, cloud, tails.map(|films| films.m));
+        note(&mut figure, cloud, tails.is_some());
     }
     figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
     figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
@@ -54,26 +60,27 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
     (!figure.is_empty()).then_some(figure)
 }
 
-fn note(figure: &mut Figure, cloud: &Cloud, tails: Option<usize>) {
+fn note(figure: &mut Figure, cloud: &Cloud, tails: bool) {
     if cloud.d == 3 {
         figure.remark("size: mass |a||w|; pale: behind the sphere");
     }
     if let Some(sampled) = cloud.sample_note() {
         figure.remark(sampled);
     }
-    match tails {
-        Some(m) if m > TAILS => {
-            figure.remark(format!("tails of {TAILS} particles: last {TAIL} snapshots"));
-        }
-        Some(_) => figure.remark(format!("tails: last {TAIL} snapshots")),
-        None => {}
+    if tails {
+        figure.remark(format!(
+            "tails: last {TAIL} snapshots of up to {TAILS} particles"
+        ));
     }
 }
 
-
 fn panel(now: &[Particle], films: Option<&Films>) -> Panel {
     let most = now.iter().map(Particle::length).fold(0.0, f64::max);
-    let unit = if most > 0.0 && most.is_finite() { most } else { 1.0 };
+    let unit = if most > 0.0 && most.is_finite() {
+        most
+    } else {
+        1.0
+    };
     match now.first().map_or(0, |p| p.point.len()) {
         3 => sphere(now, films, unit),
         1 | 2 => {
@@ -130,8 +137,16 @@ fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
     // Rows of a rotation: right, up, towards the viewer.
     let (turn, tilt) = (0.6_f64, 0.4_f64);
     let right = [turn.cos(), turn.sin(), 0.0];
-    let up = [tilt.sin() * turn.sin(), -tilt.sin() * turn.cos(), tilt.cos()];
-    let front = [tilt.cos() * turn.sin(), -tilt.cos() * turn.cos(), -tilt.sin()];
+    let up = [
+        tilt.sin() * turn.sin(),
+        -tilt.sin() * turn.cos(),
+        tilt.cos(),
+    ];
+    let front = [
+        tilt.cos() * turn.sin(),
+        -tilt.cos() * turn.cos(),
+        -tilt.sin(),
+    ];
     let view = |p: &[f64]| {
         let size = p.iter().map(|v| v * v).sum::<f64>().sqrt();
         let of = |axis: &[f64; 3]| p.iter().zip(axis).map(|(p, u)| p * u).sum::<f64>() / size;
@@ -145,14 +160,19 @@ fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
         let points = places.iter().map(|p| (p[0], p[1])).collect();
         let shade = of_sign(sign).faded(if behind { 0.2 } else { 0.45 });
         let tail = line(points, shade, 0.5);
-        if behind { marks.push(tail) } else { tails_in_front.push(tail) }
+        if behind {
+            marks.push(tail)
+        } else {
+            tails_in_front.push(tail)
+        }
     }
     let mut order: Vec<([f64; 3], &Particle)> = (now.iter())
         .map(|p| (view(&p.point), p))
         .filter(|(place, _)| place[2].is_finite())
         .collect();
     order.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
-    let (behind, ahead): (Vec<_>, Vec<_>) = order.into_iter().partition(|(place, _)| place[2] < 0.0);
+    let (behind, ahead): (Vec<_>, Vec<_>) =
+        order.into_iter().partition(|(place, _)| place[2] < 0.0);
     let dots = |of: &[([f64; 3], &Particle)], shade: f64| Mark::Dots {
         dots: (of.iter())
             .map(|(place, p)| {
@@ -178,7 +198,11 @@ fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
 /// the axes would hide particles, so there are none.
 fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
     let angles = || (0..=120).map(|k| f64::from(k) / 120.0 * std::f64::consts::TAU);
-    let mut marks = vec![line(angles().map(|t| (t.cos(), t.sin())).collect(), LIGHT, 0.8)];
+    let mut marks = vec![line(
+        angles().map(|t| (t.cos(), t.sin())).collect(),
+        LIGHT,
+        0.8,
+    )];
     let circles: [fn(f64) -> [f64; 3]; 3] = [
         |t| [t.cos(), t.sin(), 0.0],
         |t| [t.cos(), 0.0, t.sin()],
@@ -188,7 +212,11 @@ fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
         for behind in [true, false] {
             let points = angles().map(|t| {
                 let [x, y, depth] = view(&circle(t));
-                if (depth < 0.0) == behind { (x, y) } else { (f64::NAN, y) }
+                if (depth < 0.0) == behind {
+                    (x, y)
+                } else {
+                    (f64::NAN, y)
+                }
             });
             marks.push(Mark::Line {
                 points: points.collect(),
@@ -230,7 +258,9 @@ fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
         for _ in 0..100 {
             if k == 1 {
                 let along: f64 = u.iter().zip(&axes[0]).map(|(u, v)| u * v).sum();
-                u.iter_mut().zip(&axes[0]).for_each(|(u, v)| *u -= along * v);
+                u.iter_mut()
+                    .zip(&axes[0])
+                    .for_each(|(u, v)| *u -= along * v);
             }
             let length = u.iter().map(|v| v * v).sum::<f64>().sqrt();
             if length <= 0.0 || !length.is_finite() {
@@ -242,7 +272,9 @@ fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
             for p in now {
                 let along: f64 = p.point.iter().zip(&u).map(|(p, u)| p * u).sum();
                 size += along * along;
-                next.iter_mut().zip(&p.point).for_each(|(n, p)| *n += along * p);
+                next.iter_mut()
+                    .zip(&p.point)
+                    .for_each(|(n, p)| *n += along * p);
             }
             axes[k].clone_from(&u);
             u = next;

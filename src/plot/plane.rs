@@ -12,40 +12,61 @@ const SHADES: usize = 6;
 /// How inputs of d ≤ 3 are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plane {
-    /// (x, 1): a function of x.
-    Line,
+    /// One coordinate x besides the constant 1 at `bias`: a function of x.
+    Line { bias: usize },
     /// Inputs of unit length in the plane: a function of the angle.
     Circle,
     /// Inputs in the plane.
     Flat,
-    /// (x, y, 1): inputs in the plane.
-    Biased,
+    /// Two coordinates besides the constant 1 at `bias`: inputs in the plane.
+    Biased { bias: usize },
 }
 
 impl Plane {
     /// `None` where the inputs are of too many dimensions.
     pub fn of(data: &Dataset, labels: bool) -> Option<Self> {
-        let last = |k: usize| (0..data.n()).all(|i| data.row(i)[k] == 1.0);
+        let constant = |k: &usize| (0..data.n()).all(|i| data.row(i)[*k] == 1.0);
+        let bias = (0..data.d).rev().find(constant);
         let unit = (0..data.n()).all(|i| {
             let square: f32 = data.row(i).iter().map(|x| x * x).sum();
             (square - 1.0).abs() < 1e-4
         });
-        match data.d {
-            2 if last(1) => Some(Plane::Line),
-            2 if unit && !labels => Some(Plane::Circle),
-            2 => Some(Plane::Flat),
-            3 if last(2) => Some(Plane::Biased),
+        match (data.d, bias) {
+            (2, Some(bias)) => Some(Plane::Line { bias }),
+            (2, None) if unit && !labels => Some(Plane::Circle),
+            (2, None) => Some(Plane::Flat),
+            (3, Some(bias)) => Some(Plane::Biased { bias }),
             _ => None,
         }
     }
 
-    /// The input at a place of a [`Plane::Flat`] or [`Plane::Biased`] picture.
+    /// Whether the picture is a map of the plane, not a curve.
+    pub fn is_flat(self) -> bool {
+        matches!(self, Plane::Flat | Plane::Biased { .. })
+    }
+
+    /// The input at a place of the picture; a curve has no use for v.
     pub fn input(self, u: f64, v: f64) -> Vec<f64> {
+        let with_bias = |mut x: Vec<f64>, bias: usize| {
+            x.insert(bias, 1.0);
+            x
+        };
         match self {
-            Plane::Line => vec![u, 1.0],
+            Plane::Line { bias } => with_bias(vec![u], bias),
             Plane::Circle => vec![u.to_radians().cos(), u.to_radians().sin()],
             Plane::Flat => vec![u, v],
-            Plane::Biased => vec![u, v, 1.0],
+            Plane::Biased { bias } => with_bias(vec![u, v], bias),
+        }
+    }
+
+    /// Where an input is in the picture.
+    pub fn place(self, x: &[f32]) -> (f64, f64) {
+        let at = |k: usize| f64::from(x[k]);
+        match self {
+            Plane::Line { bias } => (at(1 - bias), 0.0),
+            Plane::Circle => (at(1).atan2(at(0)).to_degrees(), 0.0),
+            Plane::Flat => (at(0), at(1)),
+            Plane::Biased { bias } => (at(usize::from(bias == 0)), at(2 - usize::from(bias == 2))),
         }
     }
 }
@@ -84,7 +105,12 @@ impl Sampled {
 
     /// The largest |f| but for the 2 % that are largest: what full colour stands for.
     pub fn scale(&self) -> f64 {
-        let mut sizes: Vec<f64> = self.values.iter().map(|v| v.abs()).filter(|v| v.is_finite()).collect();
+        let mut sizes: Vec<f64> = self
+            .values
+            .iter()
+            .map(|v| v.abs())
+            .filter(|v| v.is_finite())
+            .collect();
         sizes.sort_by(f64::total_cmp);
         sizes.get(sizes.len() * 98 / 100).copied().unwrap_or(0.0)
     }

@@ -31,18 +31,20 @@ pub fn predictor(folder: &Folder, shown: &[Shown]) -> Result<Option<Figure>> {
     let Some(plane) = Plane::of(&data, labels) else {
         return Ok(None);
     };
-    let mut figure = Figure::new("predictor", "The trained function over its inputs, with the data");
-    match plane {
-        Plane::Line | Plane::Circle => figure.panels.push(curves(folder, shown, plane)?),
-        Plane::Flat | Plane::Biased => {
-            for of in shown {
-                let data = folder.data(of.run)?;
-                if Plane::of(&data, labels) == Some(plane) {
-                    figure.panels.push(map(of, plane, &data));
-                }
+    let mut figure = Figure::new(
+        "predictor",
+        "The trained function over its inputs, with the data",
+    );
+    if plane.is_flat() {
+        for of in shown {
+            let data = folder.data(of.run)?;
+            if Plane::of(&data, labels) == Some(plane) {
+                figure.panels.push(map(of, plane, &data));
             }
-            figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
         }
+        figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
+    } else {
+        figure.panels.push(curves(folder, shown, plane, &data));
     }
     Ok(Some(explained(figure, shown, plane, labels, &data)))
 }
@@ -55,13 +57,17 @@ fn explained(
     labels: bool,
     data: &Dataset,
 ) -> Figure {
-    if matches!(plane, Plane::Line | Plane::Circle) {
+    if !plane.is_flat() {
         for of in shown.iter().filter(|_| shown.len() > 1) {
             figure.enter(of.label.clone(), of.colour, Sign::Line(Dash::Solid));
         }
         figure.enter("samples", BLACK, Sign::Dot(Shape::Disc));
     } else {
-        let names = if labels { ["label +1", "label −1"] } else { ["target > 0", "target < 0"] };
+        let names = if labels {
+            ["label +1", "label −1"]
+        } else {
+            ["target > 0", "target < 0"]
+        };
         figure.enter(names[0], of_sign(1.0), Sign::Dot(Shape::Disc));
         figure.enter(names[1], of_sign(-1.0), Sign::Dot(Shape::Square));
         figure.enter("f = 0", BLACK, Sign::Line(Dash::Solid));
@@ -76,15 +82,8 @@ fn explained(
 }
 
 /// Each run's function over one coordinate.
-fn curves(folder: &Folder, shown: &[Shown], plane: Plane) -> Result<Panel> {
-    let data = folder.data(shown[0].run)?;
-    let place = |i: usize| {
-        let x = data.row(i);
-        match plane {
-            Plane::Circle => f64::from(x[1]).atan2(f64::from(x[0])).to_degrees(),
-            _ => f64::from(x[0]),
-        }
-    };
+fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) -> Panel {
+    let place = |i: usize| plane.place(data.row(i)).0;
     let (label, from, to) = match plane {
         Plane::Circle => ("angle of the input x [°]", -180.0, 180.0),
         _ => {
@@ -119,13 +118,13 @@ fn curves(folder: &Folder, shown: &[Shown], plane: Plane) -> Result<Panel> {
     panel.marks.push(Mark::Dots {
         dots: dots.collect(),
     });
-    Ok(panel)
+    panel
 }
 
 /// A map of f over the plane, as a share of its largest values.
 pub fn map(of: &Shown, plane: Plane, data: &Dataset) -> Panel {
-    let coordinate = |k: usize| ends((0..data.n()).map(|i| f64::from(data.row(i)[k])));
-    let (x, y) = (coordinate(0), coordinate(1));
+    let places = || (0..data.n()).map(|i| plane.place(data.row(i)));
+    let (x, y) = (ends(places().map(|p| p.0)), ends(places().map(|p| p.1)));
     let half = 0.6 * (x.1 - x.0).max(y.1 - y.0).max(1e-6);
     let around = |(low, high): (f64, f64)| ((low + high) / 2.0 - half, (low + high) / 2.0 + half);
     let (x, y) = (around(x), around(y));
@@ -138,20 +137,26 @@ pub fn map(of: &Shown, plane: Plane, data: &Dataset) -> Panel {
         equal: true,
         ..Panel::default()
     };
-    panel.marks.extend(sampled.zero().into_iter().map(|points| Mark::Line {
-        points,
-        colour: BLACK,
-        dash: Dash::Solid,
-        width: 0.9,
-    }));
+    panel
+        .marks
+        .extend(sampled.zero().into_iter().map(|points| Mark::Line {
+            points,
+            colour: BLACK,
+            dash: Dash::Solid,
+            width: 0.9,
+        }));
     let dots = (0..data.n().min(SAMPLES)).map(|i| {
-        let (x, target) = (data.row(i), f64::from(data.y[i]));
+        let ((x, y), target) = (plane.place(data.row(i)), f64::from(data.y[i]));
         Dot {
-            x: f64::from(x[0]),
-            y: f64::from(x[1]),
+            x,
+            y,
             radius: 1.8,
             colour: if target == 0.0 { GREY } else { of_sign(target) },
-            shape: if target < 0.0 { Shape::Square } else { Shape::Rimmed },
+            shape: if target < 0.0 {
+                Shape::Square
+            } else {
+                Shape::Rimmed
+            },
         }
     });
     panel.marks.push(Mark::Dots {
@@ -164,5 +169,9 @@ pub fn map(of: &Shown, plane: Plane, data: &Dataset) -> Panel {
 pub fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let start = (f64::INFINITY, f64::NEG_INFINITY);
     let (low, high) = values.fold(start, |(l, h), v| (l.min(v), h.max(v)));
-    if low < high { (low, high) } else { (low - 1.0, low + 1.0) }
+    if low < high {
+        (low, high)
+    } else {
+        (low - 1.0, low + 1.0)
+    }
 }

@@ -47,7 +47,11 @@ pub fn raster(svg: &str, scale: f64) -> Result<Raster> {
     let pixels = size.and_then(|size| Pixmap::new(size.width(), size.height()));
     let mut pixels = pixels.ok_or_else(|| failed("it has no extent".into()))?;
     pixels.fill(Color::WHITE);
-    resvg::render(&tree, Transform::from_scale(zoom, zoom), &mut pixels.as_mut());
+    resvg::render(
+        &tree,
+        Transform::from_scale(zoom, zoom),
+        &mut pixels.as_mut(),
+    );
     Ok(Raster {
         width: pixels.width(),
         height: pixels.height(),

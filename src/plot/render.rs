@@ -29,7 +29,12 @@ pub fn render(figure: &Figure) -> Result<String> {
     let mut canvas = Canvas {
         backend: SVGBackend::with_string(&mut svg, (width, height)),
     };
-    let whole = [(0.0, 0.0), (WIDTH, 0.0), (WIDTH, layout.height), (0.0, layout.height)];
+    let whole = [
+        (0.0, 0.0),
+        (WIDTH, 0.0),
+        (WIDTH, layout.height),
+        (0.0, layout.height),
+    ];
     canvas.polygon(&whole, Colour(255, 255, 255))?;
     for (panel, placed) in figure.panels.iter().zip(&layout.panels) {
         draw_panel(&mut canvas, panel, placed)?;
@@ -49,7 +54,10 @@ pub fn render(figure: &Figure) -> Result<String> {
 /// Gives the drawing its size in print, round joins and a description.
 fn dressed(svg: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
     let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let escaped = figure.description.replace('&', "&amp;").replace('<', "&lt;");
+    let escaped = figure
+        .description
+        .replace('&', "&amp;")
+        .replace('<', "&lt;");
     format!(
         "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>{escaped}</title>{body}",
         f64::from(width) / 10.0,
@@ -58,7 +66,10 @@ fn dressed(svg: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
 }
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel, placed: &Placed) -> Result<()> {
-    panel.marks.iter().try_for_each(|mark| draw_mark(canvas, mark, placed))?;
+    panel
+        .marks
+        .iter()
+        .try_for_each(|mark| draw_mark(canvas, mark, placed))?;
     if let Some(title) = &panel.title {
         let place = (placed.left + placed.width / 2.0, placed.top - 0.25 * WORDS);
         canvas.words(title, place, WORDS, BLACK, (HPos::Center, VPos::Bottom))?;
@@ -84,7 +95,13 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel, placed: &Placed) -> Result<()>
         canvas.words(word, place, WORDS, BLACK, (HPos::Right, VPos::Center))?;
     }
     let place = (left + placed.width / 2.0, bottom + TICK + 1.6 * WORDS);
-    canvas.words(&panel.x.label, place, WORDS, BLACK, (HPos::Center, VPos::Top))?;
+    canvas.words(
+        &panel.x.label,
+        place,
+        WORDS,
+        BLACK,
+        (HPos::Center, VPos::Top),
+    )?;
     let aside = left - 1.5 * TICK - widest(&placed.y) - 0.3 * WORDS;
     canvas.upright(&panel.y.label, (aside, top + placed.height / 2.0))
 }
@@ -101,7 +118,10 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             width,
         } => {
             let whole = |p: &(f64, f64)| p.0.is_finite() && p.1.is_finite();
-            for piece in points.split(|p| !whole(p)).filter(|piece| !piece.is_empty()) {
+            for piece in points
+                .split(|p| !whole(p))
+                .filter(|piece| !piece.is_empty())
+            {
                 let piece: Vec<Place> = piece.iter().map(at).collect();
                 match piece.as_slice() {
                     // A line of one point would not be seen.
@@ -112,13 +132,16 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             Ok(())
         }
         Mark::Band { points, colour } => {
-            let whole = |p: &&(f64, f64, f64)| p.0.is_finite() && p.1.is_finite() && p.2.is_finite();
+            let whole =
+                |p: &&(f64, f64, f64)| p.0.is_finite() && p.1.is_finite() && p.2.is_finite();
             let there: Vec<_> = points.iter().filter(whole).collect();
             let low = there.iter().map(|p| placed.point(p.0, p.1));
             let high = there.iter().rev().map(|p| placed.point(p.0, p.2));
             canvas.polygon(&low.chain(high).collect::<Vec<_>>(), *colour)
         }
-        Mark::Dots { dots } => dots.iter().try_for_each(|dot| draw_dot(canvas, dot, placed)),
+        Mark::Dots { dots } => dots
+            .iter()
+            .try_for_each(|dot| draw_dot(canvas, dot, placed)),
         Mark::Bars { bars, colour } => {
             let ground = level(0.0);
             bars.iter().try_for_each(|&(from, to, y)| {
@@ -136,8 +159,11 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
         }
         Mark::Slab { low, high, colour } => {
             // Bounds that coincide are still to be seen.
-            let (low, high) = (level(*low) + 2.0, level(*high) - 2.0);
-            canvas.polygon(&[(left, low), (right, low), (right, high), (left, high)], *colour)
+            let (low, high) = (level(*low) + 4.0, level(*high) - 4.0);
+            canvas.polygon(
+                &[(left, low), (right, low), (right, high), (left, high)],
+                *colour,
+            )
         }
     }
 }
@@ -146,7 +172,12 @@ fn draw_dot(canvas: &mut Canvas, dot: &Dot, placed: &Placed) -> Result<()> {
     if !(dot.x.is_finite() && dot.y.is_finite()) {
         return Ok(());
     }
-    canvas.shape(placed.point(dot.x, dot.y), 10.0 * dot.radius, dot.colour, dot.shape)
+    canvas.shape(
+        placed.point(dot.x, dot.y),
+        10.0 * dot.radius,
+        dot.colour,
+        dot.shape,
+    )
 }
 
 fn draw_entry(canvas: &mut Canvas, entry: &Entry, (x, y): Place) -> Result<()> {
@@ -161,7 +192,13 @@ fn draw_entry(canvas: &mut Canvas, entry: &Entry, (x, y): Place) -> Result<()> {
         Sign::Dot(shape) => canvas.shape((middle, y), 24.0, entry.colour, shape)?,
     }
     let place = (x + SIGN + 40.0, y);
-    canvas.words(&entry.label, place, WORDS, BLACK, (HPos::Left, VPos::Center))
+    canvas.words(
+        &entry.label,
+        place,
+        WORDS,
+        BLACK,
+        (HPos::Left, VPos::Center),
+    )
 }
 
 /// plotters' SVG backend with places in f64 and our colours.
@@ -191,13 +228,17 @@ impl Canvas<'_> {
         if places.len() < 3 {
             return Ok(());
         }
-        let drawn = self.backend.fill_polygon(places.iter().map(whole), &rgb(colour));
+        let drawn = self
+            .backend
+            .fill_polygon(places.iter().map(whole), &rgb(colour));
         drawn.map_err(refused)
     }
 
     fn disc(&mut self, place: Place, radius: f64, colour: Colour) -> Result<()> {
         let radius = radius.round().max(1.0) as u32;
-        let drawn = self.backend.draw_circle(whole(&place), radius, &rgb(colour), true);
+        let drawn = self
+            .backend
+            .draw_circle(whole(&place), radius, &rgb(colour), true);
         drawn.map_err(refused)
     }
 
@@ -205,7 +246,12 @@ impl Canvas<'_> {
         let white = Colour(255, 255, 255);
         let square = |r: f64| {
             let (x, y) = place;
-            [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+            [
+                (x - r, y - r),
+                (x + r, y - r),
+                (x + r, y + r),
+                (x - r, y + r),
+            ]
         };
         match shape {
             Shape::Disc => self.disc(place, radius, colour),
@@ -289,7 +335,10 @@ fn dashes(places: &[Place], on: f64, off: f64) -> Vec<Vec<Place>> {
         while long - done > left {
             done += left;
             let share = done / long;
-            let here = (from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1));
+            let here = (
+                from.0 + share * (to.0 - from.0),
+                from.1 + share * (to.1 - from.1),
+            );
             if drawing {
                 piece.push(here);
                 pieces.push(std::mem::take(&mut piece));

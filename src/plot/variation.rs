@@ -30,13 +30,25 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
     let g = residual(experiment.risk.loss, &of.cloud.f, 0, &data.y);
     let decay = experiment.risk.weight_decay * experiment.network.alpha();
     let margin = experiment.risk.loss.is_classification() && decay == 0.0;
-    let q = if margin { weights(folder, of.run, &g)? } else { g };
+    let q = if margin {
+        weights(folder, of.run, &g)?
+    } else {
+        g
+    };
     if q.iter().any(|q| !q.is_finite()) {
         return Ok(None);
     }
     let inputs = Inputs::new(&data);
-    let v = |degrees: f64| inputs.variation(&q, &[degrees.to_radians().cos(), degrees.to_radians().sin()]);
-    let mut figure = Figure::new("variation", "First variation V(θ) over the circle, with its bound");
+    let v = |degrees: f64| {
+        inputs.variation(
+            &q,
+            &[degrees.to_radians().cos(), degrees.to_radians().sin()],
+        )
+    };
+    let mut figure = Figure::new(
+        "variation",
+        "First variation V(θ) over the circle, with its bound",
+    );
     let mut x = Axis::between("angle of θ [°]", -180.0, 180.0);
     x.ticks = Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]);
     let mut panel = Panel {
@@ -46,7 +58,9 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
     };
     panel.marks.push(rule(0.0, Dash::Solid));
     if decay > 0.0 {
-        panel.marks.extend([rule(decay, Dash::Dashed), rule(-decay, Dash::Dashed)]);
+        panel
+            .marks
+            .extend([rule(decay, Dash::Dashed), rule(-decay, Dash::Dashed)]);
         figure.enter("bound ±λα", GREY, Sign::Line(Dash::Dashed));
     } else if let Some((low, high)) = bounds_of(folder, of.run, "margin_f1") {
         for (low, high) in [(low, high), (-high, -low)] {
@@ -56,7 +70,9 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
         figure.enter("±γ₁", GREY.faded(0.45), Sign::Patch);
     }
     let points = (0..=DIRECTIONS).map(|k| 360.0 * k as f64 / DIRECTIONS as f64 - 180.0);
-    panel.marks.push(Mark::line(points.map(|t| (t, v(t))).collect(), BLACK));
+    panel
+        .marks
+        .push(Mark::line(points.map(|t| (t, v(t))).collect(), BLACK));
     panel.marks.push(heaviest(of, &v));
     figure.enter("V", BLACK, Sign::Line(Dash::Solid));
     figure.enter("particles, a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
