@@ -229,7 +229,7 @@ fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<(f64, String)> {
         (high / unit + 1e-6).floor() as i64,
     );
     let values = (from..=to).map(|k| k as f64 * unit);
-    if size >= 1e5 || size < 1e-3 {
+    if !(1e-3..1e5).contains(&size) {
         let e = size.log10().floor() as i32;
         let digits = (e - decade).max(0) as usize;
         return values.map(|v| (v, scientific(v, e, digits))).collect();
