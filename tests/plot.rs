@@ -54,7 +54,7 @@ fn figures_follow_what_the_folder_holds() {
     let place = Place::new();
     place.put("xor.toml", &experiment("source = \"xor\""));
     place.ok("run xor.toml --out xor --engine cpu");
-    let always = "risk error margins norms particles histograms";
+    let always = "risk error margins norms drift features particles histograms";
     assert_eq!(
         drawn(&place.path("xor")),
         names(&format!("{always} predictor variation"))
@@ -72,7 +72,7 @@ fn figures_follow_what_the_folder_holds() {
         drawn(&place.path("k")),
         names(&format!("{always} against-n"))
     );
-    assert_eq!(said.lines().count(), 7);
+    assert_eq!(said.lines().count(), 9);
     let against = std::fs::read_to_string(place.path("k/figures/against-n.svg")).unwrap();
     assert!(against.contains("number of samples n") && against.contains("mean of the seeds"));
     // Certified bounds appear once there are any.
@@ -94,7 +94,7 @@ fn figures_follow_what_the_folder_holds() {
     place.ok("plot k");
     assert_eq!(
         drawn(&place.path("k")),
-        names("risk error margins norms against-n")
+        names("risk error margins norms drift features against-n")
     );
     place.refuses("plot nowhere", &["nowhere", "not a run folder"]);
 }
@@ -107,7 +107,7 @@ fn runs_of_one_point_and_constant_values_have_figures() {
         &experiment("source = \"interpolation\"").replace("softmin", "square"),
     );
     place.ok("run e.toml --out none --engine cpu --set flow.steps=0");
-    let one = "risk norms predictor particles histograms variation";
+    let one = "risk norms drift features predictor particles histograms variation";
     assert_eq!(drawn(&place.path("none")), names(one));
     // Dead neurons: nothing moves, f = 0, no mass.
     place.ok("run e.toml --out dead --engine cpu --set init.scale_w=0.0 --set init.scale_a=0.0");

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::colour::{Colour, GREY, of_family};
-use super::curves::bounds_over;
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
+use super::margins::bounds_over;
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;

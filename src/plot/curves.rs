@@ -1,4 +1,4 @@
-//! Observables against the step: risks, errors, margins with their certified bounds, norms, drift.
+//! Observables against the step: risks, errors, norms, drift, features.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::cloud::thousands;
 use super::colour::{Colour, GREY};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder};
+use super::margins::margins;
 use super::predictor::ends;
-use crate::certify::standing::Kind;
 use crate::experiment::Train;
 
 /// Points of a curve, at most; more are drawn as the extremes of bins.
@@ -17,14 +17,15 @@ const POINTS: usize = 400;
 const BANDS: usize = 3;
 
 /// A quantity of one panel: columns of metrics.csv with what tells them apart.
-struct Quantity {
+pub struct Quantity {
     label: &'static str,
-    columns: &'static [(&'static str, Dash)],
-    scale: Scale,
-    include: Option<f64>,
+    pub columns: &'static [(&'static str, Dash)],
+    pub scale: Scale,
+    pub include: Option<f64>,
 }
 
-const fn quantity(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
+/// On an axis that suits the values.
+pub const fn quantity(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
     Quantity {
         label,
         columns,
@@ -33,19 +34,24 @@ const fn quantity(label: &'static str, columns: &'static [(&'static str, Dash)])
     }
 }
 
+/// A share between 0 and 1.
+const fn share(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
+    Quantity {
+        scale: Scale::Linear,
+        include: Some(0.0),
+        ..quantity(label, columns)
+    }
+}
+
 const RISK: Quantity = quantity(
     "risk R(f)",
     &[("risk", Dash::Solid), ("risk_test", Dash::Dashed)],
 );
 const OBJECTIVE: Quantity = quantity("objective F", &[("objective", Dash::Solid)]);
-const ERROR: Quantity = Quantity {
-    scale: Scale::Linear,
-    include: Some(0.0),
-    ..quantity(
-        "share misclassified",
-        &[("error_train", Dash::Solid), ("error_test", Dash::Dashed)],
-    )
-};
+const ERROR: Quantity = share(
+    "share misclassified",
+    &[("error_train", Dash::Solid), ("error_test", Dash::Dashed)],
+);
 const NORMS: [Quantity; 2] = [
     Quantity {
         scale: Scale::Log,
@@ -56,15 +62,14 @@ const NORMS: [Quantity; 2] = [
         ..quantity("param_norm", &[("param_norm", Dash::Solid)])
     },
 ];
-const DRIFT: [Quantity; 4] = [
-    quantity("balance drift", &[("balance_drift", Dash::Solid)]),
+const DRIFT: [Quantity; 2] = [
     quantity("kernel drift", &[("kernel_drift", Dash::Solid)]),
+    quantity("balance drift", &[("balance_drift", Dash::Solid)]),
+];
+const FEATURES: [Quantity; 3] = [
     quantity("cosine to the start", &[("direction_cosine", Dash::Solid)]),
-    Quantity {
-        scale: Scale::Linear,
-        include: Some(0.0),
-        ..quantity("share of dead neurons", &[("dead", Dash::Solid)])
-    },
+    share("informative share", &[("informative", Dash::Solid)]),
+    share("share dead", &[("dead", Dash::Solid)]),
 ];
 
 /// Every figure of curves that the folder's metrics fill.
@@ -86,8 +91,14 @@ pub fn curves(folder: &Folder) -> Vec<Figure> {
         figure(
             folder,
             "drift",
-            "How far features and balance have moved, against the step",
+            "How far the tangent kernel and balance have moved, against the step",
             &DRIFT,
+        ),
+        figure(
+            folder,
+            "features",
+            "What the features have become, against the step",
+            &FEATURES,
         ),
     ];
     all.into_iter()
@@ -119,7 +130,7 @@ fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity
 }
 
 /// One x axis for all panels of a column needs its label once; families are named once.
-fn finish(folder: &Folder, figure: &mut Figure) {
+pub fn finish(folder: &Folder, figure: &mut Figure) {
     let last = figure.panels.len().saturating_sub(1);
     for panel in &mut figure.panels[..last] {
         panel.x.label.clear();
@@ -142,12 +153,15 @@ fn finish(folder: &Folder, figure: &mut Figure) {
             panel.x.range = Some(common);
         }
     }
+    // Lines first, then what is behind them.
+    figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
     if let Some(note) = folder.shown_of() {
         figure.remark(note);
     }
 }
 
-fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
+/// One quantity of the families that it applies to.
+pub fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
     let shown = folder.shown();
     let mut panel = Panel {
         x: Axis::new("step k", Scale::Auto),
@@ -210,119 +224,6 @@ fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
         }
     }
     panel
-}
-
-/// Margins of the runs, with the certified bounds of their optima.
-fn margins(folder: &Folder) -> Figure {
-    let mut figure = Figure::new("margins", "Margins against the step, with certified bounds");
-    let runs = 0..folder.grid.runs.len();
-    let output = runs
-        .clone()
-        .any(|k| folder.experiment(k).network.train == Train::Output);
-    let both = runs
-        .clone()
-        .any(|k| folder.experiment(k).network.train != Train::Output);
-    let all = [
-        (both, quantity("margin_f1", &[("margin_f1", Dash::Solid)])),
-        (
-            both,
-            quantity("margin_param", &[("margin_param", Dash::Solid)]),
-        ),
-        (output, quantity("margin_f2", &[("margin_f2", Dash::Solid)])),
-    ];
-    for (applies, mut quantity) in all {
-        let column = quantity.columns[0].0;
-        if !applies || !folder.metrics.has(column) {
-            continue;
-        }
-        quantity.scale = Scale::Linear;
-        quantity.include = Some(0.0);
-        let mut panel = panel(folder, &quantity, &mut figure);
-        bounds(folder, column, &mut panel, &mut figure);
-        cut_below(&mut panel, &mut figure);
-        figure.panels.push(panel);
-    }
-    finish(folder, &mut figure);
-    figure
-}
-
-/// Certified bounds (low, high) of what a margin of a run can reach.
-pub fn bounds_of(folder: &Folder, run: usize, column: &str) -> Option<(f64, f64)> {
-    let alpha = folder.experiment(run).network.alpha();
-    let (kind, factor) = match column {
-        "margin_f1" => (Kind::Margin, 1.0),
-        // At the limit particles are balanced, and param_norm = 2 tv_norm/α.
-        "margin_param" => (Kind::Margin, alpha / 2.0),
-        "margin_f2" => (Kind::KernelMarginFeatures, 1.0),
-        _ => return None,
-    };
-    let of = folder
-        .standings
-        .iter()
-        .find(|s| s.run == run && s.kind == kind)?;
-    Some((factor * of.optimum_lower, factor * of.optimum_upper))
-}
-
-/// The bounds of a family: from the least to the most over its runs.
-pub fn bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<(f64, f64)> {
-    let each = family
-        .runs
-        .iter()
-        .filter_map(|&run| bounds_of(folder, run, column));
-    each.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-}
-
-/// Bands across the panel: one, where the families have one optimum, else one of each colour.
-fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure) {
-    let shown = folder.shown();
-    let each = shown.iter().filter_map(|(family, colour)| {
-        bounds_over(folder, family, column).map(|bounds| (bounds, *colour))
-    });
-    let mut found: Vec<((f64, f64), Colour)> = each.collect();
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs();
-    if let Some(&((low, high), _)) = found.first()
-        && found
-            .iter()
-            .all(|(b, _)| close(b.0, low) && close(b.1, high))
-    {
-        found = vec![((low, high), GREY)];
-    }
-    let slab = |&((low, high), colour): &((f64, f64), Colour)| Mark::Slab {
-        low,
-        high,
-        colour: colour.faded(0.45),
-    };
-    if !found.is_empty() {
-        let dark = if found.len() == 1 { found[0].1 } else { GREY };
-        figure.enter("bounds of the optimum", dark.faded(0.45), Sign::Patch);
-    }
-    let slabs: Vec<Mark> = found.iter().map(slab).collect();
-    panel.marks.splice(0..0, slabs);
-}
-
-/// Before the data are separated margins are far below 0: the axis is for what comes after.
-fn cut_below(panel: &mut Panel, figure: &mut Figure) {
-    let ys = || panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
-    let (low, high) = ys()
-        .filter(|y| y.is_finite())
-        .fold((0.0_f64, 0.0_f64), |(l, h), y| (l.min(y), h.max(y)));
-    let floor = -0.5 * high;
-    if high <= 0.0 || low >= floor {
-        return;
-    }
-    panel.y.range = Some((floor, 1.06 * high));
-    let cut = |y: &mut f64| *y = if *y < floor { f64::NAN } else { *y };
-    for mark in &mut panel.marks {
-        match mark {
-            Mark::Line { points, .. } => points.iter_mut().for_each(|(_, y)| cut(y)),
-            Mark::Band { points, .. } => points.iter_mut().for_each(|(_, l, h)| {
-                cut(h);
-                *l = l.max(floor);
-            }),
-            _ => {}
-        }
-    }
-    figure.remark("margins far below 0 are left out");
 }
 
 /// A column over the seeds of a family.

@@ -10,6 +10,8 @@ pub struct Figure {
     /// A sentence for readers who do not see it.
     pub description: String,
     pub panels: Vec<Panel>,
+    /// As wide as two columns.
+    pub wide: bool,
     /// Panels per row.
     pub columns: usize,
     /// Shown above the panels, never over them.

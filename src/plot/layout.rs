@@ -22,6 +22,7 @@ pub const SIGN: f64 = 130.0;
 /// Everything about a figure that depends on sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
+    pub width: f64,
     pub height: f64,
     pub panels: Vec<Placed>,
     /// Left end and middle height of each legend entry.
@@ -43,9 +44,10 @@ pub struct Placed {
 
 impl Layout {
     pub fn new(figure: &Figure) -> Self {
-        let (legend, mut top) = legend(&figure.legend);
+        let whole = if figure.wide { 2.0 * WIDTH } else { WIDTH };
+        let (legend, mut top) = legend(&figure.legend, whole);
         let columns = figure.columns.clamp(1, figure.panels.len().max(1));
-        let width = (WIDTH - EDGE) / columns as f64;
+        let width = (whole - EDGE) / columns as f64;
         let left = before(&figure.panels, width);
         let mut panels = Vec::new();
         for row in figure.panels.chunks(columns) {
@@ -63,13 +65,17 @@ impl Layout {
             }
             top = lowest + 0.3 * WORDS;
         }
-        let note = figure.note.as_deref().map_or(Vec::new(), wrap);
+        let note = figure
+            .note
+            .as_deref()
+            .map_or(Vec::new(), |text| wrap(text, whole));
         let line = 1.3 * SMALL;
         let lines = note.into_iter().enumerate();
         let note: Vec<_> = lines
             .map(|(k, text)| (top + (k as f64 + 0.6) * line, text))
             .collect();
         Layout {
+            width: whole,
             height: (top + note.len() as f64 * line + EDGE / 2.0).ceil(),
             panels,
             legend,
@@ -178,7 +184,7 @@ fn below(panel: &Panel) -> f64 {
 }
 
 /// Entries in rows from left to right, and where the rows end.
-fn legend(entries: &[Entry]) -> (Vec<(f64, f64)>, f64) {
+fn legend(entries: &[Entry], width: f64) -> (Vec<(f64, f64)>, f64) {
     if entries.is_empty() {
         return (Vec::new(), EDGE / 2.0);
     }
@@ -187,7 +193,7 @@ fn legend(entries: &[Entry]) -> (Vec<(f64, f64)>, f64) {
     let mut places = Vec::new();
     for entry in entries {
         let long = SIGN + 40.0 + length(&entry.label, WORDS);
-        if x > EDGE && x + long > WIDTH - EDGE {
+        if x > EDGE && x + long > width - EDGE {
             (x, y) = (EDGE, y + line);
         }
         places.push((x, y));
@@ -197,11 +203,11 @@ fn legend(entries: &[Entry]) -> (Vec<(f64, f64)>, f64) {
 }
 
 /// Lines of a note that fit the width.
-fn wrap(text: &str) -> Vec<String> {
+fn wrap(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if length(line, SMALL) + length(word, SMALL) + 20.0 < WIDTH - 2.0 * EDGE => {
+            Some(line) if length(line, SMALL) + length(word, SMALL) + 20.0 < width - 2.0 * EDGE => {
                 line.push(' ');
                 line.push_str(word);
             }

@@ -1,7 +1,7 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! [`folder`] reads the folder · [`curves`], [`against`], [`predictor`], [`particles`],
+//! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
 //! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
 //! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG ·
 //! [`raster`] makes pixels of that. One drawing path: a PNG is the SVG beside it.
@@ -11,6 +11,7 @@
 
 mod against;
 pub mod axis;
+mod canvas;
 mod cloud;
 mod colour;
 mod curves;
@@ -18,6 +19,7 @@ pub mod figure;
 mod folder;
 mod histograms;
 pub mod layout;
+mod margins;
 mod particles;
 mod plane;
 mod predictor;

@@ -1,9 +1,9 @@
 //! The certificate's V(θ) = Σ_i q_i σ(θ·x_i) over the circle, with the bound that it must keep.
 
 use super::colour::{BLACK, GREY, LIGHT, of_sign};
-use super::curves::bounds_of;
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::Folder;
+use super::margins::bounds_of;
 use super::predictor::Shown;
 use crate::certify::Inputs;
 use crate::engine::residual::residual;
