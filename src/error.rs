@@ -39,6 +39,9 @@ pub enum Error {
     /// A certificate could not be computed.
     #[error("{what}\n  {remedy}")]
     Certificate { what: String, remedy: String },
+    /// A figure could not be drawn.
+    #[error("{what}\n  {remedy}")]
+    Figure { what: String, remedy: String },
     /// Stopped by the user; the checkpoint is written.
     #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there", folder.display(), folder.display())]
     Interrupted { folder: PathBuf },

@@ -38,6 +38,9 @@ pub enum Command {
     /// Predictions of a trained run on new inputs
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
+    /// Figures again, as SVG and PNG, from what a run folder holds
+    #[command(after_help = examples::PLOT)]
+    Plot(PlotArgs),
     /// The page report.html again, from what a run folder holds
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
@@ -74,9 +77,8 @@ pub struct RunArgs {
     /// Overwrite a run that --out holds already
     #[arg(long)]
     pub force: bool,
-    /// Write no report.html at the end
-    #[arg(long)]
-    pub no_report: bool,
+    #[command(flatten)]
+    pub pages: PageArgs,
     /// Override a key of the experiment, such as network.width=4096 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
@@ -119,9 +121,8 @@ pub struct ResumeArgs {
     /// Train until this step instead of the experiment's flow.steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Write no report.html at the end
-    #[arg(long)]
-    pub no_report: bool,
+    #[command(flatten)]
+    pub pages: PageArgs,
     /// Another engine than the one that wrote the checkpoint (not bit for bit then)
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -192,6 +193,15 @@ pub struct CertifyArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// No messages: the paths of the figures and errors only
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct ReportArgs {
     /// A run folder
     pub dir: PathBuf,
@@ -250,6 +260,16 @@ pub struct ManArgs {
     /// Write every page into this folder instead
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct PageArgs {
+    /// Draw no figures at the end, and write no report.html
+    #[arg(long)]
+    pub no_plots: bool,
+    /// Write no report.html at the end
+    #[arg(long)]
+    pub no_report: bool,
 }
 
 #[derive(Debug, Args)]

@@ -53,6 +53,11 @@ pub const PREDICT: &str = examples!(
   widefield predict runs/xor --polished --data new.csv"
 );
 
+pub const PLOT: &str = examples!(
+    "  widefield plot runs/quick
+  widefield certify runs/xor && widefield plot runs/xor     margins with their certified bounds"
+);
+
 pub const REPORT: &str = examples!(
     "  widefield report runs/quick
   widefield certify runs/xor && widefield report runs/xor"

@@ -9,6 +9,8 @@ mod completions;
 mod examples;
 mod list;
 mod man;
+mod pages;
+mod plot;
 mod predict;
 mod progress;
 mod report;
@@ -62,6 +64,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::List => list::list(),
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Plot(args) => plot::plot(&args),
         Command::Report(args) => report::report(&args),
         Command::Compare(args) => compare::compare(args),
         Command::Certify(args) => certify::certify(&args),

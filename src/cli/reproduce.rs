@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::{ReproduceArgs, form};
+use super::pages;
 use super::run::compute;
 use super::table::{Table, print};
 use super::verdicts;
@@ -70,13 +71,15 @@ fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -
         .iter()
         .map(|set| format!(" --set '{set}'"))
         .collect();
+    let verdicts = conclude(folder, grid, &summary)?;
+    pages::figures(folder, &args.talk);
     Ok(Part {
         name: preset.name.into(),
         title: preset.title().into(),
         about: preset.about(),
         command: format!("widefield run {}{quick}{sets}", preset.name),
         seed: grid.runs.first().map_or(0, |run| run.experiment.seed),
-        verdicts: conclude(folder, grid, &summary)?,
+        verdicts,
         figures: figures(&folder.dir().join("figures"), preset.name)?,
         summary,
     })

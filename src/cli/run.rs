@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{ResumeArgs, RunArgs, TalkArgs, form};
+use super::pages::finish;
 use super::progress::Line;
 use super::table::{Table, number, print};
 use super::verdicts;
@@ -12,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
-use crate::report::write;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -28,7 +28,7 @@ pub fn run(args: RunArgs) -> Result<()> {
     let mut folder = RunFolder::plan(&dir, args.force)?;
     let selection = args.engine.select()?;
     let done = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk);
-    finish(done, &folder, args.no_report, &args.talk)
+    finish(done, &folder, &args.pages, &args.talk)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -64,7 +64,7 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         folder.rewrite_experiment(&grid.to_toml())?;
     }
     let done = go(&grid, &mut folder, Start::Resume, &selection, &args.talk);
-    finish(done, &folder, args.no_report, &args.talk)
+    finish(done, &folder, &args.pages, &args.talk)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -140,27 +140,6 @@ pub(super) fn compute(
         selection.build_with(batch, how)
     };
     train(grid, folder, start, &mut make, &mut line, &STOP)
-}
-
-/// Writes the report of runs that ended, be it by diverging, and says where everything is. The
-/// results are whole by now: what the page meets is a message, not a failure.
-fn finish(done: Result<()>, folder: &RunFolder, no_report: bool, talk: &TalkArgs) -> Result<()> {
-    if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
-        return done;
-    }
-    let dir = folder.dir().display();
-    let page = match no_report {
-        true => String::new(),
-        false => match write(folder) {
-            Ok(page) => format!(", to be seen in {}", page.display()),
-            Err(error) => {
-                eprintln!("no report: {error}");
-                String::new()
-            }
-        },
-    };
-    talk.say(&format!("results in {dir}{page}"));
-    done
 }
 
 /// A line per run: its parameters and what is defined of its observables.

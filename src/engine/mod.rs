@@ -19,7 +19,7 @@ pub mod gpu;
 pub mod gram;
 pub mod plan;
 pub mod reference;
-mod residual;
+pub mod residual;
 mod scale;
 pub mod select;
 mod short_cuts;

@@ -1,0 +1,205 @@
+//! Final values of a grid against each of its numbers, with mean and spread over seeds.
+
+use std::collections::BTreeSet;
+
+use super::colour::{Colour, GREY, of_family};
+use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::folder::{Family, Folder, words};
+use super::margins::bounds_over;
+
+/// Lines of a panel, at most.
+const LINES: usize = 6;
+/// What may be shown, the most telling first, and how many of them.
+const QUANTITIES: [(&str, &str); 6] = [
+    ("error_test", "test error"),
+    ("risk_test", "test risk"),
+    ("margin_param", "margin_param"),
+    ("margin_f2", "margin_f2"),
+    ("risk", "training risk"),
+    ("tv_norm", "tv_norm"),
+];
+const PANELS: usize = 2;
+
+/// A figure per key of the grid that takes several numbers.
+pub fn against(folder: &Folder) -> Vec<Figure> {
+    let Some(first) = folder.families.first() else {
+        return Vec::new();
+    };
+    let keys = first.parameters.iter().map(|(key, _)| key.as_str());
+    let figures = keys.filter_map(|key| {
+        let each = folder.families.iter().map(|family| family.number(key));
+        let values: Option<Vec<f64>> = each.collect();
+        let mut values = values?;
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        (values.len() > 1).then(|| figure(folder, key, &values))
+    });
+    figures.filter(|figure| !figure.is_empty()).collect()
+}
+
+fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
+    let name = format!("against-{}", key.rsplit('.').next().unwrap_or(key));
+    let mut figure = Figure::new(name, format!("Final values against {}", words(key)));
+    let labels: BTreeSet<String> = folder
+        .families
+        .iter()
+        .map(|f| f.label_without(key))
+        .collect();
+    let all = labels.len();
+    let count = all.min(LINES);
+    let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
+    let labels: Vec<&String> = labels.iter().collect();
+    let lines: Vec<(&str, Colour)> = (0..count)
+        .map(|k| (labels[pick(k)].as_str(), of_family(k, count, false)))
+        .collect();
+    // Which of a test's risk and error, and of the margins, says the most is a matter of the loss.
+    let labelled = folder.metrics.has("error_test");
+    let output = (0..folder.grid.runs.len())
+        .all(|k| folder.experiment(k).network.train == crate::experiment::Train::Output);
+    let telling = |name: &str| match name {
+        "risk_test" => !labelled,
+        "margin_f2" => output,
+        "margin_param" => !output,
+        _ => true,
+    };
+    let quantities = QUANTITIES
+        .iter()
+        .filter(|(name, _)| telling(name) && folder.metrics.has(name))
+        .take(PANELS);
+    if lines.len() > 1 {
+        for (label, colour) in &lines {
+            figure.enter(*label, *colour, Sign::Line(Dash::Solid));
+        }
+    }
+    for (column, label) in quantities {
+        let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
+        figure.panels.push(panel);
+    }
+    if all > count {
+        figure.remark(format!(
+            "{count} of {all} combinations of the other parameters"
+        ));
+    }
+    let last = figure.panels.len().saturating_sub(1);
+    figure.panels[..last]
+        .iter_mut()
+        .for_each(|panel| panel.x.label.clear());
+    if last > 0 {
+        figure
+            .panels
+            .iter_mut()
+            .for_each(|panel| panel.height = 0.42);
+    }
+    figure
+}
+
+fn panel(
+    folder: &Folder,
+    (key, values): (&str, &[f64]),
+    (column, label): (&str, &str),
+    lines: &[(&str, Colour)],
+    figure: &mut Figure,
+) -> Panel {
+    let positive = values.iter().all(|&v| v > 0.0);
+    let far = positive && values[values.len() - 1] > 7.0 * values[0];
+    let mut panel = Panel {
+        x: Axis {
+            ticks: Some(values.to_vec()),
+            ..Axis::new(words(key), if far { Scale::Log } else { Scale::Linear })
+        },
+        y: Axis {
+            include: column.starts_with("error").then_some(0.0),
+            ..Axis::new(label, Scale::Auto)
+        },
+        ..Panel::default()
+    };
+    if column.starts_with("error") {
+        panel.y.scale = Scale::Linear;
+    }
+    let mut bounds = Vec::new();
+    let mut means = Vec::new();
+    for &(line, colour) in lines {
+        let mut families: Vec<&Family> = (folder.families.iter())
+            .filter(|family| family.label_without(key) == line)
+            .collect();
+        families.sort_by(|a, b| {
+            let of = |f: &Family| f.number(key).unwrap_or(f64::NAN);
+            of(a).total_cmp(&of(b))
+        });
+        let places = families.iter().filter_map(|family| {
+            let x = family.number(key)?;
+            let finals = family
+                .runs
+                .iter()
+                .filter_map(|&run| last(folder, run, column));
+            let finals: Vec<f64> = finals.collect();
+            let mean = finals.iter().sum::<f64>() / finals.len() as f64;
+            let low = finals.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = finals.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (!finals.is_empty()).then_some((x, mean, low, high))
+        });
+        let places: Vec<_> = places.collect();
+        if families.iter().any(|family| family.runs.len() > 1) {
+            panel.marks.push(Mark::Band {
+                points: places
+                    .iter()
+                    .map(|&(x, _, low, high)| (x, low, high))
+                    .collect(),
+                colour: colour.faded(0.25),
+            });
+            figure.remark("mean of the seeds; shaded: least to most");
+        }
+        means.push(Mark::line(
+            places.iter().map(|p| (p.0, p.1)).collect(),
+            colour,
+        ));
+        let dots = places.iter().map(|&(x, y, ..)| Dot {
+            x,
+            y,
+            radius: 1.8,
+            colour,
+            shape: Shape::Disc,
+        });
+        means.push(Mark::Dots {
+            dots: dots.collect(),
+        });
+        let certified = families.iter().filter_map(|family| {
+            let (low, high) = bounds_over(folder, family, column)?;
+            Some((family.number(key)?, low, high))
+        });
+        let certified: Vec<_> = certified.collect();
+        if !certified.is_empty() {
+            let shade = if lines.len() > 1 { colour } else { GREY };
+            bounds.extend(optimum(&certified, shade));
+            figure.enter("bounds of the optimum", GREY.faded(0.45), Sign::Patch);
+        }
+    }
+    panel.marks.splice(0..0, bounds);
+    panel.marks.extend(means);
+    panel
+}
+
+/// A band, and a dotted line in its middle: tight bounds are thinner than any line.
+fn optimum(certified: &[(f64, f64, f64)], shade: Colour) -> [Mark; 2] {
+    let middle = certified
+        .iter()
+        .map(|&(x, low, high)| (x, (low + high) / 2.0));
+    [
+        Mark::Band {
+            points: certified.to_vec(),
+            colour: shade.faded(0.45),
+        },
+        Mark::Line {
+            points: middle.collect(),
+            colour: shade.faded(0.45),
+            dash: Dash::Solid,
+            width: 1.6,
+        },
+    ]
+}
+
+/// The last finite value of a column.
+fn last(folder: &Folder, run: usize, column: &str) -> Option<f64> {
+    let values = folder.metrics.column(run, column)?;
+    values.last().copied().filter(|v| v.is_finite())
+}

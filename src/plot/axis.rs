@@ -1,0 +1,357 @@
+//! Axes that suit the values: scale, ends, ticks and their words.
+
+use super::figure::{Axis, Scale};
+
+/// Values further apart than this are drawn on a logarithmic axis: a decade and a half.
+const FAR: f64 = 30.0;
+/// Room beyond the outermost values, as a share of the axis.
+const MARGIN: f64 = 0.04;
+
+/// An axis with everything settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    pub scale: Scale,
+    /// Ends, in values.
+    pub low: f64,
+    pub high: f64,
+    /// Value and word; a tick without a word where there is no room for one.
+    pub ticks: Vec<(f64, String)>,
+}
+
+impl Settled {
+    /// Chooses for these values; `room` is the most ticks with words.
+    pub fn new(axis: &Axis, values: impl Iterator<Item = f64>, room: usize) -> Self {
+        let mut seen = Seen::default();
+        values.for_each(|v| seen.add(v));
+        if let Some(value) = axis.include {
+            seen.add(value);
+        }
+        if let Some((low, high)) = axis.range {
+            (seen.low, seen.high) = (low, high);
+        }
+        let scale = seen.scale(axis.scale);
+        let (low, high) = match axis.range {
+            Some(range) if range.0 < range.1 => range,
+            _ => seen.ends(scale),
+        };
+        let mut settled = Settled {
+            scale,
+            low,
+            high,
+            ticks: Vec::new(),
+        };
+        settled.ticks = settled.ticks_within(axis.ticks.as_deref(), room.max(3));
+        if axis.mirrored {
+            let words = settled.ticks.iter_mut().map(|(_, word)| word);
+            words.for_each(|word| *word = word.trim_start_matches('−').to_owned());
+        }
+        settled
+    }
+
+    /// Place of a value between 0 and 1; values beyond the ends are drawn at them.
+    pub fn place(&self, value: f64) -> f64 {
+        let (low, high) = (self.unit(self.low), self.unit(self.high));
+        ((self.unit(value) - low) / (high - low)).clamp(0.0, 1.0)
+    }
+
+    fn unit(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Log => value.max(f64::MIN_POSITIVE).log10(),
+            Scale::Asinh => value.asinh(),
+            _ => value,
+        }
+    }
+
+    fn ticks_within(&self, wanted: Option<&[f64]>, room: usize) -> Vec<(f64, String)> {
+        let inside = |v: &f64| (self.low..=self.high).contains(v);
+        if let Some(wanted) = wanted {
+            let mut wanted: Vec<f64> = wanted.iter().copied().filter(inside).collect();
+            wanted.sort_by(f64::total_cmp);
+            wanted.dedup();
+            if (1..=2 * room).contains(&wanted.len()) {
+                return self.wanted(&wanted, room);
+            }
+        }
+        match self.scale {
+            Scale::Log => self.log_ticks(room),
+            Scale::Asinh => self.asinh_ticks(room),
+            _ => linear_ticks(self.low, self.high, room),
+        }
+    }
+
+    /// Ticks at given places, with words as far as they do not run into each other.
+    fn wanted(&self, wanted: &[f64], room: usize) -> Vec<(f64, String)> {
+        let mut last = f64::NEG_INFINITY;
+        let each = wanted.iter().map(|&v| {
+            let place = self.place(v);
+            if place - last < 0.9 / room as f64 {
+                return (v, String::new());
+            }
+            last = place;
+            (v, plain(v))
+        });
+        each.collect()
+    }
+
+    fn log_ticks(&self, room: usize) -> Vec<(f64, String)> {
+        let (low, high) = (self.low.log10(), self.high.log10());
+        let (from, to) = ((low - 1e-9).ceil() as i32, (high + 1e-9).floor() as i32);
+        let decades = (to - from + 1).max(0) as usize;
+        if decades >= 3 || high - low > 2.2 {
+            let stride = decades.div_ceil(room).max(1) as i32;
+            let words = |k: i32| match k.rem_euclid(stride) {
+                0 => power(k),
+                _ => String::new(),
+            };
+            return (from..=to).map(|k| (10f64.powi(k), words(k))).collect();
+        }
+        let inside = |v: &f64| (self.low * (1.0 - 1e-9)..=self.high * (1.0 + 1e-9)).contains(v);
+        for factors in [&[1.0, 2.0, 5.0][..], &[1.0, 3.0], &[1.0]] {
+            let each = (from - 1..=to).flat_map(|k| factors.iter().map(move |f| f * 10f64.powi(k)));
+            let ticks: Vec<f64> = each.filter(inside).collect();
+            if (2..=room).contains(&ticks.len()) {
+                return ticks.into_iter().map(|v| (v, plain(v))).collect();
+            }
+        }
+        linear_ticks(self.low, self.high, room)
+    }
+
+    fn asinh_ticks(&self, room: usize) -> Vec<(f64, String)> {
+        let decade = |v: f64| v.abs().max(1.0).log10().floor() as i32;
+        let most = decade(self.low).max(decade(self.high));
+        let signs = usize::from(self.low < -1.0) + usize::from(self.high > 1.0);
+        let stride = (most as usize + 1).div_ceil((room / signs.max(1)).max(1));
+        let mut ticks = vec![(0.0, "0".to_owned())];
+        for k in (0..=most).rev().step_by(stride.max(1)) {
+            // 1 and 0 are close to each other on a long axis.
+            if k == 0 && most > 3 {
+                continue;
+            }
+            let v = 10f64.powi(k);
+            ticks.push((v, power(k)));
+            ticks.push((-v, format!("−{}", power(k))));
+        }
+        ticks.retain(|(v, _)| (self.low..=self.high).contains(v));
+        ticks
+    }
+}
+
+/// What the values of an axis are like.
+#[derive(Debug)]
+struct Seen {
+    low: f64,
+    high: f64,
+    /// The smallest one above 0.
+    least: f64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen {
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+            least: f64::INFINITY,
+        }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, value: f64) {
+        if value.is_finite() {
+            self.low = self.low.min(value);
+            self.high = self.high.max(value);
+            if value > 0.0 {
+                self.least = self.least.min(value);
+            }
+        }
+    }
+
+    fn scale(&self, asked: Scale) -> Scale {
+        match asked {
+            Scale::Log if self.high > 0.0 => Scale::Log,
+            Scale::Auto if self.low >= 0.0 && self.high > FAR * self.least => Scale::Log,
+            Scale::Auto if self.low < 0.0 && self.low.abs().max(self.high) > 1e3 => Scale::Asinh,
+            Scale::Asinh => Scale::Asinh,
+            _ => Scale::Linear,
+        }
+    }
+
+    fn ends(&self, scale: Scale) -> (f64, f64) {
+        if self.low > self.high {
+            return (0.0, 1.0);
+        }
+        if scale == Scale::Log {
+            let low = if self.low > 0.0 { self.low } else { self.least };
+            let span = (self.high / low).log10();
+            let room = 10f64.powf(if span > 0.0 { MARGIN * span } else { 0.3 });
+            return (low / room, self.high * room);
+        }
+        if scale == Scale::Asinh {
+            let room = 1.0 + 10.0 * MARGIN;
+            let out = |v: f64, sign: f64| {
+                if v * sign > 0.0 {
+                    v * room
+                } else {
+                    v + 0.3 * sign
+                }
+            };
+            return (out(self.low, -1.0), out(self.high, 1.0));
+        }
+        let span = self.high - self.low;
+        let size = self.low.abs().max(self.high.abs());
+        // Values equal up to rounding are one value.
+        if span <= 1e-9 * size || span == 0.0 {
+            let room = if size > 0.0 { 0.1 * size } else { 0.5 };
+            return (self.low - room, self.high + room);
+        }
+        (self.low - MARGIN * span, self.high + MARGIN * span)
+    }
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten, at most `room` of them.
+fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<(f64, String)> {
+    let rough = (high - low) / room as f64;
+    let mut decade = rough.log10().floor() as i32;
+    let factor = rough / 10f64.powi(decade);
+    let step = match factor {
+        f if f <= 1.0 => 1.0,
+        f if f <= 2.0 => 2.0,
+        f if f <= 5.0 => 5.0,
+        _ => 10.0,
+    };
+    let unit = step * 10f64.powi(decade);
+    if step == 10.0 {
+        decade += 1;
+    }
+    let size = low.abs().max(high.abs());
+    let (from, to) = (
+        (low / unit - 1e-6).ceil() as i64,
+        (high / unit + 1e-6).floor() as i64,
+    );
+    let values = (from..=to).map(|k| k as f64 * unit);
+    if !(1e-3..1e5).contains(&size) {
+        let e = size.log10().floor() as i32;
+        let digits = (e - decade).max(0) as usize;
+        return values.map(|v| (v, scientific(v, e, digits))).collect();
+    }
+    let digits = (-decade).max(0) as usize;
+    values
+        .map(|v| (v, minus(format!("{v:.digits$}"))))
+        .collect()
+}
+
+fn scientific(v: f64, e: i32, digits: usize) -> String {
+    if v == 0.0 {
+        return "0".into();
+    }
+    let mantissa = v / 10f64.powi(e);
+    minus(format!("{mantissa:.digits$}·{}", power(e)))
+}
+
+/// The shortest decimal of a value: 0.05, 1000, 2·10⁶.
+pub fn plain(v: f64) -> String {
+    if v == 0.0 {
+        return "0".into();
+    }
+    let e = (v.abs() * (1.0 + 1e-12)).log10().floor() as i32;
+    if (-3..5).contains(&e) {
+        let rounded: f64 = format!("{v:.6e}").parse().unwrap_or(v);
+        return minus(format!("{rounded}"));
+    }
+    let mantissa = v / 10f64.powi(e);
+    let rounded: f64 = format!("{mantissa:.4}").parse().unwrap_or(mantissa);
+    match rounded {
+        1.0 => power(e),
+        m => minus(format!("{m}·{}", power(e))),
+    }
+}
+
+/// 10ᵏ
+fn power(k: i32) -> String {
+    match k {
+        0 => "1".into(),
+        1 => "10".into(),
+        k => format!("10{}", superscript(k)),
+    }
+}
+
+fn superscript(k: i32) -> String {
+    let sign = |c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => char::from_u32(0x2070 + c as u32 - '0' as u32).unwrap_or(c),
+    };
+    k.to_string().chars().map(sign).collect()
+}
+
+fn minus(text: String) -> String {
+    text.replace('-', "−")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(scale: Scale, values: &[f64]) -> Settled {
+        Settled::new(&Axis::new("", scale), values.iter().copied(), 5)
+    }
+
+    fn words(of: &Settled) -> Vec<&str> {
+        of.ticks.iter().map(|(_, word)| word.as_str()).collect()
+    }
+
+    #[test]
+    fn scales_follow_the_values() {
+        assert_eq!(settled(Scale::Auto, &[1.0, 2.0]).scale, Scale::Linear);
+        assert_eq!(settled(Scale::Auto, &[1e-3, 2.0]).scale, Scale::Log);
+        assert_eq!(settled(Scale::Auto, &[0.0, 1e-3, 2.0]).scale, Scale::Log);
+        assert_eq!(settled(Scale::Auto, &[-1e17, 0.1]).scale, Scale::Asinh);
+        assert_eq!(settled(Scale::Log, &[-1.0, 0.0]).scale, Scale::Linear);
+        assert_eq!(settled(Scale::Auto, &[]).scale, Scale::Linear);
+    }
+
+    #[test]
+    fn every_axis_has_an_extent_and_ticks() {
+        let cases: [&[f64]; 9] = [
+            &[],
+            &[0.0],
+            &[3.0, 3.0],
+            &[-2.0],
+            &[1e-300],
+            &[1e-9, 1e9],
+            &[-1e17, 3.0],
+            &[0.1, 0.1 + 1e-16],
+            &[f64::NAN, 1.0, f64::INFINITY],
+        ];
+        for values in cases {
+            for scale in [Scale::Auto, Scale::Linear, Scale::Log, Scale::Asinh] {
+                let axis = settled(scale, values);
+                assert!(axis.low < axis.high, "{values:?} {axis:?}");
+                assert!(axis.ticks.len() >= 2, "{values:?} {axis:?}");
+                let said = axis.ticks.iter().filter(|(_, word)| !word.is_empty());
+                assert!((1..=7).contains(&said.count()), "{values:?} {axis:?}");
+                for &v in values.iter().filter(|v| v.is_finite()) {
+                    assert!((0.0..=1.0).contains(&axis.place(v)), "{v} {axis:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(
+            words(&settled(Scale::Linear, &[0.0, 1.0])),
+            ["0.0", "0.5", "1.0"]
+        );
+        assert_eq!(
+            words(&settled(Scale::Log, &[1.0, 1e4])),
+            ["1", "10", "10²", "10³", "10⁴"]
+        );
+        assert_eq!(words(&settled(Scale::Log, &[2.0, 11.0])), ["2", "5", "10"]);
+        assert_eq!(plain(2e6), "2·10⁶");
+        assert_eq!(plain(-0.05), "−0.05");
+        assert_eq!(plain(1024.0), "1024");
+    }
+}

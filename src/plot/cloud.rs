@@ -1,0 +1,291 @@
+//! The particles of a run, read in a stream: per particle its mass, the rows of some, and the
+//! network as a function where d ≤ 3.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::store::NpzReader;
+
+/// Particles whose input weights are kept; as many as a snapshot has.
+pub const SAMPLE: usize = 4096;
+/// Networks wider than this are functions of binned particles.
+const EXACT: usize = 20_000;
+/// Bins along an edge of the square or cube onto which directions are projected, by d.
+const BINS: [f64; 4] = [1.0, 1.0, 8192.0, 96.0];
+
+/// Particles of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cloud {
+    pub d: usize,
+    /// Output weights (m).
+    pub a: Vec<f64>,
+    /// |w_j| (m).
+    pub norms: Vec<f64>,
+    /// Angle of each w_j, in degrees, where d = 2.
+    pub angles: Vec<f32>,
+    /// Input weights of the first particles, row-major.
+    pub w: Vec<f64>,
+    /// Predictions on the training set (n).
+    pub f: Vec<f64>,
+    /// For d ≤ 3: the network's terms a_j σ(w_j·x), some of them bundled.
+    pub terms: Vec<Term>,
+    /// Whether `terms` are fewer than particles.
+    pub binned: bool,
+}
+
+/// Σ a_j σ(w_j·x) over particles that are active together: v·x where u·x > 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    pub u: [f64; 3],
+    pub v: [f64; 3],
+}
+
+impl Cloud {
+    /// Reads particles.npz.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut npz = NpzReader::open(path)?;
+        let a = npz.array("a", |npy| each(npy))?;
+        let f = npz.array("f", |npy| each(npy))?;
+        let mut cloud = Cloud {
+            d: 0,
+            norms: Vec::with_capacity(a.len()),
+            a,
+            angles: Vec::new(),
+            w: Vec::new(),
+            f,
+            terms: Vec::new(),
+            binned: false,
+        };
+        npz.array("w", |npy| cloud.take(npy))?;
+        Ok(cloud)
+    }
+
+    pub fn m(&self) -> usize {
+        self.a.len()
+    }
+
+    /// Particles whose input weights are known.
+    pub fn sampled(&self) -> usize {
+        self.w.len() / self.d.max(1)
+    }
+
+    pub fn row(&self, j: usize) -> &[f64] {
+        &self.w[j * self.d..(j + 1) * self.d]
+    }
+
+    /// |a_j| |w_j|
+    pub fn mass(&self, j: usize) -> f64 {
+        self.a[j].abs() * self.norms[j]
+    }
+
+    /// "4096 of 1000000 particles", where not all are there.
+    pub fn sample_note(&self) -> Option<String> {
+        let (kept, m) = (self.sampled(), self.m());
+        (kept < m).then(|| format!("{kept} of {} particles", thousands(m)))
+    }
+
+    /// (1/m) Σ a_j σ(w_j·x), without the output scale α.
+    pub fn value(&self, x: &[f64]) -> f64 {
+        let dot = |v: &[f64; 3]| v.iter().zip(x).map(|(v, x)| v * x).sum::<f64>();
+        let active = self.terms.iter().filter(|term| dot(&term.u) > 0.0);
+        active.map(|term| dot(&term.v)).sum::<f64>() / self.m() as f64
+    }
+
+    /// (1/m) Σ |a_j| |w_j|
+    pub fn mean_mass(&self) -> f64 {
+        (0..self.m()).map(|j| self.mass(j)).sum::<f64>() / self.m() as f64
+    }
+
+    fn take(&mut self, npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<()> {
+        let (m, d) = match *npy.shape() {
+            [m, d] if m as usize == self.a.len() && d > 0 => (m as usize, d as usize),
+            _ => return Err(io::Error::other("w and a do not fit together")),
+        };
+        self.d = d;
+        self.binned = d <= 3 && m > EXACT;
+        let mut bins: HashMap<(i8, [i16; 2]), Term> = HashMap::new();
+        let mut row = Vec::with_capacity(d);
+        let mut j = 0;
+        stream(npy, |value| {
+            row.push(value);
+            if row.len() < d {
+                return;
+            }
+            self.push(j, &row, &mut bins);
+            j += 1;
+            row.clear();
+        })?;
+        let mut bundled: Vec<_> = bins.into_iter().collect();
+        // A map has no order of its own, and sums depend on it.
+        bundled.sort_by_key(|(bin, _)| *bin);
+        self.terms.extend(bundled.into_iter().map(|(_, term)| term));
+        Ok(())
+    }
+
+    fn push(&mut self, j: usize, w: &[f64], bins: &mut HashMap<(i8, [i16; 2]), Term>) {
+        let a = self.a[j];
+        let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
+        self.norms.push(norm);
+        if j < SAMPLE {
+            self.w.extend_from_slice(w);
+        }
+        if let [x, y] = w {
+            self.angles.push(y.atan2(*x).to_degrees() as f32);
+        }
+        if w.len() > 3 || norm == 0.0 || a == 0.0 {
+            return;
+        }
+        let padded = |s: f64| std::array::from_fn(|k| s * w.get(k).copied().unwrap_or(0.0));
+        let term = Term {
+            u: padded(a.abs()),
+            v: padded(a),
+        };
+        if !self.binned {
+            self.terms.push(term);
+            return;
+        }
+        let entry = bins.entry(bin(w)).or_insert(Term {
+            u: [0.0; 3],
+            v: [0.0; 3],
+        });
+        for k in 0..3 {
+            entry.u[k] += term.u[k];
+            entry.v[k] += term.v[k];
+        }
+    }
+}
+
+/// Bin of a direction: the face of the square or cube that it meets, and where.
+fn bin(w: &[f64]) -> (i8, [i16; 2]) {
+    let largest = (0..w.len()).max_by(|&k, &l| w[k].abs().total_cmp(&w[l].abs()));
+    let k = largest.unwrap_or(0);
+    let face = if w[k] < 0.0 {
+        -1 - k as i8
+    } else {
+        1 + k as i8
+    };
+    let bins = BINS[w.len().min(3)];
+    let mut place = [0_i16; 2];
+    let others = (0..w.len()).filter(|&l| l != k);
+    for (place, l) in place.iter_mut().zip(others) {
+        *place = ((w[l] / w[k].abs() + 1.0) / 2.0 * bins)
+            .floor()
+            .min(bins - 1.0) as i16;
+    }
+    (face, place)
+}
+
+fn each(npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<Vec<f64>> {
+    let mut values = Vec::new();
+    stream(npy, |value| values.push(value))?;
+    Ok(values)
+}
+
+/// The values of an array of f32 or f64, one after another.
+fn stream(npy: npyz::NpyFile<&mut dyn io::Read>, mut put: impl FnMut(f64)) -> io::Result<()> {
+    match npy.dtype().num_bytes() {
+        Some(4) => npy
+            .data::<f32>()
+            .map_err(io::Error::other)?
+            .try_for_each(|v| {
+                put(f64::from(v?));
+                Ok(())
+            }),
+        _ => npy
+            .data::<f64>()
+            .map_err(io::Error::other)?
+            .try_for_each(|v| {
+                put(v?);
+                Ok(())
+            }),
+    }
+}
+
+/// 1 000 000
+pub fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut text = digits[..first].to_owned();
+    for (k, c) in digits[first..].chars().enumerate() {
+        if k % 3 == 0 && !text.is_empty() {
+            text.push('\u{2009}');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// Values of snapshots kept in memory, at most.
+const VALUES: usize = 1 << 24;
+
+/// The snapshots of a run: steps, and (w, a) of the first particles at each.
+pub struct Films {
+    pub steps: Vec<u64>,
+    /// Particles kept of each.
+    pub m: usize,
+    pub d: usize,
+    w: Vec<f64>,
+    a: Vec<f64>,
+}
+
+impl Films {
+    /// Reads snapshots.npz; `None` where there is none, or nothing in it.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut npz = NpzReader::open(path)?;
+        let steps = npz.array("step", |npy| npy.into_vec::<i64>())?;
+        let (mut shape, mut kept) = ([0; 3], 0);
+        let w = npz.array("w", |npy| {
+            if let [s, m, d] = *npy.shape() {
+                shape = [s, m, d].map(|size| size as usize);
+            }
+            let [s, m, d] = shape;
+            kept = (VALUES / (s * d).max(1)).min(m);
+            first(npy, m * d, kept * d)
+        })?;
+        let [s, m, d] = shape;
+        let a = npz.array("a", |npy| first(npy, m, kept))?;
+        let fits = s > 0 && steps.len() == s && w.len() == s * kept * d && a.len() == s * kept;
+        Ok((fits && kept > 0).then(|| Films {
+            steps: steps.into_iter().map(|s| s as u64).collect(),
+            m: kept,
+            d,
+            w,
+            a,
+        }))
+    }
+
+    /// Input weights of particle j at snapshot s.
+    pub fn w(&self, s: usize, j: usize) -> &[f64] {
+        let at = (s * self.m + j) * self.d;
+        &self.w[at..at + self.d]
+    }
+
+    pub fn a(&self, s: usize, j: usize) -> f64 {
+        self.a[s * self.m + j]
+    }
+
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+/// The first `kept` of every `length` values.
+fn first(
+    npy: npyz::NpyFile<&mut dyn io::Read>,
+    length: usize,
+    kept: usize,
+) -> io::Result<Vec<f64>> {
+    let (mut values, mut k) = (Vec::new(), 0);
+    stream(npy, |value| {
+        if k % length.max(1) < kept {
+            values.push(value);
+        }
+        k += 1;
+    })?;
+    Ok(values)
+}

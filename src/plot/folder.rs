@@ -1,0 +1,251 @@
+//! What a run folder holds, as figures need it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use super::axis::plain;
+use super::colour::{Colour, of_family};
+use crate::certify::standing::Standing;
+use crate::data::{self, Dataset};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Grid, load};
+use crate::store::RunFolder;
+
+/// Families of runs in one picture, at most.
+const MOST: usize = 8;
+/// Keys over which values are averaged.
+const SEEDS: [&str; 2] = ["seed", "init.seed"];
+
+/// A run folder, read.
+pub struct Folder {
+    pub place: RunFolder,
+    pub grid: Grid,
+    pub metrics: Table,
+    /// Of certificate.json, if there is one.
+    pub standings: Vec<Standing>,
+    /// Runs that differ in their seeds alone.
+    pub families: Vec<Family>,
+}
+
+/// Runs with the same parameters but for their seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// The parameters, without seeds.
+    pub parameters: Vec<(String, toml::Value)>,
+    pub runs: Vec<usize>,
+}
+
+impl Folder {
+    /// # Errors
+    /// No run folder, or a file in it that is damaged.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let place = RunFolder::open(dir)?;
+        let grid = load(&place.experiment().display().to_string(), &[])?;
+        let metrics = match place.metrics() {
+            path if path.exists() => Table::read(&path)?,
+            _ => Table::default(),
+        };
+        let standings = standings(&dir.join("certificate.json"))?;
+        let families = families(&grid);
+        Ok(Folder {
+            place,
+            grid,
+            metrics,
+            standings,
+            families,
+        })
+    }
+
+    pub fn experiment(&self, run: usize) -> &Experiment {
+        &self.grid.runs[run].experiment
+    }
+
+    /// The training set of a run, drawn or read again.
+    pub fn data(&self, run: usize) -> Result<Dataset> {
+        let of = self.experiment(run);
+        let seed = of.data_seed().unwrap_or(0);
+        Ok(data::load(&of.data, seed, of.risk.loss)?.train)
+    }
+
+    /// The families of a picture: all, or some, spread over them. With colours.
+    pub fn shown(&self) -> Vec<(&Family, Colour)> {
+        let all = self.families.len();
+        let count = all.min(MOST);
+        let ordered = self.is_ordered();
+        let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
+        let each = (0..count).map(|k| (&self.families[pick(k)], of_family(k, count, ordered)));
+        each.collect()
+    }
+
+    /// Says that only some families are shown, if that is so.
+    pub fn shown_of(&self) -> Option<String> {
+        let all = self.families.len();
+        (all > MOST).then(|| format!("{MOST} of {all} combinations of parameters"))
+    }
+
+    /// Whether families differ in one number alone.
+    fn is_ordered(&self) -> bool {
+        let one = |f: &Family| f.parameters.len() == 1 && number(&f.parameters[0].1).is_some();
+        self.families.len() > 2 && self.families.iter().all(one)
+    }
+}
+
+impl Family {
+    /// `m = 64, both`
+    pub fn label(&self) -> String {
+        self.label_without("")
+    }
+
+    /// Without one of the keys.
+    pub fn label_without(&self, key: &str) -> String {
+        let others = self.parameters.iter().filter(|(k, _)| k != key);
+        let each = others.map(|(key, value)| match value {
+            toml::Value::String(text) => text.clone(),
+            value => {
+                let value = number(value).map_or_else(|| value.to_string(), plain);
+                format!("{} = {value}", letter(key))
+            }
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The number that a key has.
+    pub fn number(&self, key: &str) -> Option<f64> {
+        let found = self.parameters.iter().find(|(k, _)| k == key);
+        found.and_then(|(_, value)| number(value))
+    }
+}
+
+/// A key's letter in the model, or its last word.
+pub fn letter(key: &str) -> &str {
+    match key {
+        "network.width" => "m",
+        "data.n" => "n",
+        "data.d" => "d",
+        "data.k" => "k",
+        "data.teacher_width" => "m₀",
+        "network.scaling" => "α",
+        "risk.weight_decay" => "λ",
+        "flow.step" => "η",
+        _ => key.rsplit('.').next().unwrap_or(key),
+    }
+}
+
+/// A key in words, for an axis.
+pub fn words(key: &str) -> String {
+    match key {
+        "network.width" => "width m".into(),
+        "data.n" => "number of samples n".into(),
+        "data.d" => "input dimension d".into(),
+        "data.teacher_width" => "width of the teacher m₀".into(),
+        "network.scaling" => "output scale α".into(),
+        "risk.weight_decay" => "weight decay λ".into(),
+        "flow.step" => "step size η".into(),
+        "init.scale_a" => "initial scale of a".into(),
+        "init.scale_w" => "initial scale of w".into(),
+        _ => letter(key).replace('_', " "),
+    }
+}
+
+fn number(value: &toml::Value) -> Option<f64> {
+    match value {
+        toml::Value::Integer(v) => Some(*v as f64),
+        toml::Value::Float(v) => Some(*v),
+        toml::Value::Table(table) => table.get("alpha").and_then(number),
+        _ => None,
+    }
+}
+
+fn families(grid: &Grid) -> Vec<Family> {
+    let mut families: Vec<Family> = Vec::new();
+    for (k, run) in grid.runs.iter().enumerate() {
+        let kept = run
+            .parameters
+            .iter()
+            .filter(|(key, _)| !SEEDS.contains(&key.as_str()));
+        let parameters: Vec<_> = kept
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        match families.iter_mut().find(|f| f.parameters == parameters) {
+            Some(family) => family.runs.push(k),
+            None => families.push(Family {
+                parameters,
+                runs: vec![k],
+            }),
+        }
+    }
+    families
+}
+
+fn standings(path: &Path) -> Result<Vec<Standing>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bytes = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        Error::input(
+            path.display().to_string(),
+            format!("is damaged: {e}"),
+            "widefield certify writes it again",
+        )
+    })
+}
+
+/// metrics.csv by columns, whatever columns it has. NaN where a value is not defined.
+#[derive(Debug, Default)]
+pub struct Table {
+    columns: HashMap<String, Vec<f64>>,
+    /// Rows of each run.
+    rows: HashMap<usize, Range<usize>>,
+}
+
+impl Table {
+    fn read(path: &Path) -> Result<Self> {
+        let bad = |e: csv::Error| {
+            Error::input(
+                path.display().to_string(),
+                format!("is damaged: {e}"),
+                "run `widefield resume` on the folder to write it again",
+            )
+        };
+        let mut reader = csv::Reader::from_path(path).map_err(bad)?;
+        let names: Vec<String> = reader
+            .headers()
+            .map_err(bad)?
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        let mut columns = vec![Vec::new(); names.len()];
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(bad)? {
+            for (column, field) in columns.iter_mut().zip(&record) {
+                column.push(field.parse().unwrap_or(f64::NAN));
+            }
+        }
+        let columns: HashMap<_, _> = names.into_iter().zip(columns).collect();
+        let mut rows: HashMap<usize, Range<usize>> = HashMap::new();
+        for (row, run) in columns.get("run").into_iter().flatten().enumerate() {
+            let of = rows.entry(*run as usize).or_insert(row..row);
+            of.end = row + 1;
+        }
+        Ok(Table { columns, rows })
+    }
+
+    /// Rows of all runs together.
+    pub fn len(&self) -> usize {
+        self.columns.get("run").map_or(0, Vec::len)
+    }
+
+    /// A column of one run; `None` where the file has no such column or run.
+    pub fn column(&self, run: usize, name: &str) -> Option<&[f64]> {
+        let rows = self.rows.get(&run)?.clone();
+        self.columns.get(name)?.get(rows)
+    }
+
+    /// Whether any run has a finite value of it.
+    pub fn has(&self, name: &str) -> bool {
+        let column = self.columns.get(name);
+        column.is_some_and(|column| column.iter().any(|v| v.is_finite()))
+    }
+}

@@ -1,0 +1,177 @@
+//! Histograms of masses |a||w| and of angles, of all particles.
+
+use super::cloud::{Cloud, Films, thousands};
+use super::colour::of_sign;
+use super::figure::{Axis, Figure, Mark, Panel, Scale, Sign};
+use super::predictor::Shown;
+
+/// Bars of a histogram.
+const BINS: usize = 48;
+
+/// The figure of one run.
+pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
+    let cloud = of.cloud;
+    let mut figure = Figure::new(
+        "histograms",
+        "Histograms of masses and angles of the particles",
+    );
+    figure.panels.extend(masses(cloud, &mut figure.note));
+    figure.panels.extend(angles(cloud));
+    if let Some(films) = films.filter(|films| films.d == cloud.d && cloud.d > 2) {
+        figure.panels.extend(turned(films));
+        if films.m < cloud.m() {
+            let all = thousands(cloud.m());
+            figure.remark(format!("angles of {} of {all} particles", films.m));
+        }
+    }
+    if figure.panels.len() > 1 {
+        figure
+            .panels
+            .iter_mut()
+            .for_each(|panel| panel.height = 0.45);
+    }
+    figure.enter("a > 0", of_sign(1.0), Sign::Patch);
+    figure.enter("a < 0", of_sign(-1.0), Sign::Patch);
+    if !of.label.is_empty() {
+        figure.remark(&of.label);
+    }
+    (!figure.is_empty()).then_some(figure)
+}
+
+/// Share of the particles by mass, for either sign.
+fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
+    let m = cloud.m();
+    let all: Vec<(f64, f64)> = (0..m).map(|j| (cloud.mass(j), cloud.a[j])).collect();
+    let there = || {
+        all.iter()
+            .filter(|(mass, _)| *mass > 0.0 && mass.is_finite())
+    };
+    let none = m - there().count();
+    if none > 0 {
+        *note = Some(format!(
+            "{} of {} particles have no mass",
+            thousands(none),
+            thousands(m)
+        ));
+    }
+    let most = there().map(|p| p.0).fold(0.0, f64::max);
+    let least = there().map(|p| p.0).fold(f64::INFINITY, f64::min);
+    if most <= 0.0 {
+        return None;
+    }
+    // Particles that decay has killed reach 10⁻³⁰⁰: one bar holds all below 10⁻⁹ of the heaviest.
+    let floor = least.max(1e-9 * most);
+    let (from, to) = (floor.log10(), most.log10());
+    let (from, to) = if to - from < 0.1 {
+        (from - 0.5, to + 0.5)
+    } else {
+        (from, to)
+    };
+    let values = there().map(|&(mass, a)| (mass.max(floor).log10(), a, 1.0 / m as f64));
+    let bars = Bars::new(from, to, values);
+    let edges = |(l, r, y): (f64, f64, f64)| (10f64.powf(l), 10f64.powf(r), y);
+    Some(Panel {
+        x: Axis::new("mass |a||w|", Scale::Log),
+        y: mirrored("share of particles"),
+        marks: bars.marks(edges),
+        ..Panel::default()
+    })
+}
+
+/// Share of the mass by the angle of w.
+fn angles(cloud: &Cloud) -> Option<Panel> {
+    let total = cloud.mean_mass() * cloud.m() as f64;
+    if cloud.angles.is_empty() || total <= 0.0 || !total.is_finite() {
+        return None;
+    }
+    let each = cloud.angles.iter().enumerate();
+    let values = each.map(|(j, &angle)| (f64::from(angle), cloud.a[j], cloud.mass(j) / total));
+    let mut x = Axis::between("angle of w [°]", -180.0, 180.0);
+    x.ticks = Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]);
+    Some(Panel {
+        x,
+        y: mirrored("share of mass"),
+        marks: Bars::new(-180.0, 180.0, values).marks(|bar| bar),
+        ..Panel::default()
+    })
+}
+
+/// Share of the mass by the angle between w now and at the first snapshot.
+fn turned(films: &Films) -> Option<Panel> {
+    let last = films.len() - 1;
+    let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let mass = |j: usize| films.a(last, j).abs() * norm(films.w(last, j));
+    let total: f64 = (0..films.m).map(mass).sum();
+    let angle = |j: usize| {
+        let (u, v) = (films.w(0, j), films.w(last, j));
+        let cosine = u.iter().zip(v).map(|(u, v)| u * v).sum::<f64>() / (norm(u) * norm(v));
+        cosine.clamp(-1.0, 1.0).acos().to_degrees()
+    };
+    let values = (0..films.m).map(|j| (angle(j), films.a(last, j), mass(j) / total));
+    let values: Vec<_> = values
+        .filter(|v| v.0.is_finite() && v.2.is_finite())
+        .collect();
+    let most = values.iter().map(|v| v.0).fold(0.0, f64::max);
+    let to = [1.0, 5.0, 15.0, 45.0, 90.0, 180.0]
+        .into_iter()
+        .find(|&to| most <= to)?;
+    (films.len() > 1 && !values.is_empty()).then(|| Panel {
+        x: Axis::between("angle that w has turned since the start [°]", 0.0, to),
+        y: mirrored("share of mass"),
+        marks: Bars::new(0.0, to, values.into_iter()).marks(|bar| bar),
+        ..Panel::default()
+    })
+}
+
+fn mirrored(label: &str) -> Axis {
+    Axis {
+        mirrored: true,
+        ..Axis::new(label, Scale::Linear)
+    }
+}
+
+/// Sums of weights per bin: of positive a upwards, of negative a downwards.
+struct Bars {
+    from: f64,
+    width: f64,
+    up: Vec<f64>,
+    down: Vec<f64>,
+}
+
+impl Bars {
+    /// Of (place, a, weight) between two ends.
+    fn new(from: f64, to: f64, values: impl Iterator<Item = (f64, f64, f64)>) -> Self {
+        let width = (to - from) / BINS as f64;
+        let mut bars = Bars {
+            from,
+            width,
+            up: vec![0.0; BINS],
+            down: vec![0.0; BINS],
+        };
+        for (place, a, weight) in values {
+            let bin = (((place - from) / width).max(0.0) as usize).min(BINS - 1);
+            let side = if a < 0.0 {
+                &mut bars.down
+            } else {
+                &mut bars.up
+            };
+            side[bin] += weight;
+        }
+        bars
+    }
+
+    fn marks(&self, edges: impl Fn((f64, f64, f64)) -> (f64, f64, f64)) -> Vec<Mark> {
+        let side = |heights: &[f64], sign: f64| {
+            let bars = heights.iter().enumerate().filter(|(_, h)| **h > 0.0);
+            let bars = bars.map(|(k, h)| {
+                let left = self.from + k as f64 * self.width;
+                edges((left, left + self.width, sign * h))
+            });
+            Mark::Bars {
+                bars: bars.collect(),
+                colour: of_sign(sign),
+            }
+        };
+        vec![side(&self.up, 1.0), side(&self.down, -1.0)]
+    }
+}

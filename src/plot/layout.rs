@@ -1,0 +1,232 @@
+//! Where the parts of a figure go, in tenths of a point (1/720 inch).
+
+use super::axis::Settled;
+use super::figure::{Axis, Entry, Figure, Mark, Panel, Scale};
+
+/// 85 mm: the column of a journal.
+pub const WIDTH: f64 = 2410.0;
+/// Sizes of words.
+pub const WORDS: f64 = 75.0;
+pub const SMALL: f64 = 60.0;
+/// Height of a plane as a share of its width, where a panel does not say.
+const HEIGHT: f64 = 0.62;
+const EDGE: f64 = 40.0;
+/// Room of an upright label and the gap between it and the words of ticks.
+const LABEL: f64 = 1.55 * WORDS;
+const TICK: f64 = 25.0;
+/// Room right of a plane: half a word of a tick at its end.
+const AFTER: f64 = 75.0;
+/// Length of the sign before a legend's words.
+pub const SIGN: f64 = 130.0;
+
+/// Everything about a figure that depends on sizes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    pub width: f64,
+    pub height: f64,
+    pub panels: Vec<Placed>,
+    /// Left end and middle height of each legend entry.
+    pub legend: Vec<(f64, f64)>,
+    /// Lines of the note with the heights of their middles.
+    pub note: Vec<(f64, String)>,
+}
+
+/// A panel's plane and its axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    pub left: f64,
+    pub top: f64,
+    pub width: f64,
+    pub height: f64,
+    pub x: Settled,
+    pub y: Settled,
+}
+
+impl Layout {
+    pub fn new(figure: &Figure) -> Self {
+        let whole = if figure.wide { 2.0 * WIDTH } else { WIDTH };
+        let (legend, mut top) = legend(&figure.legend, whole);
+        let columns = figure.columns.clamp(1, figure.panels.len().max(1));
+        let width = (whole - EDGE) / columns as f64;
+        let left = before(&figure.panels, width);
+        let mut panels = Vec::new();
+        for row in figure.panels.chunks(columns) {
+            let mut lowest = top;
+            for (k, panel) in row.iter().enumerate() {
+                let title = if panel.title.is_some() {
+                    1.5 * WORDS
+                } else {
+                    0.4 * WORDS
+                };
+                let plane = (EDGE / 2.0 + k as f64 * width + left, top + title);
+                let placed = place(panel, plane, width - left - AFTER);
+                lowest = lowest.max(placed.top + placed.height + below(panel));
+                panels.push(placed);
+            }
+            top = lowest + 0.3 * WORDS;
+        }
+        let note = figure
+            .note
+            .as_deref()
+            .map_or(Vec::new(), |text| wrap(text, whole));
+        let line = 1.3 * SMALL;
+        let lines = note.into_iter().enumerate();
+        let note: Vec<_> = lines
+            .map(|(k, text)| (top + (k as f64 + 0.6) * line, text))
+            .collect();
+        Layout {
+            width: whole,
+            height: (top + note.len() as f64 * line + EDGE / 2.0).ceil(),
+            panels,
+            legend,
+            note,
+        }
+    }
+}
+
+impl Placed {
+    /// Place of a point.
+    pub fn point(&self, x: f64, y: f64) -> (f64, f64) {
+        (
+            self.left + self.x.place(x) * self.width,
+            self.top + (1.0 - self.y.place(y)) * self.height,
+        )
+    }
+}
+
+fn place(panel: &Panel, (left, top): (f64, f64), width: f64) -> Placed {
+    let height = width * share(panel);
+    let (x, y) = axes(panel, width, height);
+    Placed {
+        left,
+        top,
+        width,
+        height,
+        x,
+        y,
+    }
+}
+
+/// Height of a plane as a share of its width.
+fn share(panel: &Panel) -> f64 {
+    match panel.height {
+        h if h > 0.0 => h,
+        _ if panel.equal => 1.0,
+        _ => HEIGHT,
+    }
+}
+
+fn axes(panel: &Panel, width: f64, height: f64) -> (Settled, Settled) {
+    let across = |axis: &Axis| Settled::new(axis, xs(panel), (width / 320.0) as usize);
+    let up = |axis: &Axis| Settled::new(axis, ys(panel), (height / 170.0) as usize);
+    let (x, y) = (across(&panel.x), up(&panel.y));
+    let linear = x.scale == Scale::Linear && y.scale == Scale::Linear;
+    if !panel.equal || !linear {
+        return (x, y);
+    }
+    // One unit has the length of the axis that needs the most.
+    let unit = ((x.high - x.low) / width).max((y.high - y.low) / height);
+    let around = |of: &Settled, length: f64| {
+        let middle = (of.low + of.high) / 2.0;
+        Some((middle - unit * length / 2.0, middle + unit * length / 2.0))
+    };
+    let widened = |axis: &Axis, range| Axis {
+        range,
+        ..axis.clone()
+    };
+    (
+        across(&widened(&panel.x, around(&x, width))),
+        up(&widened(&panel.y, around(&y, height))),
+    )
+}
+
+fn xs(panel: &Panel) -> impl Iterator<Item = f64> {
+    let places = panel.marks.iter().flat_map(Mark::places);
+    places.filter(|(_, y)| y.is_finite()).map(|(x, _)| x)
+}
+
+fn ys(panel: &Panel) -> impl Iterator<Item = f64> {
+    panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y)
+}
+
+/// Room left of planes: the labels and the widest words of ticks. Which words there are depends on
+/// how much room they leave, so it takes some turns.
+fn before(panels: &[Panel], width: f64) -> f64 {
+    let mut left = 0.2 * width;
+    for _ in 0..3 {
+        let plane = width - left - AFTER;
+        let of = |panel: &Panel| match panel.bare {
+            true => EDGE / 2.0,
+            false => {
+                let (_, y) = axes(panel, plane, share(panel) * plane);
+                let label = if panel.y.label.is_empty() { 0.0 } else { LABEL };
+                widest(&y) + label + 1.5 * TICK
+            }
+        };
+        left = panels.iter().map(of).fold(0.0, f64::max);
+    }
+    left
+}
+
+/// Length of the widest word of an axis.
+pub fn widest(axis: &Settled) -> f64 {
+    let words = axis.ticks.iter().map(|(_, word)| length(word, WORDS));
+    words.fold(0.0, f64::max)
+}
+
+/// Room below a plane: words of ticks and the label.
+fn below(panel: &Panel) -> f64 {
+    match (panel.bare, panel.x.label.is_empty()) {
+        (true, _) => 0.0,
+        (false, true) => TICK + 1.4 * WORDS,
+        (false, false) => TICK + 2.8 * WORDS,
+    }
+}
+
+/// Entries in rows from left to right, and where the rows end.
+fn legend(entries: &[Entry], width: f64) -> (Vec<(f64, f64)>, f64) {
+    if entries.is_empty() {
+        return (Vec::new(), EDGE / 2.0);
+    }
+    let line = 1.35 * WORDS;
+    let (mut x, mut y) = (EDGE, EDGE / 2.0 + line / 2.0);
+    let mut places = Vec::new();
+    for entry in entries {
+        let long = SIGN + 40.0 + length(&entry.label, WORDS);
+        if x > EDGE && x + long > width - EDGE {
+            (x, y) = (EDGE, y + line);
+        }
+        places.push((x, y));
+        x += long + 90.0;
+    }
+    (places, y + line / 2.0 + EDGE / 2.0)
+}
+
+/// Lines of a note that fit the width.
+fn wrap(text: &str, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if length(line, SMALL) + length(word, SMALL) + 20.0 < width - 2.0 * EDGE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// About how long a text is in DejaVu Sans, rather too long than too short.
+pub fn length(text: &str, size: f64) -> f64 {
+    let of = |c: char| match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | '·' | '|' | '\'' | ' ' => 0.34,
+        '⁰'..='⁹' | '¹' | '²' | '³' | '⁻' | '₀'..='₉' | 'f' | 't' | 'r' | '(' | ')' => {
+            0.43
+        }
+        'm' | 'w' | 'M' | 'W' | '−' | '±' | '=' | '…' => 0.95,
+        c if c.is_uppercase() => 0.75,
+        _ => 0.635,
+    };
+    text.chars().map(of).sum::<f64>() * size
+}

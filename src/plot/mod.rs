@@ -1,0 +1,148 @@
+//! Figures from a run folder: which ones apply is decided from what the folder holds, and no
+//! engine is needed.
+//!
+//! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
+//! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
+//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG ·
+//! [`raster`] makes pixels of that. One drawing path: a PNG is the SVG beside it.
+//!
+//! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
+//! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
+
+mod against;
+pub mod axis;
+mod canvas;
+mod cloud;
+mod colour;
+mod curves;
+pub mod figure;
+mod folder;
+mod histograms;
+pub mod layout;
+mod margins;
+mod particles;
+mod plane;
+mod predictor;
+mod raster;
+mod render;
+mod variation;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use cloud::{Cloud, Films};
+pub use colour::Colour;
+pub use figure::Figure;
+pub use folder::Folder;
+use predictor::Shown;
+pub use raster::{Raster, raster};
+pub use render::render;
+
+use crate::error::{Error, Result};
+use crate::store::write_atomically;
+
+/// Runs of which particles and functions are shown, at most.
+const RUNS: usize = 4;
+
+/// Every figure that the folder has something for.
+///
+/// # Errors
+/// A file of the folder that is damaged; data that cannot be read again.
+pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
+    let mut figures = curves::curves(folder);
+    figures.extend(against::against(folder));
+    let clouds = clouds(folder)?;
+    let several = clouds.len() > 1;
+    let shown = clouds
+        .iter()
+        .enumerate()
+        .map(|(k, (run, label, cloud))| Shown {
+            run: *run,
+            label: label.clone(),
+            colour: colour::of_family(k, clouds.len(), false),
+            cloud,
+        });
+    let shown: Vec<Shown> = shown.collect();
+    let films = shown
+        .iter()
+        .map(|of| Films::read(&folder.place.run(of.run).join("snapshots.npz")));
+    let films = films.collect::<Result<Vec<_>>>()?;
+    figures.extend(predictor::predictor(folder, &shown)?);
+    figures.extend(particles::particles(&shown, &films));
+    if let (Some(last), Some(films)) = (shown.last(), films.last()) {
+        figures.extend(histograms::histograms(last, films.as_ref()));
+        figures.extend(variation::variation(folder, last)?);
+    }
+    if several && folder.families.len() > clouds.len() {
+        let note = format!(
+            "{} of {} combinations of parameters",
+            clouds.len(),
+            folder.families.len()
+        );
+        let several = |f: &&mut Figure| matches!(f.name.as_str(), "predictor" | "particles");
+        figures
+            .iter_mut()
+            .filter(several)
+            .for_each(|f| f.remark(&note));
+    }
+    Ok(figures)
+}
+
+/// The particles of some runs, spread over the families: the first seed of each.
+fn clouds(folder: &Folder) -> Result<Vec<(usize, String, Cloud)>> {
+    let all = folder.families.len();
+    let count = all.min(RUNS);
+    let mut clouds = Vec::new();
+    for k in 0..count {
+        let family = &folder.families[k * (all - 1) / count.saturating_sub(1).max(1)];
+        let Some(&run) = family.runs.first() else {
+            continue;
+        };
+        let path = folder.place.run(run).join("particles.npz");
+        if path.exists() {
+            clouds.push((run, family.label(), Cloud::read(&path)?));
+        }
+    }
+    Ok(clouds)
+}
+
+/// Draws every figure of a run folder into DIR/figures, as NAME.svg and NAME.png; the paths of the
+/// SVGs. Figures of an earlier time that no longer apply are removed.
+///
+/// # Errors
+/// No run folder, a damaged file in it, or a file system that refuses.
+pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
+    let folder = Folder::open(dir)?;
+    let figures = figures(&folder)?;
+    let place = dir.join("figures");
+    std::fs::create_dir_all(&place).map_err(|e| Error::writing(&place, e))?;
+    forget(&place, &figures)?;
+    let paths = figures.iter().map(|figure| {
+        let path = place.join(format!("{}.svg", figure.name));
+        let svg = render(figure)?;
+        write_atomically(&path, |out| {
+            let written = out.write_all(svg.as_bytes());
+            written.map_err(|e| Error::writing(&path, e))
+        })?;
+        raster::write_png(&path.with_extension("png"), &raster(&svg, raster::PRINT)?)?;
+        Ok(path)
+    });
+    paths.collect()
+}
+
+/// Removes pictures that would tell of other results than the rest.
+fn forget(place: &Path, figures: &[Figure]) -> Result<()> {
+    for entry in std::fs::read_dir(place)
+        .map_err(|e| Error::reading(place, e))?
+        .flatten()
+    {
+        let path = entry.path();
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("");
+        let known = figures.iter().any(|figure| figure.name == stem);
+        if matches!(extension, "svg" | "png") && !known {
+            std::fs::remove_file(&path).map_err(|e| Error::writing(&path, e))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! Particles as directions with mass: in the plane, on the sphere with depth, or along their first
+//! two principal axes; with the tails that their last snapshots leave.
+
+use super::cloud::{Cloud, Films};
+use super::colour::{Colour, LIGHT, of_sign};
+use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Shape, Sign};
+use super::predictor::Shown;
+
+/// Particles that have tails, at most, and snapshots that make a tail.
+const TAILS: usize = 400;
+const TAIL: usize = 12;
+/// Radius of the heaviest particle, in points.
+const HEAVIEST: f64 = 2.6;
+const LIGHTEST: f64 = 0.5;
+
+/// A particle to be drawn: the point w √(|a|/|w|), whose square length is the mass |a||w|.
+#[derive(Debug, Clone)]
+struct Particle {
+    point: Vec<f64>,
+    sign: f64,
+}
+
+impl Particle {
+    fn new(w: &[f64], a: f64) -> Self {
+        let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
+        let stretch = if norm > 0.0 {
+            (a.abs() / norm).sqrt()
+        } else {
+            0.0
+        };
+        Particle {
+            point: w.iter().map(|w| w * stretch).collect(),
+            sign: a,
+        }
+    }
+
+    fn length(&self) -> f64 {
+        self.point.iter().map(|v| v * v).sum::<f64>().sqrt()
+    }
+}
+
+/// The figure, from the final particles and, for tails, the snapshots of each run.
+pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
+    let mut figure = Figure::new("particles", "Directions and masses of the particles");
+    for (of, films) in shown.iter().zip(films) {
+        let cloud = of.cloud;
+        let now = (0..cloud.sampled()).map(|j| Particle::new(cloud.row(j), cloud.a[j]));
+        let now: Vec<Particle> = now.collect();
+        let tails = films
+            .as_ref()
+            .filter(|f| f.d == cloud.d && f.m <= now.len());
+        let mut panel = panel(&now, tails);
+        panel.title = (!of.label.is_empty()).then(|| of.label.clone());
+        figure.panels.push(panel);
+        note(&mut figure, cloud, tails.is_some());
+    }
+    figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
+    figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
+    figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
+    (!figure.is_empty()).then_some(figure)
+}
+
+fn note(figure: &mut Figure, cloud: &Cloud, tails: bool) {
+    if cloud.d == 3 {
+        figure.remark("size: mass |a||w|; pale: behind the sphere");
+    }
+    if let Some(sampled) = cloud.sample_note() {
+        figure.remark(sampled);
+    }
+    if tails {
+        figure.remark(format!(
+            "tails: last {TAIL} snapshots of up to {TAILS} particles"
+        ));
+    }
+}
+
+fn panel(now: &[Particle], films: Option<&Films>) -> Panel {
+    let most = now.iter().map(Particle::length).fold(0.0, f64::max);
+    let unit = if most > 0.0 && most.is_finite() {
+        most
+    } else {
+        1.0
+    };
+    match now.first().map_or(0, |p| p.point.len()) {
+        3 => sphere(now, films, unit),
+        1 | 2 => {
+            let view = |p: &[f64]| (p[0] / unit, p.get(1).map_or(0.0, |y| y / unit));
+            let axes = ["√(|a||w|) cos φ".to_owned(), "√(|a||w|) sin φ".to_owned()];
+            plane(now, films, &view, axes)
+        }
+        _ => {
+            let (axes, shares) = principal(now);
+            let dot = |p: &[f64], k: usize| p.iter().zip(&axes[k]).map(|(p, u)| p * u).sum::<f64>();
+            let view = |p: &[f64]| (dot(p, 0) / unit, dot(p, 1) / unit);
+            let percent = |k: usize| format!("{:.0} %", 100.0 * shares[k]);
+            let axes = [
+                format!("1st axis ({})", percent(0)),
+                format!("2nd axis ({})", percent(1)),
+            ];
+            plane(now, films, &view, axes)
+        }
+    }
+}
+
+fn plane(
+    now: &[Particle],
+    films: Option<&Films>,
+    view: &dyn Fn(&[f64]) -> (f64, f64),
+    [x, y]: [String; 2],
+) -> Panel {
+    let mut marks = vec![
+        line(vec![(-1.08, 0.0), (1.08, 0.0)], LIGHT, 0.5),
+        line(vec![(0.0, -1.08), (0.0, 1.08)], LIGHT, 0.5),
+    ];
+    for (points, sign) in tails(films) {
+        let points = points.iter().map(|p| view(p)).collect();
+        marks.push(line(points, of_sign(sign).faded(0.4), 0.5));
+    }
+    let dots = now.iter().map(|p| {
+        let (x, y) = view(&p.point);
+        dot((x, y), 1.0, of_sign(p.sign))
+    });
+    marks.push(Mark::Dots {
+        dots: dots.collect(),
+    });
+    Panel {
+        x: Axis::between(x, -1.08, 1.08),
+        y: Axis::between(y, -1.08, 1.08),
+        marks,
+        equal: true,
+        ..Panel::default()
+    }
+}
+
+/// Directions seen from the front and a little from above and the side.
+fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
+    // Rows of a rotation: right, up, towards the viewer.
+    let (turn, tilt) = (0.6_f64, 0.4_f64);
+    let right = [turn.cos(), turn.sin(), 0.0];
+    let up = [
+        tilt.sin() * turn.sin(),
+        -tilt.sin() * turn.cos(),
+        tilt.cos(),
+    ];
+    let front = [
+        tilt.cos() * turn.sin(),
+        -tilt.cos() * turn.cos(),
+        -tilt.sin(),
+    ];
+    let view = |p: &[f64]| {
+        let size = p.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let of = |axis: &[f64; 3]| p.iter().zip(axis).map(|(p, u)| p * u).sum::<f64>() / size;
+        [of(&right), of(&up), of(&front)]
+    };
+    let mut marks = globe(&|p: &[f64]| view(p));
+    let mut tails_in_front = Vec::new();
+    for (points, sign) in tails(films) {
+        let places: Vec<_> = points.iter().map(|p| view(p)).collect();
+        let behind = places.last().is_some_and(|p| p[2] < 0.0);
+        let points = places.iter().map(|p| (p[0], p[1])).collect();
+        let shade = of_sign(sign).faded(if behind { 0.2 } else { 0.45 });
+        let tail = line(points, shade, 0.5);
+        if behind {
+            marks.push(tail)
+        } else {
+            tails_in_front.push(tail)
+        }
+    }
+    let mut order: Vec<([f64; 3], &Particle)> = (now.iter())
+        .map(|p| (view(&p.point), p))
+        .filter(|(place, _)| place[2].is_finite())
+        .collect();
+    order.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
+    let (behind, ahead): (Vec<_>, Vec<_>) =
+        order.into_iter().partition(|(place, _)| place[2] < 0.0);
+    let dots = |of: &[([f64; 3], &Particle)], shade: f64| Mark::Dots {
+        dots: (of.iter())
+            .map(|(place, p)| {
+                let radius = LIGHTEST + (HEAVIEST - LIGHTEST) * p.length() / unit;
+                dot((place[0], place[1]), radius, of_sign(p.sign).faded(shade))
+            })
+            .collect(),
+    };
+    marks.push(dots(&behind, 0.35));
+    marks.extend(tails_in_front);
+    marks.push(dots(&ahead, 1.0));
+    Panel {
+        x: Axis::between("", -1.05, 1.05),
+        y: Axis::between("", -1.05, 1.05),
+        marks,
+        equal: true,
+        bare: true,
+        ..Panel::default()
+    }
+}
+
+/// The outline, the equator and two meridians of the sphere, those behind in dots; and names of
+/// the axes would hide particles, so there are none.
+fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
+    let angles = || (0..=120).map(|k| f64::from(k) / 120.0 * std::f64::consts::TAU);
+    let mut marks = vec![line(
+        angles().map(|t| (t.cos(), t.sin())).collect(),
+        LIGHT,
+        0.8,
+    )];
+    let circles: [fn(f64) -> [f64; 3]; 3] = [
+        |t| [t.cos(), t.sin(), 0.0],
+        |t| [t.cos(), 0.0, t.sin()],
+        |t| [0.0, t.cos(), t.sin()],
+    ];
+    for circle in circles {
+        for behind in [true, false] {
+            let points = angles().map(|t| {
+                let [x, y, depth] = view(&circle(t));
+                if (depth < 0.0) == behind {
+                    (x, y)
+                } else {
+                    (f64::NAN, y)
+                }
+            });
+            marks.push(Mark::Line {
+                points: points.collect(),
+                colour: LIGHT,
+                dash: if behind { Dash::Dotted } else { Dash::Solid },
+                width: 0.5,
+            });
+        }
+    }
+    marks
+}
+
+/// The ways of some particles through the last snapshots, with the signs at their ends.
+fn tails(films: Option<&Films>) -> Vec<(Vec<Vec<f64>>, f64)> {
+    let Some(films) = films else {
+        return Vec::new();
+    };
+    let from = films.len().saturating_sub(TAIL);
+    let stride = films.m.div_ceil(TAILS).max(1);
+    // Twins and signs alternate: an even stride would see one kind only.
+    let stride = if stride > 1 { stride | 1 } else { stride };
+    let of = |j: usize| {
+        let points = (from..films.len()).map(|s| Particle::new(films.w(s, j), films.a(s, j)).point);
+        (points.collect(), films.a(films.len() - 1, j))
+    };
+    (0..films.m).step_by(stride).map(of).collect()
+}
+
+/// The two axes along which points scatter most, from the origin, and their shares of Σ |p|².
+fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
+    let d = now.first().map_or(0, |p| p.point.len());
+    let total: f64 = now.iter().map(|p| p.length().powi(2)).sum();
+    let mut axes: [Vec<f64>; 2] = [vec![0.0; d], vec![0.0; d]];
+    let mut shares = [0.0; 2];
+    for k in 0..2 {
+        // A start with no symmetry, so that it is orthogonal to nothing of interest.
+        let mut u: Vec<f64> = (0..d).map(|i| 1.0 + (i as f64 * 0.7548).fract()).collect();
+        let mut size = 0.0;
+        for _ in 0..100 {
+            if k == 1 {
+                let along: f64 = u.iter().zip(&axes[0]).map(|(u, v)| u * v).sum();
+                u.iter_mut()
+                    .zip(&axes[0])
+                    .for_each(|(u, v)| *u -= along * v);
+            }
+            let length = u.iter().map(|v| v * v).sum::<f64>().sqrt();
+            if length <= 0.0 || !length.is_finite() {
+                break;
+            }
+            u.iter_mut().for_each(|v| *v /= length);
+            let mut next = vec![0.0; d];
+            size = 0.0;
+            for p in now {
+                let along: f64 = p.point.iter().zip(&u).map(|(p, u)| p * u).sum();
+                size += along * along;
+                next.iter_mut()
+                    .zip(&p.point)
+                    .for_each(|(n, p)| *n += along * p);
+            }
+            axes[k].clone_from(&u);
+            u = next;
+        }
+        shares[k] = if total > 0.0 { size / total } else { 0.0 };
+    }
+    (axes, shares)
+}
+
+fn line(points: Vec<(f64, f64)>, colour: Colour, width: f64) -> Mark {
+    Mark::Line {
+        points,
+        colour,
+        dash: Dash::Solid,
+        width,
+    }
+}
+
+fn dot((x, y): (f64, f64), radius: f64, colour: Colour) -> Dot {
+    Dot {
+        x,
+        y,
+        radius,
+        colour,
+        shape: Shape::Disc,
+    }
+}

@@ -1,0 +1,90 @@
+//! SVG → pixels, by resvg, with one font that travels with the program: pictures are the same on
+//! every machine.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use resvg::tiny_skia::{Color, Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb::Database};
+
+use crate::error::{Error, Result};
+use crate::store::write_atomically;
+
+const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
+/// Pixels per point of a PNG: 288 per inch.
+pub const PRINT: f64 = 4.0;
+
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(FONT.to_vec());
+    fonts.set_sans_serif_family("DejaVu Sans");
+    Arc::new(fonts)
+});
+
+/// Pixels of a drawing.
+pub struct Raster {
+    pub width: u32,
+    pub height: u32,
+    /// Red, green, blue and 255 of every pixel, row by row.
+    pub rgba: Vec<u8>,
+}
+
+/// Draws an SVG on white, with `scale` pixels per point.
+///
+/// # Errors
+/// Text that is no SVG, or a picture without extent.
+pub fn raster(svg: &str, scale: f64) -> Result<Raster> {
+    let options = Options {
+        fontdb: FONTS.clone(),
+        font_family: "DejaVu Sans".into(),
+        ..Options::default()
+    };
+    let tree = Tree::from_str(svg, &options).map_err(|e| failed(e.to_string()))?;
+    // usvg counts in pixels of 1/96 inch.
+    let zoom = (scale * 0.75) as f32;
+    let size = tree.size().to_int_size().scale_by(zoom);
+    let pixels = size.and_then(|size| Pixmap::new(size.width(), size.height()));
+    let mut pixels = pixels.ok_or_else(|| failed("it has no extent".into()))?;
+    pixels.fill(Color::WHITE);
+    resvg::render(
+        &tree,
+        Transform::from_scale(zoom, zoom),
+        &mut pixels.as_mut(),
+    );
+    Ok(Raster {
+        width: pixels.width(),
+        height: pixels.height(),
+        rgba: pixels.take(),
+    })
+}
+
+/// Writes a PNG with its resolution.
+pub fn write_png(path: &Path, raster: &Raster) -> Result<()> {
+    // Opaque on white: the fourth channel says nothing.
+    let rgb = raster.rgba.as_chunks::<4>().0.iter();
+    let rgb: Vec<u8> = rgb.flat_map(|&[r, g, b, _]| [r, g, b]).collect();
+    write_atomically(path, |out| {
+        let at = |e: png::EncodingError| Error::writing(path, e.into());
+        let mut encoder = png::Encoder::new(&mut *out, raster.width, raster.height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let per_metre = (PRINT * 72.0 / 0.0254).round() as u32;
+        encoder.set_pixel_dims(Some(png::PixelDimensions {
+            xppu: per_metre,
+            yppu: per_metre,
+            unit: png::Unit::Meter,
+        }));
+        let mut writer = encoder.write_header().map_err(at)?;
+        writer.write_image_data(&rgb).map_err(at)?;
+        writer.finish().map_err(at)?;
+        out.flush().map_err(|e| Error::writing(path, e))
+    })
+}
+
+fn failed(what: String) -> Error {
+    Error::Figure {
+        what: format!("a picture could not be made: {what}"),
+        remedy: "the SVG beside it is whole; report this with it".into(),
+    }
+}

@@ -1,0 +1,224 @@
+//! Figures: which ones a folder gets, and whether they show what it holds.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use common::place::{Place, text};
+use widefield::plot::figure::Mark;
+use widefield::plot::layout::Layout;
+use widefield::plot::{Figure, Folder, figures, raster, render};
+
+const HEAD: &str = "[network]\nwidth = 16\n[risk]\nloss = \"softmin\"\n[flow]\nsteps = 20\nstep = 0.5\n[output]\nrecords = 8\nsnapshots = 3\n";
+
+fn experiment(data: &str) -> String {
+    format!("{HEAD}[data]\n{data}\n")
+}
+
+/// Names of the figures below a folder; each is an SVG that can be read, with a PNG beside it.
+fn drawn(dir: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(dir.join("figures")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "svg") {
+            whole(&std::fs::read_to_string(&path).unwrap());
+            let png = std::fs::read(path.with_extension("png")).unwrap();
+            assert!(png.starts_with(b"\x89PNG"));
+            names.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    names
+}
+
+fn whole(svg: &str) {
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    let pixels = raster(svg, 1.0).unwrap();
+    assert_eq!(pixels.width, 241);
+    // Something is drawn.
+    assert!(pixels.rgba.chunks(4).any(|p| p[0] < 100));
+}
+
+fn names(list: &str) -> BTreeSet<String> {
+    list.split_whitespace().map(str::to_owned).collect()
+}
+
+fn figure(dir: &Path, name: &str) -> Figure {
+    let all = figures(&Folder::open(dir).unwrap()).unwrap();
+    all.into_iter().find(|figure| figure.name == name).unwrap()
+}
+
+#[test]
+fn figures_follow_what_the_folder_holds() {
+    let place = Place::new();
+    place.put("xor.toml", &experiment("source = \"xor\""));
+    place.ok("run xor.toml --out xor --engine cpu");
+    let always = "risk error margins norms drift features particles histograms";
+    assert_eq!(
+        drawn(&place.path("xor")),
+        names(&format!("{always} predictor variation"))
+    );
+    place.put(
+        "k.toml",
+        &experiment("source = \"clusters\"\nd = 6\nn = 12\ntest = 20"),
+    );
+    place.ok(
+        "run k.toml --out k --engine cpu --no-plots --set grid.seed=[1,2] --set grid.data.n=[8,16]",
+    );
+    assert!(!place.path("k/figures").exists());
+    let said = place.ok("plot k");
+    assert_eq!(
+        drawn(&place.path("k")),
+        names(&format!("{always} against-n"))
+    );
+    assert_eq!(said.lines().count(), 9);
+    let against = std::fs::read_to_string(place.path("k/figures/against-n.svg")).unwrap();
+    assert!(against.contains("number of samples n") && against.contains("mean of the seeds"));
+    // Certified bounds appear once there are any.
+    assert!(
+        !figure(&place.path("xor"), "margins")
+            .legend
+            .iter()
+            .any(|e| e.label.contains("bounds"))
+    );
+    place.ok("certify xor");
+    assert!(
+        figure(&place.path("xor"), "margins")
+            .legend
+            .iter()
+            .any(|e| e.label.contains("bounds"))
+    );
+    // What no longer applies goes.
+    std::fs::remove_dir_all(place.path("k/runs")).unwrap();
+    place.ok("plot k");
+    assert_eq!(
+        drawn(&place.path("k")),
+        names("risk error margins norms drift features against-n")
+    );
+    place.refuses("plot nowhere", &["nowhere", "not a run folder"]);
+}
+
+#[test]
+fn runs_of_one_point_and_constant_values_have_figures() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &experiment("source = \"interpolation\"").replace("softmin", "square"),
+    );
+    place.ok("run e.toml --out none --engine cpu --set flow.steps=0");
+    let one = "risk norms drift features predictor particles histograms variation";
+    assert_eq!(drawn(&place.path("none")), names(one));
+    // Dead neurons: nothing moves, f = 0, no mass.
+    place.ok("run e.toml --out dead --engine cpu --set init.scale_w=0.0 --set init.scale_a=0.0");
+    assert!(drawn(&place.path("dead")).is_superset(&names("risk norms predictor")));
+}
+
+#[test]
+fn a_failed_drawing_is_no_failed_run() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    std::fs::create_dir(place.path("a")).unwrap();
+    place.put("a/figures", "in the way");
+    let out = place.run("run e.toml --out a --engine cpu --json");
+    assert!(out.status.success());
+    assert!(
+        text(&out.stderr).contains("no figures:"),
+        "{}",
+        text(&out.stderr)
+    );
+    let printed: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(printed["runs"][0]["steps"], 20);
+}
+
+/// A line's first and last points against the rows of metrics.csv, and its polyline in the SVG
+/// against its places on the axes.
+fn shows(figure: &Figure, first: (f64, f64), last: (f64, f64)) -> bool {
+    let layout = Layout::new(figure);
+    let svg = render(figure).unwrap();
+    let Some(Mark::Line { points, .. }) = figure.panels[0].marks.first() else {
+        return false;
+    };
+    let drawn = points.iter().map(|&(x, y)| layout.panels[0].point(x, y));
+    let polyline = drawn.fold(String::new(), |mut text, (x, y)| {
+        write!(text, "{},{} ", x.round(), y.round()).unwrap();
+        text
+    });
+    points.first() == Some(&first) && points.last() == Some(&last) && svg.contains(&polyline)
+}
+
+#[test]
+fn curves_hold_the_values_of_the_metrics() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots");
+    let csv = std::fs::read_to_string(place.path("a/metrics.csv")).unwrap();
+    let column = |name: &str| {
+        csv.lines()
+            .next()
+            .unwrap()
+            .split(',')
+            .position(|c| c == name)
+    };
+    let value = |line: &str, name: &str| -> f64 {
+        line.split(',')
+            .nth(column(name).unwrap())
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let at = |line: &str| (value(line, "step"), value(line, "risk"));
+    // Step 0 has no place on the logarithmic axis.
+    let (first, last) = (csv.lines().nth(2).unwrap(), csv.lines().last().unwrap());
+    assert_eq!(at(first).0, 1.0);
+    assert!(shows(
+        &figure(&place.path("a"), "risk"),
+        at(first),
+        at(last)
+    ));
+    // The same check on other metrics must fail.
+    let risk = last.split(',').nth(column("risk").unwrap()).unwrap();
+    let changed = last.replace(risk, "-0.125");
+    place.put("a/metrics.csv", &csv.replace(last, &changed));
+    assert!(!shows(
+        &figure(&place.path("a"), "risk"),
+        at(first),
+        at(last)
+    ));
+}
+
+#[test]
+fn large_folders_are_binned_and_sampled_and_say_so() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots --set network.width=30000");
+    let notes = figure(&place.path("a"), "particles").note.unwrap();
+    assert!(notes.contains("4096 of 30\u{2009}000 particles"), "{notes}");
+    let notes = figure(&place.path("a"), "predictor").note.unwrap();
+    assert!(notes.contains("bundled"), "{notes}");
+    let mut rows = String::from("run,step,time,risk\n");
+    for step in 0..100_000 {
+        let risk = if step == 70_000 {
+            9.0
+        } else {
+            1.0 / (1.0 + f64::from(step))
+        };
+        writeln!(rows, "0,{step},0.1,{risk}").unwrap();
+    }
+    place.put("a/metrics.csv", &rows);
+    let figure = figure(&place.path("a"), "risk");
+    assert!(
+        figure
+            .note
+            .as_deref()
+            .unwrap()
+            .contains("99\u{2009}999 rows"),
+        "{figure:?}"
+    );
+    let Mark::Line { points, .. } = &figure.panels[0].marks[0] else {
+        panic!("{figure:?}");
+    };
+    assert!(points.len() <= 402, "{}", points.len());
+    assert!(points.contains(&(70_000.0, 9.0)), "a peak was lost");
+    whole(&render(&figure).unwrap());
+}
