@@ -3,6 +3,8 @@
 //! K_ik = (1/m) Σ_j [σ(z_ij)σ(z_kj) + a_j² 1[z_ij > 0] 1[z_kj > 0] x_i·x_k], z_ij = w_j·x_i: the first
 //! term for the gradient in a, the second for that in w (Jacot, Gabriel & Hongler 2018).
 
+use std::ops::Range;
+
 use matrixmultiply::sgemm;
 use rayon::prelude::*;
 
@@ -14,8 +16,9 @@ use crate::particles::Particles;
 pub const KERNEL_SAMPLES: usize = 256;
 pub const KERNEL_PARTICLES: usize = 1024;
 
-/// Rows that one thread takes at a time. It decides no order of summation.
-const ROWS: usize = 32;
+/// Particles, and rows of K, that one thread takes at a time. They decide no order of summation.
+const TOGETHER: usize = 128;
+const ROWS: usize = 64;
 
 /// K (n, n), row-major, what is right of the diagonal as well as it comes: entries (i, k) with
 /// k ≤ i are complete.
@@ -33,16 +36,17 @@ impl TangentKernel {
         let x = &data.x[..n * d];
         let w: Vec<f32> = p.w[..m * d].iter().map(|&w| w as f32).collect();
         let a: Vec<f32> = p.a[..m].iter().map(|&a| a as f32).collect();
-        let mut features = vec![0.0; n * m];
-        let mut gates = vec![0.0; n * m];
-        (features.par_chunks_mut(ROWS * m))
-            .zip(gates.par_chunks_mut(ROWS * m))
-            .zip(x.par_chunks(ROWS * d))
-            .for_each(|((features, gates), x)| {
-                multiply(x, &w, d, features, m);
-                let rows = features.chunks_exact_mut(m).zip(gates.chunks_exact_mut(m));
-                for (features, gates) in rows {
-                    for ((z, gate), &a) in features.iter_mut().zip(gates).zip(&a) {
+        // Row-major (m, n): what a product packs lies side by side.
+        let mut features = vec![0.0; m * n];
+        let mut gates = vec![0.0; m * n];
+        (features.par_chunks_mut(TOGETHER * n))
+            .zip(gates.par_chunks_mut(TOGETHER * n))
+            .zip(w.par_chunks(TOGETHER * d).zip(a.par_chunks(TOGETHER)))
+            .for_each(|((features, gates), (w, a))| {
+                multiply(Factor::rows(w, d), Factor::rows(x, d), features, n);
+                let rows = features.chunks_exact_mut(n).zip(gates.chunks_exact_mut(n));
+                for ((features, gates), &a) in rows.zip(a) {
+                    for (z, gate) in features.iter_mut().zip(gates) {
                         *gate = if *z > 0.0 { a } else { 0.0 };
                         *z = z.max(0.0);
                     }
@@ -55,13 +59,15 @@ impl TangentKernel {
             let end = first + rows.len() / n;
             if train != Train::Output {
                 let mut inputs = vec![0.0; rows.len()];
-                multiply(&x[first * d..end * d], &x[..end * d], d, &mut inputs, n);
-                multiply(&gates[first * m..end * m], &gates[..end * m], m, rows, n);
+                let own = Factor::rows(&x[first * d..end * d], d);
+                multiply(own, Factor::rows(&x[..end * d], d), &mut inputs, n);
+                let own = Factor::columns(&gates, n, first..end);
+                multiply(own, Factor::columns(&gates, n, 0..end), rows, n);
                 rows.iter_mut().zip(&inputs).for_each(|(k, xx)| *k *= xx);
             }
             if train != Train::Input {
-                let own = &features[first * m..end * m];
-                multiply(own, &features[..end * m], m, rows, n);
+                let own = Factor::columns(&features, n, first..end);
+                multiply(own, Factor::columns(&features, n, 0..end), rows, n);
             }
         });
         let each = 1.0 / m as f32;
@@ -87,28 +93,68 @@ impl TangentKernel {
     }
 }
 
-/// out (rows, stride) += A Bᵀ for row-major A (·, depth) and B (·, depth).
-fn multiply(a: &[f32], b: &[f32], depth: usize, out: &mut [f32], stride: usize) {
-    let (rows, columns) = (a.len() / depth, b.len() / depth);
-    assert!(columns <= stride && rows * stride <= out.len());
-    let (step, stride) = (depth as isize, stride as isize);
-    // SAFETY: the pointers cover rows × depth, columns × depth and rows × stride numbers, as
-    // asserted, and `out` is borrowed mutably.
+/// Vectors whose products with others are wanted.
+#[derive(Clone, Copy)]
+struct Factor<'a> {
+    values: &'a [f32],
+    count: usize,
+    depth: usize,
+    /// Numbers from one vector to the next, and from one of its entries to the next.
+    across: usize,
+    along: usize,
+}
+
+impl<'a> Factor<'a> {
+    /// The rows of a row-major matrix (·, depth).
+    fn rows(values: &'a [f32], depth: usize) -> Self {
+        Factor {
+            values,
+            count: values.len() / depth,
+            depth,
+            across: depth,
+            along: 1,
+        }
+    }
+
+    /// Some columns of a row-major matrix (·, stride).
+    fn columns(values: &'a [f32], stride: usize, range: Range<usize>) -> Self {
+        Factor {
+            values: &values[range.start..],
+            count: range.len(),
+            depth: values.len() / stride,
+            across: 1,
+            along: stride,
+        }
+    }
+
+    /// Whether its last entry is among its values.
+    fn is_within(&self) -> bool {
+        let last = self.count.saturating_sub(1) * self.across;
+        last + self.depth.saturating_sub(1) * self.along < self.values.len()
+    }
+}
+
+/// out (a.count, stride) += the products of each of a's vectors with each of b's.
+fn multiply(a: Factor, b: Factor, out: &mut [f32], stride: usize) {
+    assert!(a.is_within() && b.is_within() && a.depth == b.depth);
+    assert!(b.count <= stride && a.count * stride <= out.len());
+    // SAFETY: the pointers cover all vectors and a.count × stride numbers, as asserted, and `out`
+    // is borrowed mutably.
     unsafe {
         sgemm(
-            rows,
-            depth,
-            columns,
+            a.count,
+            a.depth,
+            b.count,
             1.0,
-            a.as_ptr(),
-            step,
-            1,
-            b.as_ptr(),
-            1,
-            step,
+            a.values.as_ptr(),
+            a.across as isize,
+            a.along as isize,
+            b.values.as_ptr(),
+            b.along as isize,
+            b.across as isize,
             1.0,
             out.as_mut_ptr(),
-            stride,
+            stride as isize,
             1,
         );
     }
