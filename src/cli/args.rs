@@ -37,6 +37,9 @@ pub enum Command {
     /// Figures again, as SVG and PNG, from what a run folder holds
     #[command(after_help = examples::PLOT)]
     Plot(PlotArgs),
+    /// A movie of particles beside the function that they make, as GIF, APNG and MP4
+    #[command(after_help = examples::MOVIE)]
+    Movie(MovieArgs),
     /// How wide is wide enough: gaps between networks of different widths, beside their noise
     #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
@@ -155,6 +158,18 @@ pub struct PlotArgs {
     /// A run folder
     pub dir: PathBuf,
     /// No messages: the paths of the figures and errors only
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MovieArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Number of the run, for an experiment with a grid [default: the widest]
+    #[arg(long, value_name = "K")]
+    pub run: Option<usize>,
+    /// No messages: the paths of the movies and errors only
     #[arg(long)]
     pub quiet: bool,
 }

@@ -43,7 +43,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         }
         standings.extend(found.into_iter().map(|(standing, _)| standing));
     }
-    let path = folder.dir().join("certificate.json");
+    let path = folder.certificate();
     write_atomically(&path, |out| {
         serde_json::to_writer_pretty(&mut *out, &standings)
             .map_err(|e| Error::writing(&path, e.into()))

@@ -49,6 +49,11 @@ pub const PLOT: &str = examples!(
   widefield certify runs/xor && widefield plot runs/xor     margins with their certified bounds"
 );
 
+pub const MOVIE: &str = examples!(
+    "  widefield movie runs/interpolation
+  widefield movie runs/interpolation --run 3"
+);
+
 pub const COMPARE: &str = examples!(
     "  widefield run width-asymptotics && widefield compare runs/width-asymptotics
   widefield compare runs/narrow runs/wide --data new.npy

@@ -9,6 +9,7 @@ mod completions;
 mod examples;
 mod list;
 mod man;
+mod movie;
 mod plot;
 mod predict;
 mod progress;
@@ -60,6 +61,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Show(args) => show::show(&args),
         Command::Predict(args) => predict::predict(&args),
         Command::Plot(args) => plot::plot(&args),
+        Command::Movie(args) => movie::movie(&args),
         Command::Compare(args) => compare::compare(args),
         Command::Certify(args) => certify::certify(&args),
         Command::Verify(args) => verify::verify(&args),

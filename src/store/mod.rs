@@ -68,13 +68,15 @@ impl RunFolder {
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         self.lock = Some(lock(&self.dir)?);
-        let runs = self.dir.join("runs");
-        if Self::holds_a_run(&self.dir) && runs.exists() {
-            std::fs::remove_dir_all(&runs).map_err(|e| Error::writing(&runs, e))?;
+        for folder in [self.dir.join("runs"), self.figures()] {
+            if Self::holds_a_run(&self.dir) && folder.exists() {
+                std::fs::remove_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
+            }
         }
         let comparison = self.comparison();
         let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
-        for path in [self.summary(), self.metrics()].iter().chain(&compared) {
+        let results = [self.summary(), self.metrics(), self.certificate()];
+        for path in results.iter().chain(&compared) {
             if path.exists() {
                 std::fs::remove_file(path).map_err(|e| Error::writing(path, e))?;
             }
@@ -144,6 +146,16 @@ impl RunFolder {
 
     pub fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.csv")
+    }
+
+    /// What `widefield certify` found.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.join("certificate.json")
+    }
+
+    /// Pictures, made again whenever they are asked for.
+    pub fn figures(&self) -> PathBuf {
+        self.dir.join("figures")
     }
 
     /// Where a comparison goes, with the endings csv and json.
