@@ -222,3 +222,39 @@ fn large_folders_are_binned_and_sampled_and_say_so() {
     assert!(points.contains(&(70_000.0, 9.0)), "a peak was lost");
     whole(&render(&figure).unwrap());
 }
+
+#[test]
+fn movies_have_a_frame_per_snapshot() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16]");
+    let said = place.ok("movie a");
+    assert!(
+        said.contains("movie.gif") && said.contains("movie.apng"),
+        "{said}"
+    );
+    let gif = std::fs::File::open(place.path("a/figures/movie.gif")).unwrap();
+    let mut gif = gif::DecodeOptions::new().read_info(gif).unwrap();
+    let mut frames = Vec::new();
+    while let Some(frame) = gif.read_next_frame().unwrap() {
+        frames.push(frame.buffer.to_vec());
+    }
+    assert_eq!(frames.len(), 3);
+    // Something moves.
+    assert!(frames[0] != frames[2]);
+    let apng = std::fs::File::open(place.path("a/figures/movie.apng")).unwrap();
+    let apng = png::Decoder::new(std::io::BufReader::new(apng))
+        .read_info()
+        .unwrap();
+    let info = apng.info();
+    assert_eq!(
+        (info.width, info.animation_control.unwrap().num_frames),
+        (800, 3)
+    );
+    assert_eq!((gif.width(), u32::from(gif.height())), (800, info.height));
+    place.ok("movie a --run 0 --quiet");
+    assert!(place.path("a/figures/movie-000.gif").exists());
+    place.fails("movie a --run 2", 2, &["--run", "runs 0 to 1"]);
+    place.ok("run e.toml --out b --engine cpu --no-plots --set output.snapshots=0");
+    place.fails("movie b", 2, &["snapshots", "output.snapshots"]);
+}

@@ -44,6 +44,9 @@ pub enum Command {
     /// The page report.html again, from what a run folder holds
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
+    /// A movie of particles beside the function that they make, as GIF, APNG and MP4
+    #[command(after_help = examples::MOVIE)]
+    Movie(MovieArgs),
     /// How wide is wide enough: gaps between networks of different widths, beside their noise
     #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
@@ -205,6 +208,18 @@ pub struct PlotArgs {
 pub struct ReportArgs {
     /// A run folder
     pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct MovieArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Number of the run, for an experiment with a grid [default: the widest]
+    #[arg(long, value_name = "K")]
+    pub run: Option<usize>,
+    /// No messages: the paths of the movies and errors only
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Args)]

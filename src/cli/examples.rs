@@ -63,6 +63,11 @@ pub const REPORT: &str = examples!(
   widefield certify runs/xor && widefield report runs/xor"
 );
 
+pub const MOVIE: &str = examples!(
+    "  widefield movie runs/interpolation
+  widefield movie runs/interpolation --run 3"
+);
+
 pub const COMPARE: &str = examples!(
     "  widefield run width-asymptotics && widefield compare runs/width-asymptotics
   widefield compare runs/narrow runs/wide --data new.npy

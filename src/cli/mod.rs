@@ -9,6 +9,7 @@ mod completions;
 mod examples;
 mod list;
 mod man;
+mod movie;
 mod pages;
 mod plot;
 mod predict;
@@ -66,6 +67,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Predict(args) => predict::predict(&args),
         Command::Plot(args) => plot::plot(&args),
         Command::Report(args) => report::report(&args),
+        Command::Movie(args) => movie::movie(&args),
         Command::Compare(args) => compare::compare(args),
         Command::Certify(args) => certify::certify(&args),
         Command::Verify(args) => verify::verify(&args),

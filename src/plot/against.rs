@@ -1,7 +1,5 @@
 //! Final values of a grid against each of its numbers, with mean and spread over seeds.
 
-use std::collections::BTreeSet;
-
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
@@ -40,15 +38,16 @@ pub fn against(folder: &Folder) -> Vec<Figure> {
 fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let name = format!("against-{}", key.rsplit('.').next().unwrap_or(key));
     let mut figure = Figure::new(name, format!("Final values against {}", words(key)));
-    let labels: BTreeSet<String> = folder
-        .families
-        .iter()
-        .map(|f| f.label_without(key))
-        .collect();
+    let mut labels: Vec<String> = Vec::new();
+    for family in &folder.families {
+        let label = family.label_without(key);
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
     let all = labels.len();
     let count = all.min(LINES);
     let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
-    let labels: Vec<&String> = labels.iter().collect();
     let lines: Vec<(&str, Colour)> = (0..count)
         .map(|k| (labels[pick(k)].as_str(), of_family(k, count, false)))
         .collect();

@@ -2,8 +2,8 @@
 
 use super::figure::{Axis, Scale};
 
-/// Values further apart than this are drawn on a logarithmic axis: a decade and a half.
-const FAR: f64 = 30.0;
+/// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
+const FAR: f64 = 12.0;
 /// Room beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 
@@ -199,10 +199,12 @@ impl Seen {
         }
         let span = self.high - self.low;
         let size = self.low.abs().max(self.high.abs());
+        if size == 0.0 {
+            return (-MARGIN, 1.0);
+        }
         // Values equal up to rounding are one value.
-        if span <= 1e-9 * size || span == 0.0 {
-            let room = if size > 0.0 { 0.1 * size } else { 0.5 };
-            return (self.low - room, self.high + room);
+        if span <= 1e-9 * size {
+            return (self.low - 0.1 * size, self.high + 0.1 * size);
         }
         (self.low - MARGIN * span, self.high + MARGIN * span)
     }

@@ -62,6 +62,23 @@ impl Cloud {
         Ok(cloud)
     }
 
+    /// The particles of a snapshot, as a network of their own.
+    pub fn of_snapshot(films: &Films, s: usize) -> Self {
+        let mut cloud = Cloud {
+            d: films.d,
+            a: (0..films.m).map(|j| films.a(s, j)).collect(),
+            norms: Vec::with_capacity(films.m),
+            angles: Vec::new(),
+            w: Vec::new(),
+            f: Vec::new(),
+            terms: Vec::new(),
+            binned: false,
+        };
+        let mut bins = HashMap::new();
+        (0..films.m).for_each(|j| cloud.push(j, films.w(s, j), &mut bins));
+        cloud
+    }
+
     pub fn m(&self) -> usize {
         self.a.len()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::axis::Settled;
 use super::cloud::thousands;
 use super::colour::{Colour, GREY};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
@@ -148,9 +149,12 @@ pub fn finish(folder: &Folder, figure: &mut Figure) {
                 .filter(|(x, y)| x.is_finite() && y.is_finite())
                 .map(|(x, _)| x),
         );
+        // One scale too, whatever part of the steps a panel has values for.
+        let axis = Settled::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
         for panel in &mut figure.panels {
             panel.height = 0.42;
             panel.x.range = Some(common);
+            panel.x.scale = axis.scale;
         }
     }
     // Lines first, then what is behind them.

@@ -53,7 +53,7 @@ pub struct Axis {
 /// How values become places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
-    /// Logarithmic for values of one sign over more than 1.5 decades; linear below 1 and logarithmic
+    /// Logarithmic for positive values more than a decade apart; linear below 1 and logarithmic
     /// beyond for values of both signs, or negative ones, that are far apart; else linear.
     #[default]
     Auto,

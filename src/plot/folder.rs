@@ -46,7 +46,7 @@ impl Folder {
             path if path.exists() => Table::read(&path)?,
             _ => Table::default(),
         };
-        let standings = standings(&dir.join("certificate.json"))?;
+        let standings = standings(&place.certificate())?;
         let families = families(&grid);
         Ok(Folder {
             place,

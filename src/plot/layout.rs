@@ -14,6 +14,8 @@ const EDGE: f64 = 40.0;
 /// Room of an upright label and the gap between it and the words of ticks.
 const LABEL: f64 = 1.55 * WORDS;
 const TICK: f64 = 25.0;
+/// Words of ticks on an upright axis, at most.
+const MOST_UP: usize = 6;
 /// Room right of a plane: half a word of a tick at its end.
 const AFTER: f64 = 75.0;
 /// Length of the sign before a legend's words.
@@ -118,7 +120,7 @@ fn share(panel: &Panel) -> f64 {
 
 fn axes(panel: &Panel, width: f64, height: f64) -> (Settled, Settled) {
     let across = |axis: &Axis| Settled::new(axis, xs(panel), (width / 320.0) as usize);
-    let up = |axis: &Axis| Settled::new(axis, ys(panel), (height / 170.0) as usize);
+    let up = |axis: &Axis| Settled::new(axis, ys(panel), ((height / 170.0) as usize).min(MOST_UP));
     let (x, y) = (across(&panel.x), up(&panel.y));
     let linear = x.scale == Scale::Linear && y.scale == Scale::Linear;
     if !panel.equal || !linear {

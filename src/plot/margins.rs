@@ -101,12 +101,13 @@ fn cut_below(panel: &mut Panel, figure: &mut Figure) {
     let (low, high) = ys()
         .filter(|y| y.is_finite())
         .fold((0.0_f64, 0.0_f64), |(l, h), y| (l.min(y), h.max(y)));
-    // Where a curve ends is always shown.
-    let last = panel.marks.iter().filter_map(|mark| match mark {
-        Mark::Line { points, .. } => points.last().map(|p| p.1),
+    // The second half of the records, where curves come to an end, is always shown.
+    let late = panel.marks.iter().filter_map(|mark| match mark {
+        Mark::Line { points, .. } => points.get(points.len() / 2..),
         _ => None,
     });
-    let floor = last.fold(-0.5 * high, |floor, y| floor.min(1.3 * y));
+    let late = late.flatten().map(|p| p.1);
+    let floor = late.fold(-0.5 * high, |floor, y| floor.min(1.1 * y));
     if high <= 0.0 || low >= floor {
         return;
     }

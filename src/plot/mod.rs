@@ -4,7 +4,8 @@
 //! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
 //! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
 //! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG ·
-//! [`raster`] makes pixels of that. One drawing path: a PNG is the SVG beside it.
+//! [`raster`] makes pixels of that, and [`movie`] frames. One drawing path: a PNG is the SVG
+//! beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
 //! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
@@ -20,12 +21,14 @@ mod folder;
 mod histograms;
 pub mod layout;
 mod margins;
+mod movie;
 mod particles;
 mod plane;
 mod predictor;
 mod raster;
 mod render;
 mod variation;
+mod view;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +37,7 @@ use cloud::{Cloud, Films};
 pub use colour::Colour;
 pub use figure::Figure;
 pub use folder::Folder;
+pub use movie::{Movie, movie};
 use predictor::Shown;
 pub use raster::{Raster, raster};
 pub use render::render;
@@ -114,7 +118,7 @@ fn clouds(folder: &Folder) -> Result<Vec<(usize, String, Cloud)>> {
 pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
     let folder = Folder::open(dir)?;
     let figures = figures(&folder)?;
-    let place = dir.join("figures");
+    let place = folder.place.figures();
     std::fs::create_dir_all(&place).map_err(|e| Error::writing(&place, e))?;
     forget(&place, &figures)?;
     let paths = figures.iter().map(|figure| {

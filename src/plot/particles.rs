@@ -5,6 +5,7 @@ use super::cloud::{Cloud, Films};
 use super::colour::{Colour, LIGHT, of_sign};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Shape, Sign};
 use super::predictor::Shown;
+use super::view::{Particle, Side, View};
 
 /// Particles that have tails, at most, and snapshots that make a tail.
 const TAILS: usize = 400;
@@ -13,32 +14,6 @@ const TAIL: usize = 12;
 const HEAVIEST: f64 = 2.6;
 const LIGHTEST: f64 = 0.5;
 
-/// A particle to be drawn: the point w √(|a|/|w|), whose square length is the mass |a||w|.
-#[derive(Debug, Clone)]
-struct Particle {
-    point: Vec<f64>,
-    sign: f64,
-}
-
-impl Particle {
-    fn new(w: &[f64], a: f64) -> Self {
-        let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
-        let stretch = if norm > 0.0 {
-            (a.abs() / norm).sqrt()
-        } else {
-            0.0
-        };
-        Particle {
-            point: w.iter().map(|w| w * stretch).collect(),
-            sign: a,
-        }
-    }
-
-    fn length(&self) -> f64 {
-        self.point.iter().map(|v| v * v).sum::<f64>().sqrt()
-    }
-}
-
 /// The figure, from the final particles and, for tails, the snapshots of each run.
 pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
     let mut figure = Figure::new("particles", "Directions and masses of the particles");
@@ -46,10 +21,10 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
         let cloud = of.cloud;
         let now = (0..cloud.sampled()).map(|j| Particle::new(cloud.row(j), cloud.a[j]));
         let now: Vec<Particle> = now.collect();
-        let tails = films
-            .as_ref()
-            .filter(|f| f.d == cloud.d && f.m <= now.len());
-        let mut panel = panel(&now, tails);
+        let fits = |f: &&Films| f.d == cloud.d && f.m <= now.len();
+        let tails = films.as_ref().filter(fits).map(|f| tails(f, f.len() - 1));
+        let view = View::new(&now);
+        let mut panel = panel(&now, tails.as_deref().unwrap_or_default(), &view);
         panel.title = (!of.label.is_empty()).then(|| of.label.clone());
         figure.panels.push(panel);
         note(&mut figure, cloud, tails.is_some());
@@ -74,22 +49,17 @@ fn note(figure: &mut Figure, cloud: &Cloud, tails: bool) {
     }
 }
 
-fn panel(now: &[Particle], films: Option<&Films>) -> Panel {
-    let most = now.iter().map(Particle::length).fold(0.0, f64::max);
-    let unit = if most > 0.0 && most.is_finite() {
-        most
-    } else {
-        1.0
-    };
-    match now.first().map_or(0, |p| p.point.len()) {
-        3 => sphere(now, films, unit),
-        1 | 2 => {
+/// One run's panel at one time.
+pub fn panel(now: &[Particle], tails: &[Tail], view: &View) -> Panel {
+    let unit = view.unit;
+    match &view.side {
+        Side::Sphere => sphere(now, tails, unit),
+        Side::Plane => {
             let view = |p: &[f64]| (p[0] / unit, p.get(1).map_or(0.0, |y| y / unit));
             let axes = ["√(|a||w|) cos φ".to_owned(), "√(|a||w|) sin φ".to_owned()];
-            plane(now, films, &view, axes)
+            plane(now, tails, &view, axes)
         }
-        _ => {
-            let (axes, shares) = principal(now);
+        Side::Axes(axes, shares) => {
             let dot = |p: &[f64], k: usize| p.iter().zip(&axes[k]).map(|(p, u)| p * u).sum::<f64>();
             let view = |p: &[f64]| (dot(p, 0) / unit, dot(p, 1) / unit);
             let percent = |k: usize| format!("{:.0} %", 100.0 * shares[k]);
@@ -97,14 +67,14 @@ fn panel(now: &[Particle], films: Option<&Films>) -> Panel {
                 format!("1st axis ({})", percent(0)),
                 format!("2nd axis ({})", percent(1)),
             ];
-            plane(now, films, &view, axes)
+            plane(now, tails, &view, axes)
         }
     }
 }
 
 fn plane(
     now: &[Particle],
-    films: Option<&Films>,
+    tails: &[Tail],
     view: &dyn Fn(&[f64]) -> (f64, f64),
     [x, y]: [String; 2],
 ) -> Panel {
@@ -112,9 +82,14 @@ fn plane(
         line(vec![(-1.08, 0.0), (1.08, 0.0)], LIGHT, 0.5),
         line(vec![(0.0, -1.08), (0.0, 1.08)], LIGHT, 0.5),
     ];
-    for (points, sign) in tails(films) {
-        let points = points.iter().map(|p| view(p)).collect();
-        marks.push(line(points, of_sign(sign).faded(0.4), 0.5));
+    // What was farther out than anything is now has left the picture.
+    let inside = |(x, y): (f64, f64)| match x.abs().max(y.abs()) <= 1.08 {
+        true => (x, y),
+        false => (x, f64::NAN),
+    };
+    for (points, sign) in tails {
+        let points = points.iter().map(|p| inside(view(p))).collect();
+        marks.push(line(points, of_sign(*sign).faded(0.4), 0.5));
     }
     let dots = now.iter().map(|p| {
         let (x, y) = view(&p.point);
@@ -133,7 +108,7 @@ fn plane(
 }
 
 /// Directions seen from the front and a little from above and the side.
-fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
+fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     // Rows of a rotation: right, up, towards the viewer.
     let (turn, tilt) = (0.6_f64, 0.4_f64);
     let right = [turn.cos(), turn.sin(), 0.0];
@@ -154,11 +129,11 @@ fn sphere(now: &[Particle], films: Option<&Films>, unit: f64) -> Panel {
     };
     let mut marks = globe(&|p: &[f64]| view(p));
     let mut tails_in_front = Vec::new();
-    for (points, sign) in tails(films) {
+    for (points, sign) in tails {
         let places: Vec<_> = points.iter().map(|p| view(p)).collect();
         let behind = places.last().is_some_and(|p| p[2] < 0.0);
         let points = places.iter().map(|p| (p[0], p[1])).collect();
-        let shade = of_sign(sign).faded(if behind { 0.2 } else { 0.45 });
+        let shade = of_sign(*sign).faded(if behind { 0.2 } else { 0.45 });
         let tail = line(points, shade, 0.5);
         if behind {
             marks.push(tail)
@@ -229,59 +204,20 @@ fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
     marks
 }
 
-/// The ways of some particles through the last snapshots, with the signs at their ends.
-fn tails(films: Option<&Films>) -> Vec<(Vec<Vec<f64>>, f64)> {
-    let Some(films) = films else {
-        return Vec::new();
-    };
-    let from = films.len().saturating_sub(TAIL);
+/// The points of a particle at some snapshots, and its output weight at the last.
+pub type Tail = (Vec<Vec<f64>>, f64);
+
+/// The ways of some particles through the last snapshots up to number `end`.
+pub fn tails(films: &Films, end: usize) -> Vec<Tail> {
+    let from = (end + 1).saturating_sub(TAIL);
     let stride = films.m.div_ceil(TAILS).max(1);
     // Twins and signs alternate: an even stride would see one kind only.
     let stride = if stride > 1 { stride | 1 } else { stride };
     let of = |j: usize| {
-        let points = (from..films.len()).map(|s| Particle::new(films.w(s, j), films.a(s, j)).point);
-        (points.collect(), films.a(films.len() - 1, j))
+        let points = (from..=end).map(|s| Particle::new(films.w(s, j), films.a(s, j)).point);
+        (points.collect(), films.a(end, j))
     };
     (0..films.m).step_by(stride).map(of).collect()
-}
-
-/// The two axes along which points scatter most, from the origin, and their shares of Σ |p|².
-fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
-    let d = now.first().map_or(0, |p| p.point.len());
-    let total: f64 = now.iter().map(|p| p.length().powi(2)).sum();
-    let mut axes: [Vec<f64>; 2] = [vec![0.0; d], vec![0.0; d]];
-    let mut shares = [0.0; 2];
-    for k in 0..2 {
-        // A start with no symmetry, so that it is orthogonal to nothing of interest.
-        let mut u: Vec<f64> = (0..d).map(|i| 1.0 + (i as f64 * 0.7548).fract()).collect();
-        let mut size = 0.0;
-        for _ in 0..100 {
-            if k == 1 {
-                let along: f64 = u.iter().zip(&axes[0]).map(|(u, v)| u * v).sum();
-                u.iter_mut()
-                    .zip(&axes[0])
-                    .for_each(|(u, v)| *u -= along * v);
-            }
-            let length = u.iter().map(|v| v * v).sum::<f64>().sqrt();
-            if length <= 0.0 || !length.is_finite() {
-                break;
-            }
-            u.iter_mut().for_each(|v| *v /= length);
-            let mut next = vec![0.0; d];
-            size = 0.0;
-            for p in now {
-                let along: f64 = p.point.iter().zip(&u).map(|(p, u)| p * u).sum();
-                size += along * along;
-                next.iter_mut()
-                    .zip(&p.point)
-                    .for_each(|(n, p)| *n += along * p);
-            }
-            axes[k].clone_from(&u);
-            u = next;
-        }
-        shares[k] = if total > 0.0 { size / total } else { 0.0 };
-    }
-    (axes, shares)
 }
 
 fn line(points: Vec<(f64, f64)>, colour: Colour, width: f64) -> Mark {

@@ -82,7 +82,7 @@ fn explained(
 }
 
 /// Each run's function over one coordinate.
-fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) -> Panel {
+pub fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) -> Panel {
     let place = |i: usize| plane.place(data.row(i)).0;
     let (label, from, to) = match plane {
         Plane::Circle => ("angle of the input x [°]", -180.0, 180.0),

@@ -30,6 +30,14 @@ pub struct Raster {
     pub rgba: Vec<u8>,
 }
 
+impl Raster {
+    /// Without the fourth channel, which says nothing: pictures are opaque, on white.
+    pub fn rgb(&self) -> Vec<u8> {
+        let pixels = self.rgba.as_chunks::<4>().0.iter();
+        pixels.flat_map(|&[r, g, b, _]| [r, g, b]).collect()
+    }
+}
+
 /// Draws an SVG on white, with `scale` pixels per point.
 ///
 /// # Errors
@@ -61,9 +69,6 @@ pub fn raster(svg: &str, scale: f64) -> Result<Raster> {
 
 /// Writes a PNG with its resolution.
 pub fn write_png(path: &Path, raster: &Raster) -> Result<()> {
-    // Opaque on white: the fourth channel says nothing.
-    let rgb = raster.rgba.as_chunks::<4>().0.iter();
-    let rgb: Vec<u8> = rgb.flat_map(|&[r, g, b, _]| [r, g, b]).collect();
     write_atomically(path, |out| {
         let at = |e: png::EncodingError| Error::writing(path, e.into());
         let mut encoder = png::Encoder::new(&mut *out, raster.width, raster.height);
@@ -76,7 +81,7 @@ pub fn write_png(path: &Path, raster: &Raster) -> Result<()> {
             unit: png::Unit::Meter,
         }));
         let mut writer = encoder.write_header().map_err(at)?;
-        writer.write_image_data(&rgb).map_err(at)?;
+        writer.write_image_data(&raster.rgb()).map_err(at)?;
         writer.finish().map_err(at)?;
         out.flush().map_err(|e| Error::writing(path, e))
     })

@@ -49,6 +49,7 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
         "variation",
         "First variation V(θ) over the circle, with its bound",
     );
+    figure.enter("V", BLACK, Sign::Line(Dash::Solid));
     let mut x = Axis::between("angle of θ [°]", -180.0, 180.0);
     x.ticks = Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]);
     let mut panel = Panel {
@@ -74,7 +75,6 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
         .marks
         .push(Mark::line(points.map(|t| (t, v(t))).collect(), BLACK));
     panel.marks.push(heaviest(of, &v));
-    figure.enter("V", BLACK, Sign::Line(Dash::Solid));
     figure.enter("particles, a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
     figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
     if of.cloud.m() > PARTICLES {

@@ -68,9 +68,10 @@ impl RunFolder {
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         self.lock = Some(lock(&self.dir)?);
-        let runs = self.dir.join("runs");
-        if Self::holds_a_run(&self.dir) && runs.exists() {
-            std::fs::remove_dir_all(&runs).map_err(|e| Error::writing(&runs, e))?;
+        for folder in [self.dir.join("runs"), self.figures()] {
+            if Self::holds_a_run(&self.dir) && folder.exists() {
+                std::fs::remove_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
+            }
         }
         let comparison = self.comparison();
         let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
@@ -161,6 +162,11 @@ impl RunFolder {
     /// The page that shows it all.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.html")
+    }
+
+    /// Pictures, made again whenever they are asked for.
+    pub fn figures(&self) -> PathBuf {
+        self.dir.join("figures")
     }
 
     /// Where a comparison goes, with the endings csv and json.

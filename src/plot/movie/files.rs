@@ -1,0 +1,142 @@
+//! Frames → GIF, APNG and, by ffmpeg, MP4.
+
+use std::collections::HashMap;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use color_quant::NeuQuant;
+
+use crate::error::{Error, Result};
+use crate::plot::Raster;
+use crate::store::write_atomically;
+
+/// Frames per second, and seconds that the last one stays.
+const RATE: u16 = 8;
+const HOLD: u16 = 2;
+/// Colours of a GIF.
+const COLOURS: usize = 256;
+
+/// Repeats without end, in one palette for all frames: what rests does not flicker.
+pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
+    let Some(first) = frames.first() else {
+        return Ok(());
+    };
+    let (width, height) = (first.width as u16, first.height as u16);
+    let palette = palette(frames);
+    let colours = palette.color_map_rgb();
+    write_atomically(path, |out| {
+        let at = |e: gif::EncodingError| Error::writing(path, std::io::Error::other(e));
+        let mut encoder = gif::Encoder::new(out, width, height, &colours).map_err(at)?;
+        encoder.set_repeat(gif::Repeat::Infinite).map_err(at)?;
+        // Drawings have few colours: each is looked for once.
+        let mut known: HashMap<[u8; 4], u8> = HashMap::new();
+        for (k, frame) in frames.iter().enumerate() {
+            let pixels = frame.rgba.as_chunks::<4>().0;
+            let mut index = |pixel: &[u8; 4]| {
+                let found = known.entry(*pixel);
+                *found.or_insert_with(|| palette.index_of(pixel) as u8)
+            };
+            let indices: Vec<u8> = pixels.iter().map(&mut index).collect();
+            let mut image = gif::Frame::from_indexed_pixels(width, height, indices, None);
+            image.delay = 100 / RATE;
+            if k + 1 == frames.len() {
+                image.delay = 100 * HOLD;
+            }
+            encoder.write_frame(&image).map_err(at)?;
+        }
+        Ok(())
+    })
+}
+
+/// Of the first, middle and last frame. White alone would fill it: it counts once in a while.
+fn palette(frames: &[Raster]) -> NeuQuant {
+    let last = frames.len().saturating_sub(1);
+    let pixels = [0, last / 2, last]
+        .into_iter()
+        .flat_map(|k| frames[k].rgba.as_chunks::<4>().0);
+    let mut counts: HashMap<[u8; 4], usize> = HashMap::new();
+    let mut samples = Vec::new();
+    for pixel in pixels {
+        let count = counts.entry(*pixel).or_default();
+        *count += 1;
+        if *count <= 4 || *count % 64 == 0 {
+            samples.extend_from_slice(pixel);
+        }
+    }
+    NeuQuant::new(3, COLOURS, &samples)
+}
+
+/// Repeats without end, in full colour.
+pub fn write_apng(path: &Path, frames: &[Raster]) -> Result<()> {
+    let Some(first) = frames.first() else {
+        return Ok(());
+    };
+    write_atomically(path, |out| {
+        let at = |e: png::EncodingError| Error::writing(path, e.into());
+        let mut encoder = png::Encoder::new(out, first.width, first.height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_animated(frames.len() as u32, 0).map_err(at)?;
+        encoder.set_frame_delay(1, RATE).map_err(at)?;
+        let mut writer = encoder.write_header().map_err(at)?;
+        for (k, frame) in frames.iter().enumerate() {
+            if k + 1 == frames.len() {
+                writer.set_frame_delay(HOLD, 1).map_err(at)?;
+            }
+            writer.write_image_data(&frame.rgb()).map_err(at)?;
+        }
+        writer.finish().map_err(at)
+    })
+}
+
+/// By ffmpeg, fed with raw frames; or why there is none.
+pub fn write_mp4(path: &Path, frames: &[Raster]) -> std::result::Result<(), String> {
+    let Some(first) = frames.first() else {
+        return Ok(());
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // A folder of its own: ffmpeg makes the file, with the usual permissions.
+    let beside = tempfile::Builder::new()
+        .prefix(".widefield-")
+        .tempdir_in(folder);
+    let beside = beside.map_err(|e| e.to_string())?;
+    let made = beside.path().join("movie.mp4");
+    let size = format!("{}x{}", first.width, first.height);
+    let rate = RATE.to_string();
+    let hold = format!(
+        "tpad=stop_mode=clone:stop_duration={HOLD},pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white"
+    );
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args([
+            "-y",
+            "-loglevel",
+            "error",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+        ])
+        .args(["-s", &size, "-r", &rate, "-i", "-", "-vf", &hold])
+        .args(["-pix_fmt", "yuv420p"])
+        .arg(&made)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| match e.kind() {
+            ErrorKind::NotFound => "ffmpeg is not on the path".to_owned(),
+            _ => format!("ffmpeg could not be started: {e}"),
+        })?;
+    // A pipe that closes early is told by ffmpeg's own words below.
+    let fed = ffmpeg.stdin.take().map(|mut pipe| {
+        let mut each = frames.iter();
+        each.try_for_each(|frame| pipe.write_all(&frame.rgb()))
+    });
+    let out = ffmpeg.wait_with_output().map_err(|e| e.to_string())?;
+    if !out.status.success() || !matches!(fed, Some(Ok(()))) {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(format!("ffmpeg failed: {}", said.trim()));
+    }
+    std::fs::rename(&made, path).map_err(|e| e.to_string())
+}

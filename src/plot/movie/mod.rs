@@ -1,0 +1,280 @@
+//! Movies from snapshots, which are log-spaced in time: the particles beside the function that
+//! they make, or beside the risk where inputs have too many dimensions for a picture.
+
+mod files;
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::cloud::{Cloud, Films, thousands};
+use super::colour::{LIGHT, NEGATIVE, of_sign};
+use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::folder::Folder;
+use super::particles::{panel, tails};
+use super::plane::Plane;
+use super::predictor::{Shown, curves, ends, map};
+use super::raster::{Raster, raster};
+use super::render::render;
+use super::view::{Particle, View, longest};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+
+/// Frames, at most.
+const FRAMES: usize = 60;
+/// Pixels of a frame from left to right.
+const WIDTH: f64 = 800.0;
+/// Norms that grow more than this from the first to the last frame are shown as shares of each
+/// frame's own.
+const GROWTH: f64 = 10.0;
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Movie {
+    pub run: usize,
+    pub frames: usize,
+    /// The GIF, the APNG and, where ffmpeg is on the path, the MP4.
+    pub paths: Vec<PathBuf>,
+    /// Why there is no MP4, if there is none.
+    pub no_mp4: Option<String>,
+}
+
+/// Makes DIR/figures/movie.gif, .apng and .mp4 of the widest run (the first of them), or
+/// movie-KKK of run K.
+///
+/// # Errors
+/// No run folder, no run K, a run without two snapshots, or a file system that refuses.
+pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
+    let folder = Folder::open(dir)?;
+    let count = folder.grid.runs.len();
+    if let Some(run) = run.filter(|&run| run >= count) {
+        return Err(Error::input(
+            "--run",
+            format!("there is no run {run}"),
+            format!("{} has runs 0 to {}", dir.display(), count - 1),
+        ));
+    }
+    let widest = (0..count)
+        .rev()
+        .max_by_key(|&k| folder.experiment(k).network.width);
+    let chosen = run.or(widest).unwrap_or(0);
+    let path = folder.place.run(chosen).join("snapshots.npz");
+    let films = Films::read(&path)?.filter(|films| films.len() > 1);
+    let films = films.ok_or_else(|| {
+        Error::input(
+            path.display().to_string(),
+            "holds no two snapshots to make a movie of",
+            "run with output.snapshots of 2 or more, and to the end",
+        )
+    })?;
+    let scene = Scene::new(&folder, chosen, &films)?;
+    let frames: Vec<Raster> = (scene.chosen().into_par_iter())
+        .map(|s| scene.frame(s))
+        .collect::<Result<_>>()?;
+    let place = folder.place.figures();
+    std::fs::create_dir_all(&place).map_err(|e| Error::writing(&place, e))?;
+    let name = run.map_or("movie".to_owned(), |run| format!("movie-{run:03}"));
+    let (gif, apng) = (
+        place.join(format!("{name}.gif")),
+        place.join(format!("{name}.apng")),
+    );
+    files::write_gif(&gif, &frames)?;
+    files::write_apng(&apng, &frames)?;
+    let mut paths = vec![gif, apng];
+    let mp4 = place.join(format!("{name}.mp4"));
+    let no_mp4 = files::write_mp4(&mp4, &frames).err();
+    if no_mp4.is_none() {
+        paths.push(mp4);
+    }
+    Ok(Movie {
+        run: chosen,
+        frames: frames.len(),
+        paths,
+        no_mp4,
+    })
+}
+
+/// What all frames of a movie share.
+struct Scene<'a> {
+    folder: &'a Folder,
+    run: usize,
+    label: String,
+    films: &'a Films,
+    /// Of the last snapshot: all frames look from one side.
+    view: View,
+    /// Whether each frame has its own unit.
+    growing: bool,
+    data: Dataset,
+    /// The plane of the inputs, and for curves the ends of f.
+    plane: Option<(Plane, (f64, f64))>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(folder: &'a Folder, run: usize, films: &'a Films) -> Result<Self> {
+        let last = films.len() - 1;
+        let of = |s: usize| points(films, s);
+        let mut view = View::new(&of(last));
+        let units: Vec<f64> = (0..=last).map(|s| longest(&of(s))).collect();
+        let low = units.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = units.iter().copied().fold(0.0, f64::max);
+        let growing = high > GROWTH * low;
+        view.unit = high;
+        let data = folder.data(run)?;
+        let labels = folder.experiment(run).risk.loss.is_classification();
+        let families = folder.families.iter();
+        let label = families
+            .filter(|f| f.runs.contains(&run))
+            .map(|f| f.label());
+        let mut scene = Scene {
+            folder,
+            run,
+            label: label.collect(),
+            films,
+            view,
+            growing,
+            plane: Plane::of(&data, labels).map(|plane| (plane, (0.0, 1.0))),
+            data,
+        };
+        if let Some((plane, range)) = &mut scene.plane {
+            // The ends that f has at the last are those of every frame.
+            let cloud = Cloud::of_snapshot(films, last);
+            let panel = curve(folder, run, *plane, &cloud, &scene.data);
+            let values = panel.marks.iter().flat_map(Mark::places).map(|p| p.1);
+            let (low, high) = ends(values.filter(|y| y.is_finite()));
+            let room = 0.25 * (high - low);
+            *range = (low - room, high + room);
+        }
+        Ok(scene)
+    }
+
+    /// The snapshots that become frames.
+    fn chosen(&self) -> Vec<usize> {
+        let (all, count) = (self.films.len(), self.films.len().min(FRAMES));
+        (0..count).map(|k| k * (all - 1) / (count - 1)).collect()
+    }
+
+    fn frame(&self, s: usize) -> Result<Raster> {
+        let svg = render(&self.figure(s))?;
+        // Two columns of 241 points.
+        raster(&svg, WIDTH / (2.0 * super::layout::WIDTH / 10.0))
+    }
+
+    fn figure(&self, s: usize) -> Figure {
+        let mut figure = Figure::new("movie", "Particles beside the function that they make");
+        (figure.wide, figure.columns) = (true, 2);
+        let now = points(self.films, s);
+        let view = View {
+            unit: if self.growing {
+                longest(&now)
+            } else {
+                self.view.unit
+            },
+            ..self.view.clone()
+        };
+        let mut left = panel(&now, &tails(self.films, s), &view);
+        left.title = Some(format!("step {}", thousands(self.films.steps[s] as usize)));
+        let mut right = self.right(s);
+        right.title = Some(match self.label.as_str() {
+            "" => "f".to_owned(),
+            label => label.to_owned(),
+        });
+        if self.plane.is_none() && self.label.is_empty() {
+            right.title = Some("risk".to_owned());
+        }
+        right.height = 1.0;
+        figure.panels = vec![left, right];
+        figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
+        figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
+        let width = self.folder.experiment(self.run).network.width;
+        if width > self.films.m {
+            let all = thousands(width);
+            figure.remark(format!(
+                "{} of {all} particles, and the f of these",
+                self.films.m
+            ));
+        }
+        if self.growing {
+            figure.remark("as shares of each moment's heaviest particle");
+        }
+        figure
+    }
+
+    fn right(&self, s: usize) -> Panel {
+        let Some((plane, range)) = self.plane else {
+            return self.risk(self.films.steps[s]);
+        };
+        let cloud = Cloud::of_snapshot(self.films, s);
+        if plane.is_flat() {
+            return map(&shown(self.run, &cloud), plane, &self.data);
+        }
+        let mut panel = curve(self.folder, self.run, plane, &cloud, &self.data);
+        panel.y.range = Some(range);
+        for mark in &mut panel.marks {
+            if let Mark::Line { points, .. } = mark {
+                let outside = |y: f64| y < range.0 || y > range.1;
+                let leaving = points.iter_mut().filter(|p| outside(p.1));
+                leaving.for_each(|p| p.1 = f64::NAN);
+            }
+        }
+        panel
+    }
+
+    /// The risk over all steps, and up to now.
+    fn risk(&self, step: u64) -> Panel {
+        let column = |name| {
+            self.folder
+                .metrics
+                .column(self.run, name)
+                .unwrap_or_default()
+        };
+        let rows = column("step")
+            .iter()
+            .zip(column("risk"))
+            .map(|(&k, &r)| (k, r));
+        let all: Vec<(f64, f64)> = rows.filter(|(k, r)| *k > 0.0 && r.is_finite()).collect();
+        let done: Vec<(f64, f64)> = all.iter().copied().filter(|p| p.0 <= step as f64).collect();
+        let dot = done.last().map(|&(x, y)| Dot {
+            x,
+            y,
+            radius: 2.4,
+            colour: NEGATIVE,
+            shape: Shape::Rimmed,
+        });
+        let line = |points, colour| Mark::Line {
+            points,
+            colour,
+            dash: Dash::Solid,
+            width: 1.2,
+        };
+        Panel {
+            x: Axis::new("step k", Scale::Auto),
+            y: Axis::new("risk R(f)", Scale::Auto),
+            marks: vec![
+                line(all, LIGHT),
+                line(done, NEGATIVE),
+                Mark::Dots {
+                    dots: dot.into_iter().collect(),
+                },
+            ],
+            ..Panel::default()
+        }
+    }
+}
+
+fn points(films: &Films, s: usize) -> Vec<Particle> {
+    let each = (0..films.m).map(|j| Particle::new(films.w(s, j), films.a(s, j)));
+    each.collect()
+}
+
+fn shown(run: usize, cloud: &Cloud) -> Shown<'_> {
+    Shown {
+        run,
+        label: String::new(),
+        colour: NEGATIVE,
+        cloud,
+    }
+}
+
+fn curve(folder: &Folder, run: usize, plane: Plane, cloud: &Cloud, data: &Dataset) -> Panel {
+    curves(folder, &[shown(run, cloud)], plane, data)
+}
