@@ -60,7 +60,7 @@ fn palette(frames: &[Raster]) -> NeuQuant {
     for pixel in pixels {
         let count = counts.entry(*pixel).or_default();
         *count += 1;
-        if *count <= 4 || *count % 64 == 0 {
+        if *count <= 4 || count.is_multiple_of(64) {
             samples.extend_from_slice(pixel);
         }
     }
