@@ -101,9 +101,12 @@ fn cut_below(panel: &mut Panel, figure: &mut Figure) {
     let (low, high) = ys()
         .filter(|y| y.is_finite())
         .fold((0.0_f64, 0.0_f64), |(l, h), y| (l.min(y), h.max(y)));
-    // The second half of the records, where curves come to an end, is always shown.
+    // The second half of the steps is always shown.
     let late = panel.marks.iter().filter_map(|mark| match mark {
-        Mark::Line { points, .. } => points.get(points.len() / 2..),
+        Mark::Line { points, .. } => {
+            let half = points.last().map_or(0.0, |p| p.0) / 2.0;
+            Some(points.iter().filter(move |p| p.0 >= half))
+        }
         _ => None,
     });
     let late = late.flatten().map(|p| p.1);
@@ -112,16 +115,25 @@ fn cut_below(panel: &mut Panel, figure: &mut Figure) {
         return;
     }
     panel.y.range = Some((floor, 1.06 * high));
-    let cut = |y: &mut f64| *y = if *y < floor { f64::NAN } else { *y };
     for mark in &mut panel.marks {
         match mark {
-            Mark::Line { points, .. } => points.iter_mut().for_each(|(_, y)| cut(y)),
-            Mark::Band { points, .. } => points.iter_mut().for_each(|(_, l, h)| {
-                cut(h);
-                *l = l.max(floor);
-            }),
+            Mark::Line { points, .. } => {
+                let start = points
+                    .iter()
+                    .rposition(|p| p.1 < floor)
+                    .map_or(0, |k| k + 1);
+                points.drain(..start);
+            }
+            Mark::Band { points, .. } => {
+                let start = points
+                    .iter()
+                    .rposition(|p| p.2 < floor)
+                    .map_or(0, |k| k + 1);
+                points.drain(..start);
+                points.iter_mut().for_each(|p| p.1 = p.1.max(floor));
+            }
             _ => {}
         }
     }
-    figure.remark("margins far below 0 are left out");
+    figure.remark("before, margins were far below 0");
 }

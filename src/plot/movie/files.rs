@@ -23,8 +23,8 @@ pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
         return Ok(());
     };
     let (width, height) = (first.width as u16, first.height as u16);
-    let palette = palette(frames);
-    let colours = palette.color_map_rgb();
+    let palette = Palette::new(frames);
+    let colours = palette.0.concat();
     write_atomically(path, |out| {
         let at = |e: gif::EncodingError| Error::writing(path, std::io::Error::other(e));
         let mut encoder = gif::Encoder::new(out, width, height, &colours).map_err(at)?;
@@ -35,7 +35,7 @@ pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
             let pixels = frame.rgba.as_chunks::<4>().0;
             let mut index = |pixel: &[u8; 4]| {
                 let found = known.entry(*pixel);
-                *found.or_insert_with(|| palette.index_of(pixel) as u8)
+                *found.or_insert_with(|| palette.nearest(pixel))
             };
             let indices: Vec<u8> = pixels.iter().map(&mut index).collect();
             let mut image = gif::Frame::from_indexed_pixels(width, height, indices, None);
@@ -49,22 +49,47 @@ pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
     })
 }
 
-/// Of the first, middle and last frame. White alone would fill it: it counts once in a while.
-fn palette(frames: &[Raster]) -> NeuQuant {
-    let last = frames.len().saturating_sub(1);
-    let pixels = [0, last / 2, last]
-        .into_iter()
-        .flat_map(|k| frames[k].rgba.as_chunks::<4>().0);
-    let mut counts: HashMap<[u8; 4], usize> = HashMap::new();
-    let mut samples = Vec::new();
-    for pixel in pixels {
-        let count = counts.entry(*pixel).or_default();
-        *count += 1;
-        if *count <= 4 || count.is_multiple_of(64) {
-            samples.extend_from_slice(pixel);
+/// The colours of a GIF, red, green and blue of each.
+struct Palette(Vec<[u8; 3]>);
+
+impl Palette {
+    /// Of the first, middle and last frame: the commonest colours as they are, so that lines and
+    /// dots keep theirs, and for all the rest (mixes at edges) as many that are near them.
+    fn new(frames: &[Raster]) -> Self {
+        let last = frames.len().saturating_sub(1);
+        let chosen = [0, last / 2, last].into_iter();
+        let mut counts: HashMap<[u8; 4], usize> = HashMap::new();
+        for pixel in chosen.flat_map(|k| frames[k].rgba.as_chunks::<4>().0) {
+            *counts.entry(*pixel).or_default() += 1;
         }
+        let mut all: Vec<([u8; 4], usize)> = counts.into_iter().collect();
+        all.sort_by_key(|&(pixel, count)| (std::cmp::Reverse(count), pixel));
+        let exact = if all.len() > COLOURS {
+            COLOURS / 2
+        } else {
+            all.len()
+        };
+        let mut colours: Vec<[u8; 3]> = all[..exact]
+            .iter()
+            .map(|&([r, g, b, _], _)| [r, g, b])
+            .collect();
+        if all.len() > COLOURS {
+            let rest: Vec<u8> = all[exact..].iter().flat_map(|(pixel, _)| *pixel).collect();
+            let near = NeuQuant::new(3, COLOURS - exact, &rest).color_map_rgb();
+            colours.extend_from_slice(near.as_chunks::<3>().0);
+        }
+        Palette(colours)
     }
-    NeuQuant::new(3, COLOURS, &samples)
+
+    fn nearest(&self, pixel: &[u8; 4]) -> u8 {
+        let distance = |colour: &[u8; 3]| -> u32 {
+            let each = colour.iter().zip(pixel);
+            each.map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
+        };
+        let each = self.0.iter().enumerate();
+        let best = each.min_by_key(|(_, colour)| distance(colour));
+        best.map_or(0, |(k, _)| k as u8)
+    }
 }
 
 /// Repeats without end, in full colour.
