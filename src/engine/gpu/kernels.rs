@@ -1,33 +1,12 @@
 //! Kernels: WGSL rendered for one d and one shape, and the pipelines made of it.
 
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::context;
 
 use super::device::Device;
-use super::layout::{HEADER, RESCALE_ABOVE, TURNS, loss_code, train_code};
-use super::shape::{LANES, Shape};
+use super::shape::Shape;
+use super::templates::{SLOTS, halves, shared, write};
 use super::tiled;
-use crate::error::{Error, Result};
-use crate::experiment::{Loss, Train};
-
-/// The names of all bindings; a name's place is its binding number in every stage.
-const SLOTS: [&str; 16] = [
-    "runs",
-    "state",
-    "schedule",
-    "x",
-    "y",
-    "sums",
-    "residual",
-    "history",
-    "rows",
-    "particles",
-    "velocity",
-    "bits",
-    "parts",
-    "units",
-    "start",
-    "tallies",
-];
+use crate::error::Result;
 
 /// A stage: its name, its WGSL file, and what it binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,87 +58,26 @@ pub(super) const GEOMETRY: Stage = Stage {
     shard: &["rows", "particles", "start", "tallies"],
 };
 
-macro_rules! wgsl {
-    ($name:literal) => {
-        ($name, include_str!(concat!("../../../shaders/", $name)))
-    };
-}
-
-const FILES: [(&str, &str); 22] = [
-    wgsl!("common.wgsl"),
-    wgsl!("idle.wgsl"),
-    wgsl!("losses.wgsl"),
-    wgsl!("step.wgsl"),
-    wgsl!("predict.wgsl"),
-    wgsl!("reduce.wgsl"),
-    wgsl!("residual.wgsl"),
-    wgsl!("velocity_update.wgsl"),
-    wgsl!("planes.wgsl"),
-    wgsl!("predict_moments.wgsl"),
-    wgsl!("take.wgsl"),
-    wgsl!("pull.wgsl"),
-    wgsl!("update.wgsl"),
-    wgsl!("tiled.wgsl"),
-    wgsl!("moments.wgsl"),
-    wgsl!("predict_tiled.wgsl"),
-    wgsl!("predict_product.wgsl"),
-    wgsl!("predict_bits.wgsl"),
-    wgsl!("velocity_update_tiled.wgsl"),
-    wgsl!("velocity_product.wgsl"),
-    wgsl!("update_output.wgsl"),
-    wgsl!("geometry.wgsl"),
-];
-
 /// The WGSL of a stage. `n_most` is the largest training set of the batch: runs that need no
 /// blocked summation get the same bits with and without it.
 pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Result<String> {
-    let slot = Value::from_pairs(SLOTS.iter().enumerate().map(|(i, name)| (*name, i)));
-    let loss = Value::from_pairs(
-        [
-            ("square", Loss::Square),
-            ("logistic", Loss::Logistic),
-            ("exponential", Loss::Exponential),
-            ("softmin", Loss::Softmin),
-            ("hinge", Loss::Hinge),
-            ("squared_hinge", Loss::SquaredHinge),
-        ]
-        .map(|(name, loss)| (name, loss_code(loss))),
-    );
-    let train = Value::from_pairs(
-        [
-            ("both", Train::Both),
-            ("output", Train::Output),
-            ("input", Train::Input),
-        ]
-        .map(|(name, train)| (name, train_code(train))),
-    );
-    let shared = context! {
-        d, slot, loss, train,
-        axes => ["x", "y", "z", "w"],
-        lanes => LANES,
-        row_vectors => shape.row_vectors(d),
-        turns => TURNS,
-        header => HEADER,
-        // As exact decimals: both are written to be read back without rounding.
-        rescale_above => format!("{RESCALE_ABOVE:.1}"),
-        huge => format!("{:.1}", f32::MAX),
-    };
     let own = match stage.name {
         "predict" => context! {
+            row_vectors => shape.row_vectors(d),
             lockstep => shape.lockstep,
             threads => shape.predict_threads,
             samples => shape.predict_samples,
             chunk => shape.predict_chunk,
             staged => shape.predict_staged,
         },
-        "geometry" => context! {},
+        "geometry" => context! { row_vectors => shape.row_vectors(d) },
         "reduce" => context! { threads => shape.reduce_threads },
         "residual" => context! {
             threads => shape.residual_threads,
             halves => halves(shape.residual_threads),
         },
         _ if tiled::STAGES.contains(&stage) => context! {
-            entry => stage.name,
+            row_vectors => shape.row_vectors(d),
             update => !tiled::VELOCITY_STAGES.contains(&stage),
             bits_only => stage != tiled::PREDICT,
             chunk => shape.update_chunk,
@@ -167,7 +85,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             ..shape.tiles.context(&stage, shape.lockstep)
         },
         _ => context! {
-            entry => stage.name,
+            row_vectors => shape.row_vectors(d),
             update => stage.name == VELOCITY_UPDATE.name,
             lockstep => shape.lockstep,
             threads => shape.update_threads,
@@ -178,29 +96,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             blocked => n_most > shape.update_chunk,
         },
     };
-    let failed = |error: minijinja::Error| {
-        Error::engine(
-            "gpu",
-            format!("the {} kernel cannot be written: {error}", stage.name),
-            "this is a fault of widefield: please report it",
-        )
-    };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, source) in FILES {
-        environment.add_template(name, source).map_err(failed)?;
-    }
-    environment
-        .get_template(stage.file)
-        .and_then(|template| template.render(context! { ..own, ..shared }))
-        .map_err(failed)
-}
-
-/// w/2, w/4, …, 1
-fn halves(w: usize) -> Vec<usize> {
-    std::iter::successors(Some(w / 2), |half| Some(half / 2))
-        .take_while(|half| *half > 0)
-        .collect()
+    write(stage, context! { ..own, ..shared(d) })
 }
 
 /// A compiled stage.

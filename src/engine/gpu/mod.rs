@@ -23,6 +23,7 @@ mod kernels;
 mod layout;
 mod shape;
 mod side;
+mod templates;
 mod tiled;
 mod tiles;
 mod transfer;

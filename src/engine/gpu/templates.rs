@@ -1,0 +1,122 @@
+//! The WGSL files of `shaders/`: templates, and what they all know.
+
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+
+use super::kernels::Stage;
+use super::layout::{HEADER, RESCALE_ABOVE, TURNS, loss_code, train_code};
+use super::shape::LANES;
+use crate::error::{Error, Result};
+use crate::experiment::{Loss, Train};
+
+/// The names of all bindings; a name's place is its binding number in every stage.
+pub(super) const SLOTS: [&str; 16] = [
+    "runs",
+    "state",
+    "schedule",
+    "x",
+    "y",
+    "sums",
+    "residual",
+    "history",
+    "rows",
+    "particles",
+    "velocity",
+    "bits",
+    "parts",
+    "units",
+    "start",
+    "tallies",
+];
+
+macro_rules! wgsl {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../shaders/", $name)))
+    };
+}
+
+const FILES: [(&str, &str); 23] = [
+    wgsl!("common.wgsl"),
+    wgsl!("idle.wgsl"),
+    wgsl!("losses.wgsl"),
+    wgsl!("step.wgsl"),
+    wgsl!("predict.wgsl"),
+    wgsl!("reduce.wgsl"),
+    wgsl!("residual.wgsl"),
+    wgsl!("velocity_update.wgsl"),
+    wgsl!("planes.wgsl"),
+    wgsl!("predict_moments.wgsl"),
+    wgsl!("take.wgsl"),
+    wgsl!("pull.wgsl"),
+    wgsl!("update.wgsl"),
+    wgsl!("tiled.wgsl"),
+    wgsl!("moments.wgsl"),
+    wgsl!("predict_tiled.wgsl"),
+    wgsl!("predict_product.wgsl"),
+    wgsl!("predict_bits.wgsl"),
+    wgsl!("velocity_update_tiled.wgsl"),
+    wgsl!("velocity_product.wgsl"),
+    wgsl!("update_output.wgsl"),
+    wgsl!("geometry.wgsl"),
+    wgsl!("motion.wgsl"),
+];
+
+/// What all templates know.
+pub(super) fn shared(d: usize) -> Value {
+    let slot = Value::from_pairs(SLOTS.iter().enumerate().map(|(i, name)| (*name, i)));
+    let loss = Value::from_pairs(
+        [
+            ("square", Loss::Square),
+            ("logistic", Loss::Logistic),
+            ("exponential", Loss::Exponential),
+            ("softmin", Loss::Softmin),
+            ("hinge", Loss::Hinge),
+            ("squared_hinge", Loss::SquaredHinge),
+        ]
+        .map(|(name, loss)| (name, loss_code(loss))),
+    );
+    let train = Value::from_pairs(
+        [
+            ("both", Train::Both),
+            ("output", Train::Output),
+            ("input", Train::Input),
+        ]
+        .map(|(name, train)| (name, train_code(train))),
+    );
+    context! {
+        d, slot, loss, train,
+        axes => ["x", "y", "z", "w"],
+        lanes => LANES,
+        turns => TURNS,
+        header => HEADER,
+        // As exact decimals: both are written to be read back without rounding.
+        rescale_above => format!("{RESCALE_ABOVE:.1}"),
+        huge => format!("{:.1}", f32::MAX),
+    }
+}
+
+/// Fills in the template of a stage.
+pub(super) fn write(stage: Stage, context: Value) -> Result<String> {
+    let failed = |error: minijinja::Error| {
+        Error::engine(
+            "gpu",
+            format!("the {} kernel cannot be written: {error}", stage.name),
+            "this is a fault of widefield: please report it",
+        )
+    };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, source) in FILES {
+        environment.add_template(name, source).map_err(failed)?;
+    }
+    environment
+        .get_template(stage.file)
+        .and_then(|template| template.render(context! { entry => stage.name, ..context }))
+        .map_err(failed)
+}
+
+/// w/2, w/4, …, 1
+pub(super) fn halves(w: usize) -> Vec<usize> {
+    std::iter::successors(Some(w / 2), |half| Some(half / 2))
+        .take_while(|half| *half > 0)
+        .collect()
+}
