@@ -30,7 +30,7 @@ struct Run {
     m: f32,
     alpha: f32,
     lambda: f32,
-    unused: u32,
+    arcs: u32,
 }
 
 // What changes of a run: see layout::State.

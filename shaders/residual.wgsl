@@ -6,7 +6,6 @@
 @group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<State>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.y }}) var<storage, read> y: array<f32>;
-@group(0) @binding({{ slot.sums }}) var<storage, read> sums: array<f32>;
 @group(0) @binding({{ slot.residual }}) var<storage, read_write> g: array<f32>;
 // [factor of each step taken, else 0 (turns, runs)] [records of evaluations (slots, record)]
 @group(0) @binding({{ slot.history }}) var<storage, read_write> history: array<u32>;
@@ -35,29 +34,24 @@ fn {{ name }}(t: u32, value: f32) -> f32 {
 {{ tree("total", "u + v") }}
 {{ tree("least", "min(u, v)") }}
 
-fn grouped(run: Run, column: u32) -> f32 {
-    var sum = 0.0;
-    for (var group = 0u; group < run.groups; group += 1u) {
-        sum += sums[run.sums + group * run.stride + column];
-    }
-    return sum;
-}
-
+{% include sums %}
 {% include "losses.wgsl" %}
 {% include "step.wgsl" %}
 
 @compute @workgroup_size({{ threads }})
-fn residual(
+fn {{ entry }}(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let r = workgroup_index(id, workgroups);
-    if r >= arrayLength(&runs) {
+    let index = workgroup_index(id, workgroups);
+    let r = run_of(index);
+    if r == NONE {
         return;
     }
     let run = runs[r];
-    var now = state[r];
+    let before = state[r];
+    var now = before;
     let idle = is_idle(r);
     let slot = slot_of(now.turn);
     let record = {{ turns }}u * arrayLength(&runs) + slot * run.record + run.history;
@@ -67,9 +61,9 @@ fn residual(
     let n = select(run.n, 0u, idle);
 
     var low = {{ huge }};
-    var broken = 0.0;
+    var broken = select(0.0, 1.0, gather(index, run, t, idle));
     for (var i = t; i < n; i += {{ threads }}u) {
-        let f = run.alpha * grouped(run, i) / run.m;
+        let f = run.alpha * sum_of(run, i) / run.m;
         broken += select(1.0, 0.0, is_finite(f));
         low = min(low, y[run.sample + i] * f);
         g[run.residual + i] = f;
@@ -95,26 +89,25 @@ fn residual(
             g[run.residual + i] = residual_of(run.loss, f, y[run.sample + i], run.samples);
         }
     }
+    let moments = moments_of(index, run, t);
+    if !idle {
+        if broken > 0.0 || !is_finite(moments.x) || !is_finite(moments.y) || !is_finite(moments.z) {
+            now.diverged = 1u;
+        }
+        now = step_of(run, now, eta_of(now.turn, r), moments.x / run.m, moments.y / run.m);
+    } else {
+        now.moves = 0u;
+    }
+    hand_over(index, run, t, idle, now.moves == 1u);
     if t > 0u {
         return;
     }
-    if !idle {
-        let a2 = grouped(run, run.n);
-        let w2 = grouped(run, run.n + 1u);
-        let aw = grouped(run, run.n + 2u);
-        if broken > 0.0 || !is_finite(a2) || !is_finite(w2) || !is_finite(aw) {
-            now.diverged = 1u;
-        }
-        if slot != NONE {
-            history[record] = bitcast<u32>(a2);
-            history[record + 1u] = bitcast<u32>(w2);
-            history[record + 2u] = bitcast<u32>(aw);
-            history[record + 3u] = bitcast<u32>(now.exponent);
-            history[record + 4u] = now.diverged;
-        }
-        now = step_of(run, now, eta_of(now.turn, r), a2 / run.m, w2 / run.m);
-    } else {
-        now.moves = 0u;
+    if !idle && slot != NONE {
+        history[record] = bitcast<u32>(moments.x);
+        history[record + 1u] = bitcast<u32>(moments.y);
+        history[record + 2u] = bitcast<u32>(moments.z);
+        history[record + 3u] = bitcast<u32>(before.exponent);
+        history[record + 4u] = now.diverged;
     }
     history[now.turn * arrayLength(&runs) + r] = select(0u, bitcast<u32>(now.factor), now.moves == 1u);
     now.turn += 1u;

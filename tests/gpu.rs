@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{gpu_adapter, gpu_with, reference};
 use widefield::data::Dataset;
 use widefield::engine::gpu::{D_MOST, Gpu, Options, adapters, select};
-use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, Steps};
+use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, ShortCuts, Steps};
 use widefield::experiment::{Loss, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
@@ -34,8 +34,12 @@ fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
 }
 
 fn mixed() -> Case {
+    mixed_of(3)
+}
+
+fn mixed_of(d: usize) -> Case {
     case(
-        3,
+        d,
         &[
             (5000, 37, Loss::Softmin, Train::Both),
             (1, 1, Loss::Square, Train::Both),
@@ -43,6 +47,15 @@ fn mixed() -> Case {
             (2049, 64, Loss::Hinge, Train::Input),
         ],
     )
+}
+
+/// The direct kernels on d = 3, and the short cut for d = 2: options and d.
+fn methods() -> [(Options, usize); 2] {
+    let arcs = Options {
+        short_cuts: ShortCuts::Always,
+        ..Options::default()
+    };
+    [(Options::default(), 3), (arcs, 2)]
 }
 
 fn start(engine: &mut dyn Engine, case: &Case) {
@@ -80,64 +93,70 @@ macro_rules! needs_adapter {
 #[test]
 fn bits_do_not_depend_on_shards() {
     needs_adapter!();
-    let case = mixed();
-    let whole = trajectory(Options::default(), &case);
-    let shards = Options {
-        shard_bytes: Some(16 << 10),
-        ..Options::default()
-    };
-    assert_eq!(whole, trajectory(shards, &case));
-    let tile = Options {
-        tile: Some(64),
-        ..Options::default()
-    };
-    assert_ne!(
-        whole,
-        trajectory(tile, &case),
-        "the comparison sees nothing"
-    );
+    for (options, d) in methods() {
+        let case = mixed_of(d);
+        let whole = trajectory(options.clone(), &case);
+        let shards = Options {
+            shard_bytes: Some(16 << 10),
+            ..options.clone()
+        };
+        assert_eq!(whole, trajectory(shards, &case));
+        let tile = Options {
+            tile: Some(64),
+            ..options
+        };
+        assert_ne!(
+            whole,
+            trajectory(tile, &case),
+            "the comparison sees nothing"
+        );
+    }
 }
 
 #[test]
 fn bits_do_not_depend_on_the_other_runs() {
     needs_adapter!();
-    let case = mixed();
-    let (together, seen) = trajectory(Options::default(), &case);
-    let mut batch = case.batch();
-    batch.runs = vec![batch.runs[3].clone()];
-    let mut engine = gpu_with(Options::default())(batch).unwrap();
-    engine.write(0, 0, &case.particles(3)).unwrap();
-    let alone = engine.advance(&steps(1, 25, case.eta)).unwrap();
-    assert_eq!(engine.read(0, 0..2049).unwrap(), together[3]);
-    for (alone, seen) in alone.iter().zip(&seen) {
-        assert_eq!(alone[0], seen[3]);
+    for (options, d) in methods() {
+        let case = mixed_of(d);
+        let (together, seen) = trajectory(options.clone(), &case);
+        let mut batch = case.batch();
+        batch.runs = vec![batch.runs[3].clone()];
+        let mut engine = gpu_with(options)(batch).unwrap();
+        engine.write(0, 0, &case.particles(3)).unwrap();
+        let alone = engine.advance(&steps(1, 25, case.eta)).unwrap();
+        assert_eq!(engine.read(0, 0..2049).unwrap(), together[3]);
+        for (alone, seen) in alone.iter().zip(&seen) {
+            assert_eq!(alone[0], seen[3]);
+        }
     }
 }
 
 #[test]
 fn bits_do_not_depend_on_submits_or_a_resume() {
     needs_adapter!();
-    let case = mixed();
-    let (whole, _) = trajectory(Options::default(), &case);
-    let make = gpu_with(Options::default());
-    let mut engine = make(case.batch()).unwrap();
-    start(&mut *engine, &case);
-    for count in [1, 9, 2] {
-        engine.advance(&steps(4, count, case.eta)).unwrap();
-    }
-    let mut resumed = make(case.batch()).unwrap();
-    for run in 0..4 {
-        let m = case.runs[run].run.m;
-        for first in (0..m).step_by(1000) {
-            let block = engine.read(run, first..m.min(first + 1000)).unwrap();
-            resumed.write(run, first, &block).unwrap();
+    for (options, d) in methods() {
+        let case = mixed_of(d);
+        let (whole, _) = trajectory(options.clone(), &case);
+        let make = gpu_with(options);
+        let mut engine = make(case.batch()).unwrap();
+        start(&mut *engine, &case);
+        for count in [1, 9, 2] {
+            engine.advance(&steps(4, count, case.eta)).unwrap();
         }
-        resumed.set_clock(run, engine.clock(run)).unwrap();
-    }
-    resumed.advance(&steps(4, 13, case.eta)).unwrap();
-    for (run, whole) in whole.iter().enumerate() {
-        assert_eq!(resumed.clock(run).step, 25);
-        assert_eq!(&resumed.read(run, 0..whole.m()).unwrap(), whole);
+        let mut resumed = make(case.batch()).unwrap();
+        for run in 0..4 {
+            let m = case.runs[run].run.m;
+            for first in (0..m).step_by(1000) {
+                let block = engine.read(run, first..m.min(first + 1000)).unwrap();
+                resumed.write(run, first, &block).unwrap();
+            }
+            resumed.set_clock(run, engine.clock(run)).unwrap();
+        }
+        resumed.advance(&steps(4, 13, case.eta)).unwrap();
+        for (run, whole) in whole.iter().enumerate() {
+            assert_eq!(resumed.clock(run).step, 25);
+            assert_eq!(&resumed.read(run, 0..whole.m()).unwrap(), whole);
+        }
     }
 }
 
@@ -259,8 +278,9 @@ fn blocks_may_begin_anywhere() {
 #[test]
 fn the_exponent_changes_nothing() {
     needs_adapter!();
-    for train in [Train::Both, Train::Output, Train::Input] {
-        let case = case(3, &[(200, 20, Loss::Softmin, train)]);
+    let modes = [Train::Both, Train::Output, Train::Input];
+    for (train, (options, d)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
+        let case = case(d, &[(200, 20, Loss::Softmin, train)]);
         let plain = case.particles(0);
         let mut scaled = plain.clone();
         if train != Train::Input {
@@ -270,7 +290,7 @@ fn the_exponent_changes_nothing() {
             scaled.w.iter_mut().for_each(|w| *w /= 8.0);
         }
         let velocity = |particles: &Particles, exponent: i32| {
-            let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+            let mut engine = gpu_with(options.clone())(case.batch()).unwrap();
             engine.write(0, 0, particles).unwrap();
             let clock = Clock {
                 exponent,
@@ -289,13 +309,14 @@ fn the_exponent_changes_nothing() {
 #[test]
 fn growing_norms_move_to_the_exponent() {
     needs_adapter!();
-    for train in [Train::Both, Train::Output, Train::Input] {
+    let modes = [Train::Both, Train::Output, Train::Input];
+    for (train, (options, _)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
         let mut case = case(2, &[(50, 4, Loss::Softmin, train)]);
         case.runs[0].run.lambda = 0.0;
         let mut growth = steps(1, 60, 1e7);
         growth.evaluate.fill(true);
         let truth = |exponent: i32| {
-            let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+            let mut engine = gpu_with(options.clone())(case.batch()).unwrap();
             let mut start = case.particles(0);
             let unit = 2f64.powi(exponent);
             if train != Train::Input {
@@ -335,47 +356,51 @@ fn growing_norms_move_to_the_exponent() {
 #[test]
 fn a_run_that_diverges_stands_still_alone() {
     needs_adapter!();
-    let case = case(
-        2,
-        &[
-            (64, 8, Loss::Square, Train::Both),
-            (64, 8, Loss::Square, Train::Both),
-        ],
-    );
-    let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
-    start(&mut *engine, &case);
-    let mut wild = steps(2, 200, 0.01);
-    wild.eta.iter_mut().step_by(2).for_each(|eta| *eta = 1e12);
-    let seen = engine.advance(&wild).unwrap();
-    let diverged = engine.clock(0).diverged.unwrap();
-    assert!(diverged < 50 && engine.clock(0).step == diverged);
-    assert_eq!(engine.clock(1).diverged, None);
-    assert_eq!(engine.clock(1).step, 200);
-    for now in &seen {
-        assert_eq!(now[0].clock.diverged.is_some(), !now[0].is_finite());
-        assert!(now[1].is_finite());
+    for (options, d) in methods() {
+        let case = case(
+            d,
+            &[
+                (64, 8, Loss::Square, Train::Both),
+                (64, 8, Loss::Square, Train::Both),
+            ],
+        );
+        let mut engine = gpu_with(options)(case.batch()).unwrap();
+        start(&mut *engine, &case);
+        let mut wild = steps(2, 200, 0.01);
+        wild.eta.iter_mut().step_by(2).for_each(|eta| *eta = 1e12);
+        let seen = engine.advance(&wild).unwrap();
+        let diverged = engine.clock(0).diverged.unwrap();
+        assert!(diverged < 50 && engine.clock(0).step == diverged);
+        assert_eq!(engine.clock(1).diverged, None);
+        assert_eq!(engine.clock(1).step, 200);
+        for now in &seen {
+            assert_eq!(now[0].clock.diverged.is_some(), !now[0].is_finite());
+            assert!(now[1].is_finite());
+        }
     }
 }
 
 #[test]
 fn a_step_of_zero_leaves_a_run_untouched() {
     needs_adapter!();
-    let case = case(
-        3,
-        &[
-            (70, 9, Loss::Logistic, Train::Both),
-            (70, 9, Loss::Logistic, Train::Both),
-        ],
-    );
-    let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
-    start(&mut *engine, &case);
-    let mut half = steps(2, 4, 0.25);
-    half.eta.iter_mut().step_by(2).for_each(|eta| *eta = 0.0);
-    engine.advance(&half).unwrap();
-    assert_eq!(engine.clock(0), Clock::default());
-    assert_eq!(engine.read(0, 0..70).unwrap(), case.particles(0));
-    assert_eq!((engine.clock(1).step, engine.clock(1).time), (4, 1.0));
-    assert_ne!(engine.read(1, 0..70).unwrap(), case.particles(1));
+    for (options, d) in methods() {
+        let case = case(
+            d,
+            &[
+                (70, 9, Loss::Logistic, Train::Both),
+                (70, 9, Loss::Logistic, Train::Both),
+            ],
+        );
+        let mut engine = gpu_with(options)(case.batch()).unwrap();
+        start(&mut *engine, &case);
+        let mut half = steps(2, 4, 0.25);
+        half.eta.iter_mut().step_by(2).for_each(|eta| *eta = 0.0);
+        engine.advance(&half).unwrap();
+        assert_eq!(engine.clock(0), Clock::default());
+        assert_eq!(engine.read(0, 0..70).unwrap(), case.particles(0));
+        assert_eq!((engine.clock(1).step, engine.clock(1).time), (4, 1.0));
+        assert_ne!(engine.read(1, 0..70).unwrap(), case.particles(1));
+    }
 }
 
 #[test]

@@ -110,6 +110,7 @@ impl Selection {
                     adapter: self.adapter.clone(),
                     kernels: kernels.filter(|k| *k != DEFAULT_KERNELS).map(str::to_owned),
                     tune: kernels.is_none(),
+                    short_cuts,
                     ..gpu::Options::default()
                 };
                 Box::new(gpu::Gpu::new(batch, &options)?)

@@ -70,6 +70,13 @@ pub fn engines() -> Vec<(&'static str, Make)> {
     ];
     if gpu_adapter().is_some() {
         engines.push(("gpu", gpu_with(gpu::Options::default())));
+        engines.push((
+            "gpu with short cuts",
+            gram_around(gpu_with(gpu::Options {
+                short_cuts: ShortCuts::Always,
+                ..gpu::Options::default()
+            })),
+        ));
     }
     engines
 }

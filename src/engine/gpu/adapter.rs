@@ -43,7 +43,8 @@ pub struct AdapterFacts {
     pub workgroup_threads: u32,
     /// Threads that run in lockstep: fewest and most.
     pub subgroup: (u32, u32),
-    /// Those of f16, f64, int64, subgroup, timestamps, cooperative matrix that it has.
+    /// Those of f16, f64, int64, int64 atomics, subgroup, timestamps, cooperative matrix that it
+    /// has.
     pub features: Vec<&'static str>,
 }
 
@@ -57,6 +58,12 @@ impl AdapterFacts {
         }
     }
 
+    /// Whether it computes with words of 64 bits in every way.
+    pub(super) fn has_wide_words(&self) -> bool {
+        let has = |feature| self.features.contains(&feature);
+        has("int64") && has("int64 atomics")
+    }
+
     fn of(adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         let limits = adapter.limits();
@@ -65,6 +72,7 @@ impl AdapterFacts {
             (wgpu::Features::SHADER_F16, "f16"),
             (wgpu::Features::SHADER_F64, "f64"),
             (wgpu::Features::SHADER_INT64, "int64"),
+            (wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS, "int64 atomics"),
             (wgpu::Features::SUBGROUP, "subgroup"),
             (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
             (

@@ -86,7 +86,10 @@ impl Gpu {
         let factor_bytes = (count * runs * 4) as u64;
         let record_bytes = (evaluated * side.record * 4) as u64;
         let label = if update { "advance" } else { "observe" };
+        // Short cuts are for training.
+        let arcs = self.arcs.iter().filter(|_| sample == Sample::Train);
         self.device.run(label, |encoder| {
+            arcs.for_each(|arcs| arcs.begin(encoder));
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some(label),
                 timestamp_writes: None,

@@ -34,7 +34,7 @@ impl Device {
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("widefield"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_features: adapter.features() & WELCOME,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         });
@@ -236,6 +236,11 @@ impl Device {
         Ok(value)
     }
 }
+
+/// Features that are used where the adapter has them.
+const WELCOME: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::SHADER_INT64)
+    .union(wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS);
 
 /// Bytes staged at a time.
 pub(super) const UPLOAD: usize = 8 << 20;

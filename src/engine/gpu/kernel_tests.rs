@@ -1,7 +1,5 @@
 //! Kernels without a device: every shape must be valid WGSL, and share its structs with Rust.
 
-use std::mem::offset_of;
-
 use super::geometry::{PartTally, RunUnits};
 use super::kernels::{
     GEOMETRY, PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render,
@@ -31,15 +29,21 @@ fn shapes(d: usize) -> [Shape; 4] {
 }
 
 fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
-    let source = render(stage, d, n_most, shape).unwrap();
-    let module = naga::front::wgsl::parse_str(&source)
-        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+    validated(&render(stage, d, n_most, shape).unwrap())
+}
+
+/// The module of a valid source.
+pub(super) fn validated(source: &str) -> naga::Module {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
     naga::valid::Validator::new(
         naga::valid::ValidationFlags::all(),
-        naga::valid::Capabilities::SUBGROUP,
+        naga::valid::Capabilities::SUBGROUP
+            | naga::valid::Capabilities::SHADER_INT64
+            | naga::valid::Capabilities::SHADER_INT64_ATOMIC_ALL_OPS,
     )
     .validate(&module)
-    .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+    .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
     module
 }
 
@@ -112,8 +116,7 @@ fn shapes_fit_the_storage() {
 }
 
 /// Name, offset and, for the whole, size of a struct in WGSL.
-fn reflected(stage: Stage, name: &str) -> (Vec<(String, u32)>, u32) {
-    let module = parse(stage, 3, 1, &Shape::software(3, 8));
+pub(super) fn reflected(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
     let (_, found) = module
         .types
         .iter()
@@ -131,22 +134,27 @@ fn reflected(stage: Stage, name: &str) -> (Vec<(String, u32)>, u32) {
     }
 }
 
+/// Checks a struct of these fields against that of a module.
 macro_rules! same_layout {
-    ($stage:ident $ty:ident as $name:literal: $($field:ident)*) => {
-        let (members, span) = reflected($stage, $name);
-        let ours = [$((stringify!($field).to_string(), offset_of!($ty, $field) as u32)),*];
+    ($module:expr, $ty:ident as $name:literal: $($field:ident)*) => {
+        let (members, span) = crate::engine::gpu::kernel_tests::reflected($module, $name);
+        let ours = [$((stringify!($field).to_string(), std::mem::offset_of!($ty, $field) as u32)),*];
         assert_eq!(members, ours);
         assert_eq!(span as usize, size_of::<$ty>());
     };
 }
+pub(super) use same_layout;
 
 #[test]
 fn structs_are_the_same_on_both_sides() {
-    same_layout!(RESIDUAL Row as "Row": run first count sample samples out slices moments bits);
-    same_layout!(RESIDUAL Run as "Run": n stride sums groups sample residual history record loss
-        train norm_scaled samples m alpha lambda unused);
-    same_layout!(RESIDUAL State as "State": exponent diverged turn moves force_a force_w decay_a
+    let shape = Shape::software(3, 8);
+    let residual = parse(RESIDUAL, 3, 1, &shape);
+    same_layout!(&residual, Row as "Row": run first count sample samples out slices moments bits);
+    same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss
+        train norm_scaled samples m alpha lambda arcs);
+    same_layout!(&residual, State as "State": exponent diverged turn moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
-    same_layout!(GEOMETRY RunUnits as "Units": a w start informative);
-    same_layout!(GEOMETRY PartTally as "Tally": dead largest_a largest_w drift mass informative);
+    let geometry = parse(GEOMETRY, 3, 1, &shape);
+    same_layout!(&geometry, RunUnits as "Units": a w start informative);
+    same_layout!(&geometry, PartTally as "Tally": dead largest_a largest_w drift mass informative);
 }

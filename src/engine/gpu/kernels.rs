@@ -73,6 +73,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
         "geometry" => context! { row_vectors => shape.row_vectors(d) },
         "reduce" => context! { threads => shape.reduce_threads },
         "residual" => context! {
+            sums => "sums.wgsl",
             threads => shape.residual_threads,
             halves => halves(shape.residual_threads),
         },
@@ -117,8 +118,9 @@ impl Kernel {
             let module = if checks {
                 device.create_shader_module(descriptor)
             } else {
-                // SAFETY: the kernels are our own; all loops end, and all indices come from plan.rs,
-                // whose tables stay inside the buffers (tests run with the checks on as well).
+                // SAFETY: the kernels are our own; all loops end, and all indices come from plan.rs
+                // and arcs/tables.rs, whose tables stay inside the buffers (tests run with the
+                // checks on as well).
                 unsafe {
                     device.create_shader_module_trusted(
                         descriptor,

@@ -11,7 +11,7 @@ use crate::particles::Particles;
 pub(super) const TURNS: usize = 512;
 /// Words of a record before its predictions: Σa², Σ|w|², Σ|a||w|, exponent, diverged.
 pub(super) const HEADER: usize = 5;
-/// A slot of the schedule without an evaluation.
+/// A slot of the schedule without an evaluation; a run without a short cut.
 pub(super) const NONE: u32 = u32::MAX;
 /// Mean square of a trained layer beyond which its exponent grows.
 pub(super) const RESCALE_ABOVE: f32 = 4_294_967_296.0;
@@ -40,7 +40,8 @@ pub(super) struct Run {
     pub m: f32,
     pub alpha: f32,
     pub lambda: f32,
-    pub unused: u32,
+    /// Its place among the runs that take the short cut for d = 2, else [`NONE`].
+    pub arcs: u32,
 }
 
 /// What changes of a run. The host sets the first three before a submit; `residual` the others.

@@ -3,17 +3,19 @@
 //! Particles live in shards of blocks ([`super::plan`]); a turn is predict, reduce, residual and
 //! velocity_update, the WGSL files of `shaders/` rendered for one d. Every sum has a fixed order
 //! and there are no float atomics: on one adapter and driver a run is repeatable bit for bit.
+//! Runs of d = 2 may take a short cut (`arcs`).
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::plan::{self, Limits, Storage};
-use super::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Sample, ShortCuts, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
 mod adapter;
 mod advance;
+mod arcs;
 mod ceilings;
 mod device;
 mod geometry;
@@ -36,6 +38,7 @@ pub use ceilings::ceilings;
 pub use shape::D_MOST;
 
 use advance::Pace;
+use arcs::Arcs;
 use device::Device;
 use geometry::Survey;
 use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, render};
@@ -44,8 +47,8 @@ use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 use update::{PartKernel, Update};
 
-/// What may be chosen of a gpu engine. No choice but the adapter, the tile and the kernels
-/// changes a bit of the results.
+/// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels and the
+/// short cuts changes a bit of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// Part of an adapter's name; `None` takes a GPU, never a software adapter.
@@ -63,6 +66,7 @@ pub struct Options {
     pub kernels: Option<String>,
     /// Where no kernels are named: measure which are fastest here, once, if the batch is large.
     pub tune: bool,
+    pub short_cuts: ShortCuts,
     /// Bound all indices and loops of the kernels (tests do; it costs time).
     pub checks: bool,
 }
@@ -82,8 +86,11 @@ pub struct Gpu {
     update: Update,
     /// What follows the training side's stages in a step.
     step: Vec<Dispatch>,
-    /// Compiled when first asked for.
+    /// What the runs that take the short cut for d = 2 need.
+    arcs: Option<Arcs>,
+    /// Made when first asked for, as are the two after it.
     velocity: Option<Vec<PartKernel>>,
+    velocity_arcs: Option<Kernel>,
     survey: Option<Survey>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
@@ -100,9 +107,12 @@ impl Gpu {
         check(&batch)?;
         let device = Arc::new(Device::open(options.adapter.as_deref())?);
         let plain = Shape::new(&device.facts, batch.d, options.tile);
+        let places = arcs::places(options.short_cuts, &batch);
         let shape = match &options.kernels {
             Some(kernels) => plain.with(kernels)?,
-            None if options.tune && tune::is_worth(&batch) => tune::fastest(&device, batch.d)?,
+            None if options.tune && tune::is_worth(&batch, &places) => {
+                tune::fastest(&device, batch.d)?
+            }
             None => plain,
         };
         Gpu::on(device, batch, shape, options)
@@ -124,7 +134,9 @@ impl Gpu {
         let tested = sizes(&batch, Sample::Test);
         let tiling = shape.tiling();
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
-        let mut train = plan::prediction(&trained, &trained, d, &tiling, &limits, &storage)?;
+        let places = arcs::places(options.short_cuts, &batch);
+        let (direct, predicted) = arcs::directly(&places, &storage, &trained);
+        let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
 
         let n_most = trained.iter().map(|size| size.n).max().unwrap_or(0);
@@ -139,7 +151,7 @@ impl Gpu {
         };
         let fair = plan::tiled::room(bytes(&batch, &storage));
         let room = options.kept_bytes.unwrap_or(fair).min(limits.binding);
-        let update = Update::new(&device, &shape, d, &trained, &storage, room, &mut train)?;
+        let update = Update::new(&device, &shape, d, &trained, &direct, room, &mut train)?;
 
         let runs = batch.runs.len();
         let both_ways = wgpu::BufferUsages::STORAGE
@@ -158,8 +170,9 @@ impl Gpu {
             shards: &shards,
             bits: &update.bits,
             row_vectors: shape.row_vectors(d),
+            arcs: &places,
         };
-        let train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
+        let mut train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
         let test = Side::new(&device, &kernels, &batch, Sample::Test, &test, &common)?;
         let source = |stage| render(stage, d, n_most, &shape);
         let stages = update.stages(shape.tiled, true);
@@ -173,6 +186,24 @@ impl Gpu {
         let mut step = Vec::new();
         for (index, shard) in shards.iter().enumerate() {
             step.extend(update.dispatches(&device, &parts, index, None, |_| shard)?);
+        }
+        let mut arcs = Arcs::new(
+            &device,
+            &arcs::Shared {
+                batch: &batch,
+                storage: &storage,
+                tiling: &tiling,
+                places: &places,
+                shards: &shards,
+                state: &state,
+                schedule: &schedule,
+                train: &train,
+                checks: options.checks,
+            },
+        )?;
+        if let Some(arcs) = &mut arcs {
+            train.dispatches.append(&mut arcs.predict);
+            step.append(&mut arcs.update);
         }
         let history = |side: &Side| TURNS * runs + side.slots * side.record;
         let staged = (device::UPLOAD / 4).max(block_words(d));
@@ -201,7 +232,9 @@ impl Gpu {
             test,
             update,
             step,
+            arcs,
             velocity: None,
+            velocity_arcs: None,
             survey: None,
             readback,
         })
@@ -266,6 +299,13 @@ impl Engine for Gpu {
 
     fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    fn method(&self, run: usize) -> &'static str {
+        match self.arcs_of(run) {
+            Some(_) => "arcs",
+            None => "direct",
+        }
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {

@@ -45,6 +45,16 @@ impl Dispatch {
         }))
     }
 
+    /// A stage with a workgroup for each of `count` runs.
+    pub fn each(device: &Device, kernel: &Kernel, common: wgpu::BindGroup, count: usize) -> Self {
+        Dispatch {
+            pipeline: kernel.pipeline.clone(),
+            common,
+            own: None,
+            workgroups: plan::fold(count, device.workgroups()),
+        }
+    }
+
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.common, &[]);
@@ -71,13 +81,16 @@ pub(super) struct Common<'a> {
     pub bits: &'a wgpu::Buffer,
     /// Vectors of four words in a row of X, padded with zeros.
     pub row_vectors: usize,
+    /// The place of each run among those that take the short cut for d = 2, or [`layout::NONE`].
+    pub arcs: &'a [u32],
 }
 
 pub(super) struct Side {
     pub runs: Vec<layout::Run>,
-    /// Buffers that velocity_update binds as well.
+    /// Buffers that others bind as well.
     pub facts: wgpu::Buffer,
     pub x: wgpu::Buffer,
+    pub y: wgpu::Buffer,
     pub residual: wgpu::Buffer,
     pub history: wgpu::Buffer,
     /// Most evaluations of one submit, and words of one (all runs).
@@ -118,7 +131,7 @@ impl Side {
         let data = Data::gather(batch, sample, common.row_vectors);
         let x = device.upload("x", &data.x)?;
         let y = device.upload("y", &data.y)?;
-        let runs = facts(batch, sample, plan, &data.first);
+        let runs = facts(batch, sample, plan, &data.first, common.arcs);
         let last = runs
             .last()
             .map_or((0, 0), |run| (run.residual + run.n, run.record));
@@ -151,16 +164,15 @@ impl Side {
             let (reduce, rows) = (&kernels.reduce, &plan.reduce);
             dispatches.extend(Dispatch::rows(device, reduce, &own, rows, |_| &sums)?);
         }
-        dispatches.push(Dispatch {
-            pipeline: kernels.residual.pipeline.clone(),
-            common: kernels.residual.bind(device, 0, buffer)?,
-            own: None,
-            workgroups: plan::fold(runs.len(), device.workgroups()),
-        });
+        if runs.iter().any(|run| run.arcs == layout::NONE) {
+            let (residual, own) = (&kernels.residual, kernels.residual.bind(device, 0, buffer)?);
+            dispatches.push(Dispatch::each(device, residual, own, runs.len()));
+        }
         Ok(Side {
             runs,
             facts,
             x,
+            y,
             residual,
             history,
             slots,
@@ -204,7 +216,13 @@ impl Data {
     }
 }
 
-fn facts(batch: &Batch, sample: Sample, plan: &Prediction, first: &[usize]) -> Vec<layout::Run> {
+fn facts(
+    batch: &Batch,
+    sample: Sample,
+    plan: &Prediction,
+    first: &[usize],
+    arcs: &[u32],
+) -> Vec<layout::Run> {
     let mut residual = 0;
     let mut history = 0;
     let mut runs = Vec::new();
@@ -228,7 +246,11 @@ fn facts(batch: &Batch, sample: Sample, plan: &Prediction, first: &[usize]) -> V
             m: run.m as f32,
             alpha: run.alpha as f32,
             lambda: run.lambda as f32,
-            unused: 0,
+            // Short cuts are for training.
+            arcs: match sample {
+                Sample::Train => arcs[runs.len()],
+                Sample::Test => layout::NONE,
+            },
         });
         residual += size.n as u32;
         history += (HEADER + size.n) as u32;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Loss, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
-pub(super) const SLOTS: [&str; 16] = [
+pub(super) const SLOTS: [&str; 23] = [
     "runs",
     "state",
     "schedule",
@@ -26,6 +26,13 @@ pub(super) const SLOTS: [&str; 16] = [
     "units",
     "start",
     "tallies",
+    "arc_runs",
+    "circle",
+    "arc_sums",
+    "arc_moments",
+    "magnitudes",
+    "forces",
+    "positions",
 ];
 
 macro_rules! wgsl {
@@ -34,7 +41,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 38] = [
     wgsl!("common.wgsl"),
     wgsl!("idle.wgsl"),
     wgsl!("losses.wgsl"),
@@ -58,6 +65,21 @@ const FILES: [(&str, &str); 23] = [
     wgsl!("update_output.wgsl"),
     wgsl!("geometry.wgsl"),
     wgsl!("motion.wgsl"),
+    wgsl!("arc_run.wgsl"),
+    wgsl!("circle.wgsl"),
+    wgsl!("fixed.wgsl"),
+    wgsl!("forces_arcs.wgsl"),
+    wgsl!("locate.wgsl"),
+    wgsl!("magnitude.wgsl"),
+    wgsl!("measure_arcs.wgsl"),
+    wgsl!("predict_arcs.wgsl"),
+    wgsl!("predictions_arcs.wgsl"),
+    wgsl!("scans.wgsl"),
+    wgsl!("sides.wgsl"),
+    wgsl!("sums.wgsl"),
+    wgsl!("sums_arcs.wgsl"),
+    wgsl!("velocity_update_arcs.wgsl"),
+    wgsl!("words.wgsl"),
 ];
 
 /// What all templates know.

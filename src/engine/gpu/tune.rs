@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::adapter::Kind;
 use super::device::Device;
+use super::layout::NONE;
 use super::shape::{D_HELD, Shape};
 use super::{Gpu, Options};
 use crate::data::Dataset;
-use crate::engine::{Batch, Engine, Run, Steps};
+use crate::engine::{Batch, Engine, Run, ShortCuts, Steps};
 use crate::error::Result;
 use crate::experiment::Loss;
 use crate::particles::Particles;
@@ -31,10 +32,12 @@ const BLOCK: usize = 1 << 12;
 const LEAST: Duration = Duration::from_millis(5);
 const REPETITIONS: usize = 3;
 
-/// Whether a batch does enough for the tuner to pay.
-pub(super) fn is_worth(batch: &Batch) -> bool {
+/// Whether a batch does enough for the tuner to pay, but for runs that take a short cut (`places`).
+pub(super) fn is_worth(batch: &Batch, places: &[u32]) -> bool {
     let pairs = |run: &Run| run.m as f64 * batch.datasets[run.train_set].n() as f64;
-    let pairs: f64 = batch.runs.iter().map(pairs).sum();
+    let direct = batch.runs.iter().zip(places);
+    let direct = direct.filter(|(_, place)| **place == NONE);
+    let pairs: f64 = direct.map(|(run, _)| pairs(run)).sum();
     3.0 * batch.d as f64 * pairs >= WORTH
 }
 
@@ -160,7 +163,12 @@ fn seconds(device: &Arc<Device>, d: usize, shape: Shape) -> Result<f64> {
         datasets: vec![Arc::new(data)],
         runs: vec![Run::simple(m, Loss::Softmin)],
     };
-    let mut engine = Gpu::on(device.clone(), batch, shape, &Options::default())?;
+    // The kernels that are chosen are the direct ones.
+    let options = Options {
+        short_cuts: ShortCuts::Never,
+        ..Options::default()
+    };
+    let mut engine = Gpu::on(device.clone(), batch, shape, &options)?;
     for first in (0..m).step_by(BLOCK) {
         let mut block = Particles::zeros(BLOCK.min(m - first), d);
         Draws::new(2, Stream::Init, 0, 0, 0).fill_gaussian(&mut block.w);

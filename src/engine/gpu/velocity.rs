@@ -2,7 +2,7 @@
 
 use super::Gpu;
 use super::layout::block_words;
-use super::update::PartKernel;
+use super::side::Dispatch;
 use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
@@ -24,16 +24,39 @@ impl Gpu {
 
     /// The velocity of a run in true units. g and the coefficients are on the device already.
     pub(super) fn read_velocity(&mut self, run: usize) -> Result<Particles> {
-        let kernels = match self.velocity.take() {
-            Some(kernels) => kernels,
-            None => self.velocity_kernels()?,
-        };
-        let velocity = self.velocity_with(&kernels, run);
-        self.velocity = Some(kernels);
-        velocity
+        match self.arcs_of(run) {
+            None if self.velocity.is_none() => self.velocity = Some(self.velocity_kernels()?),
+            Some(arcs) if self.velocity_arcs.is_none() => {
+                self.velocity_arcs = Some(arcs.velocity_kernel(&self.device, self.checks)?);
+            }
+            _ => {}
+        }
+        self.velocity_of(run)
     }
 
-    fn velocity_with(&self, kernels: &[PartKernel], run: usize) -> Result<Particles> {
+    /// What is to be dispatched in one shard.
+    fn velocity_stages<'a>(
+        &'a self,
+        run: usize,
+        shard: usize,
+        other: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Vec<Dispatch>> {
+        let device = &self.device;
+        if let (Some(arcs), Some(kernel)) = (self.arcs_of(run), &self.velocity_arcs) {
+            let buffer = |name: &str| match name {
+                "runs" => &self.train.facts,
+                "state" => &self.state,
+                name => other(name),
+            };
+            let stage = arcs.velocity(device, kernel, (run, shard), buffer)?;
+            return Ok(stage.into_iter().collect());
+        }
+        let kernels = self.velocity.as_deref().unwrap_or_default();
+        let stages = &self.update;
+        stages.dispatches(device, kernels, shard, Some(run), other)
+    }
+
+    fn velocity_of(&self, run: usize) -> Result<Particles> {
         let d = self.batch.d;
         let m = self.batch.runs[run].m;
         let mut velocity = Particles::zeros(m, d);
@@ -50,8 +73,7 @@ impl Gpu {
             let words = self.storage.shards[shard] * block_words(d);
             let out = self.device.buffer("velocity", words, usage)?;
             let buffer = |name: &str| if name == "velocity" { &out } else { particles };
-            let stages = &self.update;
-            let stages = stages.dispatches(&self.device, kernels, shard, Some(run), buffer)?;
+            let stages = self.velocity_stages(run, shard, buffer)?;
             self.device.run("velocity", |encoder| {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                     label: Some("velocity"),

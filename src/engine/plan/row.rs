@@ -42,7 +42,7 @@ pub struct Row {
 
 impl Row {
     /// A row that does nothing yet.
-    pub(super) fn of(run: usize, first: usize, count: usize) -> Self {
+    pub(in crate::engine) fn of(run: usize, first: usize, count: usize) -> Self {
         Row {
             run: run as u32,
             first: first as u32,

@@ -1,0 +1,33 @@
+// measure_arcs: the largest magnitude of a run whose particles the host may have written.
+{% include "common.wgsl" %}
+{% include "words.wgsl" %}
+
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.magnitudes }}) var<storage, read_write> magnitudes: array<atomic<u32>>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<Pair>;
+
+{% include "planes.wgsl" %}
+{% include "magnitude.wgsl" %}
+
+@compute @workgroup_size({{ threads }})
+fn measure_arcs(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let index = workgroup_index(id, workgroups);
+    if index >= arrayLength(&rows) {
+        return;
+    }
+    let row = rows[index];
+    var largest = 0u;
+    for (var i = t; i < (row.count + 1u) / 2u; i += {{ threads }}u) {
+        let at = planes(row.first, i);
+{%- for k in range(3) %}
+        let v{{ k }} = floats_of(particles[at + {{ k * per_block }}u]);
+{%- endfor %}
+        largest = max(largest, magnitude(v0, v1, v2));
+    }
+    raise(runs[row.run].arcs, t, largest);
+}

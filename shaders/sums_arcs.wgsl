@@ -1,0 +1,59 @@
+// Where residual_arcs has its sums from, and where g goes: the arcs of the circle.
+{% include "words.wgsl" %}
+{% include "arc_run.wgsl" %}
+@group(0) @binding({{ slot.arc_runs }}) var<storage, read> arc_runs: array<ArcRun>;
+@group(0) @binding({{ slot.circle }}) var<storage, read> circle: array<Pair>;
+@group(0) @binding({{ slot.arc_sums }}) var<storage, read_write> arc_sums: array<vec4<u32>>;
+@group(0) @binding({{ slot.arc_moments }}) var<storage, read> arc_moments: array<f32>;
+@group(0) @binding({{ slot.magnitudes }}) var<storage, read_write> magnitudes: array<u32>;
+@group(0) @binding({{ slot.forces }}) var<storage, read_write> forces: array<vec4<f32>>;
+
+{% include "scans.wgsl" %}
+{% include "fixed.wgsl" %}
+{% include "circle.wgsl" %}
+{% include "predictions_arcs.wgsl" %}
+{% include "forces_arcs.wgsl" %}
+
+// The run of a workgroup, or NONE.
+fn run_of(index: u32) -> u32 {
+    if index >= arrayLength(&arc_runs) {
+        return NONE;
+    }
+    return arc_runs[index].run;
+}
+
+// Whether the sums cannot be had.
+fn gather(index: u32, run: Run, t: u32, idle: bool) -> bool {
+    let arcs = arc_runs[index];
+    let magnitude = magnitudes[index];
+    predictions(arcs, run, unit_of(arcs, magnitude), t, idle);
+    return !is_bounded(magnitude);
+}
+
+// Σ_j a_j σ(w_j·x_i)
+fn sum_of(run: Run, i: u32) -> f32 {
+    return g[run.residual + i];
+}
+
+// Σa², Σ|w|², Σ|a||w| over the tiles.
+fn moments_of(index: u32, run: Run, t: u32) -> vec3<f32> {
+    let arcs = arc_runs[index];
+    var sum = vec3<f32>(0.0);
+    for (var tile = arcs.moments + t; tile < arcs.moments + arcs.tiles; tile += {{ threads }}u) {
+        sum += vec3<f32>(arc_moments[3u * tile], arc_moments[3u * tile + 1u], arc_moments[3u * tile + 2u]);
+    }
+    return vec3<f32>(total(t, sum.x), total(t, sum.y), total(t, sum.z));
+}
+
+// G for velocity; and for predict after the step, sums and a magnitude that start at 0.
+fn hand_over(index: u32, run: Run, t: u32, idle: bool, moves: bool) {
+    let arcs = arc_runs[index];
+    storageBarrier();
+    forces_of(arcs, run, t, idle);
+    for (var p = t; p < arcs.copies * positions_of(arcs); p += {{ threads }}u) {
+        arc_sums[arcs.slots + p] = vec4<u32>(0u);
+    }
+    if t == 0u && moves {
+        magnitudes[index] = 0u;
+    }
+}

@@ -1,0 +1,124 @@
+//! Kernels of the short cut for d = 2, and their shape.
+
+use minijinja::context;
+
+use crate::engine::gpu::adapter::{AdapterFacts, Kind};
+use crate::engine::gpu::kernels::Stage;
+use crate::engine::gpu::shape::LANES;
+use crate::engine::gpu::templates::{halves, shared, write};
+use crate::error::Result;
+
+pub(super) const MEASURE_ARCS: Stage = Stage {
+    name: "measure_arcs",
+    file: "measure_arcs.wgsl",
+    common: &["runs", "magnitudes"],
+    shard: &["rows", "particles"],
+};
+pub(super) const PREDICT_ARCS: Stage = Stage {
+    name: "predict_arcs",
+    file: "predict_arcs.wgsl",
+    common: &[
+        "runs",
+        "state",
+        "schedule",
+        "arc_runs",
+        "circle",
+        "arc_sums",
+        "arc_moments",
+        "magnitudes",
+    ],
+    shard: &["rows", "particles", "positions"],
+};
+pub(super) const RESIDUAL_ARCS: Stage = Stage {
+    name: "residual_arcs",
+    file: "residual.wgsl",
+    common: &[
+        "runs",
+        "state",
+        "schedule",
+        "y",
+        "residual",
+        "history",
+        "arc_runs",
+        "circle",
+        "arc_sums",
+        "arc_moments",
+        "magnitudes",
+        "forces",
+    ],
+    shard: &[],
+};
+pub(super) const VELOCITY_UPDATE_ARCS: Stage = Stage {
+    name: "velocity_update_arcs",
+    file: "velocity_update_arcs.wgsl",
+    common: &["runs", "state", "arc_runs", "magnitudes", "forces"],
+    shard: &["rows", "particles", "positions"],
+};
+pub(super) const VELOCITY_ARCS: Stage = Stage {
+    name: "velocity_arcs",
+    file: "velocity_update_arcs.wgsl",
+    common: &["runs", "state", "arc_runs", "forces"],
+    shard: &["rows", "particles", "velocity", "positions"],
+};
+
+/// Sizes of the kernels on one kind of adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ArcShape {
+    /// Threads of a workgroup that goes over particles.
+    pub threads: usize,
+    /// Particles of such a workgroup, a multiple of [`LANES`]; fewer where tiles ask for it.
+    pub tile: usize,
+    /// residual: threads of a workgroup, a power of two.
+    pub residual_threads: usize,
+    /// Whether pairs of words are loaded, stored and added as one of 64 bits.
+    pub wide: bool,
+    /// Most copies of the sums of a run.
+    pub copies: usize,
+}
+
+/// Workgroup memory of residual_arcs: a word for totals, four for scans.
+const BYTES_PER_THREAD: u32 = 20;
+
+impl ArcShape {
+    pub fn new(facts: &AdapterFacts) -> Self {
+        if facts.kind == Kind::Software {
+            // A workgroup is one subgroup, so that it reads on end.
+            return ArcShape {
+                threads: 8,
+                tile: 32 * LANES,
+                residual_threads: 32,
+                wide: facts.has_wide_words(),
+                copies: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            };
+        }
+        // A run has one workgroup for its scans, so it should be a large one.
+        let most = (facts.workgroup_memory / BYTES_PER_THREAD).min(facts.workgroup_threads);
+        ArcShape {
+            threads: 128,
+            tile: 16 * LANES,
+            residual_threads: 1 << most.clamp(32, 1024).ilog2(),
+            wide: false,
+            copies: 1,
+        }
+    }
+}
+
+/// The WGSL of a stage.
+pub(super) fn render(stage: Stage, shape: &ArcShape) -> Result<String> {
+    let threads = match stage {
+        RESIDUAL_ARCS => shape.residual_threads,
+        _ => shape.threads,
+    };
+    write(
+        stage,
+        context! {
+            threads,
+            sums => "sums_arcs.wgsl",
+            halves => halves(threads),
+            update => stage == VELOCITY_UPDATE_ARCS,
+            wide => shape.wide,
+            per_block => LANES / 2,
+            ..shared(2)
+        },
+    )
+}

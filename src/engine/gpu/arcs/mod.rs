@@ -1,0 +1,234 @@
+//! The exact short cut for d = 2 on the device: particles on the arcs of a circle.
+//!
+//! A turn of a run that takes it is predict_arcs, residual_arcs and velocity_update_arcs, each
+//! beside its direct twin. Positions, sums and magnitudes are functions of the particles alone, so
+//! a resume finds the same bits. Sums of a_j w_j are whole numbers, which have no order.
+
+mod kernels;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use super::Gpu;
+use super::device::Device;
+use super::kernels::Kernel;
+use super::layout::NONE;
+use super::shape::LANES;
+use super::side::{Dispatch, Side};
+use crate::engine::plan::{Row, Size, Storage, Tiling};
+use crate::engine::short_cuts::CircleCost;
+use crate::engine::{Batch, ShortCuts};
+use crate::error::Result;
+use kernels::{
+    ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+    render,
+};
+use tables::Tables;
+
+/// What the short cut costs.
+const COST: CircleCost = CircleCost {
+    particle: 128,
+    sample: 4096,
+};
+
+/// The place of each run among those that take the short cut, [`NONE`] for the others.
+pub(super) fn places(short_cuts: ShortCuts, batch: &Batch) -> Vec<u32> {
+    let mut taken = 0;
+    let runs = batch.runs.iter();
+    runs.map(|run| {
+        let n = batch.datasets[run.train_set].n();
+        if !short_cuts.take_circle(batch.d, n, run.m, COST) {
+            return NONE;
+        }
+        taken += 1;
+        taken - 1
+    })
+    .collect()
+}
+
+/// The particles of the runs that take no short cut, and what they are predicted on.
+pub(super) fn directly(places: &[u32], storage: &Storage, sizes: &[Size]) -> (Storage, Vec<Size>) {
+    let mut storage = storage.clone();
+    storage.pieces.retain(|piece| places[piece.run] == NONE);
+    let sizes = sizes.iter().zip(places).map(|(size, place)| Size {
+        m: if *place == NONE { size.m } else { 0 },
+        ..*size
+    });
+    (storage, sizes.collect())
+}
+
+/// What the engine has besides.
+pub(super) struct Shared<'a> {
+    pub batch: &'a Batch,
+    pub storage: &'a Storage,
+    pub tiling: &'a Tiling,
+    /// See [`places`].
+    pub places: &'a [u32],
+    pub shards: &'a [wgpu::Buffer],
+    pub state: &'a wgpu::Buffer,
+    pub schedule: &'a wgpu::Buffer,
+    pub train: &'a Side,
+    pub checks: bool,
+}
+
+impl<'a> Shared<'a> {
+    fn named(&self, name: &str) -> &'a wgpu::Buffer {
+        match name {
+            "runs" => &self.train.facts,
+            "state" => self.state,
+            "schedule" => self.schedule,
+            "y" => &self.train.y,
+            "residual" => &self.train.residual,
+            _ => &self.train.history,
+        }
+    }
+}
+
+struct Buffers {
+    arc_runs: wgpu::Buffer,
+    circle: wgpu::Buffer,
+    sums: wgpu::Buffer,
+    moments: wgpu::Buffer,
+    magnitudes: wgpu::Buffer,
+    forces: wgpu::Buffer,
+    /// Of every particle, shard by shard.
+    positions: Vec<wgpu::Buffer>,
+}
+
+impl Buffers {
+    fn new(device: &Device, tables: &Tables, storage: &Storage) -> Result<Self> {
+        let usage = wgpu::BufferUsages::STORAGE;
+        let buffer = |label, words| device.buffer(label, words, usage);
+        let cleared = usage | wgpu::BufferUsages::COPY_DST;
+        let positions = storage.shards.iter();
+        Ok(Buffers {
+            arc_runs: device.upload("arc runs", &tables.runs)?,
+            circle: device.upload("circle", &tables.circle)?,
+            sums: buffer("arc sums", tables.sums)?,
+            moments: buffer("arc moments", tables.moments)?,
+            magnitudes: device.buffer("magnitudes", tables.runs.len(), cleared)?,
+            forces: buffer("forces", tables.forces)?,
+            positions: positions
+                .map(|blocks| buffer("positions", blocks * LANES))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    fn named(&self, name: &str) -> Option<&wgpu::Buffer> {
+        Some(match name {
+            "arc_runs" => &self.arc_runs,
+            "circle" => &self.circle,
+            "arc_sums" => &self.sums,
+            "arc_moments" => &self.moments,
+            "magnitudes" => &self.magnitudes,
+            "forces" => &self.forces,
+            _ => return None,
+        })
+    }
+}
+
+/// All runs of a batch that take the short cut.
+pub(super) struct Arcs {
+    shape: ArcShape,
+    buffers: Buffers,
+    rows: Vec<Vec<Row>>,
+    /// What a submit begins with: the host may have written particles since the last one.
+    measure: Vec<Dispatch>,
+    /// predict_arcs and residual_arcs, to follow the training side's stages.
+    pub predict: Vec<Dispatch>,
+    /// velocity_update_arcs.
+    pub update: Vec<Dispatch>,
+}
+
+impl Arcs {
+    /// None where no run takes the short cut.
+    pub fn new(device: &Device, shared: &Shared) -> Result<Option<Self>> {
+        if shared.places.iter().all(|place| *place == NONE) {
+            return Ok(None);
+        }
+        let shape = ArcShape::new(&device.facts);
+        let storage = shared.storage;
+        let Shared {
+            batch,
+            places,
+            tiling,
+            ..
+        } = shared;
+        let tables = Tables::new(batch, places, storage, tiling, &shape);
+        let buffers = Buffers::new(device, &tables, storage)?;
+        let compile = |stage| -> Result<(Kernel, wgpu::BindGroup)> {
+            let kernel = Kernel::new(device, stage, &render(stage, &shape)?, shared.checks)?;
+            let buffer = |name| buffers.named(name).unwrap_or_else(|| shared.named(name));
+            let common = kernel.bind(device, 0, buffer)?;
+            Ok((kernel, common))
+        };
+        let over_particles = |stage| -> Result<Vec<Dispatch>> {
+            let (kernel, common) = compile(stage)?;
+            let mut dispatches = Vec::new();
+            let shards = shared.shards.iter().zip(&buffers.positions);
+            for (rows, (particles, positions)) in tables.rows.iter().zip(shards) {
+                let buffer = |name: &str| match name {
+                    "positions" => positions,
+                    _ => particles,
+                };
+                dispatches.extend(Dispatch::rows(device, &kernel, &common, rows, buffer)?);
+            }
+            Ok(dispatches)
+        };
+        let mut predict = over_particles(PREDICT_ARCS)?;
+        let (kernel, common) = compile(RESIDUAL_ARCS)?;
+        predict.push(Dispatch::each(device, &kernel, common, tables.runs.len()));
+        Ok(Some(Arcs {
+            measure: over_particles(MEASURE_ARCS)?,
+            predict,
+            update: over_particles(VELOCITY_UPDATE_ARCS)?,
+            shape,
+            rows: tables.rows,
+            buffers,
+        }))
+    }
+
+    /// Encodes what a submit begins with.
+    pub fn begin(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.clear_buffer(&self.buffers.magnitudes, 0, None);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(MEASURE_ARCS.name),
+            timestamp_writes: None,
+        });
+        self.measure
+            .iter()
+            .for_each(|stage| stage.encode(&mut pass));
+    }
+
+    /// Compiles the velocity kernel, which no run needs to advance.
+    pub fn velocity_kernel(&self, device: &Device, checks: bool) -> Result<Kernel> {
+        let source = render(VELOCITY_ARCS, &self.shape)?;
+        Kernel::new(device, VELOCITY_ARCS, &source, checks)
+    }
+
+    /// What is to be dispatched for the velocity of a run in one shard.
+    pub fn velocity<'a>(
+        &'a self,
+        device: &Device,
+        kernel: &Kernel,
+        (run, shard): (usize, usize),
+        other: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Option<Dispatch>> {
+        let buffer = |name: &str| match name {
+            "positions" => &self.buffers.positions[shard],
+            name => self.buffers.named(name).unwrap_or_else(|| other(name)),
+        };
+        let common = kernel.bind(device, 0, buffer)?;
+        let own = self.rows[shard].iter().filter(|r| r.run as usize == run);
+        let own: Vec<_> = own.copied().collect();
+        Dispatch::rows(device, kernel, &common, &own, buffer)
+    }
+}
+
+impl Gpu {
+    /// The short cut for d = 2, if the run takes it.
+    pub(super) fn arcs_of(&self, run: usize) -> Option<&Arcs> {
+        let taken = self.train.runs.get(run).is_some_and(|r| r.arcs != NONE);
+        self.arcs.as_ref().filter(|_| taken)
+    }
+}

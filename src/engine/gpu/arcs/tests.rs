@@ -1,0 +1,53 @@
+//! Kernels of the short cut without a device.
+
+use super::kernels::{
+    ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+    render,
+};
+use super::tables::ArcRun;
+use crate::engine::gpu::kernel_tests::{same_layout, validated};
+use crate::engine::gpu::kernels::Stage;
+
+const STAGES: [Stage; 5] = [
+    MEASURE_ARCS,
+    PREDICT_ARCS,
+    RESIDUAL_ARCS,
+    VELOCITY_UPDATE_ARCS,
+    VELOCITY_ARCS,
+];
+
+#[test]
+fn every_kernel_is_valid() {
+    for (threads, residual_threads, wide) in [
+        (32, 32, false),
+        (32, 32, true),
+        (128, 1024, false),
+        (128, 256, true),
+    ] {
+        let shape = ArcShape {
+            threads,
+            tile: 1024,
+            residual_threads,
+            wide,
+            copies: 1,
+        };
+        for stage in STAGES {
+            let module = validated(&render(stage, &shape).unwrap());
+            assert_eq!(module.entry_points[0].name, stage.name);
+        }
+    }
+}
+
+#[test]
+fn structs_are_the_same_on_both_sides() {
+    let shape = ArcShape {
+        threads: 32,
+        tile: 1024,
+        residual_threads: 32,
+        wide: false,
+        copies: 1,
+    };
+    let predict = validated(&render(PREDICT_ARCS, &shape).unwrap());
+    same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies forces moments tiles
+        headroom);
+}
