@@ -519,6 +519,9 @@ fn list_show_and_adapters() {
 #[test]
 fn verify_passes_on_the_cpu() {
     let said = Place::new().ok("verify --engine cpu");
+    for method in ["direct", "arcs", "gram"] {
+        assert!(said.contains(method), "{method} in {said}");
+    }
     assert!(said.contains("every stage agrees"), "{said}");
 }
 

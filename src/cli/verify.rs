@@ -2,25 +2,50 @@
 
 use super::args::VerifyArgs;
 use super::table::{Table, print};
+use crate::engine::ShortCuts;
+use crate::engine::select::How;
 use crate::error::Result;
 use crate::verify::{Check, verdict, verify as check_engine};
+
+/// The method of an engine that takes no short cut.
+const DIRECT: &str = "direct";
+const STAGES: [&str; 4] = ["predict", "residual", "velocity", "update"];
 
 pub fn verify(args: &VerifyArgs) -> Result<()> {
     let selection = args.engine.select()?;
     eprintln!("{}", selection.reason);
-    let checks = check_engine(&|batch| selection.build(batch))?;
+    let with = |short_cuts| {
+        let how = How {
+            short_cuts,
+            ..How::default()
+        };
+        check_engine(&|batch| selection.build_with(batch, how))
+    };
+    let mut checks = with(ShortCuts::Never)?;
+    let short = with(ShortCuts::Always)?.into_iter();
+    checks.extend(short.filter(|check| check.method != DIRECT));
     let mut table = Table::new(&[
+        "method",
         "stage",
         "checks",
         "passed",
         "worst (1 = all that rounding allows)",
         "sabotage caught",
     ]);
-    for stage in ["predict", "residual", "velocity", "update"] {
-        let of: Vec<&Check> = checks.iter().filter(|c| c.stage == stage).collect();
+    let mut methods: Vec<&str> = Vec::new();
+    for check in &checks {
+        if !methods.contains(&check.method) {
+            methods.push(check.method);
+        }
+    }
+    let methods = methods.into_iter();
+    for (method, stage) in methods.flat_map(|method| STAGES.map(|stage| (method, stage))) {
+        let is_meant = |c: &&Check| (c.method, c.stage) == (method, stage);
+        let of: Vec<&Check> = checks.iter().filter(is_meant).collect();
         let count = |pass: &dyn Fn(&Check) -> bool| of.iter().filter(|c| pass(c)).count();
         let worst = of.iter().map(|c| c.worst.ratio).fold(0.0, f64::max);
         table.row([
+            method.to_owned(),
             stage.to_owned(),
             of.len().to_string(),
             count(&|c| c.worst.passes()).to_string(),

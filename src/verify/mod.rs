@@ -22,6 +22,8 @@ pub struct Check {
     /// predict, residual, velocity or update.
     pub stage: &'static str,
     pub case: String,
+    /// How the engine computes this run: see [`Engine::method`].
+    pub method: &'static str,
     pub worst: Worst,
     /// Whether the sabotaged twin failed, as it must.
     pub twin_caught: bool,
@@ -86,9 +88,11 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         let g = reference::residual(run.loss, &f, &data.y);
         let scales = Condition::new(run, p, &f, &g, data, u);
         let name = format!("{}, run {r} (m = {}, n = {})", case.name, run.m, data.n());
+        let method = engine.method(r);
         let check = |stage, worst, twin: Worst| Check {
             stage,
             case: name.clone(),
+            method,
             worst,
             twin_caught: !twin.passes(),
         };
@@ -169,6 +173,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         checks.push(Check {
             stage: "update",
             case: name,
+            method: engine.method(r),
             worst: compare_particles(&got, &want, &scales, bound, start),
             twin_caught: !compare_particles(
                 &got,
