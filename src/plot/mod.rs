@@ -3,7 +3,7 @@
 //!
 //! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
 //! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
-//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG ·
+//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG, with its numbers by [`values`] ·
 //! [`raster`] makes pixels of that. One drawing path: a PNG is the SVG beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
@@ -25,6 +25,7 @@ mod plane;
 mod predictor;
 mod raster;
 mod render;
+mod values;
 mod variation;
 
 use std::io::Write;
