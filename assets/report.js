@@ -1,6 +1,6 @@
 // Hover values and zoom for the figures of a page: no dependency, no request.
 //
-// A figure's <metadata> holds what it shows: { panels: [{ box: [left, top, width, height] in the
+// A figure's <metadata> holds what it shows: { panels: [{ title, box: [left, top, width, height] in the
 // viewBox's units, x, y: { label, scale, low, high }, series: [{ label, points: [[x, y], …] }] }] }.
 "use strict";
 
@@ -62,7 +62,8 @@ function describe(panel, series, point) {
     `${panel.x.label || "x"}: ${digits(point[0])}`,
     `${panel.y.label || "y"}: ${digits(point[1])}`,
   ];
-  if (series.label) lines.unshift(series.label);
+  const names = [panel.title, series.label].filter(Boolean);
+  if (names.length) lines.unshift(names.join(", "));
   return lines.join("\n");
 }
 

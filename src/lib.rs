@@ -28,12 +28,12 @@
 //! neurons start, and counter-based random numbers · [`engine`] the four stages, on three engines
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
 //! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
-//! optimum · [`store`] the run folder · [`plot`] its figures · [`report`] its page · [`compare`] trained networks of
-//! different widths · [`expect`] what a paper claims, judged · [`reproduction`] the page of all
-//! verdicts · [`verify`] an engine against the reference · [`mod@bench`] an engine against the
-//! machine's ceilings · [`cli`] the commands. Imports go downward only: cli → reproduction → report,
-//! → expect → compare → flow → store, verify, bench → certify → observe → engine → particles, data
-//! → experiment → error.
+//! optimum · [`store`] the run folder · [`plot`] its figures · [`report`] its page · [`compare`]
+//! trained networks of different widths · [`expect`] what a paper claims, judged ·
+//! [`reproduction`] the page of all verdicts · [`verify`] an engine against the reference ·
+//! [`mod@bench`] an engine against the machine's ceilings · [`cli`] the commands. Imports go
+//! downward only: cli → reproduction → report, plot → expect → compare → flow → store, verify,
+//! bench → certify → observe → engine → particles, data → experiment → error.
 //!
 //! # An example
 //!

@@ -236,3 +236,28 @@ fn a_figure_zooms_and_comes_back() {
     assert_eq!(view(&mut browser), WHOLE);
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+/// The figures that the program draws itself, each with the values that it shows.
+#[test]
+fn every_figure_of_a_run_tells_its_values() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    browser.open(&place.path("a/report.html"), 1200, "light");
+    browser.key("Tab");
+    let told = browser.eval(
+        "[...document.querySelectorAll('figure')].map((figure) => {
+            figure.querySelector('svg').focus();
+            const tip = figure.querySelector('.tip');
+            return [figure.id, tip.hidden ? '' : tip.textContent];
+        })",
+    );
+    let told: Vec<(String, String)> = serde_json::from_value(told).unwrap();
+    assert!(told.len() > 5, "{told:?}");
+    for (name, values) in &told {
+        assert!(values.contains(": "), "{name} tells {values:?} of {told:?}");
+    }
+    let of = |name: &str| &told.iter().find(|(id, _)| id == name).unwrap().1;
+    assert!(of("figure-risk").contains("step k: "), "{told:?}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -3,9 +3,9 @@
 //!
 //! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
 //! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
-//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG ·
-//! [`raster`] makes pixels of that, and [`movie`] frames. One drawing path: a PNG is the SVG
-//! beside it.
+//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG, with
+//! its numbers by [`values`] · [`raster`] makes pixels of that, and [`movie`] frames. One drawing
+//! path: a PNG is the SVG beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
 //! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
@@ -27,6 +27,7 @@ mod plane;
 mod predictor;
 mod raster;
 mod render;
+mod values;
 mod variation;
 mod view;
 

@@ -7,6 +7,7 @@ use super::canvas::{Canvas, Place};
 use super::colour::{BLACK, Colour, GREY};
 use super::figure::{Dot, Entry, Figure, Mark, Panel, Sign};
 use super::layout::{Layout, Placed, SIGN, SMALL, WORDS, widest};
+use super::values::values;
 use crate::error::Result;
 
 const AXIS: f64 = 6.0;
@@ -39,21 +40,24 @@ pub fn render(figure: &Figure) -> Result<String> {
         canvas.words(text, place, SMALL, GREY, (HPos::Left, VPos::Center))?;
     }
     canvas.finish()?;
-    Ok(dressed(&svg, figure, (width, height)))
+    let values = values(figure, &layout)?;
+    Ok(dressed(&svg, figure, &values, (width, height)))
 }
 
-/// Gives the drawing its size in print, round joins and a description.
-fn dressed(svg: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
+/// Gives the drawing its size in print, round joins, a description and its numbers.
+fn dressed(svg: &str, figure: &Figure, values: &str, (width, height): (u32, u32)) -> String {
     let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let escaped = figure
-        .description
-        .replace('&', "&amp;")
-        .replace('<', "&lt;");
     format!(
-        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>{escaped}</title>{body}",
+        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n<title>{}</title>\n<metadata>{}</metadata>{body}",
         f64::from(width) / 10.0,
-        f64::from(height) / 10.0
+        f64::from(height) / 10.0,
+        escaped(&figure.description),
+        escaped(values)
     )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel, placed: &Placed) -> Result<()> {

@@ -1,0 +1,214 @@
+//! The numbers of a figure, for pages that show them under the pointer: JSON in the SVG's metadata.
+//!
+//! `{ panels: [{ title, box: [left, top, width, height], x, y: { label, scale, low, high },
+//! series: [{ label, points: [[x, y], …] }] }] }`, boxes in the units of the viewBox, values to five
+//! digits. What has no coordinates to read, or only carries the eye, is left out.
+
+use serde::Serialize;
+
+use super::axis::Settled;
+use super::colour::{BLACK, Colour, GREY, LIGHT};
+use super::figure::{Axis, Dash, Entry, Figure, Mark, Panel, Scale, Sign};
+use super::layout::{Layout, Placed};
+use crate::error::{Error, Result};
+
+#[derive(Serialize)]
+struct Values<'a> {
+    panels: Vec<PanelValues<'a>>,
+}
+
+#[derive(Serialize)]
+struct PanelValues<'a> {
+    title: Option<&'a str>,
+    #[serde(rename = "box")]
+    plane: [f64; 4],
+    x: AxisValues<'a>,
+    y: AxisValues<'a>,
+    series: Vec<Series>,
+}
+
+#[derive(Serialize)]
+struct AxisValues<'a> {
+    label: &'a str,
+    scale: &'static str,
+    low: f64,
+    high: f64,
+}
+
+/// Points of one meaning.
+#[derive(Debug, PartialEq, Serialize)]
+struct Series {
+    label: String,
+    points: Vec<(f64, f64)>,
+}
+
+/// The numbers of a figure as JSON.
+///
+/// # Errors
+/// None that a figure can cause: values are finite.
+pub fn values(figure: &Figure, layout: &Layout) -> Result<String> {
+    let panels = figure.panels.iter().zip(&layout.panels);
+    let panels = panels
+        .filter(|(panel, _)| !panel.bare)
+        .map(|(panel, placed)| panel_values(panel, placed, &figure.legend));
+    let values = Values {
+        panels: panels.collect(),
+    };
+    serde_json::to_string(&values).map_err(|e| Error::Figure {
+        what: format!("the numbers of {} could not be written: {e}", figure.name),
+        remedy: "the results are whole; report this with the run folder".into(),
+    })
+}
+
+fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[Entry]) -> PanelValues<'a> {
+    let mut series: Vec<Series> = Vec::new();
+    for (label, points) in panel.marks.iter().flat_map(|mark| points(mark, legend)) {
+        let points = points
+            .into_iter()
+            .filter(|(x, y)| x.is_finite() && y.is_finite());
+        let points = points.map(|(x, y)| (short(x), short(y)));
+        match series.iter_mut().find(|series| series.label == label) {
+            Some(same) => same.points.extend(points),
+            None => series.push(Series {
+                label,
+                points: points.collect(),
+            }),
+        }
+    }
+    series.retain(|series| !series.points.is_empty());
+    PanelValues {
+        title: panel.title.as_deref(),
+        plane: [placed.left, placed.top, placed.width, placed.height].map(short),
+        x: axis_values(&panel.x, &placed.x),
+        y: axis_values(&panel.y, &placed.y),
+        series,
+    }
+}
+
+fn axis_values<'a>(axis: &'a Axis, settled: &Settled) -> AxisValues<'a> {
+    AxisValues {
+        label: &axis.label,
+        scale: match settled.scale {
+            Scale::Log => "log",
+            Scale::Asinh => "asinh",
+            Scale::Linear | Scale::Auto => "linear",
+        },
+        low: settled.low,
+        high: settled.high,
+    }
+}
+
+type Named = (String, Vec<(f64, f64)>);
+
+/// The points of a mark under the names that the legend gives them.
+fn points(mark: &Mark, legend: &[Entry]) -> Vec<Named> {
+    match mark {
+        Mark::Line {
+            points,
+            colour,
+            dash,
+            ..
+        } => named(legend, *colour, Some(*dash))
+            .map(|label| vec![(label, points.clone())])
+            .unwrap_or_default(),
+        Mark::Band { points, colour } => {
+            let label = named(legend, *colour, None).unwrap_or_default();
+            let end = |which| {
+                format!("{label} {which} end of the shade")
+                    .trim()
+                    .to_owned()
+            };
+            vec![
+                (end("lower"), points.iter().map(|p| (p.0, p.1)).collect()),
+                (end("upper"), points.iter().map(|p| (p.0, p.2)).collect()),
+            ]
+        }
+        Mark::Bars { bars, colour } => {
+            let middles = bars.iter().map(|&(from, to, y)| ((from + to) / 2.0, y));
+            named(legend, *colour, None)
+                .map(|label| vec![(label, middles.collect())])
+                .unwrap_or_default()
+        }
+        Mark::Dots { dots } => dots
+            .iter()
+            .filter_map(|dot| Some((named(legend, dot.colour, None)?, vec![(dot.x, dot.y)])))
+            .collect(),
+        Mark::Polygons { .. } | Mark::Rule { .. } | Mark::Slab { .. } => Vec::new(),
+    }
+}
+
+/// What the legend says of a colour and, beside it, of a dash; `None` for what only carries the eye.
+fn named(legend: &[Entry], colour: Colour, dash: Option<Dash>) -> Option<String> {
+    if legend.is_empty() {
+        return (colour != LIGHT).then(String::new);
+    }
+    let own = legend.iter().find(|entry| entry.colour == colour)?;
+    let manner = legend.iter().find(|entry| {
+        let neutral = [GREY, BLACK].contains(&entry.colour) && entry.colour != colour;
+        neutral && dash.is_some_and(|dash| entry.sign == Sign::Line(dash))
+    });
+    let words = [Some(own), manner].into_iter().flatten();
+    let words: Vec<&str> = words.map(|entry| entry.label.as_str()).collect();
+    Some(words.join(", "))
+}
+
+/// Five digits.
+fn short(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figure::{Dot, Shape};
+    use super::*;
+
+    #[test]
+    fn points_are_told_under_their_names() {
+        let (blue, red) = (Colour(0, 0, 200), Colour(200, 0, 0));
+        let mut figure = Figure::new("f", "a figure");
+        figure.enter("m = 8", blue, Sign::Line(Dash::Solid));
+        figure.enter("test", GREY, Sign::Line(Dash::Dashed));
+        let mark = |colour, dash| Mark::Line {
+            points: vec![(1.0, 1.0 / 3.0), (100.0, f64::NAN)],
+            colour,
+            dash,
+            width: 1.0,
+        };
+        let dot = Dot {
+            x: 2.0,
+            y: 0.5,
+            radius: 1.0,
+            colour: blue,
+            shape: Shape::Disc,
+        };
+        let panel = Panel {
+            x: Axis::new("step", Scale::Log),
+            y: Axis::new("risk <0", Scale::Linear),
+            marks: vec![
+                mark(blue, Dash::Solid),
+                mark(blue, Dash::Dashed),
+                mark(red, Dash::Solid),
+                Mark::Dots { dots: vec![dot] },
+            ],
+            ..Panel::default()
+        };
+        figure.panels = vec![panel];
+        let text = values(&figure, &Layout::new(&figure)).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let panel = &told["panels"][0];
+        assert_eq!(
+            (&panel["x"]["label"], &panel["x"]["scale"]),
+            (&"step".into(), &"log".into())
+        );
+        let expected = serde_json::json!([
+            {"label": "m = 8", "points": [[1.0, 0.33333], [2.0, 0.5]]},
+            {"label": "m = 8, test", "points": [[1.0, 0.33333]]},
+        ]);
+        assert_eq!(panel["series"], expected);
+        let svg = super::super::render(&figure).unwrap();
+        assert!(
+            svg.contains("risk &lt;0") && !svg.contains("risk <0"),
+            "{svg}"
+        );
+    }
+}
