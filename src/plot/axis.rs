@@ -171,7 +171,7 @@ impl Seen {
             Scale::Log if self.high > 0.0 => Scale::Log,
             Scale::Auto if self.low >= 0.0 && self.high > FAR * self.least => Scale::Log,
             Scale::Auto if self.low < 0.0 && self.low.abs().max(self.high) > 1e3 => Scale::Asinh,
-            Scale::Asinh => Scale::Asinh,
+            Scale::Asinh if self.low.abs().max(self.high) > 10.0 => Scale::Asinh,
             _ => Scale::Linear,
         }
     }

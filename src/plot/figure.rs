@@ -60,7 +60,8 @@ pub enum Scale {
     Linear,
     /// Falls back to linear where no value is positive.
     Log,
-    /// asinh: linear near 0, logarithmic far from it, for both signs.
+    /// asinh: linear near 0, logarithmic far from it, for both signs. Linear where no value is
+    /// beyond 10.
     Asinh,
 }
 
