@@ -306,3 +306,60 @@ fn first(
     })?;
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::particles::random::{Draws, Stream};
+
+    fn cloud(d: usize, binned: bool, m: usize) -> Cloud {
+        let mut values = vec![0.0; m * (d + 1)];
+        Draws::new(1, Stream::World, 0, 0, 0).fill_gaussian(&mut values);
+        let films = Films {
+            steps: vec![0],
+            m,
+            d,
+            w: values[m..].to_vec(),
+            a: values[..m].to_vec(),
+        };
+        let mut cloud = Cloud::of_snapshot(&films, 0);
+        if binned {
+            let mut bins = HashMap::new();
+            (cloud.binned, cloud.terms) = (true, Vec::new());
+            (0..m).for_each(|j| cloud.push(j, films.w(0, j), &mut bins));
+            cloud.terms.extend(bins.into_values());
+        }
+        cloud
+    }
+
+    /// A particle that its bundle takes for active, or for not, is within a bin's diameter ε of the
+    /// kink: it errs by ε|a||w||x| at most, and a share of about ε of the particles does.
+    #[test]
+    fn bundled_particles_make_the_same_function() {
+        let m = 4000;
+        for d in [2, 3] {
+            let (exact, binned) = (cloud(d, false, m), cloud(d, true, m));
+            assert!(binned.terms.len() < m);
+            let diameter = 2.0 * (d as f64 - 1.0).sqrt() / BINS[d];
+            let allowed = diameter * (4.0 * diameter + 0.002) * exact.mean_mass();
+            let inputs = |turn: f64| (0..20).map(move |k| f64::from(k) * 0.3 + turn);
+            let error = |turn: f64| {
+                let each = inputs(0.0).zip(inputs(turn)).map(|(t, u)| {
+                    let x = [t.cos(), t.sin(), 0.0];
+                    let turned = [u.cos(), u.sin(), 0.0];
+                    (binned.value(&turned[..d]) - exact.value(&x[..d])).abs()
+                });
+                each.fold(0.0, f64::max)
+            };
+            assert!(error(0.0) <= allowed, "d = {d}: {} > {allowed}", error(0.0));
+            // The function at other inputs must be told apart.
+            assert!(error(0.7) > allowed, "d = {d}: the check sees nothing");
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        let each = [7, 1234, 1_000_000].map(thousands);
+        assert_eq!(each, ["7", "1\u{2009}234", "1\u{2009}000\u{2009}000"]);
+    }
+}

@@ -13,6 +13,8 @@ const TAIL: usize = 12;
 /// Radius of the heaviest particle, in points.
 const HEAVIEST: f64 = 2.6;
 const LIGHTEST: f64 = 0.5;
+/// Dots from which on they shrink.
+const CROWD: f64 = 800.0;
 
 /// The figure, from the final particles and, for tails, the snapshots of each run.
 pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
@@ -148,10 +150,12 @@ fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     order.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
     let (behind, ahead): (Vec<_>, Vec<_>) =
         order.into_iter().partition(|(place, _)| place[2] < 0.0);
+    // Many dots are smaller, or they would hide each other.
+    let crowd = (CROWD / now.len() as f64).min(1.0).powf(0.25);
     let dots = |of: &[([f64; 3], &Particle)], shade: f64| Mark::Dots {
         dots: (of.iter())
             .map(|(place, p)| {
-                let radius = LIGHTEST + (HEAVIEST - LIGHTEST) * p.length() / unit;
+                let radius = (LIGHTEST + (HEAVIEST - LIGHTEST) * p.length() / unit) * crowd;
                 dot((place[0], place[1]), radius, of_sign(p.sign).faded(shade))
             })
             .collect(),
