@@ -4,6 +4,9 @@ use super::figure::{Axis, Scale};
 
 /// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
 const FAR: f64 = 12.0;
+/// Where axes end at the latest, so that their ends and lengths are numbers: runs that diverge have
+/// rows up to the end of f64.
+const LARGEST: f64 = 1e300;
 /// Room beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 
@@ -158,10 +161,11 @@ impl Default for Seen {
 impl Seen {
     fn add(&mut self, value: f64) {
         if value.is_finite() {
+            let value = value.clamp(-LARGEST, LARGEST);
             self.low = self.low.min(value);
             self.high = self.high.max(value);
             if value > 0.0 {
-                self.least = self.least.min(value);
+                self.least = self.least.min(value.max(1.0 / LARGEST));
             }
         }
     }
@@ -181,7 +185,11 @@ impl Seen {
             return (0.0, 1.0);
         }
         if scale == Scale::Log {
-            let low = if self.low > 0.0 { self.low } else { self.least };
+            let low = if self.low > 0.0 {
+                self.low.max(1.0 / LARGEST)
+            } else {
+                self.least
+            };
             let span = (self.high / low).log10();
             let room = 10f64.powf(if span > 0.0 { MARGIN * span } else { 0.3 });
             return (low / room, self.high * room);
@@ -316,7 +324,10 @@ mod tests {
 
     #[test]
     fn every_axis_has_an_extent_and_ticks() {
-        let cases: [&[f64]; 9] = [
+        let cases: [&[f64]; 12] = [
+            &[1.0, f64::MAX],
+            &[f64::MIN, f64::MAX],
+            &[5e-324, 1.0],
             &[],
             &[0.0],
             &[3.0, 3.0],
