@@ -5,8 +5,8 @@ use super::figure::{Axis, Scale};
 /// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
 const FAR: f64 = 12.0;
 /// Where axes end at the latest, so that their ends and lengths are numbers: runs that diverge have
-/// rows up to the end of f64.
-const LARGEST: f64 = 1e300;
+/// rows up to the end of f64, and a long axis has much room beyond.
+const LARGEST: f64 = 1e280;
 /// Room beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 
@@ -190,9 +190,10 @@ impl Seen {
             } else {
                 self.least
             };
-            let span = (self.high / low).log10();
+            let high = self.high.max(low);
+            let span = (high / low).log10();
             let room = 10f64.powf(if span > 0.0 { MARGIN * span } else { 0.3 });
-            return (low / room, self.high * room);
+            return (low / room, high * room);
         }
         if scale == Scale::Asinh {
             let room = 1.0 + 10.0 * MARGIN;
