@@ -1,10 +1,10 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! [`folder`] reads the folder · [`curves`], [`margins`], [`against`], [`predictor`], [`particles`],
-//! [`histograms`] and [`variation`] make each a [`Figure`], which is data and nothing else ·
-//! [`axis`] and [`layout`] settle what depends on values and sizes · [`render`] draws it as SVG, with
-//! its numbers by [`values`] · [`raster`] makes pixels of that, and [`movie`] frames. One drawing
+//! `folder` reads the folder · `curves`, `margins`, `against`, `predictor`, `particles`,
+//! `histograms` and `variation` make each a [`Figure`], which is data and nothing else ·
+//! `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
+//! its numbers by `values` · `raster` makes pixels of that, and [`movie`] frames. One drawing
 //! path: a PNG is the SVG beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that

@@ -1,7 +1,7 @@
 //! report.html: a run folder on one page that needs no network. What the experiment is, whether its
 //! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
 //!
-//! [`words`] tells the experiment · [`figures`] takes in the drawings · [`tables`] thins what is
+//! `words` tells the experiment · [`figures`] takes in the drawings · `tables` thins what is
 //! long · the page itself is assets/report.html, with the look of assets/page.css and the hover
 //! values and zoom of assets/report.js. Pure reading: no engine is needed.
 
