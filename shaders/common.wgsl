@@ -1,4 +1,7 @@
 // What the stages share. The letters are those of MODEL.md; sizes in braces come from Rust.
+{%- if stored == "f16" %}
+enable f16;
+{%- endif %}
 
 // The work of one workgroup: see plan::Row.
 struct Row {
@@ -38,6 +41,7 @@ struct State {
     exponent: i32,
     diverged: u32,
     turn: u32,
+    step: u32,
     moves: u32,
     force_a: f32,
     force_w: f32,

@@ -21,12 +21,15 @@ struct Tally {
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.units }}) var<storage, read> units: array<Units>;
-@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<f32>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<{{ stored }}>;
 // a² − |w|² at the start, a word per particle.
 @group(1) @binding({{ slot.start }}) var<storage, read> start: array<f32>;
 @group(1) @binding({{ slot.tallies }}) var<storage, read_write> tallies: array<Tally>;
+
+alias V = f32;
+{% include "inputs.wgsl" %}
+{% include "stored.wgsl" %}
 
 var<workgroup> found: array<Tally, {{ lanes }}>;
 
@@ -36,7 +39,7 @@ fn is_active(run: Run, at: u32) -> bool {
         let row = (run.sample + i) * {{ row_vectors }}u;
         var z = 0.0;
         for (var k = 0u; k < {{ d }}u; k += 1u) {
-            z = fma(particles[at + k * {{ lanes }}u], x[row + k / 4u][k % 4u], z);
+            z = fma(particle(at + k * {{ lanes }}u), input(row + k / 4u)[k % 4u], z);
         }
         if z > 0.0 {
             return true;
@@ -50,13 +53,13 @@ fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
     var square = 0.0;
     var informative = 0.0;
     for (var k = 0u; k < {{ d }}u; k += 1u) {
-        let w = particles[at + k * {{ lanes }}u];
+        let w = particle(at + k * {{ lanes }}u);
         square = fma(w, w, square);
         if k + 1u == unit.informative {
             informative = square;
         }
     }
-    let a = abs(particles[at + {{ d * lanes }}u]);
+    let a = abs(particle(at + {{ d * lanes }}u));
     let norm = sqrt(square);
     let balance = a * a * unit.a - square * unit.w;
     var tally: Tally;

@@ -16,7 +16,7 @@ fn moments(row: Row, t: u32) {
         let at = planes(row.first, min(start + lane, vectors - 1u));
         var square = V(0.0);
         for (var k = group; k < {{ d }}u; k += {{ groups }}u) {
-            let w = particles[at + k * {{ lanes // 4 }}u];
+            let w = particle(at + k * {{ lanes // 4 }}u);
             square = fma(w, w, square);
         }
 {%- if groups > 1 %}
@@ -28,7 +28,7 @@ fn moments(row: Row, t: u32) {
 {%- endfor %}
 {%- endif %}
         if start + lane < vectors {
-            let a = particles[at + {{ d * lanes // 4 }}u];
+            let a = particle(at + {{ d * lanes // 4 }}u);
             m0 = fma(a, a, m0);
             m1 += square;
             m2 = fma(abs(a), sqrt(square), m2);

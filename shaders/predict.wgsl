@@ -13,12 +13,17 @@
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
-@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<V>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 
-{% if lockstep > 1 %}alias V = f32;{% else %}alias V = vec4<f32>;{% endif %}
+{% if lockstep > 1 %}
+alias V = f32;
+alias S = {{ stored }};
+{% else %}
+alias V = vec4<f32>;
+alias S = vec4<{{ stored }}>;
+{% endif %}
 
 {% include "idle.wgsl" %}
 
@@ -29,9 +34,15 @@ var<workgroup> scratch: array<f32, {{ threads * [samples, 3] | max }}>;
 
 {%- if staged %}
 var<workgroup> stage: array<V, {{ per_block * (d + 1) }}>;
+
+fn staged(at: u32) -> V {
+    return stage[at];
+}
 {%- endif %}
 
 {% include "planes.wgsl" %}
+{% include "inputs.wgsl" %}
+{% include "stored.wgsl" %}
 
 {%- macro particle(name, p) -%}
 {% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ p }}u){% else %}{{ name }}.{{ axes[p] }}{% endif %}
@@ -65,7 +76,7 @@ fn predict(
 {% for s in range(samples) %}
     let i{{ s }} = (sample + min(column + {{ s }}u * columns, last)) * {{ row_vectors }}u;
 {%- for c in range(row_vectors) %}
-    let x{{ s }}_{{ c }} = x[i{{ s }} + {{ c }}u];
+    let x{{ s }}_{{ c }} = input(i{{ s }} + {{ c }}u);
 {%- endfor %}
     var f{{ s }} = 0.0;
     var part{{ s }}: f32;
@@ -78,14 +89,14 @@ fn predict(
         workgroupBarrier();
         let origin = planes(row.first, block * {{ per_block }}u);
         for (var e = t; e < {{ per_block * (d + 1) }}u; e += {{ threads }}u) {
-            stage[e] = particles[origin + e];
+            stage[e] = particle(origin + e);
         }
         workgroupBarrier();
 {%- for s in range(samples) %}
         part{{ s }} = 0.0;
 {%- endfor %}
         for (var at = slice; at < {{ per_block }}u; at += row.slices) {
-{%- set source = "stage" %}
+{%- set source = "staged" %}
 {% include "take.wgsl" %}
         }
 {%- for s in range(samples) %}
@@ -103,7 +114,7 @@ fn predict(
 {%- endfor %}
         for (var v = start; v < stop; v += row.slices) {
             let at = planes(row.first, {% if lockstep > 1 %}v * {{ lockstep }}u + lane{% else %}v{% endif %});
-{%- set source = "particles" %}
+{%- set source = "particle" %}
 {% include "take.wgsl" %}
         }
 {%- for s in range(samples) %}

@@ -9,10 +9,10 @@
         let at = planes(row.first, v);
         var square = V(0.0);
 {%- for k in range(d) %}
-        let w{{ k }} = particles[at + {{ k * per_block }}u];
+        let w{{ k }} = particle(at + {{ k * per_block }}u);
         square = fma(w{{ k }}, w{{ k }}, square);
 {%- endfor %}
-        let a = particles[at + {{ d * per_block }}u];
+        let a = particle(at + {{ d * per_block }}u);
         m0 = fma(a, a, m0);
         m1 += square;
         m2 = fma(abs(a), sqrt(square), m2);

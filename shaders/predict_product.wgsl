@@ -6,12 +6,12 @@
                 let v = min(start + e % {{ particles // 4 }}u, vectors - 1u);
                 // Beyond d the samples are 0.
                 let k = min(4u * slice + e / {{ particles // 4 }}u, {{ d - 1 }}u);
-                w_slice[e] = particles[planes(row.first, v) + k * {{ lanes // 4 }}u];
+                w_slice[e] = particle(planes(row.first, v) + k * {{ lanes // 4 }}u);
             }
             for (var e = t; e < {{ columns * depth // 4 }}u; e += {{ threads }}u) {
                 let s = e / {{ depth // 4 }}u;
                 let part = e % {{ depth // 4 }}u;
-                x_slice[s * {{ pitch }}u + part] = x[(sample + min(s, last)) * {{ row_vectors }}u + slice + part];
+                x_slice[s * {{ pitch }}u + part] = input((sample + min(s, last)) * {{ row_vectors }}u + slice + part);
             }
             workgroupBarrier();
             for (var part = 0u; part < {{ depth // 4 }}u; part += 1u) {
@@ -31,11 +31,11 @@
 {%- for k in range(depth) %}
             let k{{ k }} = min(4u * part + {{ k }}u, {{ d - 1 }}u) * {{ lanes // 4 }}u;
 {%- for q in range(fours) %}
-            let w{{ k }}_{{ q }} = particles[at{{ q }} + k{{ k }}];
+            let w{{ k }}_{{ q }} = particle(at{{ q }} + k{{ k }});
 {%- endfor %}
 {%- endfor %}
 {%- for i in range(fetches) %}{% for part in range(depth // 4) %}
-            let own{{ i }}_{{ part }} = x[i{{ i }} + part + {{ part }}u];
+            let own{{ i }}_{{ part }} = input(i{{ i }} + part + {{ part }}u);
 {%- endfor %}{% endfor %}
 {%- for s in range(columns_held) %}
 {%- for part in range(depth // 4) %}

@@ -12,12 +12,13 @@
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.bits }}) var<storage, read_write> bits: array<vec4<u32>>;
 
 {% include "tiled.wgsl" %}
+{% include "inputs.wgsl" %}
+{% include "stored.wgsl" %}
 {%- if not bits_only %}
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
@@ -106,7 +107,7 @@ fn {{ entry }}(
 {%- if not bits_only %}
         // Particles beyond the tile weigh nothing.
 {%- for q in range(fours) %}
-        let a{{ q }} = select(V(0.0), particles[at{{ q }} + {{ d * lanes // 4 }}u], v{{ q }} < vectors);
+        let a{{ q }} = select(V(0.0), particle(at{{ q }} + {{ d * lanes // 4 }}u), v{{ q }} < vectors);
 {%- endfor %}
 {%- for s in range(columns_held) %}
         let part{{ s }} = {% for q in range(fours) -%}

@@ -111,5 +111,6 @@ fn {{ entry }}(
     }
     history[now.turn * arrayLength(&runs) + r] = select(0u, bitcast<u32>(now.factor), now.moves == 1u);
     now.turn += 1u;
+    now.step += now.moves;
     state[r] = now;
 }

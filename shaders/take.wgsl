@@ -1,6 +1,6 @@
             // One fetch of particles, for every sample that the thread holds.
 {%- for k in range(d + 1) %}
-            let w{{ k }} = {{ source }}[at + {{ k * per_block }}u];
+            let w{{ k }} = {{ source }}(at + {{ k * per_block }}u);
 {%- endfor %}
 {%- for p in range(fetched) %}
 {%- for k in range(d) %}

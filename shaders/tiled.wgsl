@@ -2,6 +2,7 @@
 // times {{ columns }} columns. Each of its {{ threads }} threads holds {{ held }} × {{ columns_held }} sums in registers, the
 // particles four by four.
 alias V = vec4<f32>;
+alias S = vec4<{{ stored }}>;
 
 // Where the planes of the v-th four particles begin.
 fn planes(first: u32, v: u32) -> u32 {

@@ -5,7 +5,7 @@
 {% include "motion.wgsl" %}
 {%- if update %}
 {%- for k in range(d + 1) %}
-        particles[at{{ v }} + {{ k * per_block }}u] = next{{ k }};
+        store(at{{ v }} + {{ k * per_block }}u, next{{ k }}, now.step);
 {%- endfor %}
 {%- else %}
 {%- for k in range(d) %}

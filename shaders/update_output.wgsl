@@ -6,13 +6,18 @@
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
 @group(1) @binding({{ slot.parts }}) var<storage, read> parts: array<vec4<f32>>;
 {%- if update %}
-@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
 {%- else %}
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<vec4<f32>>;
 {%- endif %}
 
 {% include "tiled.wgsl" %}
+{% include "stored.wgsl" %}
+{%- if update %}
+{% set width = 4 %}
+{% include "store.wgsl" %}
+{%- endif %}
 
 @compute @workgroup_size({{ particles // 4 }})
 fn {{ entry }}(
@@ -34,10 +39,10 @@ fn {{ entry }}(
         wG += parts[row.out / 4u + tile * {{ particles // 4 }}u + t];
     }
     let at = planes(row.first, t) + {{ d * lanes // 4 }}u;
-    let a = particles[at];
+    let a = particle(at);
     let va = now.force_a * wG - now.decay_a * a;
 {%- if update %}
-    particles[at] = now.shift_a * (a + now.eta * va);
+    store(at, now.shift_a * (a + now.eta * va), now.step);
 {%- else %}
     velocities[at] = va;
 {%- endif %}

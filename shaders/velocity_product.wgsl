@@ -13,7 +13,7 @@
         }
         for (var e = t; e < {{ depth * columns // 4 }}u; e += {{ threads }}u) {
             let row_of = (sample + min(i + e / {{ columns // 4 }}u, n - 1u)) * {{ row_vectors }}u;
-            x_slice[e] = x[row_of + min(column + e % {{ columns // 4 }}u, {{ row_vectors - 1 }}u)];
+            x_slice[e] = input(row_of + min(column + e % {{ columns // 4 }}u, {{ row_vectors - 1 }}u));
         }
         workgroupBarrier();
         for (var s = 0u; s < {{ depth }}u; s += 1u) {
@@ -45,7 +45,7 @@
             let m{{ s }}_{{ q }} = select(V(0.0), V(g{{ s }}), (word{{ q }} & vec4<u32>(1u << (i % 32u + {{ s }}u))) != vec4<u32>(0u));
 {%- endfor %}
 {%- for f in range(fetches) %}
-            let own{{ s }}_{{ f }} = x[(sample + i{{ s }}) * {{ row_vectors }}u + c{{ f }}];
+            let own{{ s }}_{{ f }} = input((sample + i{{ s }}) * {{ row_vectors }}u + c{{ f }});
 {%- endfor %}
 {%- endfor %}
 {%- for j in range(fours_held) %}

@@ -10,19 +10,29 @@
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
 {%- if update %}
-@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<V>;
+@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
 {%- else %}
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<V>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<V>;
 {%- endif %}
 
-{% if width == 1 %}alias V = f32;{% else %}alias V = vec{{ width }}<f32>;{% endif %}
+{% if width == 1 %}
+alias V = f32;
+alias S = {{ stored }};
+{% else %}
+alias V = vec{{ width }}<f32>;
+alias S = vec{{ width }}<{{ stored }}>;
+{% endif %}
 {% set per_block = lanes // width %}
 {% include "planes.wgsl" %}
+{% include "inputs.wgsl" %}
+{% include "stored.wgsl" %}
+{%- if update %}
+{% include "store.wgsl" %}
+{%- endif %}
 {%- if stage > 0 %}
 var<workgroup> stage_x: array<vec4<f32>, {{ stage * row_vectors }}>;
 var<workgroup> stage_g: array<f32, {{ stage }}>;
@@ -62,13 +72,13 @@ fn {{ entry }}(
     // A vector beyond the row repeats the last and is not written.
     let at{{ v }} = planes(row.first, min(t + {{ v * threads }}u, held - 1u));
 {%- for k in range(d) %}
-    let w{{ v }}_{{ k }} = particles[at{{ v }} + {{ k * per_block }}u];
+    let w{{ v }}_{{ k }} = particle(at{{ v }} + {{ k * per_block }}u);
     var G{{ v }}_{{ k }} = V(0.0);
 {%- if blocked %}
     var sum{{ v }}_{{ k }} = V(0.0);
 {%- endif %}
 {%- endfor %}
-    let a{{ v }} = particles[at{{ v }} + {{ d * per_block }}u];
+    let a{{ v }} = particle(at{{ v }} + {{ d * per_block }}u);
     var z{{ v }}: V;
     var m{{ v }}: V;
 {%- endfor %}
@@ -91,7 +101,7 @@ fn {{ entry }}(
         workgroupBarrier();
         for (var e = t; e < {{ stage * row_vectors }}u; e += {{ threads }}u) {
             let i = min(base + e / {{ row_vectors }}u, n - 1u);
-            stage_x[e] = x[(sample + i) * {{ row_vectors }}u + e % {{ row_vectors }}u];
+            stage_x[e] = input((sample + i) * {{ row_vectors }}u + e % {{ row_vectors }}u);
         }
         // Places beyond the end hold a sample of weight 0.
         for (var e = t; e < {{ stage }}u; e += {{ threads }}u) {
@@ -117,7 +127,7 @@ fn {{ entry }}(
         let g_own = g[residual + i];
 {%- endif %}
 {%- for c in range(row_vectors) %}
-        let x{{ c }} = x[(sample + own) * {{ row_vectors }}u + {{ c }}u];
+        let x{{ c }} = input((sample + own) * {{ row_vectors }}u + {{ c }}u);
 {%- endfor %}
 {% include "pull.wgsl" %}
     }

@@ -9,19 +9,24 @@
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(0) @binding({{ slot.x }}) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
 @group(1) @binding({{ slot.bits }}) var<storage, read> bits: array<vec4<u32>>;
 @group(1) @binding({{ slot.parts }}) var<storage, read_write> parts: array<vec4<f32>>;
 {%- if update %}
-@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
 {%- else %}
-@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<vec4<f32>>;
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<vec4<f32>>;
 {%- endif %}
 
 {% include "tiled.wgsl" %}
+{% include "inputs.wgsl" %}
+{% include "stored.wgsl" %}
+{%- if update %}
+{% set width = 4 %}
+{% include "store.wgsl" %}
+{%- endif %}
 {%- if staged %}
 // g_i 1[z_ij > 0] and x_i of a few samples.
 var<workgroup> m_slice: array<V, {{ depth * particles // 4 }}>;
@@ -91,19 +96,19 @@ fn {{ entry }}(
 {%- for q in range(fours) %}
     let at{{ q }} = planes(row.first, v{{ q }});
     let own{{ q }} = p + {{ q * across }}u < vectors;
-    let a{{ q }} = particles[at{{ q }} + {{ d * lanes // 4 }}u];
+    let a{{ q }} = particle(at{{ q }} + {{ d * lanes // 4 }}u);
     var wG{{ q }} = V(0.0);
 {%- endfor %}
 {%- for k in range(columns_held) %}
     let k{{ k }} = 4u * (column + c + {{ k // 4 * down }}u) + {{ k % 4 }}u;
     if k{{ k }} < {{ d }}u {
 {%- for q in range(fours) %}
-        let w{{ q }} = particles[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u];
+        let w{{ q }} = particle(at{{ q }} + k{{ k }} * {{ lanes // 4 }}u);
         wG{{ q }} = fma(w{{ q }}, {{ G }}{{ k }}_{{ q }}, wG{{ q }});
         let vw{{ q }} = now.force_w * a{{ q }} * {{ G }}{{ k }}_{{ q }} - now.decay_w * w{{ q }};
         if own{{ q }} {
 {%- if update %}
-            particles[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u] = now.shift_w * (w{{ q }} + now.eta * vw{{ q }});
+            store(at{{ q }} + k{{ k }} * {{ lanes // 4 }}u, now.shift_w * (w{{ q }} + now.eta * vw{{ q }}), now.step);
 {%- else %}
             velocities[at{{ q }} + k{{ k }} * {{ lanes // 4 }}u] = vw{{ q }};
 {%- endif %}

@@ -41,12 +41,17 @@
 //! use std::sync::Arc;
 //! use widefield::data::Dataset;
 //! use widefield::engine::{Batch, Engine, Run, Sample, Steps, reference::Reference};
-//! use widefield::experiment::Loss;
+//! use widefield::experiment::{Loss, StateFormat};
 //! use widefield::particles::Particles;
 //!
 //! # fn main() -> widefield::Result<()> {
 //! let data = Dataset { d: 1, x: vec![1.0], y: vec![2.0] };
-//! let batch = Batch { d: 1, datasets: vec![Arc::new(data)], runs: vec![Run::simple(1, Loss::Square)] };
+//! let batch = Batch {
+//!     d: 1,
+//!     datasets: vec![Arc::new(data)],
+//!     runs: vec![Run::simple(1, Loss::Square)],
+//!     state: StateFormat::F32,
+//! };
 //! let mut engine = Reference::new(batch);
 //! engine.write(0, 0, &Particles { d: 1, w: vec![1.0], a: vec![1.0] })?;
 //! // g = f − y = −1, so both layers move by +η.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use widefield::data::Dataset;
 use widefield::engine::cpu::{Cpu, Level, Options};
 use widefield::engine::{Batch, Engine, Run, Sample, Steps, reference};
-use widefield::experiment::{Loss, Train};
+use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -54,6 +54,7 @@ fn outcome(datasets: &[Dataset], runs: &[Run], options: &Options, eta: f64) -> O
         d,
         datasets: datasets.iter().cloned().map(Arc::new).collect(),
         runs: runs.to_vec(),
+        state: StateFormat::F32,
     };
     let mut engine = Cpu::new(batch, options).unwrap();
     for (r, run) in runs.iter().enumerate() {
@@ -136,6 +137,7 @@ fn long_sums_agree_with_the_reference() {
                     d,
                     datasets: vec![Arc::new(data.clone())],
                     runs: vec![run.clone()],
+                    state: StateFormat::F32,
                 };
                 let options = Options {
                     level: Some(level),

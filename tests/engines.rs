@@ -8,7 +8,7 @@ use common::{Make, engines};
 use widefield::data::Dataset;
 use widefield::engine::cpu::{self, Cpu, Level};
 use widefield::engine::{Batch, Engine, Precision, Run, Sample, Steps};
-use widefield::experiment::{Loss, Schedule, Train};
+use widefield::experiment::{Loss, Schedule, StateFormat, Train};
 use widefield::observe::{Best, Norms};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
@@ -43,6 +43,7 @@ fn batch(data: Dataset, runs: Vec<Run>) -> Batch {
         d: data.d,
         datasets: vec![Arc::new(data)],
         runs,
+        state: StateFormat::F32,
     }
 }
 
@@ -191,7 +192,7 @@ fn every_level_agrees() {
             };
             Ok(Box::new(Cpu::new(batch, &options)?))
         };
-        for case in cases::all() {
+        for case in cases::all(StateFormat::F32) {
             for check in verify_case(&case, &make).unwrap() {
                 assert!(check.passes(), "{level:?}: {check:?}");
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{engines, reference};
 use widefield::data::Dataset;
 use widefield::engine::{Batch, Clock, Engine, Geometry, Precision, Run, Steps};
-use widefield::experiment::{Loss, Train};
+use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{FACTOR, unit};
@@ -74,6 +74,7 @@ impl Case {
                     ..self.run.clone()
                 },
             ],
+            state: StateFormat::F32,
         })
         .unwrap();
         let exponent = match engine.precision() {
@@ -246,6 +247,7 @@ fn a_changed_particle_is_noticed() {
             d: 2,
             datasets: vec![Arc::new(data(2, 2))],
             runs: vec![Run::simple(1, Loss::Square)],
+            state: StateFormat::F32,
         })
         .unwrap()
         .precision();
@@ -265,6 +267,7 @@ fn balance_drifts_by_the_square_of_a_step() {
         d: 3,
         datasets: vec![Arc::new(case.data.clone())],
         runs: vec![case.run.clone()],
+        state: StateFormat::F32,
     })
     .unwrap();
     engine.write(0, 0, &case.start).unwrap();

@@ -8,7 +8,7 @@ use common::{gpu_adapter, gpu_with, reference};
 use widefield::data::Dataset;
 use widefield::engine::gpu::{D_MOST, Gpu, Options, adapters, select};
 use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, ShortCuts, Steps};
-use widefield::experiment::{Loss, Train};
+use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
 use widefield::verify::{verdict, verify_case};
@@ -30,23 +30,25 @@ fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
         d,
         runs: runs.collect(),
         eta: 0.1,
+        state: StateFormat::F32,
     }
 }
 
 fn mixed() -> Case {
-    mixed_of(3)
+    mixed_of(3, StateFormat::F32)
 }
 
-fn mixed_of(d: usize) -> Case {
-    case(
-        d,
-        &[
-            (5000, 37, Loss::Softmin, Train::Both),
-            (1, 1, Loss::Square, Train::Both),
-            (129, 300, Loss::Logistic, Train::Output),
-            (2049, 64, Loss::Hinge, Train::Input),
-        ],
-    )
+fn mixed_of(d: usize, state: StateFormat) -> Case {
+    let sizes = [
+        (5000, 37, Loss::Softmin, Train::Both),
+        (1, 1, Loss::Square, Train::Both),
+        (129, 300, Loss::Logistic, Train::Output),
+        (2049, 64, Loss::Hinge, Train::Input),
+    ];
+    Case {
+        state,
+        ..case(d, &sizes)
+    }
 }
 
 /// The direct kernels on d = 3, and the short cut for d = 2: options and d.
@@ -56,6 +58,13 @@ fn methods() -> [(Options, usize); 2] {
         ..Options::default()
     };
     [(Options::default(), 3), (arcs, 2)]
+}
+
+/// These, and particles in f16.
+fn forms() -> impl Iterator<Item = (Options, Case)> {
+    let of = |(options, d)| (options, mixed_of(d, StateFormat::F32));
+    let halves = (Options::default(), mixed_of(3, StateFormat::F16));
+    methods().into_iter().map(of).chain([halves])
 }
 
 fn start(engine: &mut dyn Engine, case: &Case) {
@@ -93,8 +102,7 @@ macro_rules! needs_adapter {
 #[test]
 fn bits_do_not_depend_on_shards() {
     needs_adapter!();
-    for (options, d) in methods() {
-        let case = mixed_of(d);
+    for (options, case) in forms() {
         let whole = trajectory(options.clone(), &case);
         let shards = Options {
             shard_bytes: Some(16 << 10),
@@ -116,8 +124,7 @@ fn bits_do_not_depend_on_shards() {
 #[test]
 fn bits_do_not_depend_on_the_other_runs() {
     needs_adapter!();
-    for (options, d) in methods() {
-        let case = mixed_of(d);
+    for (options, case) in forms() {
         let (together, seen) = trajectory(options.clone(), &case);
         let mut batch = case.batch();
         batch.runs = vec![batch.runs[3].clone()];
@@ -134,8 +141,7 @@ fn bits_do_not_depend_on_the_other_runs() {
 #[test]
 fn bits_do_not_depend_on_submits_or_a_resume() {
     needs_adapter!();
-    for (options, d) in methods() {
-        let case = mixed_of(d);
+    for (options, case) in forms() {
         let (whole, _) = trajectory(options.clone(), &case);
         let make = gpu_with(options);
         let mut engine = make(case.batch()).unwrap();
@@ -220,6 +226,7 @@ fn more_tiles_than_workgroups_in_one_dimension() {
         d: 1,
         datasets: vec![Arc::new(data)],
         runs: vec![Run::simple(m, Loss::Square)],
+        state: StateFormat::F32,
     };
     let options = Options {
         tile: Some(64),

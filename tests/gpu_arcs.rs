@@ -9,7 +9,7 @@ use widefield::data::Dataset;
 use widefield::engine::gpu::Options;
 use widefield::engine::select::{Choice, How, select};
 use widefield::engine::{Batch, Engine, Run, Sample, ShortCuts, Steps, reference};
-use widefield::experiment::Loss;
+use widefield::experiment::{Loss, StateFormat};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{compare, factor, unit};
@@ -55,6 +55,7 @@ fn batch(sizes: &[(usize, usize)]) -> Batch {
         d: 2,
         datasets: sizes.iter().map(|&(_, n)| Arc::new(samples(n))).collect(),
         runs: runs.collect(),
+        state: StateFormat::F32,
     }
 }
 
@@ -240,6 +241,7 @@ fn a_last_bit_decides_the_side() {
         d: 2,
         datasets: vec![Arc::new(data.clone())],
         runs: vec![run.clone()],
+        state: StateFormat::F32,
     };
     let options = Options {
         short_cuts: ShortCuts::Always,

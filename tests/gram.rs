@@ -8,7 +8,7 @@ use common::{cpu_with, gram_around, reference};
 use widefield::data::Dataset;
 use widefield::engine::cpu;
 use widefield::engine::{Batch, Engine, Evaluation, Run, Sample, ShortCuts, Steps, ldexp};
-use widefield::experiment::{Loss, Schedule, Train};
+use widefield::experiment::{Loss, Schedule, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -81,6 +81,7 @@ fn started(make: Make, runs: &[Run], n: usize) -> Box<dyn Engine> {
         d: 3,
         datasets: vec![Arc::new(labelled(n, 3))],
         runs: runs.to_vec(),
+        state: StateFormat::F32,
     };
     let mut engine = make(batch).unwrap();
     for (r, run) in runs.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Make, engines};
 use widefield::data::Dataset;
 use widefield::engine::{Batch, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
-use widefield::experiment::{Loss, Schedule, Train};
+use widefield::experiment::{Loss, Schedule, StateFormat, Train};
 use widefield::observe::{Best, Margins};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
@@ -57,6 +57,7 @@ fn batch(datasets: Vec<Dataset>, runs: Vec<Run>) -> Batch {
         d: datasets[0].d,
         datasets: datasets.into_iter().map(Arc::new).collect(),
         runs,
+        state: StateFormat::F32,
     }
 }
 

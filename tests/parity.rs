@@ -3,11 +3,12 @@
 mod common;
 
 use common::{engines, reference};
+use widefield::experiment::StateFormat;
 use widefield::verify::{verdict, verify};
 
 #[test]
 fn the_reference_agrees_with_itself_and_catches_sabotage() {
-    let checks = verify(&reference).unwrap();
+    let checks = verify(&reference, StateFormat::F32).unwrap();
     assert!(checks.iter().all(|c| c.passes()));
     verdict(&checks).unwrap();
 }
@@ -15,7 +16,7 @@ fn the_reference_agrees_with_itself_and_catches_sabotage() {
 #[test]
 fn every_stage_agrees() {
     for (name, make) in engines() {
-        let checks = verify(&*make).unwrap();
+        let checks = verify(&*make, StateFormat::F32).unwrap();
         for check in &checks {
             assert!(check.worst.passes(), "{name}: {check:?}");
             assert!(check.twin_caught, "{name}: the twin passed: {check:?}");

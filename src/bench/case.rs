@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
-use crate::experiment::Loss;
+use crate::experiment::{Loss, StateFormat};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -110,6 +110,7 @@ pub fn batch(n: usize, d: usize, widths: &[usize]) -> Batch {
             .iter()
             .map(|&m| Run::simple(m, Loss::Softmin))
             .collect(),
+        state: StateFormat::F32,
     }
 }
 

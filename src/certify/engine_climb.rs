@@ -14,7 +14,7 @@ use super::ridge;
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Run, Steps};
 use crate::error::Result;
-use crate::experiment::{Loss, Train};
+use crate::experiment::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 /// Steps of a climb.
@@ -65,6 +65,7 @@ impl EngineClimb {
                 train: Train::Input,
                 ..Run::simple(m, Loss::Square)
             }],
+            state: StateFormat::F32,
         })?;
         let mut probes = Particles {
             d,

@@ -5,6 +5,7 @@ use super::table::{Table, print};
 use crate::engine::ShortCuts;
 use crate::engine::select::How;
 use crate::error::Result;
+use crate::experiment::{Choice, StateFormat};
 use crate::verify::{Check, verdict, verify as check_engine};
 
 /// The method of an engine that takes no short cut.
@@ -14,38 +15,43 @@ const STAGES: [&str; 4] = ["predict", "residual", "velocity", "update"];
 pub fn verify(args: &VerifyArgs) -> Result<()> {
     let selection = args.engine.select()?;
     eprintln!("{}", selection.reason);
-    let with = |short_cuts| {
+    let with = |short_cuts, state| {
         let how = How {
             short_cuts,
             ..How::default()
         };
-        check_engine(&|batch| selection.build_with(batch, how))
+        check_engine(&|batch| selection.build_with(batch, how), state)
     };
-    let mut checks = with(ShortCuts::Never)?;
-    let short = with(ShortCuts::Always)?.into_iter();
+    let mut checks = with(ShortCuts::Never, StateFormat::F32)?;
+    let short = with(ShortCuts::Always, StateFormat::F32)?.into_iter();
     checks.extend(short.filter(|check| check.method != DIRECT));
+    if selection.stores_f16()? {
+        checks.extend(with(ShortCuts::Never, StateFormat::F16)?);
+    }
     let mut table = Table::new(&[
         "method",
+        "state",
         "stage",
         "checks",
         "passed",
         "worst (1 = all that rounding allows)",
         "sabotage caught",
     ]);
-    let mut methods: Vec<&str> = Vec::new();
+    let mut ways: Vec<(&str, StateFormat)> = Vec::new();
     for check in &checks {
-        if !methods.contains(&check.method) {
-            methods.push(check.method);
+        if !ways.contains(&(check.method, check.state)) {
+            ways.push((check.method, check.state));
         }
     }
-    let methods = methods.into_iter();
-    for (method, stage) in methods.flat_map(|method| STAGES.map(|stage| (method, stage))) {
-        let is_meant = |c: &&Check| (c.method, c.stage) == (method, stage);
+    let ways = ways.into_iter();
+    for ((method, state), stage) in ways.flat_map(|way| STAGES.map(|stage| (way, stage))) {
+        let is_meant = |c: &&Check| (c.method, c.state, c.stage) == (method, state, stage);
         let of: Vec<&Check> = checks.iter().filter(is_meant).collect();
         let count = |pass: &dyn Fn(&Check) -> bool| of.iter().filter(|c| pass(c)).count();
         let worst = of.iter().map(|c| c.worst.ratio).fold(0.0, f64::max);
         table.row([
             method.to_owned(),
+            state.name().to_owned(),
             stage.to_owned(),
             of.len().to_string(),
             count(&|c| c.worst.passes()).to_string(),

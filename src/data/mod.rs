@@ -5,10 +5,11 @@ mod generate;
 
 use std::path::Path;
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Loss, Source};
+use crate::experiment::{DataSpec, Loss, Source, StateFormat};
 use crate::particles::Particles;
 
 /// Training or test samples of one run. Values are f32 on every engine, so that all engines see
@@ -27,6 +28,32 @@ impl Dataset {
     /// Number of samples.
     pub fn n(&self) -> usize {
         self.y.len()
+    }
+
+    /// The samples as an experiment of this state sees them: inputs rounded to f16, to the nearest.
+    ///
+    /// # Errors
+    /// An input beyond the largest f16.
+    pub fn rounded(mut self, state: StateFormat) -> Result<Self> {
+        if state == StateFormat::F32 {
+            return Ok(self);
+        }
+        for (at, x) in self.x.iter_mut().enumerate() {
+            let near = f16::from_f32(*x);
+            if !near.is_finite() {
+                return Err(Error::input(
+                    "precision.state",
+                    format!(
+                        "\"f16\" cannot hold the input {x:e} of row {}: it ends at {}",
+                        at / self.d,
+                        f16::MAX
+                    ),
+                    "rescale the inputs (data.standardize = true does), or use \"f32\"",
+                ));
+            }
+            *x = near.to_f32();
+        }
+        Ok(self)
     }
 
     /// Input i, of length d.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::experiment::{Loss, Train};
+use crate::experiment::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 mod ceilings;
@@ -37,6 +37,9 @@ pub struct Batch {
     /// Data sets, shared between runs by index.
     pub datasets: Vec<Arc<Dataset>>,
     pub runs: Vec<Run>,
+    /// How particles and inputs are stored. For f16 the inputs are rounded to it already
+    /// ([`Dataset::rounded`]), so that everybody sees the same.
+    pub state: StateFormat,
 }
 
 /// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
@@ -74,7 +77,7 @@ impl Run {
     }
 }
 
-/// Number format of an engine's state.
+/// Number format of an engine's sums, and one in which its state is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     F32,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::gram::Gram;
 use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, reference};
 use crate::error::{Error, Result};
+use crate::experiment::StateFormat;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,10 +102,22 @@ impl Selection {
     }
 
     /// [`Selection::build`], with a word on how.
+    ///
+    /// # Errors
+    /// What the engine says, and f16 for an engine that does not store it.
     pub fn build_with(&self, batch: Batch, how: How) -> Result<Box<dyn Engine>> {
         let short_cuts = how.short_cuts;
+        if batch.state == StateFormat::F16 && self.choice != Choice::Gpu {
+            return Err(Error::input(
+                "precision.state",
+                "\"f16\" is for the gpu engine, and another engine computes here",
+                "use --engine gpu, with --adapter for a software adapter, or leave the key out",
+            ));
+        }
         let engine: Box<dyn Engine> = match self.choice {
-            Choice::Gpu if self.named || batch.d <= gpu::D_MOST => {
+            Choice::Gpu
+                if self.named || batch.d <= gpu::D_MOST || batch.state == StateFormat::F16 =>
+            {
                 let kernels = self.kernels.as_deref().or(how.kernels);
                 let options = gpu::Options {
                     adapter: self.adapter.clone(),
@@ -126,6 +139,15 @@ impl Selection {
             }
         };
         Ok(Gram::around(engine, short_cuts))
+    }
+
+    /// Whether engines built here can store their state in f16.
+    pub fn stores_f16(&self) -> Result<bool> {
+        Ok(match (self.choice, self.named) {
+            (Choice::Gpu, true) => gpu::select(self.adapter.as_deref())?.has_f16(),
+            (Choice::Gpu, false) => gpu::default_adapter().is_some_and(|found| found.has_f16()),
+            _ => false,
+        })
     }
 
     /// Measures the ceilings of what an engine built here computes on; `None` for the reference,

@@ -80,10 +80,7 @@ pub(super) fn visit(e: &mut Experiment, see: &mut dyn FnMut(&'static str, &mut d
         &mut reserved(0.0, |v| number(v) > Some(0.0)),
     );
     see("flow.stop", &mut e.flow.stop);
-    see(
-        "precision.state",
-        &mut reserved("f32", |v| v.as_str() == Some("f16")),
-    );
+    see("precision.state", &mut e.precision.state);
     see(
         "precision.compensated",
         &mut reserved(false, Value::is_bool),

@@ -242,16 +242,41 @@ pub enum Stop {
 /// `[precision]`
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PrecisionSpec {
-    /// Default f32, and nothing else in this version.
+    /// Default f32.
     pub state: StateFormat,
     /// Default false, and nothing else in this version.
     pub compensated: bool,
 }
 
-/// Number format of the particles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Number format of particles and inputs. Sums are f32 or better in either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum StateFormat {
+    #[default]
     F32,
+    /// Half the memory: 11 bits of mantissa, 6e-8 to 65504. Each step rounds up or down at random,
+    /// right on average, as most steps are smaller than what a weight can tell apart.
+    F16,
+}
+
+impl StateFormat {
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            StateFormat::F32 => 4,
+            StateFormat::F16 => 2,
+        }
+    }
+}
+
+impl Choice for StateFormat {
+    const ALL: &'static [Self] = &[StateFormat::F32, StateFormat::F16];
+
+    fn name(self) -> &'static str {
+        match self {
+            StateFormat::F32 => "f32",
+            StateFormat::F16 => "f16",
+        }
+    }
 }
 
 /// `[output]`

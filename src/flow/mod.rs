@@ -1,7 +1,7 @@
 //! The flow: takes an experiment through any engine and into a run folder.
 //!
 //! experiment → data and particles → engine.advance(steps) → observe → store. Runs of a grid that
-//! share d advance together; batches of different d follow one another.
+//! share d and the format of their state advance together; other batches follow one another.
 
 mod aim;
 mod certificates;
@@ -102,11 +102,10 @@ pub fn train(
         earlier_seconds,
     };
     let mut worlds = Worlds::default();
-    let mut by_d: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (k, run) in grid.runs.iter().enumerate() {
-        by_d.entry(worlds.dimension(&run.experiment)?)
-            .or_default()
-            .push(k);
+    let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (k, GridRun { experiment, .. }) in grid.runs.iter().enumerate() {
+        let kind = (worlds.dimension(experiment)?, experiment.precision.state);
+        batches.entry(kind).or_default().push(k);
     }
     worlds.check_initial_files(grid)?;
 
@@ -114,8 +113,9 @@ pub fn train(
     let mut summaries = Vec::new();
     let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
-    for (d, indices) in by_d {
-        let (batch, sets) = worlds.batch(d, indices.iter().map(|&k| &grid.runs[k].experiment))?;
+    for (kind, indices) in batches {
+        let (batch, sets) =
+            worlds.batch(kind, indices.iter().map(|&k| &grid.runs[k].experiment))?;
         let from = indices.iter().find_map(|k| checkpoints.get(k));
         let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
         let mut engine = make(batch, kernels)?;

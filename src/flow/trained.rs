@@ -6,7 +6,7 @@ use super::run_of;
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Grid};
+use crate::experiment::{Experiment, Grid, StateFormat};
 use crate::store::{Checkpoint, RunFolder};
 
 /// A run of a folder as its newest good checkpoint has it.
@@ -49,6 +49,7 @@ impl Trained {
             d: self.checkpoint.d,
             datasets: vec![Arc::new(inputs)],
             runs: vec![run_of(&self.experiment, 0, None)],
+            state: StateFormat::F32,
         };
         let mut engine: Box<dyn Engine> = if self.checkpoint.label.engine == "reference" {
             Box::new(Reference::new(batch))

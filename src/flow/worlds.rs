@@ -6,7 +6,7 @@ use super::run_of;
 use crate::data::{self, Dataset, Standardization};
 use crate::engine::Batch;
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Experiment, Grid, InitKind};
+use crate::experiment::{DataSpec, Experiment, Grid, InitKind, StateFormat};
 use crate::particles::init::Initializer;
 
 /// The training and test set of one run.
@@ -27,6 +27,7 @@ struct World {
     spec: DataSpec,
     seed: u64,
     labels: bool,
+    state: StateFormat,
     sets: Sets,
 }
 
@@ -36,11 +37,10 @@ impl Worlds {
         let spec = &experiment.data;
         let seed = experiment.data_seed().unwrap_or(0);
         let labels = experiment.risk.loss.is_classification();
-        let found = self
-            .known
-            .iter()
-            .find(|w| w.spec == *spec && w.seed == seed && w.labels == labels);
-        if let Some(world) = found {
+        let state = experiment.precision.state;
+        let is_same =
+            |w: &&World| w.spec == *spec && (w.seed, w.labels, w.state) == (seed, labels, state);
+        if let Some(world) = self.known.iter().find(is_same) {
             return Ok(world.sets.clone());
         }
         let split = data::load(spec, seed, experiment.risk.loss)?;
@@ -51,15 +51,17 @@ impl Worlds {
                 "give at most as many",
             ));
         }
+        let test = split.test.map(|test| test.rounded(state)).transpose()?;
         let sets = Sets {
-            train: Arc::new(split.train),
-            test: split.test.map(Arc::new),
+            train: Arc::new(split.train.rounded(state)?),
+            test: test.map(Arc::new),
             standardization: split.standardization,
         };
         self.known.push(World {
             spec: spec.clone(),
             seed,
             labels,
+            state,
             sets: sets.clone(),
         });
         Ok(sets)
@@ -70,16 +72,17 @@ impl Worlds {
         Ok(self.sets(experiment)?.train.d)
     }
 
-    /// The batch of experiments that share d, and the sets of each.
+    /// The batch of experiments that share d and the format of their state, and the sets of each.
     pub fn batch<'a>(
         &mut self,
-        d: usize,
+        (d, state): (usize, StateFormat),
         experiments: impl Iterator<Item = &'a Experiment>,
     ) -> Result<(Batch, Vec<Sets>)> {
         let mut batch = Batch {
             d,
             datasets: Vec::new(),
             runs: Vec::new(),
+            state,
         };
         let mut all = Vec::new();
         for experiment in experiments {

@@ -259,7 +259,7 @@ fn paths(dir: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
     use crate::engine::{Batch, Run, reference::Reference};
-    use crate::experiment::Loss;
+    use crate::experiment::{Loss, StateFormat};
     use std::sync::Arc;
 
     fn engine() -> Reference {
@@ -272,6 +272,7 @@ mod tests {
             d: 2,
             datasets: vec![Arc::new(data)],
             runs: vec![Run::simple(3, Loss::Square)],
+            state: StateFormat::F32,
         });
         let block = Particles {
             d: 2,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use half::f16;
+
 use crate::data::Dataset;
 use crate::engine::{Batch, Run};
-use crate::experiment::{Loss, Train};
+use crate::experiment::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -15,6 +17,8 @@ pub struct Case {
     pub d: usize,
     pub runs: Vec<CaseRun>,
     pub eta: f64,
+    /// How the engine is to store particles and inputs; they are exact in it.
+    pub state: StateFormat,
 }
 
 /// One run of a case: its own data set of n samples.
@@ -25,6 +29,14 @@ pub struct CaseRun {
 }
 
 impl Case {
+    /// The nearest number that the state can hold.
+    fn exact(&self, v: f64) -> f64 {
+        match self.state {
+            StateFormat::F32 => f64::from(v as f32),
+            StateFormat::F16 => f16::from_f64(v).to_f64(),
+        }
+    }
+
     /// The batch, one data set per run: Gaussian inputs with a constant last coordinate (for
     /// d > 1), labels ±1.
     pub fn batch(&self) -> Batch {
@@ -38,7 +50,7 @@ impl Case {
                 if self.d > 1 {
                     row[self.d - 1] = 1.0;
                 }
-                x.extend(row.iter().map(|&v| v as f32));
+                x.extend(row.iter().map(|&v| self.exact(v) as f32));
                 y.push(if draws.uniform() < 0.5 { -1.0 } else { 1.0 });
             }
             Arc::new(Dataset { d: self.d, x, y })
@@ -47,10 +59,11 @@ impl Case {
             d: self.d,
             datasets: datasets.collect(),
             runs: self.runs.iter().map(|c| c.run.clone()).collect(),
+            state: self.state,
         }
     }
 
-    /// Gaussian particles of run r, exact in f32; for large d so small that w·x is of order 1, or the
+    /// Gaussian particles of run r, exact in the format of the state; for large d so small that w·x is of order 1, or the
     /// exponential risk would drown all else. The first one points at the first sample, so that even a
     /// single particle is alive and its checks can fail.
     pub fn particles(&self, r: usize) -> Particles {
@@ -64,18 +77,17 @@ impl Case {
         };
         for j in 0..m {
             Draws::new(r as u64, Stream::Init, 0, j as u64, 0).fill_gaussian(&mut row);
-            let exact = |v: f64| f64::from(v as f32);
-            p.a[j] = exact(row[self.d]);
+            p.a[j] = self.exact(row[self.d]);
             let w = &mut p.w[j * self.d..(j + 1) * self.d];
             w.iter_mut()
                 .zip(&row)
-                .for_each(|(w, &v)| *w = exact(size * v));
+                .for_each(|(w, &v)| *w = self.exact(size * v));
         }
         p.w[..self.d].copy_from_slice(
             &data
                 .row(0)
                 .iter()
-                .map(|&x| f64::from((size * size * f64::from(x)) as f32))
+                .map(|&x| self.exact(size * size * f64::from(x)))
                 .collect::<Vec<_>>(),
         );
         p
@@ -96,7 +108,7 @@ const SIZES: [(usize, &[(usize, usize)]); 8] = [
 ];
 
 /// Every case: all losses in every training mode, with decay and scalings along.
-pub fn all() -> Vec<Case> {
+pub fn all(state: StateFormat) -> Vec<Case> {
     let modes = [Train::Both, Train::Output, Train::Input];
     let mut cases = Vec::new();
     for (s, (d, sizes)) in SIZES.iter().enumerate() {
@@ -125,6 +137,7 @@ pub fn all() -> Vec<Case> {
             d: *d,
             runs,
             eta: 0.5,
+            state,
         });
     }
     cases
@@ -136,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_loss_meets_every_mode() {
-        let cases = all();
+        let cases = all(StateFormat::F32);
         for loss in Loss::ALL {
             for train in [Train::Both, Train::Output, Train::Input] {
                 assert!(

@@ -10,11 +10,11 @@ pub mod tolerance;
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Run, Sample, Steps, reference};
 use crate::error::{Error, Result};
-use crate::experiment::Train;
+use crate::experiment::{StateFormat, Train};
 use crate::particles::Particles;
 use cases::Case;
 use condition::{Condition, residual_scale};
-use tolerance::{FLOOR, Worst, compare, factor, unit};
+use tolerance::{FLOOR, Worst, compare, factor, spacing, unit};
 
 /// One comparison of one stage.
 #[derive(Debug, Clone)]
@@ -24,6 +24,7 @@ pub struct Check {
     pub case: String,
     /// How the engine computes this run: see [`Engine::method`].
     pub method: &'static str,
+    pub state: StateFormat,
     pub worst: Worst,
     /// Whether the sabotaged twin failed, as it must.
     pub twin_caught: bool,
@@ -38,10 +39,10 @@ impl Check {
 /// Builds the engine under test for a batch.
 pub type MakeEngine<'a> = dyn Fn(Batch) -> Result<Box<dyn Engine>> + 'a;
 
-/// Runs every case on the engine. An engine error ends it.
-pub fn verify(make: &MakeEngine) -> Result<Vec<Check>> {
+/// Runs every case on the engine, in a format of the state that it stores. An engine error ends it.
+pub fn verify(make: &MakeEngine, state: StateFormat) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
-    for case in cases::all() {
+    for case in cases::all(state) {
         checks.extend(verify_case(&case, make)?);
     }
     Ok(checks)
@@ -93,6 +94,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
             stage,
             case: name.clone(),
             method,
+            state: case.state,
             worst,
             twin_caught: !twin.passes(),
         };
@@ -169,20 +171,20 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
             (p, taken)
         };
         let (want, taken) = stepped(eta);
-        let start = Some((&starts[r], taken));
+        let start = Start {
+            particles: &starts[r],
+            eta: taken,
+            rounded: spacing(case.state),
+        };
+        let against =
+            |want: &Particles| compare_particles(&got, want, &scales, bound, Some(&start));
         checks.push(Check {
             stage: "update",
             case: name,
             method: engine.method(r),
-            worst: compare_particles(&got, &want, &scales, bound, start),
-            twin_caught: !compare_particles(
-                &got,
-                &stepped(eta * (1.0 + SABOTAGE)).0,
-                &scales,
-                bound,
-                start,
-            )
-            .passes(),
+            state: case.state,
+            worst: against(&want),
+            twin_caught: !against(&stepped(eta * (1.0 + SABOTAGE)).0).passes(),
         });
     }
     Ok(checks)
@@ -209,30 +211,41 @@ fn heaviest(p: &Particles, data: &Dataset) -> usize {
         .unwrap_or(0)
 }
 
+/// Where an update began.
+struct Start<'a> {
+    particles: &'a Particles,
+    eta: f64,
+    /// See [`spacing`].
+    rounded: (f64, f64),
+}
+
 /// Compares blocks of (a, w) against `bound` times the velocity's scales, or, after an update of
-/// size η from `start`, times (|θ| + η scale). Particles near a kink are passed over.
+/// size η from `start`, times (|θ| + η scale), and what storing may add. Particles near a kink are
+/// passed over.
 fn compare_particles(
     got: &Particles,
     want: &Particles,
     scales: &Condition,
     bound: f64,
-    start: Option<(&Particles, f64)>,
+    start: Option<&Start>,
 ) -> Worst {
     let (mut g, mut w, mut allowed) = (Vec::new(), Vec::new(), Vec::new());
-    let scale = |value: f64, scale: f64, eta: f64| {
-        bound * (start.map_or(0.0, |_| value.abs()) + eta * scale) + FLOOR
+    let allow = |scale: f64, want: f64, from: fn(&Particles, usize) -> f64, at: usize| match start {
+        None => bound * scale + FLOOR,
+        Some(start) => {
+            let (share, least) = start.rounded;
+            let size = from(start.particles, at).abs() + start.eta * scale;
+            bound * size + share * want.abs() + least.max(FLOOR)
+        }
     };
-    let eta = start.map_or(1.0, |(_, eta)| eta);
     for j in (0..want.m()).filter(|&j| !scales.near_kink[j]) {
         g.push(got.a[j]);
         w.push(want.a[j]);
-        let from = start.map_or(0.0, |(p, _)| p.a[j]);
-        allowed.push(scale(from, scales.velocity_a[j], eta));
-        for k in 0..want.d {
-            g.push(got.w(j)[k]);
-            w.push(want.w(j)[k]);
-            let from = start.map_or(0.0, |(p, _)| p.w(j)[k]);
-            allowed.push(scale(from, scales.velocity_w[j], eta));
+        allowed.push(allow(scales.velocity_a[j], want.a[j], |p, j| p.a[j], j));
+        for at in j * want.d..(j + 1) * want.d {
+            g.push(got.w[at]);
+            w.push(want.w[at]);
+            allowed.push(allow(scales.velocity_w[j], want.w[at], |p, at| p.w[at], at));
         }
     }
     compare(&g, &w, &allowed)

@@ -6,6 +6,7 @@
 //! sums over particles and a residual good to a few ulp stays below 16.
 
 use crate::engine::Precision;
+use crate::experiment::StateFormat;
 
 /// Multiple of u · scale that a stage may be off.
 pub const FACTOR: f64 = 16.0;
@@ -13,11 +14,20 @@ pub const FACTOR: f64 = 16.0;
 /// Absolute floor: below it numbers are denormal in f32.
 pub const FLOOR: f64 = 1e-30;
 
-/// Unit round-off of a state.
+/// Unit round-off of an engine's sums.
 pub fn unit(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => f64::from(f32::EPSILON) / 2.0,
         Precision::F64 => f64::EPSILON / 2.0,
+    }
+}
+
+/// How far storing a stepped weight may move it: this share of it and at least so much. f32 is in
+/// [`unit`] already; f16 goes to either neighbour, with 10 bits of mantissa down to 2^-14.
+pub fn spacing(state: StateFormat) -> (f64, f64) {
+    match state {
+        StateFormat::F32 => (0.0, 0.0),
+        StateFormat::F16 => (2f64.powi(-10), 2f64.powi(-24)),
     }
 }
 

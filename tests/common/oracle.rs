@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use widefield::data::Dataset;
 use widefield::engine::{Batch, Run, Steps};
-use widefield::experiment::{Choice, Loss, Schedule, Train};
+use widefield::experiment::{Choice, Loss, Schedule, StateFormat, Train};
 use widefield::particles::Particles;
 
 pub struct Flow {
@@ -193,6 +193,7 @@ impl Flow {
                 d,
                 datasets: vec![Arc::new(data)],
                 runs: vec![run],
+                state: StateFormat::F32,
             },
             start: Particles { d, w: w0, a: a0 },
             step: p["step"].as_f64().unwrap(),

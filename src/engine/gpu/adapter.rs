@@ -58,6 +58,11 @@ impl AdapterFacts {
         }
     }
 
+    /// Whether its kernels can read and write f16.
+    pub fn has_f16(&self) -> bool {
+        self.features.contains(&"f16")
+    }
+
     /// Whether it computes with words of 64 bits in every way.
     pub(super) fn has_wide_words(&self) -> bool {
         let has = |feature| self.features.contains(&feature);

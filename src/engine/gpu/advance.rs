@@ -163,6 +163,7 @@ impl Gpu {
             .map(|clock| State {
                 exponent: clock.exponent,
                 diverged: u32::from(clock.diverged.is_some()),
+                step: clock.step as u32,
                 ..bytemuck::Zeroable::zeroed()
             })
             .collect();

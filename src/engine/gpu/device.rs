@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::adapter::{self, AdapterFacts};
 use crate::error::{Error, Result};
+use crate::experiment::StateFormat;
 
 /// A wait beyond this means that the device hangs. Submits are made to last half a second.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,6 +64,21 @@ impl Device {
             queue,
             fault,
         })
+    }
+
+    /// An error unless kernels can read and write numbers of this format.
+    pub fn check_format(&self, state: StateFormat) -> Result<()> {
+        if state == StateFormat::F16 && !self.facts.has_f16() {
+            return Err(Error::input(
+                "precision.state",
+                format!(
+                    "\"f16\" needs an adapter that has f16, and {} has not",
+                    self.facts.name
+                ),
+                "use \"f32\", or another adapter: `widefield adapters` lists what they have",
+            ));
+        }
+        Ok(())
     }
 
     /// Largest storage binding, in bytes.
@@ -239,6 +255,7 @@ impl Device {
 
 /// Features that are used where the adapter has them.
 const WELCOME: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::SHADER_F16)
     .union(wgpu::Features::SHADER_INT64)
     .union(wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS);
 

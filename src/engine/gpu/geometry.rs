@@ -2,16 +2,17 @@
 //! made when first asked for, as no step needs them.
 
 use bytemuck::{Pod, Zeroable};
+use half::f16;
 
 use super::Gpu;
-use super::kernels::{GEOMETRY, Kernel, render};
-
+use super::kernels::{GEOMETRY, Kernel, Problem, render};
 use super::shape::LANES;
 use super::side::Dispatch;
 use crate::engine::Geometry;
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::plan::{self, Row};
 use crate::error::Result;
+use crate::experiment::StateFormat;
 use crate::particles::Particles;
 
 /// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
@@ -68,7 +69,7 @@ struct Shard {
 impl Survey {
     fn new(gpu: &Gpu) -> Result<Self> {
         let (device, runs) = (&gpu.device, gpu.batch.runs.len());
-        let source = render(GEOMETRY, gpu.batch.d, 0, &gpu.shape)?;
+        let source = render(GEOMETRY, &Problem::of(&gpu.batch), &gpu.shape)?;
         let kernel = Kernel::new(device, GEOMETRY, &source, gpu.checks)?;
         let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
@@ -124,8 +125,14 @@ impl Gpu {
     pub(super) fn note_start(&mut self, run: usize, first: usize, p: &Particles) -> Result<()> {
         self.check_range(run, &(first..first + p.m()))?;
         self.survey(|gpu, survey| {
-            let square = |j: usize| p.w(j).iter().map(|w| w * w).sum::<f64>();
-            let balance = (0..p.m()).map(|j| (p.a[j] * p.a[j] - square(j)) as f32);
+            // What is measured from is what was stored.
+            let stored = |v: f64| match gpu.batch.state {
+                StateFormat::F32 => v,
+                StateFormat::F16 => f16::from_f64(v).to_f64(),
+            };
+            let square = |v: &f64| stored(*v).powi(2);
+            let of_w = |j: usize| p.w(j).iter().map(square).sum::<f64>();
+            let balance = (0..p.m()).map(|j| (square(&p.a[j]) - of_w(j)) as f32);
             let balance: Vec<f32> = balance.collect();
             for piece in gpu.storage.pieces.iter().filter(|piece| piece.run == run) {
                 let from = piece.particles.start.max(first);
@@ -185,8 +192,7 @@ impl Gpu {
         for (index, rows) in shard.rows.chunks(piece.max(1)).enumerate() {
             let at = (index * piece * size) as u64;
             let bytes = (rows.len() * size) as u64;
-            self.fetch(&shard.tallies, at, bytes, |words| {
-                let parts: &[PartTally] = bytemuck::cast_slice(words);
+            self.fetch(&shard.tallies, at, bytes, |parts: &[PartTally]| {
                 for (row, part) in rows.iter().zip(parts) {
                     totals[row.run as usize].add(&part.into());
                 }

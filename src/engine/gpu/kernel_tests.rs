@@ -2,11 +2,12 @@
 
 use super::geometry::{PartTally, RunUnits};
 use super::kernels::{
-    GEOMETRY, PREDICT, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render,
+    GEOMETRY, PREDICT, Problem, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render,
 };
 use super::layout::{Row, Run, State};
 use super::shape::{D_HELD, D_MOST, LANES, Shape};
 use super::tiled;
+use crate::experiment::StateFormat;
 
 const STAGES: [Stage; 6] = [
     PREDICT,
@@ -28,8 +29,15 @@ fn shapes(d: usize) -> [Shape; 4] {
     ]
 }
 
+/// The source for f32, of which the one for f16 is known to be valid too.
+fn written(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> String {
+    let source = |state| render(stage, &Problem { d, n_most, state }, shape).unwrap();
+    validated(&source(StateFormat::F16));
+    source(StateFormat::F32)
+}
+
 fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
-    validated(&render(stage, d, n_most, shape).unwrap())
+    validated(&written(stage, d, n_most, shape))
 }
 
 /// The module of a valid source.
@@ -39,6 +47,7 @@ pub(super) fn validated(source: &str) -> naga::Module {
     naga::valid::Validator::new(
         naga::valid::ValidationFlags::all(),
         naga::valid::Capabilities::SUBGROUP
+            | naga::valid::Capabilities::SHADER_FLOAT16
             | naga::valid::Capabilities::SHADER_INT64
             | naga::valid::Capabilities::SHADER_INT64_ATOMIC_ALL_OPS,
     )
@@ -85,10 +94,10 @@ fn every_tiled_kernel_is_valid() {
 fn tiled_threads_hold_what_the_shape_says() {
     for shape in shapes(D_HELD + 1) {
         let tiles = shape.tiles;
-        let source = render(tiled::PREDICT, D_HELD + 1, 1, &shape).unwrap();
+        let source = written(tiled::PREDICT, D_HELD + 1, 1, &shape);
         let held = tiles.tiled_predict_held * tiles.tiled_held / 4;
         assert_eq!(source.matches("var z").count(), held);
-        let source = render(tiled::VELOCITY_UPDATE, D_HELD + 1, 1, &shape).unwrap();
+        let source = written(tiled::VELOCITY_UPDATE, D_HELD + 1, 1, &shape);
         let held = tiles.tiled_update_held * tiles.tiled_held / 4;
         assert_eq!(source.matches("var G").count(), held);
     }
@@ -96,7 +105,7 @@ fn tiled_threads_hold_what_the_shape_says() {
 
 #[test]
 fn a_broken_kernel_is_not() {
-    let source = render(PREDICT, 3, 1, &Shape::software(3, 8)).unwrap();
+    let source = written(PREDICT, 3, 1, &Shape::software(3, 8));
     let sabotaged = source.replacen("struct Row", "struct Raw", 1);
     assert!(naga::front::wgsl::parse_str(&sabotaged).is_err());
 }
@@ -152,7 +161,7 @@ fn structs_are_the_same_on_both_sides() {
     same_layout!(&residual, Row as "Row": run first count sample samples out slices moments bits);
     same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss
         train norm_scaled samples m alpha lambda arcs);
-    same_layout!(&residual, State as "State": exponent diverged turn moves force_a force_w decay_a
+    same_layout!(&residual, State as "State": exponent diverged turn step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
     same_layout!(&geometry, RunUnits as "Units": a w start informative);

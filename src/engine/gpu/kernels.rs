@@ -6,7 +6,9 @@ use super::device::Device;
 use super::shape::Shape;
 use super::templates::{SLOTS, halves, shared, write};
 use super::tiled;
+use crate::engine::Batch;
 use crate::error::Result;
+use crate::experiment::StateFormat;
 
 /// A stage: its name, its WGSL file, and what it binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +60,33 @@ pub(super) const GEOMETRY: Stage = Stage {
     shard: &["rows", "particles", "start", "tallies"],
 };
 
-/// The WGSL of a stage. `n_most` is the largest training set of the batch: runs that need no
-/// blocked summation get the same bits with and without it.
-pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Result<String> {
+/// What kernels are written for, beside their shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Problem {
+    pub d: usize,
+    /// The largest training set of the batch: runs that need no blocked summation get the same bits
+    /// with and without it.
+    pub n_most: usize,
+    pub state: StateFormat,
+}
+
+impl Problem {
+    pub fn of(batch: &Batch) -> Self {
+        let sizes = batch
+            .runs
+            .iter()
+            .map(|run| batch.datasets[run.train_set].n());
+        Problem {
+            d: batch.d,
+            n_most: sizes.max().unwrap_or(0),
+            state: batch.state,
+        }
+    }
+}
+
+/// The WGSL of a stage.
+pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<String> {
+    let Problem { d, n_most, state } = *problem;
     let own = match stage.name {
         "predict" => context! {
             row_vectors => shape.row_vectors(d),
@@ -97,7 +123,7 @@ pub(super) fn render(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> Re
             blocked => n_most > shape.update_chunk,
         },
     };
-    write(stage, context! { ..own, ..shared(d) })
+    write(stage, context! { ..own, ..shared(d, state) })
 }
 
 /// A compiled stage.

@@ -1,10 +1,12 @@
 //! What host and kernels both know: structs, codes and how particles lie in blocks.
 
 use bytemuck::{Pod, Zeroable};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use super::shape::LANES;
 use crate::engine::plan;
-use crate::experiment::{Loss, Train};
+use crate::experiment::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 /// Most steps of one submit.
@@ -13,8 +15,15 @@ pub(super) const TURNS: usize = 512;
 pub(super) const HEADER: usize = 5;
 /// A slot of the schedule without an evaluation; a run without a short cut.
 pub(super) const NONE: u32 = u32::MAX;
-/// Mean square of a trained layer beyond which its exponent grows.
-pub(super) const RESCALE_ABOVE: f32 = 4_294_967_296.0;
+
+/// Mean square of a trained layer beyond which its exponent grows: far from where squares
+/// overflow, and, for f16, where a weight of thousands of times the root still fits.
+pub(super) fn rescale_above(state: StateFormat) -> f32 {
+    match state {
+        StateFormat::F32 => 4_294_967_296.0,
+        StateFormat::F16 => 256.0,
+    }
+}
 
 /// What stays the same of a run, for one kind of samples.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -44,7 +53,7 @@ pub(super) struct Run {
     pub arcs: u32,
 }
 
-/// What changes of a run. The host sets the first three before a submit; `residual` the others.
+/// What changes of a run. The host sets the first four before a submit; `residual` the others.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct State {
@@ -52,6 +61,8 @@ pub(super) struct State {
     pub diverged: u32,
     /// Steps of the submit that are behind.
     pub turn: u32,
+    /// Low word of the steps that the run has taken.
+    pub step: u32,
     /// Whether the run takes the step of this turn.
     pub moves: u32,
     pub force_a: f32,
@@ -119,9 +130,14 @@ pub(super) fn train_code(train: Train) -> u32 {
     }
 }
 
-/// Words of a block: d planes of w and one of a, each of [`LANES`] particles.
+/// Numbers of a block: d planes of w and one of a, each of [`LANES`] particles.
 pub(super) fn block_words(d: usize) -> usize {
     LANES * (d + 1)
+}
+
+/// Words of so many blocks as they are stored.
+pub(super) fn shard_words(blocks: usize, d: usize, state: StateFormat) -> usize {
+    blocks * block_words(d) * state.bytes() / size_of::<u32>()
 }
 
 /// Coordinate k of particle `lane` (k = d: its output weight), in words from the first block.
@@ -162,4 +178,11 @@ pub(super) fn unpack(
         }
         particles.a[from + j] = f64::from(blocks[word(d, lane + j, d)]);
     }
+}
+
+/// f32 rounded to f16, to the nearest.
+pub(super) fn to_f16(values: &[f32]) -> Vec<f16> {
+    let mut rounded = vec![f16::ZERO; values.len()];
+    rounded.convert_from_f32_slice(values);
+    rounded
 }

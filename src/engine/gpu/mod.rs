@@ -41,8 +41,8 @@ use advance::Pace;
 use arcs::Arcs;
 use device::Device;
 use geometry::Survey;
-use kernels::{Kernel, PREDICT, REDUCE, RESIDUAL, render};
-use layout::{State, TURNS, block_words};
+use kernels::{Kernel, PREDICT, Problem, REDUCE, RESIDUAL, render};
+use layout::{State, TURNS, block_words, shard_words};
 use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 use update::{PartKernel, Update};
@@ -106,12 +106,13 @@ impl Gpu {
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         check(&batch)?;
         let device = Arc::new(Device::open(options.adapter.as_deref())?);
+        device.check_format(batch.state)?;
         let plain = Shape::new(&device.facts, batch.d, options.tile);
         let places = arcs::places(options.short_cuts, &batch);
         let shape = match &options.kernels {
             Some(kernels) => plain.with(kernels)?,
             None if options.tune && tune::is_worth(&batch, &places) => {
-                tune::fastest(&device, batch.d)?
+                tune::fastest(&device, batch.d, batch.state)?
             }
             None => plain,
         };
@@ -139,11 +140,9 @@ impl Gpu {
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
 
-        let n_most = trained.iter().map(|size| size.n).max().unwrap_or(0);
-        let compile = |stage| {
-            let source = render(stage, d, n_most, &shape)?;
-            Kernel::new(&device, stage, &source, options.checks)
-        };
+        let problem = Problem::of(&batch);
+        let source = |stage| render(stage, &problem, &shape);
+        let compile = |stage| Kernel::new(&device, stage, &source(stage)?, options.checks);
         let kernels = SideKernels {
             predict: compile(if shape.tiled { tiled::PREDICT } else { PREDICT })?,
             reduce: compile(REDUCE)?,
@@ -160,7 +159,9 @@ impl Gpu {
         let shards = storage
             .shards
             .iter()
-            .map(|blocks| device.buffer("particles", blocks * block_words(d), both_ways))
+            .map(|&blocks| {
+                device.buffer("particles", shard_words(blocks, d, batch.state), both_ways)
+            })
             .collect::<Result<Vec<_>>>()?;
         let state = device.buffer("state", runs * size_of::<State>() / 4, both_ways)?;
         let schedule = device.buffer("schedule", TURNS * (1 + runs), both_ways)?;
@@ -174,7 +175,6 @@ impl Gpu {
         };
         let mut train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
         let test = Side::new(&device, &kernels, &batch, Sample::Test, &test, &common)?;
-        let source = |stage| render(stage, d, n_most, &shape);
         let stages = update.stages(shape.tiled, true);
         let parts =
             PartKernel::compile(&device, stages, source, options.checks, |name| match name {
@@ -245,7 +245,7 @@ impl Gpu {
 fn bytes(batch: &Batch, storage: &Storage) -> u64 {
     let particles = storage.shards.iter().sum::<usize>() * block_words(batch.d);
     let samples: usize = batch.datasets.iter().map(|set| set.n()).sum();
-    (particles + samples * batch.d) as u64 * 4
+    ((particles + samples * batch.d) * batch.state.bytes()) as u64
 }
 
 fn check(batch: &Batch) -> Result<()> {

@@ -6,6 +6,7 @@ use super::layout::{self, HEADER, NO_LOSS, TURNS};
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Run, Sample};
 use crate::error::Result;
+use crate::experiment::StateFormat;
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
@@ -129,7 +130,10 @@ impl Side {
         common: &Common,
     ) -> Result<Self> {
         let data = Data::gather(batch, sample, common.row_vectors);
-        let x = device.upload("x", &data.x)?;
+        let x = match batch.state {
+            StateFormat::F32 => device.upload("x", &data.x)?,
+            StateFormat::F16 => device.upload("x", &layout::to_f16(&data.x))?,
+        };
         let y = device.upload("y", &data.y)?;
         let runs = facts(batch, sample, plan, &data.first, common.arcs);
         let last = runs

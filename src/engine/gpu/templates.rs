@@ -3,10 +3,10 @@
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use super::kernels::Stage;
-use super::layout::{HEADER, RESCALE_ABOVE, TURNS, loss_code, train_code};
+use super::layout::{HEADER, TURNS, loss_code, rescale_above, train_code};
 use super::shape::LANES;
 use crate::error::{Error, Result};
-use crate::experiment::{Loss, Train};
+use crate::experiment::{Choice, Loss, StateFormat, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
 pub(super) const SLOTS: [&str; 23] = [
@@ -41,9 +41,12 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 38] = [
+const FILES: [(&str, &str); 41] = [
     wgsl!("common.wgsl"),
     wgsl!("idle.wgsl"),
+    wgsl!("inputs.wgsl"),
+    wgsl!("store.wgsl"),
+    wgsl!("stored.wgsl"),
     wgsl!("losses.wgsl"),
     wgsl!("step.wgsl"),
     wgsl!("predict.wgsl"),
@@ -83,7 +86,7 @@ const FILES: [(&str, &str); 38] = [
 ];
 
 /// What all templates know.
-pub(super) fn shared(d: usize) -> Value {
+pub(super) fn shared(d: usize, state: StateFormat) -> Value {
     let slot = Value::from_pairs(SLOTS.iter().enumerate().map(|(i, name)| (*name, i)));
     let loss = Value::from_pairs(
         [
@@ -106,12 +109,13 @@ pub(super) fn shared(d: usize) -> Value {
     );
     context! {
         d, slot, loss, train,
+        stored => state.name(),
         axes => ["x", "y", "z", "w"],
         lanes => LANES,
         turns => TURNS,
         header => HEADER,
         // As exact decimals: both are written to be read back without rounding.
-        rescale_above => format!("{RESCALE_ABOVE:.1}"),
+        rescale_above => format!("{:.1}", rescale_above(state)),
         huge => format!("{:.1}", f32::MAX),
     }
 }

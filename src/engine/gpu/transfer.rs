@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::Gpu;
 use super::device::UPLOAD;
-use super::layout::{block_words, pack, unpack};
+use super::layout::{block_words, pack, to_f16, unpack};
 use super::shape::LANES;
 use crate::engine::plan::Piece;
 use crate::error::{Error, Result};
+use crate::experiment::StateFormat;
 use crate::particles::Particles;
 
 /// A stretch of consecutive particles of one shard, small enough to stage.
@@ -79,18 +83,18 @@ impl Gpu {
             ));
         }
         let words = block_words(self.batch.d);
+        let state = self.batch.state;
         let m = self.batch.runs[run].m;
         for part in stretches(&self.storage.pieces, run, &range, self.stage()) {
             let count = part.particles.len();
-            let bytes = (part.blocks.len() * words * 4) as u64;
-            let at = (part.blocks.start * words * 4) as u64;
+            let first_word = part.blocks.start * words;
             let whole = part.lane == 0 && (count.is_multiple_of(LANES) || part.particles.end == m);
             let mut blocks = vec![0.0; part.blocks.len() * words];
+            let shard = &self.shards[part.shard];
             if !whole {
                 // The neighbours in the first and the last block stay as they are.
-                self.fetch(&self.shards[part.shard], at, bytes, |old| {
-                    blocks.copy_from_slice(old);
-                })?;
+                let range = first_word..first_word + blocks.len();
+                self.fetch_numbers(shard, state, range, |old| blocks.copy_from_slice(old))?;
             }
             pack(
                 block,
@@ -99,9 +103,18 @@ impl Gpu {
                 part.lane,
                 &mut blocks,
             );
-            let shard = &self.shards[part.shard];
-            self.device
-                .write(shard, at, bytemuck::cast_slice(&blocks))?;
+            let at = (first_word * state.bytes()) as u64;
+            match state {
+                StateFormat::F32 => self
+                    .device
+                    .write(shard, at, bytemuck::cast_slice(&blocks))?,
+                StateFormat::F16 => {
+                    let stored = to_f16(&blocks);
+                    check_size(&blocks, &stored)?;
+                    self.device
+                        .write(shard, at, bytemuck::cast_slice(&stored))?;
+                }
+            }
             self.device.flush()?;
         }
         Ok(())
@@ -111,16 +124,17 @@ impl Gpu {
         self.check_range(run, &range)?;
         let mut particles = Particles::zeros(range.len(), self.batch.d);
         for shard in 0..self.shards.len() {
-            self.read_shard(&self.shards[shard], shard, run, &range, &mut particles)?;
+            let stored = (&self.shards[shard], self.batch.state);
+            self.read_shard(stored, shard, run, &range, &mut particles)?;
         }
         Ok(particles)
     }
 
-    /// Reads those particles of `range` that lie in one shard from `buffer`, which is laid out
-    /// like that shard.
+    /// Reads those particles of `range` that lie in one shard from a buffer of this format, which
+    /// is laid out like that shard.
     pub(super) fn read_shard(
         &self,
-        buffer: &wgpu::Buffer,
+        (buffer, format): (&wgpu::Buffer, StateFormat),
         shard: usize,
         run: usize,
         range: &Range<usize>,
@@ -131,9 +145,8 @@ impl Gpu {
             if part.shard != shard {
                 continue;
             }
-            let at = (part.blocks.start * words * 4) as u64;
-            let bytes = (part.blocks.len() * words * 4) as u64;
-            self.fetch(buffer, at, bytes, |blocks| {
+            let stored = part.blocks.start * words..part.blocks.end * words;
+            self.fetch_numbers(buffer, format, stored, |blocks| {
                 let to = part.particles.start - range.start;
                 unpack(blocks, part.lane, part.particles.len(), to, particles);
             })?;
@@ -141,13 +154,31 @@ impl Gpu {
         Ok(())
     }
 
-    /// Lends f32 words of a buffer to `take`.
-    pub(super) fn fetch<T>(
+    /// Lends numbers of a buffer to `take`, widened to f32.
+    fn fetch_numbers<T>(
+        &self,
+        buffer: &wgpu::Buffer,
+        format: StateFormat,
+        numbers: Range<usize>,
+        take: impl FnOnce(&[f32]) -> T,
+    ) -> Result<T> {
+        let at = (numbers.start * format.bytes()) as u64;
+        let bytes = (numbers.len() * format.bytes()) as u64;
+        match format {
+            StateFormat::F32 => self.fetch(buffer, at, bytes, take),
+            StateFormat::F16 => self.fetch(buffer, at, bytes, |stored: &[f16]| {
+                take(&stored.to_f32_vec())
+            }),
+        }
+    }
+
+    /// Lends a part of a buffer to `take`.
+    pub(super) fn fetch<S: bytemuck::Pod, T>(
         &self,
         buffer: &wgpu::Buffer,
         at: u64,
         bytes: u64,
-        take: impl FnOnce(&[f32]) -> T,
+        take: impl FnOnce(&[S]) -> T,
     ) -> Result<T> {
         self.device.run("read", |encoder| {
             encoder.copy_buffer_to_buffer(buffer, at, &self.readback, 0, bytes);
@@ -155,6 +186,22 @@ impl Gpu {
         self.device.mapped(&self.readback, bytes, |bytes| {
             take(bytemuck::cast_slice(bytes))
         })
+    }
+}
+
+/// An error where rounding to f16 made a finite number infinite.
+fn check_size(values: &[f32], stored: &[f16]) -> Result<()> {
+    let mut pairs = values.iter().zip(stored);
+    match pairs.find(|(value, stored)| value.is_finite() && !stored.is_finite()) {
+        Some((value, _)) => Err(Error::input(
+            "precision.state",
+            format!(
+                "\"f16\" cannot hold the weight {value:e}: it ends at {}",
+                f16::MAX
+            ),
+            "use \"f32\", or a smaller init.scale_a and init.scale_w",
+        )),
+        None => Ok(()),
     }
 }
 

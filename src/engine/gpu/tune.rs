@@ -16,7 +16,7 @@ use super::{Gpu, Options};
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Run, ShortCuts, Steps};
 use crate::error::Result;
-use crate::experiment::Loss;
+use crate::experiment::{Choice, Loss, StateFormat};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -42,12 +42,13 @@ pub(super) fn is_worth(batch: &Batch, places: &[u32]) -> bool {
 }
 
 /// The fastest shape that is known for this device and d; measured and remembered if none is.
-pub(super) fn fastest(device: &Arc<Device>, d: usize) -> Result<Shape> {
+pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Result<Shape> {
     let plain = Shape::new(&device.facts, d, None);
     let memory = memory();
     let key = format!(
-        "{}, d = {d}, widefield {}",
+        "{}, d = {d}, {}, widefield {}",
         device.facts.describe(),
+        state.name(),
         crate::VERSION
     );
     let known = memory.as_deref().map(recall).unwrap_or_default();
@@ -59,7 +60,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize) -> Result<Shape> {
         device.facts.name
     );
     let mut best = plain;
-    let mut shortest = seconds(device, d, plain)?;
+    let mut shortest = seconds(device, (d, state), plain)?;
     for choices in alternatives(device.facts.kind, d, device.facts.lockstep()) {
         for choice in choices {
             let start = best;
@@ -68,7 +69,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize) -> Result<Shape> {
             };
             // What the adapter refuses (registers, memory) is no choice.
             if shape != start
-                && let Ok(time) = seconds(device, d, shape)
+                && let Ok(time) = seconds(device, (d, state), shape)
                 && time < BETTER * shortest
             {
                 (best, shortest) = (shape, time);
@@ -145,7 +146,7 @@ fn tiled_alternatives(kind: Kind) -> Vec<Vec<String>> {
 }
 
 /// Seconds of a step with this shape, on enough particles to fill the adapter.
-fn seconds(device: &Arc<Device>, d: usize, shape: Shape) -> Result<f64> {
+fn seconds(device: &Arc<Device>, (d, state): (usize, StateFormat), shape: Shape) -> Result<f64> {
     let (most, words) = match device.facts.kind {
         Kind::Software => (1 << 12, 1 << 18),
         _ => (1 << 18, 1 << 24),
@@ -162,6 +163,7 @@ fn seconds(device: &Arc<Device>, d: usize, shape: Shape) -> Result<f64> {
         d,
         datasets: vec![Arc::new(data)],
         runs: vec![Run::simple(m, Loss::Softmin)],
+        state,
     };
     // The kernels that are chosen are the direct ones.
     let options = Options {

@@ -2,7 +2,7 @@
 
 use super::Gpu;
 use super::device::Device;
-use super::kernels::{Kernel, Stage, VELOCITY, VELOCITY_UPDATE, render};
+use super::kernels::{Kernel, Problem, Stage, VELOCITY, VELOCITY_UPDATE, render};
 use super::shape::Shape;
 use super::side::Dispatch;
 use super::tiled;
@@ -126,8 +126,8 @@ impl PartKernel {
 impl Gpu {
     /// The kernels of velocity, which no run needs to advance.
     pub(super) fn velocity_kernels(&self) -> Result<Vec<PartKernel>> {
-        let most = self.train.runs.iter().map(|run| run.n).max().unwrap_or(0) as usize;
-        let source = |stage| render(stage, self.batch.d, most, &self.shape);
+        let problem = Problem::of(&self.batch);
+        let source = |stage| render(stage, &problem, &self.shape);
         let stages = self.update.stages(self.shape.tiled, false);
         PartKernel::compile(
             &self.device,

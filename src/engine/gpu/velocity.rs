@@ -4,7 +4,7 @@ use super::Gpu;
 use super::layout::block_words;
 use super::side::Dispatch;
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::experiment::{StateFormat, Train};
 use crate::particles::Particles;
 
 impl Gpu {
@@ -15,9 +15,14 @@ impl Gpu {
         for start in (0..count).step_by(piece) {
             let length = piece.min(count - start);
             let at = (first + start) as u64 * 4;
-            self.fetch(&self.train.residual, at, length as u64 * 4, |part| {
-                words.extend(part.iter().map(|&word| f64::from(word)));
-            })?;
+            self.fetch(
+                &self.train.residual,
+                at,
+                length as u64 * 4,
+                |part: &[f32]| {
+                    words.extend(part.iter().map(|&word| f64::from(word)));
+                },
+            )?;
         }
         Ok(words)
     }
@@ -81,7 +86,7 @@ impl Gpu {
                 });
                 stages.iter().for_each(|stage| stage.encode(&mut pass));
             })?;
-            self.read_shard(&out, shard, run, &(0..m), &mut velocity)?;
+            self.read_shard((&out, StateFormat::F32), shard, run, &(0..m), &mut velocity)?;
         }
         let unit = 2f64.powi(self.clocks[run].exponent);
         let train = self.batch.runs[run].train;

@@ -22,7 +22,7 @@ use super::{
     Anchor, Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, ShortCuts, Steps,
 };
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::experiment::{StateFormat, Train};
 use crate::particles::Particles;
 use run::Reduced;
 
@@ -90,7 +90,7 @@ impl Gram {
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
         let takes = |run: &Run| match short_cuts {
-            _ if run.train != Train::Output => false,
+            _ if run.train != Train::Output || batch.state != StateFormat::F32 => false,
             ShortCuts::Never => false,
             ShortCuts::Always => true,
             ShortCuts::Auto => {

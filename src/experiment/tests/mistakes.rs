@@ -212,7 +212,7 @@ fn later_features_are_refused_by_name() {
         data.fresh = true -> 7: data.fresh: found a boolean, true, which is not available | use false
         flow.temperature = 0.1 -> 7: flow.temperature: found a float, 0.1, which is not available | use 0.0
         flow.temperature = -0.1 -> 7: flow.temperature: found a float, -0.1 | allowed: 0.0
-        precision.state = "f16" -> 7: precision.state: found a string, "f16", which is not available | use "f32"
+        precision.state = "f64" -> 7: precision.state: found a string, "f64" | allowed: "f32", "f16"
         precision.compensated = true -> 7: precision.compensated: found a boolean, true, which is not available
         "#,
     );

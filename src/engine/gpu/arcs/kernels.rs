@@ -7,6 +7,7 @@ use crate::engine::gpu::kernels::Stage;
 use crate::engine::gpu::shape::LANES;
 use crate::engine::gpu::templates::{halves, shared, write};
 use crate::error::Result;
+use crate::experiment::StateFormat;
 
 pub(super) const MEASURE_ARCS: Stage = Stage {
     name: "measure_arcs",
@@ -118,7 +119,7 @@ pub(super) fn render(stage: Stage, shape: &ArcShape) -> Result<String> {
             update => stage == VELOCITY_UPDATE_ARCS,
             wide => shape.wide,
             per_block => LANES / 2,
-            ..shared(2)
+            ..shared(2, StateFormat::F32)
         },
     )
 }

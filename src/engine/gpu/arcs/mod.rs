@@ -19,6 +19,7 @@ use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::short_cuts::CircleCost;
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
+use crate::experiment::StateFormat;
 use kernels::{
     ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
     render,
@@ -37,7 +38,8 @@ pub(super) fn places(short_cuts: ShortCuts, batch: &Batch) -> Vec<u32> {
     let runs = batch.runs.iter();
     runs.map(|run| {
         let n = batch.datasets[run.train_set].n();
-        if !short_cuts.take_circle(batch.d, n, run.m, COST) {
+        let is_exact = batch.state == StateFormat::F32;
+        if !(is_exact && short_cuts.take_circle(batch.d, n, run.m, COST)) {
             return NONE;
         }
         taken += 1;

@@ -206,7 +206,7 @@ mod tests {
     use crate::engine::gpu::shape::Shape;
     use crate::engine::plan::{Limits, storage};
     use crate::engine::{Run, circle};
-    use crate::experiment::Loss;
+    use crate::experiment::{Loss, StateFormat};
     use std::sync::Arc;
 
     const ARCS: ArcShape = ArcShape {
@@ -284,6 +284,7 @@ mod tests {
             d: 2,
             datasets: vec![shared],
             runs,
+            state: StateFormat::F32,
         };
         let sizes: Vec<Size> = batch.runs.iter().map(|r| Size { m: r.m, n: 3 }).collect();
         let tiling = Shape::software(2, 8).tiling();

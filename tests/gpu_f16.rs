@@ -1,0 +1,238 @@
+//! `precision.state = "f16"`: particles and inputs in 16 bits, sums in 32.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{gpu_adapter, gpu_with};
+use half::f16;
+use widefield::data::Dataset;
+use widefield::engine::gpu::Options;
+use widefield::engine::select::{Choice, select};
+use widefield::engine::{Batch, Engine, Run, ShortCuts, Steps, reference};
+use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::particles::Particles;
+use widefield::verify::cases::{Case, CaseRun};
+use widefield::verify::{verdict, verify};
+
+macro_rules! needs_adapter {
+    () => {
+        if gpu_adapter().is_none() {
+            return;
+        }
+    };
+}
+
+fn case(d: usize, m: usize, n: usize, loss: Loss) -> Case {
+    Case {
+        name: String::new(),
+        d,
+        runs: vec![CaseRun {
+            n,
+            run: Run::simple(m, loss),
+        }],
+        eta: 0.5,
+        state: StateFormat::F16,
+    }
+}
+
+fn engine(case: &Case) -> Box<dyn Engine> {
+    let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
+    engine.write(0, 0, &case.particles(0)).unwrap();
+    engine
+}
+
+fn steps(count: usize, eta: f64) -> Steps {
+    Steps {
+        eta: vec![eta; count],
+        evaluate: vec![false; count],
+    }
+}
+
+/// Every stage in every mode, on kernels of all kinds; each check has its sabotaged twin.
+#[test]
+fn stages_agree_with_the_reference() {
+    needs_adapter!();
+    for kernels in [None, Some("lockstep=1,predict_staged=true,update_stage=32")] {
+        let options = Options {
+            kernels: kernels.map(str::to_owned),
+            short_cuts: ShortCuts::Always,
+            ..Options::default()
+        };
+        let checks = verify(&gpu_with(options), StateFormat::F16).unwrap();
+        assert!(checks.len() > 100);
+        verdict(&checks).unwrap();
+    }
+}
+
+/// Errors of a small step in units of the distance of neighbours, by which f16 rounds. The
+/// numbers below 2^-14, which are 2^-24 apart, are told from the others.
+fn errors(got: &Particles, want: &Particles) -> [Vec<f64>; 2] {
+    let mut errors = [Vec::new(), Vec::new()];
+    let all = |p: &Particles| p.a.iter().chain(&p.w).copied().collect::<Vec<_>>();
+    for (got, want) in all(got).into_iter().zip(all(want)) {
+        let size = want.abs();
+        let binade = size.log2().floor().max(-14.0);
+        let kind = usize::from(size < 2f64.powi(-14));
+        errors[kind].push((got - want) * want.signum() / 2f64.powf(binade - 10.0));
+    }
+    errors
+}
+
+/// The mean in its own standard errors, if rounding is up or down with the right chances: the
+/// variance of a fraction q is q (1 − q) ≤ 1/4.
+fn bias(errors: &[f64]) -> f64 {
+    2.0 * errors.iter().sum::<f64>() / (errors.len() as f64).sqrt()
+}
+
+/// A step that is a fifth of what a weight can tell apart moves the weights by that on average;
+/// rounding to the nearest forgets it.
+#[test]
+fn small_steps_are_right_on_average() {
+    needs_adapter!();
+    let mut case = case(15, 20_000, 16, Loss::Square);
+    // Decay alone: all the weights move by the same share.
+    case.runs[0].run.lambda = 1.0;
+    let mut start = case.particles(0);
+    start.a.iter_mut().for_each(|a| *a = 0.0);
+    let tiny = |(j, w): (usize, &mut f64)| {
+        if j % 2 == 0 {
+            *w = f16::from_f64(*w * 2f64.powi(-14)).to_f64();
+        }
+    };
+    start.w.iter_mut().enumerate().for_each(tiny);
+    let eta = 0.2 * 2f64.powi(-10);
+    let batch = case.batch();
+    let mut engine = gpu_with(Options::default())(batch.clone()).unwrap();
+    engine.write(0, 0, &start).unwrap();
+    let f = reference::predict(&start, 1.0, &batch.datasets[0]);
+    let g = reference::residual(Loss::Square, &f, &batch.datasets[0].y);
+    let velocity = reference::velocity(&batch.runs[0], &start, &g, &batch.datasets[0]);
+    engine.advance(&steps(1, eta)).unwrap();
+    let got = engine.read(0, 0..start.m()).unwrap();
+    let mut want = start.clone();
+    reference::update(&mut want, &velocity, eta);
+    let mut nearest = want.clone();
+    let round = |w: &mut f64| *w = f16::from_f64(*w).to_f64();
+    nearest.w.iter_mut().for_each(round);
+    // The output weights started at 0 and move by w·G, a step that nearest does not forget.
+    for p in [&mut nearest, &mut want] {
+        p.a.copy_from_slice(&got.a);
+    }
+    for (ours, theirs) in errors(&got, &want).iter().zip(errors(&nearest, &want)) {
+        assert!(ours.len() > 10_000);
+        assert!(ours.iter().all(|e| e.abs() < 1.0));
+        assert!(bias(ours).abs() < 5.0, "{}", bias(ours));
+        assert!(bias(&theirs).abs() > 20.0, "{}", bias(&theirs));
+    }
+}
+
+/// Twins stay twins, so that a doubled network keeps its symmetry.
+#[test]
+fn equal_particles_stay_equal() {
+    needs_adapter!();
+    let case = case(5, 200, 20, Loss::Logistic);
+    let mut start = case.particles(0);
+    start.a.copy_within(..100, 100);
+    start.w.copy_within(..500, 500);
+    let mut engine = engine(&case);
+    engine.write(0, 0, &start).unwrap();
+    engine.advance(&steps(20, 0.01)).unwrap();
+    let end = engine.read(0, 0..200).unwrap();
+    assert_eq!(end.a[..100], end.a[100..]);
+    assert_eq!(end.w[..500], end.w[500..]);
+    assert_ne!(end, start);
+}
+
+/// Norms pass what f16 holds: the exponent takes over, and the path is that of f32.
+#[test]
+fn growing_norms_move_to_the_exponent() {
+    needs_adapter!();
+    let mut case = case(3, 2000, 30, Loss::Softmin);
+    let mut seen = Vec::new();
+    for state in [StateFormat::F16, StateFormat::F32] {
+        let start = case.particles(0);
+        case.state = StateFormat::F16;
+        let mut batch = case.batch();
+        batch.state = state;
+        let mut engine = gpu_with(Options::default())(batch).unwrap();
+        engine.write(0, 0, &start).unwrap();
+        engine.advance(&steps(40, 20.0)).unwrap();
+        let end = engine.read(0, 0..2000).unwrap();
+        let unit = 2f64.powi(engine.clock(0).exponent);
+        let a2 = end.a.iter().map(|a| (a * unit).powi(2)).sum::<f64>() / 2000.0;
+        assert_eq!(engine.clock(0).diverged, None);
+        seen.push((engine.clock(0).exponent, a2));
+    }
+    let [(exponent, half), (_, whole)] = seen[..] else {
+        unreachable!("two formats");
+    };
+    assert!(exponent > 0 && whole > 65504f64.powi(2), "{whole:e}");
+    assert!((half / whole - 1.0).abs() < 0.01, "{half:e} {whole:e}");
+}
+
+/// Beyond the largest number there is infinity, and the run says so.
+#[test]
+fn a_weight_that_outgrows_f16_diverges() {
+    needs_adapter!();
+    let case = case(2, 100, 10, Loss::Square);
+    let mut engine = engine(&case);
+    engine.advance(&steps(5, 1e6)).unwrap();
+    assert!(engine.clock(0).diverged.is_some());
+}
+
+fn message<T>(result: widefield::Result<T>) -> String {
+    result.err().unwrap().to_string()
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused() {
+    let case = case(2, 3, 4, Loss::Square);
+    for choice in [Choice::Cpu, Choice::Reference] {
+        let refused = message(select(choice, None).unwrap().build(case.batch()));
+        assert!(refused.contains("precision.state") && refused.contains("--engine gpu"));
+    }
+    let data = |x: f32| Dataset {
+        d: 1,
+        x: vec![1.0 + 1.0 / 4096.0, x],
+        y: vec![1.0; 2],
+    };
+    let refused = message(data(70_000.0).rounded(StateFormat::F16));
+    assert!(refused.contains("7e4 of row 1") && refused.contains("65504"));
+    assert_eq!(data(3.0).rounded(StateFormat::F16).unwrap().x, [1.0, 3.0]);
+    assert_eq!(data(7e4).rounded(StateFormat::F32).unwrap(), data(7e4));
+    needs_adapter!();
+    let mut engine = engine(&case);
+    let mut large = case.particles(0);
+    large.a[2] = -1e5;
+    let refused = message(engine.write(0, 0, &large));
+    assert!(refused.contains("-1e5") && refused.contains("init.scale_a"));
+}
+
+/// Short cuts are exact, and f16 is not what they store.
+#[test]
+fn short_cuts_are_not_taken() {
+    needs_adapter!();
+    let run = Run {
+        train: Train::Output,
+        ..Run::simple(1000, Loss::Square)
+    };
+    let data = Dataset {
+        d: 2,
+        x: vec![0.5; 8],
+        y: vec![1.0; 4],
+    };
+    for (state, method) in [(StateFormat::F16, "direct"), (StateFormat::F32, "gram")] {
+        let batch = Batch {
+            d: 2,
+            datasets: vec![Arc::new(data.clone())],
+            runs: vec![run.clone()],
+            state,
+        };
+        let make = common::gram_around(gpu_with(Options {
+            short_cuts: ShortCuts::Always,
+            ..Options::default()
+        }));
+        assert_eq!(make(batch).unwrap().method(0), method);
+    }
+}
