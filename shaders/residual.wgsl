@@ -37,6 +37,7 @@ fn {{ name }}(t: u32, value: f32) -> f32 {
 {% include sums %}
 {% include "losses.wgsl" %}
 {% include "step.wgsl" %}
+{% include "accumulate.wgsl" %}
 
 @compute @workgroup_size({{ threads }})
 fn {{ entry }}(
@@ -97,6 +98,13 @@ fn {{ entry }}(
         now = step_of(run, now, eta_of(now.turn, r), moments.x / run.m, moments.y / run.m);
     } else {
         now.moves = 0u;
+    }
+    // Thread 0 alone knows the moments, and so the step.
+    let eta = total(t, select(0.0, now.eta, t == 0u && now.moves == 1u));
+    if eta != 0.0 {
+        for (var i = run.residual + t; i < run.residual + n; i += {{ threads }}u) {
+            accumulated[i] = added(accumulated[i], eta * g[i]);
+        }
     }
     hand_over(index, run, t, idle, now.moves == 1u);
     if t > 0u {

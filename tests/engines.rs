@@ -160,20 +160,19 @@ fn residuals_add_up() {
                 let eta = engine.clock(0).time - before;
                 want.iter_mut().zip(&g).for_each(|(sum, g)| *sum += eta * g);
             }
-            let Some(got) = engine.accumulated(0) else {
-                assert!(
-                    name.starts_with("gpu"),
-                    "{name}: only the gpu engine does not add up"
-                );
-                continue;
+            let got = engine.accumulated(0).unwrap();
+            // The gpu engine rounds η and each η g to f32.
+            let allowed = match engine.name() {
+                "gpu" => 2.0 * 2f64.powi(-24),
+                _ => 1e-14,
             };
             let near = |got: &[f64]| {
                 let mut each = got.iter().zip(&want);
-                each.all(|(got, want)| (got - want).abs() <= 1e-12)
+                each.all(|(got, want)| (got - want).abs() <= allowed * want.abs())
             };
-            assert!(near(got), "{name}: {got:?} {want:?}");
-            let mut other = got.to_vec();
-            other[3] += 1e-9;
+            assert!(near(&got), "{name}: {got:?} {want:?}");
+            let mut other = got.clone();
+            other[3] *= 1.0 + 3.0 * allowed;
             assert!(!near(&other), "the twin passed");
         }
     }

@@ -80,14 +80,19 @@ fn steps(runs: usize, count: usize, eta: f64) -> Steps {
     }
 }
 
-/// Particles of all runs and all evaluations after some steps.
-fn trajectory(options: Options, case: &Case) -> (Vec<Particles>, Vec<Vec<Evaluation>>) {
+/// Particles of all runs with Σ η g, and all evaluations, after some steps.
+type Trajectory = (Vec<(Particles, Vec<f64>)>, Vec<Vec<Evaluation>>);
+
+fn trajectory(options: Options, case: &Case) -> Trajectory {
     let mut engine = gpu_with(options)(case.batch()).unwrap();
     start(&mut *engine, case);
     let seen = engine
         .advance(&steps(case.runs.len(), 25, case.eta))
         .unwrap();
-    let read = |(run, case): (usize, &CaseRun)| engine.read(run, 0..case.run.m).unwrap();
+    let read = |(run, case): (usize, &CaseRun)| {
+        let particles = engine.read(run, 0..case.run.m).unwrap();
+        (particles, engine.accumulated(run).unwrap())
+    };
     (case.runs.iter().enumerate().map(read).collect(), seen)
 }
 
@@ -131,7 +136,8 @@ fn bits_do_not_depend_on_the_other_runs() {
         let mut engine = gpu_with(options)(batch).unwrap();
         engine.write(0, 0, &case.particles(3)).unwrap();
         let alone = engine.advance(&steps(1, 25, case.eta)).unwrap();
-        assert_eq!(engine.read(0, 0..2049).unwrap(), together[3]);
+        assert_eq!(engine.read(0, 0..2049).unwrap(), together[3].0);
+        assert_eq!(engine.accumulated(0).unwrap(), together[3].1);
         for (alone, seen) in alone.iter().zip(&seen) {
             assert_eq!(alone[0], seen[3]);
         }
@@ -157,11 +163,14 @@ fn bits_do_not_depend_on_submits_or_a_resume() {
                 resumed.write(run, first, &block).unwrap();
             }
             resumed.set_clock(run, engine.clock(run)).unwrap();
+            let sum = engine.accumulated(run).unwrap();
+            resumed.set_accumulated(run, sum).unwrap();
         }
         resumed.advance(&steps(4, 13, case.eta)).unwrap();
-        for (run, whole) in whole.iter().enumerate() {
+        for (run, (whole, sum)) in whole.iter().enumerate() {
             assert_eq!(resumed.clock(run).step, 25);
             assert_eq!(&resumed.read(run, 0..whole.m()).unwrap(), whole);
+            assert_eq!(&resumed.accumulated(run).unwrap(), sum);
         }
     }
 }
@@ -189,7 +198,7 @@ fn kernels_that_are_named_repeat_a_run() {
         let (changed, name) = with(Some(other));
         assert_eq!(with(Some(&name)).0, changed);
         assert_ne!(usual, changed, "the comparison sees nothing");
-        for (usual, changed) in usual.0.iter().zip(&changed.0) {
+        for ((usual, _), (changed, _)) in usual.0.iter().zip(&changed.0) {
             let pairs = usual.w.iter().zip(&changed.w);
             assert!(pairs.clone().all(|(u, c)| (u - c).abs() <= 1e-5));
         }
@@ -562,7 +571,7 @@ fn large_d_has_the_same_promises() {
         engine.advance(&steps(1, 25, case.eta)).unwrap();
         assert_eq!(
             engine.read(0, 0..67).unwrap(),
-            whole.0[3],
+            whole.0[3].0,
             "d = {d}: company"
         );
     }

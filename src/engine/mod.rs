@@ -206,14 +206,10 @@ pub trait Engine: Send {
     }
 
     /// Σ_k η_k g_k (n), over the steps that a run has taken: for softmin −y_i times the weights p_i,
-    /// averaged by the step, the start of a certificate. `None` from engines that do not add it up.
-    fn accumulated(&self, _run: usize) -> Option<&[f64]> {
-        None
-    }
+    /// averaged by the step, the start of a certificate.
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>>;
     /// Puts back what was added up before a resume.
-    fn set_accumulated(&mut self, _run: usize, _sum: Vec<f64>) -> Result<()> {
-        Ok(())
-    }
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()>;
 
     /// Says where particles first..first + block.m() of a run were when it began, in true units:
     /// what [`Geometry::balance_drift`] is measured from. To be given for all particles, once.

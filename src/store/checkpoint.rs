@@ -63,9 +63,9 @@ impl Checkpoint {
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(format!("checkpoint-{:012}.safetensors", clock.step));
         let anchor = engine.anchor(run).cloned();
-        let accumulated = engine.accumulated(run).map(<[f64]>::to_vec);
-        let parts = (accumulated.as_deref(), anchor.as_ref());
-        let header = header(&state, clock, label, (m, d), parts.0, parts.1).map_err(|what| {
+        let accumulated = engine.accumulated(run)?;
+        let header = header(&state, clock, label, (m, d), &accumulated, anchor.as_ref());
+        let header = header.map_err(|what| {
             Error::engine(
                 "store",
                 what,
@@ -76,9 +76,7 @@ impl Checkpoint {
             let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::writing(&path, e));
             put(&(header.len() as u64).to_le_bytes())?;
             put(header.as_bytes())?;
-            if let Some(sum) = &accumulated {
-                put(&encode(sum, Precision::F64))?;
-            }
+            put(&encode(&accumulated, Precision::F64))?;
             if let Some(anchor) = &anchor {
                 put(&encode(&anchor.c, Precision::F64))?;
             }
@@ -179,7 +177,7 @@ impl Checkpoint {
         &self.path
     }
 
-    /// Σ η g (n) over the steps taken, if the engine added it up.
+    /// Σ η g (n) over the steps taken; older checkpoints of the gpu engine have none.
     pub fn accumulated(&self) -> Result<Option<Vec<f64>>> {
         let tensors = SafeTensors::deserialize(&self.bytes);
         let tensors = tensors.map_err(|e| self.damaged(e.to_string()))?;
@@ -317,7 +315,7 @@ mod tests {
         let mut other = engine();
         other.write(0, 0, &Particles::zeros(3, 2)).unwrap();
         newest.restore(&mut other, 0).unwrap();
-        assert_eq!(other.accumulated(0), Some(&[0.25][..]));
+        assert_eq!(other.accumulated(0).unwrap(), [0.25]);
         assert_eq!(other.read(0, 0..3).unwrap(), source.read(0, 0..3).unwrap());
         assert_eq!(other.clock(0), source.clock(0));
     }

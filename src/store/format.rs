@@ -16,7 +16,7 @@ pub fn header(
     clock: Clock,
     label: &Label,
     (m, d): (usize, usize),
-    accumulated: Option<&[f64]>,
+    accumulated: &[f64],
     anchor: Option<&Anchor>,
 ) -> std::result::Result<String, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
@@ -49,9 +49,7 @@ pub fn header(
         };
         tensors.push((name.to_owned(), info));
     };
-    if let Some(sum) = accumulated {
-        tensor("accumulated", &[sum.len()], Precision::F64);
-    }
+    tensor("accumulated", &[accumulated.len()], Precision::F64);
     if let Some(anchor) = anchor {
         tensor("anchor_c", &[anchor.c.len()], Precision::F64);
     }

@@ -201,8 +201,8 @@ impl Engine for Cpu {
         Ok(())
     }
 
-    fn accumulated(&self, run: usize) -> Option<&[f64]> {
-        Some(&self.states[run].accumulated)
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
+        Ok(self.states[run].accumulated.clone())
     }
 
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {

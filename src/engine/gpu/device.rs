@@ -89,6 +89,11 @@ impl Device {
             .min(limits.max_buffer_size)
     }
 
+    /// Most storage buffers that a kernel binds.
+    pub fn storage_buffers(&self) -> usize {
+        self.limits.max_storage_buffers_per_shader_stage as usize
+    }
+
     /// Most workgroups in one dimension of a dispatch.
     pub fn workgroups(&self) -> u32 {
         self.limits.max_compute_workgroups_per_dimension

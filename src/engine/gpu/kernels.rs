@@ -37,7 +37,14 @@ pub(super) const RESIDUAL: Stage = Stage {
     name: "residual",
     file: "residual.wgsl",
     common: &[
-        "runs", "state", "schedule", "y", "sums", "residual", "history",
+        "runs",
+        "state",
+        "schedule",
+        "y",
+        "sums",
+        "residual",
+        "history",
+        "accumulated",
     ],
     shard: &[],
 };

@@ -108,7 +108,7 @@ impl Gpu {
         let device = Arc::new(Device::open(options.adapter.as_deref())?);
         device.check_format(batch.state)?;
         let plain = Shape::new(&device.facts, batch.d, options.tile);
-        let places = arcs::places(options.short_cuts, &batch);
+        let places = arcs::places(&device, options.short_cuts, &batch);
         let shape = match &options.kernels {
             Some(kernels) => plain.with(kernels)?,
             None if options.tune && tune::is_worth(&batch, &places) => {
@@ -135,7 +135,7 @@ impl Gpu {
         let tested = sizes(&batch, Sample::Test);
         let tiling = shape.tiling();
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
-        let places = arcs::places(options.short_cuts, &batch);
+        let places = arcs::places(&device, options.short_cuts, &batch);
         let (direct, predicted) = arcs::directly(&places, &storage, &trained);
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
@@ -326,6 +326,16 @@ impl Engine for Gpu {
         Ok(())
     }
 
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
+        self.check_range(run, &(0..0))?;
+        self.read_samples::<f64>(&self.train.accumulated, run)
+    }
+
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
+        self.check_range(run, &(0..0))?;
+        self.write_accumulated(run, &sum)
+    }
+
     fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
         self.note_start(run, first, block)
     }
@@ -341,8 +351,7 @@ impl Engine for Gpu {
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
         self.check_range(run, &(0..0))?;
         self.observe(Sample::Train)?;
-        let facts = self.train.runs[run];
-        self.read_words(facts.residual as usize, facts.n as usize)
+        self.read_samples::<f32>(&self.train.residual, run)
     }
 
     fn velocity(&mut self, run: usize) -> Result<Particles> {

@@ -94,6 +94,8 @@ pub(super) struct Side {
     pub y: wgpu::Buffer,
     pub residual: wgpu::Buffer,
     pub history: wgpu::Buffer,
+    /// Σ η g of the steps taken, in f64, as g lies.
+    pub accumulated: wgpu::Buffer,
     /// Most evaluations of one submit, and words of one (all runs).
     pub slots: usize,
     pub record: usize,
@@ -146,6 +148,9 @@ impl Side {
         let sums = device.buffer("sums", plan.words, storage)?;
         let residual = device.buffer("residual", predictions, storage)?;
         let history = device.buffer("history", TURNS * runs.len() + slots * record, storage)?;
+        let both_ways = storage | wgpu::BufferUsages::COPY_DST;
+        let words = predictions * size_of::<f64>() / 4;
+        let accumulated = device.buffer("accumulated", words, both_ways)?;
         let buffer = |name: &str| match name {
             "runs" => &facts,
             "state" => common.state,
@@ -154,6 +159,7 @@ impl Side {
             "y" => &y,
             "sums" => &sums,
             "residual" => &residual,
+            "accumulated" => &accumulated,
             _ => &history,
         };
         let predict_common = kernels.predict.bind(device, 0, buffer)?;
@@ -179,6 +185,7 @@ impl Side {
             y,
             residual,
             history,
+            accumulated,
             slots,
             record,
             dispatches,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Choice, Loss, StateFormat, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
-pub(super) const SLOTS: [&str; 23] = [
+pub(super) const SLOTS: [&str; 24] = [
     "runs",
     "state",
     "schedule",
@@ -18,6 +18,7 @@ pub(super) const SLOTS: [&str; 23] = [
     "sums",
     "residual",
     "history",
+    "accumulated",
     "rows",
     "particles",
     "velocity",
@@ -41,8 +42,9 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 41] = [
+const FILES: [(&str, &str); 42] = [
     wgsl!("common.wgsl"),
+    wgsl!("accumulate.wgsl"),
     wgsl!("idle.wgsl"),
     wgsl!("inputs.wgsl"),
     wgsl!("store.wgsl"),

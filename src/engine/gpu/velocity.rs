@@ -3,28 +3,46 @@
 use super::Gpu;
 use super::layout::block_words;
 use super::side::Dispatch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{StateFormat, Train};
 use crate::particles::Particles;
 
 impl Gpu {
-    /// Words of g.
-    pub(super) fn read_words(&self, first: usize, count: usize) -> Result<Vec<f64>> {
-        let mut words = Vec::with_capacity(count);
-        let piece = (self.readback.size() / 4) as usize;
+    /// Numbers per training sample of a run: g, or Σ η g.
+    pub(super) fn read_samples<S: bytemuck::Pod + Into<f64>>(
+        &self,
+        buffer: &wgpu::Buffer,
+        run: usize,
+    ) -> Result<Vec<f64>> {
+        let facts = self.train.runs[run];
+        let (first, count) = (facts.residual as usize, facts.n as usize);
+        let size = size_of::<S>();
+        let piece = self.readback.size() as usize / size;
+        let mut numbers = Vec::with_capacity(count);
         for start in (0..count).step_by(piece) {
-            let length = piece.min(count - start);
-            let at = (first + start) as u64 * 4;
-            self.fetch(
-                &self.train.residual,
-                at,
-                length as u64 * 4,
-                |part: &[f32]| {
-                    words.extend(part.iter().map(|&word| f64::from(word)));
-                },
-            )?;
+            let bytes = (piece.min(count - start) * size) as u64;
+            let at = ((first + start) * size) as u64;
+            self.fetch(buffer, at, bytes, |part: &[S]| {
+                numbers.extend(part.iter().map(|&number| number.into()));
+            })?;
         }
-        Ok(words)
+        Ok(numbers)
+    }
+
+    /// Puts Σ η g of a run back.
+    pub(super) fn write_accumulated(&mut self, run: usize, sum: &[f64]) -> Result<()> {
+        let facts = self.train.runs[run];
+        if sum.len() != facts.n as usize {
+            return Err(Error::engine(
+                "gpu",
+                format!("{} sums of residuals for {} samples", sum.len(), facts.n),
+                "check that the checkpoint and the experiment belong together",
+            ));
+        }
+        let at = u64::from(facts.residual) * size_of::<f64>() as u64;
+        let bytes = bytemuck::cast_slice(sum);
+        self.device.write(&self.train.accumulated, at, bytes)?;
+        self.device.flush()
     }
 
     /// The velocity of a run in true units. g and the coefficients are on the device already.

@@ -301,9 +301,9 @@ impl Engine for Gram {
         Ok(())
     }
 
-    fn accumulated(&self, run: usize) -> Option<&[f64]> {
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
         match &self.runs[run] {
-            Some(short) => Some(&short.accumulated),
+            Some(short) => Ok(short.accumulated.clone()),
             None => self.inner.accumulated(run),
         }
     }

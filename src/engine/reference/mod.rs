@@ -148,8 +148,8 @@ impl Engine for Reference {
         Ok(())
     }
 
-    fn accumulated(&self, run: usize) -> Option<&[f64]> {
-        Some(&self.accumulated[run])
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
+        Ok(self.accumulated[run].clone())
     }
 
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {

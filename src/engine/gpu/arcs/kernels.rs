@@ -40,6 +40,7 @@ pub(super) const RESIDUAL_ARCS: Stage = Stage {
         "y",
         "residual",
         "history",
+        "accumulated",
         "arc_runs",
         "circle",
         "arc_sums",

@@ -33,13 +33,15 @@ const COST: CircleCost = CircleCost {
 };
 
 /// The place of each run among those that take the short cut, [`NONE`] for the others.
-pub(super) fn places(short_cuts: ShortCuts, batch: &Batch) -> Vec<u32> {
+pub(super) fn places(device: &Device, short_cuts: ShortCuts, batch: &Batch) -> Vec<u32> {
+    // residual_arcs binds the most.
+    let fits = RESIDUAL_ARCS.common.len() <= device.storage_buffers();
     let mut taken = 0;
     let runs = batch.runs.iter();
     runs.map(|run| {
         let n = batch.datasets[run.train_set].n();
         let is_exact = batch.state == StateFormat::F32;
-        if !(is_exact && short_cuts.take_circle(batch.d, n, run.m, COST)) {
+        if !(fits && is_exact && short_cuts.take_circle(batch.d, n, run.m, COST)) {
             return NONE;
         }
         taken += 1;
@@ -81,6 +83,7 @@ impl<'a> Shared<'a> {
             "schedule" => self.schedule,
             "y" => &self.train.y,
             "residual" => &self.train.residual,
+            "accumulated" => &self.train.accumulated,
             _ => &self.train.history,
         }
     }
