@@ -74,17 +74,8 @@ fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
     return tally;
 }
 
-@compute @workgroup_size({{ lanes }})
-fn geometry(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% set threads = lanes %}
+{% include "row.wgsl" %}
     if t < row.count {
         let at = row.first * {{ d + 1 }}u + t;
         found[t] = tally_of(runs[row.run], units[row.run], at, row.first + t);

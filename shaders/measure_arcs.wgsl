@@ -10,17 +10,7 @@
 {% include "planes.wgsl" %}
 {% include "magnitude.wgsl" %}
 
-@compute @workgroup_size({{ threads }})
-fn measure_arcs(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     var largest = 0u;
     for (var i = t; i < (row.count + 1u) / 2u; i += {{ threads }}u) {
         let at = planes(row.first, i);

@@ -51,20 +51,7 @@ fn staged(at: u32) -> V {
 {% if width == 1 %}{{ name }}{% else %}({{ name }}.x + {{ name }}.y) + ({{ name }}.z + {{ name }}.w){% endif %}
 {%- endmacro %}
 
-@compute @workgroup_size({{ threads }})
-fn predict(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-{%- if lockstep > 1 %}
-    @builtin(subgroup_invocation_id) lane: u32,
-{%- endif %}
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     if is_idle(row.run) {
         return;
     }

@@ -47,17 +47,7 @@ fn add(slot: u32, w0: f32, w1: f32, scale: f32) {
     add_to(2u * slot + 1u, w1 * scale);
 }
 
-@compute @workgroup_size({{ threads }})
-fn predict_arcs(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     if is_idle(row.run) {
         return;
     }

@@ -48,20 +48,7 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
 {% if lockstep > 1 %}subgroupBroadcast({{ name }}, {{ s }}u){% else %}{{ name }}{% endif %}
 {%- endmacro %}
 
-@compute @workgroup_size({{ threads }})
-fn {{ entry }}(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-{%- if lockstep > 1 %}
-    @builtin(subgroup_invocation_id) lane: u32,
-{%- endif %}
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
 {%- if not bits_only %}
     if is_idle(row.run) {
         return;

@@ -9,17 +9,7 @@
 
 {% include "idle.wgsl" %}
 
-@compute @workgroup_size({{ threads }})
-fn reduce(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     if t >= row.samples || is_idle(row.run) {
         return;
     }

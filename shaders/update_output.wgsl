@@ -19,17 +19,8 @@
 {% include "store.wgsl" %}
 {%- endif %}
 
-@compute @workgroup_size({{ particles // 4 }})
-fn {{ entry }}(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% set threads = particles // 4 %}
+{% include "row.wgsl" %}
     let now = state[row.run];
     if {% if update %}now.moves == 0u || {% endif %}t >= (row.count + 3u) / 4u {
         return;

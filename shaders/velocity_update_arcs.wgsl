@@ -24,17 +24,7 @@
 {% include "magnitude.wgsl" %}
 {%- endif %}
 
-@compute @workgroup_size({{ threads }})
-fn {{ entry }}(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     let now = state[row.run];
     let arc_run = runs[row.run].arcs;
     let table = 2u * arc_runs[arc_run].forces;

@@ -36,20 +36,7 @@ var<workgroup> x_slice: array<V, {{ depth * columns // 4 }}>;
 var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- endif %}
 
-@compute @workgroup_size({{ threads }})
-fn {{ entry }}(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-{%- if lockstep > 1 %}
-    @builtin(subgroup_invocation_id) lane: u32,
-{%- endif %}
-) {
-    let index = workgroup_index(id, workgroups);
-    if index >= arrayLength(&rows) {
-        return;
-    }
-    let row = rows[index];
+{% include "row.wgsl" %}
     let now = state[row.run];
 {%- if update %}
     if now.moves == 0u {

@@ -42,10 +42,11 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 42] = [
+const FILES: [(&str, &str); 43] = [
     wgsl!("common.wgsl"),
     wgsl!("accumulate.wgsl"),
     wgsl!("idle.wgsl"),
+    wgsl!("row.wgsl"),
     wgsl!("inputs.wgsl"),
     wgsl!("store.wgsl"),
     wgsl!("stored.wgsl"),
