@@ -575,13 +575,18 @@ fn a_bench_runs_on_a_graphics_adapter() {
         return;
     };
     let place = Place::new();
-    let mut command = place.command("bench --json --engine gpu --case 100,20,3 --adapter");
-    let out = command.arg(&adapter).output().unwrap();
-    assert!(out.status.success(), "{}", text(&out.stderr));
-    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!(report["engine"], "gpu");
-    assert!(report["ceilings"]["fma_gflops"].as_f64().unwrap() > 0.0);
-    assert!(report["cases"][0]["share"].as_f64().unwrap() > 0.0);
+    for state in ["f32", "f16"] {
+        let asked = format!("bench --json --engine gpu --case 100,20,3 --state {state} --adapter");
+        let out = place.command(&asked).arg(&adapter).output().unwrap();
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(
+            (&report["engine"], &report["state"]),
+            (&"gpu".into(), &state.into())
+        );
+        assert!(report["ceilings"]["fma_gflops"].as_f64().unwrap() > 0.0);
+        assert!(report["cases"][0]["share"].as_f64().unwrap() > 0.0);
+    }
 }
 
 #[test]
@@ -599,5 +604,9 @@ fn a_bad_case_is_refused_with_the_remedy() {
     place.refuses(
         "bench --engine cpu --adapter x",
         &["--adapter", "leave out"],
+    );
+    place.refuses(
+        "bench --engine cpu --state f16",
+        &["stored by the gpu engine", "--engine gpu"],
     );
 }

@@ -53,8 +53,8 @@ impl Case {
     }
 
     /// Bytes of the particles, read once and written once: the least that a step moves.
-    pub fn bytes(&self) -> f64 {
-        (2 * size_of::<f32>()) as f64 * self.m as f64 * (self.d + 1) as f64
+    pub fn bytes(&self, state: StateFormat) -> f64 {
+        (2 * state.bytes()) as f64 * self.m as f64 * (self.d + 1) as f64
     }
 }
 

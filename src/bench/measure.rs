@@ -1,11 +1,12 @@
 //! Measures cases one after another on one engine.
 
 use super::case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
-use super::report::{Grid, LeftOut, Report, Row};
+use super::report::{Grid, LeftOut, Report, Row, Times};
 use super::timing::{Effort, predict_seconds, step_seconds};
 use crate::engine::select::{How, Selection};
-use crate::engine::{Ceilings, Engine, ShortCuts};
+use crate::engine::{Batch, Ceilings, Engine, ShortCuts};
 use crate::error::{Error, Result};
+use crate::experiment::{Choice, StateFormat};
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,10 +31,12 @@ const SLOW_REPETITIONS: usize = 3;
 pub fn measure(
     selection: &Selection,
     wanted: &Wanted,
+    state: StateFormat,
     say: &mut dyn FnMut(&str),
 ) -> Result<Report> {
     let mut bench = Bench {
         selection,
+        state,
         report: None,
         best: None,
     };
@@ -76,6 +79,7 @@ pub fn measure(
 
 struct Bench<'a> {
     selection: &'a Selection,
+    state: StateFormat,
     /// Begun with the first engine that could be built.
     report: Option<Report>,
     /// The most operations per second of the direct kernels so far.
@@ -117,7 +121,8 @@ impl Bench<'_> {
         }
         if let Some(report) = &mut self.report {
             let ceilings = report.ceilings.as_ref();
-            let row = Row::new(case, cut, method, step, predict, ceilings);
+            let times = Times { step, predict };
+            let row = Row::new((case, self.state), cut, method, times, ceilings);
             report.cases.push(row);
         }
         Ok(())
@@ -151,7 +156,10 @@ impl Bench<'_> {
         say: &mut dyn FnMut(&str),
     ) -> Result<Box<dyn Engine>> {
         say(&format!("preparing {case}"));
-        let of = batch(case.n, case.d, widths);
+        let of = Batch {
+            state: self.state,
+            ..batch(case.n, case.d, widths)
+        };
         let how = How {
             short_cuts,
             ..How::default()
@@ -199,6 +207,7 @@ fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> Report {
         version: crate::VERSION,
         engine: engine.name(),
         adapter: engine.adapter(),
+        state: engine.batch().state.name(),
         ceilings,
         cases: Vec::new(),
         left_out: Vec::new(),
@@ -219,16 +228,17 @@ fn time_steps(engine: &mut dyn Engine) -> Result<(f64, Effort)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::select::{Choice, select};
+    use crate::engine::select::{self, select};
 
     #[test]
     fn what_takes_too_long_is_cut_to_a_round_width() {
-        let selection = select(Choice::Cpu, None);
+        let selection = select(select::Choice::Cpu, None);
         let Ok(selection) = &selection else {
             panic!("{selection:?}")
         };
         let at = |rate| Bench {
             selection,
+            state: StateFormat::F32,
             report: None,
             best: rate,
         };

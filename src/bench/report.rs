@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use crate::engine::Ceilings;
+use crate::experiment::StateFormat;
 
 /// Throughput of one engine on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -11,6 +12,8 @@ pub struct Report {
     pub version: &'static str,
     pub engine: &'static str,
     pub adapter: String,
+    /// Format of particles and inputs.
+    pub state: &'static str,
     /// `None` for the reference engine.
     pub ceilings: Option<Ceilings>,
     pub cases: Vec<Row>,
@@ -41,14 +44,19 @@ pub struct Row {
     pub particles_gb_per_s: f64,
 }
 
+/// Seconds of a step, and of predict alone if that can be told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub step: f64,
+    pub predict: Option<f64>,
+}
+
 impl Row {
-    /// A row from times in seconds.
     pub(super) fn new(
-        case: Case,
+        (case, state): (Case, StateFormat),
         reduced_from: Option<usize>,
         method: &'static str,
-        step: f64,
-        predict: Option<f64>,
+        Times { step, predict }: Times,
         ceilings: Option<&Ceilings>,
     ) -> Self {
         let gflops = (method == "direct").then_some(case.flops() / step / 1e9);
@@ -62,7 +70,7 @@ impl Row {
             rest_ms: predict.map(|p| 1e3 * (step - p).max(0.0)),
             gflops,
             share: gflops.zip(ceilings).map(|(rate, c)| rate / c.fma_gflops),
-            particles_gb_per_s: case.bytes() / step / 1e9,
+            particles_gb_per_s: case.bytes(state) / step / 1e9,
         }
     }
 }
@@ -100,12 +108,19 @@ mod tests {
             fma_gflops: 1.2,
             copy_gb_per_s: 1.0,
         };
-        let row = Row::new(case, None, "direct", 1e-6, Some(4e-7), Some(&ceilings));
+        let times = |predict| Times {
+            step: 1e-6,
+            predict,
+        };
+        let whole = (case, StateFormat::F32);
+        let row = Row::new(whole, None, "direct", times(Some(4e-7)), Some(&ceilings));
         let near = |value: Option<f64>, want: f64| value.is_some_and(|v| (v - want).abs() < 1e-12);
         assert!(near(row.gflops, 0.6) && near(row.share, 0.5), "{row:?}");
         assert!(near(row.predict_ms, 4e-4) && near(row.rest_ms, 6e-4));
         assert!(near(Some(row.particles_gb_per_s), 0.24));
-        let row = Row::new(case, None, "arcs", 1e-6, None, Some(&ceilings));
+        let half = (case, StateFormat::F16);
+        let row = Row::new(half, None, "arcs", times(None), Some(&ceilings));
+        assert!(near(Some(row.particles_gb_per_s), 0.12));
         assert_eq!((row.gflops, row.share), (None, None));
     }
 }

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::examples;
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::Result;
-use crate::experiment::Form;
+use crate::experiment::{Form, StateFormat};
 
 /// A particle simulator of infinitely wide two-layer ReLU networks.
 #[derive(Debug, Parser)]
@@ -254,6 +254,9 @@ pub struct BenchArgs {
     /// dimension (repeatable)
     #[arg(long = "case", value_name = "M,N,D")]
     pub cases: Vec<String>,
+    /// Format of particles and inputs; f16 on the gpu engine alone
+    #[arg(long, value_enum, default_value = "f32")]
+    pub state: StateName,
     /// The figures as JSON on standard output, and nothing else there
     #[arg(long)]
     pub json: bool,
@@ -299,6 +302,21 @@ pub struct EngineArgs {
     /// it bit for bit [default: measured once per adapter, driver and d, if the run is large]
     #[arg(long, value_name = "KERNELS")]
     pub kernels: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum StateName {
+    F32,
+    F16,
+}
+
+impl StateName {
+    pub fn format(self) -> StateFormat {
+        match self {
+            StateName::F32 => StateFormat::F32,
+            StateName::F16 => StateFormat::F16,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

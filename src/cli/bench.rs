@@ -25,7 +25,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     if !std::io::stderr().is_terminal() {
         line.set_draw_target(ProgressDrawTarget::hidden());
     }
-    let report = measure(&selection, &wanted, &mut |text| {
+    let report = measure(&selection, &wanted, args.state.format(), &mut |text| {
         line.set_message(text.to_owned());
         line.tick();
     });
@@ -42,7 +42,8 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
 }
 
 fn header(report: &Report) -> String {
-    let mut text = format!("{} engine: {}\n", report.engine, report.adapter);
+    let (engine, adapter, state) = (report.engine, &report.adapter, report.state);
+    let mut text = format!("{engine} engine: {adapter}, state in {state}\n");
     if let Some(c) = report.ceilings {
         text.push_str(&format!(
             "ceilings, measured now: multiply-adds {} GFLOP/s, copy {} GB/s\n",

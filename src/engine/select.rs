@@ -109,9 +109,9 @@ impl Selection {
         let short_cuts = how.short_cuts;
         if batch.state == StateFormat::F16 && self.choice != Choice::Gpu {
             return Err(Error::input(
-                "precision.state",
-                "\"f16\" is for the gpu engine, and another engine computes here",
-                "use --engine gpu, with --adapter for a software adapter, or leave the key out",
+                "f16",
+                "is stored by the gpu engine alone, and another engine computes here",
+                "use --engine gpu, with --adapter for a software adapter, or f32 (precision.state, --state)",
             ));
         }
         let engine: Box<dyn Engine> = match self.choice {
