@@ -75,20 +75,6 @@ fn figures_follow_what_the_folder_holds() {
     assert_eq!(said.lines().count(), 9);
     let against = std::fs::read_to_string(place.path("k/figures/against-n.svg")).unwrap();
     assert!(against.contains("number of samples n") && against.contains("mean of the seeds"));
-    // Certified bounds appear once there are any.
-    assert!(
-        !figure(&place.path("xor"), "margins")
-            .legend
-            .iter()
-            .any(|e| e.label.contains("bounds"))
-    );
-    place.ok("certify xor");
-    assert!(
-        figure(&place.path("xor"), "margins")
-            .legend
-            .iter()
-            .any(|e| e.label.contains("bounds"))
-    );
     // What no longer applies goes.
     std::fs::remove_dir_all(place.path("k/runs")).unwrap();
     place.ok("plot k");
@@ -97,6 +83,28 @@ fn figures_follow_what_the_folder_holds() {
         names("risk error margins norms drift features against-n")
     );
     place.refuses("plot nowhere", &["nowhere", "not a run folder"]);
+}
+
+/// The drawings with certified bounds, in the folder and in its page.
+#[test]
+fn certify_draws_its_bounds() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu");
+    let bounded = |file: &str| {
+        let text = std::fs::read_to_string(place.path(file)).unwrap();
+        ["bounds of the optimum", "±γ₁"].map(|words| text.contains(words))
+    };
+    assert_eq!(bounded("a/report.html"), [false, false]);
+    place.ok("certify a --no-plots");
+    assert_eq!(bounded("a/report.html"), [false, false]);
+    place.ok("certify a --no-report");
+    assert_eq!(bounded("a/figures/margins.svg"), [true, false]);
+    assert_eq!(bounded("a/figures/variation.svg"), [false, true]);
+    assert_eq!(bounded("a/report.html"), [false, false]);
+    let out = place.run("certify a");
+    assert!(text(&out.stderr).contains("a/report.html"), "{out:?}");
+    assert_eq!(bounded("a/report.html"), [true, true]);
 }
 
 #[test]

@@ -188,6 +188,8 @@ pub struct CertifyArgs {
     /// Directions to search where d > 3
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub probes: usize,
+    #[command(flatten)]
+    pub pages: PageArgs,
     /// What searches where d > 3 and the data are large (n·d > 32768)
     #[command(flatten)]
     pub engine: EngineArgs,

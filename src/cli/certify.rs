@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::CertifyArgs;
+use super::pages::renew;
 use super::table::{Table, number, print};
 use crate::certify::Sphere;
 use crate::certify::standing::{Certified, Standing};
@@ -10,7 +11,6 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, Worlds, write_certificates};
-use crate::report;
 use crate::store::{RunFolder, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
@@ -47,15 +47,13 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         }
         false => show(&standings)?,
     }
-    if folder.report().exists() {
-        report::write(&folder)?;
-    }
+    let page = renew(&folder, &args.pages, &args.talk);
     let polished = match args.polish {
         true => ", small networks in runs/*/polished.npz beside it",
         false => "",
     };
     args.talk
-        .say(&format!("results in {}{polished}", path.display()));
+        .say(&format!("results in {}{polished}{page}", path.display()));
     Ok(())
 }
 

@@ -55,12 +55,12 @@ pub const PREDICT: &str = examples!(
 
 pub const PLOT: &str = examples!(
     "  widefield plot runs/quick
-  widefield certify runs/xor && widefield plot runs/xor     margins with their certified bounds"
+  widefield certify runs/xor            draws them again too, with certified bounds"
 );
 
 pub const REPORT: &str = examples!(
     "  widefield report runs/quick
-  widefield certify runs/xor && widefield report runs/xor"
+  widefield certify runs/xor            writes it again too, with certificates"
 );
 
 pub const MOVIE: &str = examples!(

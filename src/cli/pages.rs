@@ -18,19 +18,28 @@ pub fn finish(
     if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
         return done;
     }
-    let dir = folder.dir();
-    if !wanted.no_plots {
-        figures(folder, talk);
+    let page = renew(folder, wanted, talk);
+    talk.say(&format!("results in {}{page}", folder.dir().display()));
+    done
+}
+
+/// Draws the figures and writes the page, as far as they are wanted; says where the page is, to
+/// end a line with.
+pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> String {
+    if wanted.no_plots {
+        return String::new();
     }
-    let mut text = format!("results in {}", dir.display());
-    if !wanted.no_plots && !wanted.no_report {
-        match write(folder) {
-            Ok(page) => text.push_str(&format!(", to be seen in {}", page.display())),
-            Err(error) => eprintln!("no report: {error}"),
+    figures(folder, talk);
+    if wanted.no_report {
+        return String::new();
+    }
+    match write(folder) {
+        Ok(page) => format!(", to be seen in {}", page.display()),
+        Err(error) => {
+            eprintln!("no report: {error}");
+            String::new()
         }
     }
-    talk.say(&text);
-    done
 }
 
 /// Draws the figures, or says why there are none.
