@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::place::Place;
+use common::place::{Place, text};
 use serde_json::Value;
 
 /// XOR is known: γ1 = 1/4, γ2 = √(1/2 − 1/π)/2 with Gaussian features.
@@ -201,4 +201,36 @@ fn what_has_no_optimum_is_refused() {
     place.refuses("certify a", &["run 0", "no optimum", "decay"]);
     place.refuses("certify nowhere", &["nowhere"]);
     place.refuses("certify a --run 3", &["run 3"]);
+}
+
+/// Certificates are of a step: a run that goes on leaves them behind, and a new one of one run keeps
+/// those of the others.
+#[test]
+fn certificates_of_an_earlier_step_are_told_apart() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    place.ok("run xor.toml --out a --engine cpu --quiet --no-plots --set flow.steps=200 --set grid.seed=[1,2]");
+    place.ok("certify a --quiet");
+    let page = || std::fs::read_to_string(place.path("a/report.html")).unwrap();
+    let steps = || {
+        let text = std::fs::read(place.path("a/certificate.json")).unwrap();
+        let all: Vec<Value> = serde_json::from_slice(&text).unwrap();
+        let of = |s: &Value| (number(s, "run") as u64, number(s, "step") as u64);
+        all.iter().map(of).collect::<Vec<_>>()
+    };
+    let outdated = "the training went on";
+    assert_eq!(steps(), [(0, 200), (1, 200)]);
+    assert!(!page().contains(outdated));
+    // Nothing is left to train: nothing is outdated.
+    let said = |args: &str| text(&place.run(args).stderr);
+    assert!(!said("resume a").contains(outdated) && !page().contains(outdated));
+    let told = said("resume a --steps 300");
+    assert!(told.contains("2 certificates are of step 200"), "{told}");
+    assert!(page().contains("2 certificates are of step 200"));
+    place.ok("certify a --run 1 --quiet");
+    assert_eq!(steps(), [(0, 200), (1, 300)]);
+    assert!(page().contains("1 certificate is of step 200"));
+    place.ok("certify a --quiet");
+    assert_eq!(steps(), [(0, 300), (1, 300)]);
+    assert!(!page().contains(outdated));
 }

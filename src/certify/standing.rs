@@ -51,6 +51,8 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     pub run: usize,
+    /// The step of the run at which it was certified.
+    pub step: u64,
     pub kind: Kind,
     /// For a margin what the run reached at its best, less rounding errors; for a penalised risk
     /// the dual bound.
@@ -67,7 +69,8 @@ pub struct Standing {
     pub probes: usize,
     /// The direction θ (d) on which the dual bound rests.
     pub worst_direction: Vec<f64>,
-    /// The optimum between the bounds that the solve proved, whatever the run did.
+    /// The optimum between the bounds that the solve proved, whatever the run did: they hold at
+    /// every step.
     pub optimum_lower: f64,
     pub optimum_upper: f64,
     /// The heaviest direction of the optimum that the run misses, if there is one.
@@ -77,8 +80,9 @@ pub struct Standing {
 /// A trained network and its problem.
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
-    /// Number of the run.
+    /// Number of the run, and the step at which it stands.
     pub index: usize,
+    pub step: u64,
     pub run: &'a Run,
     /// The training set, and the sphere of its directions.
     pub data: &'a Dataset,
@@ -163,6 +167,7 @@ impl Network<'_> {
             };
             let standing = Standing {
                 run: self.index,
+                step: self.step,
                 kind,
                 lower,
                 upper: bounds.upper,
@@ -212,6 +217,7 @@ impl Network<'_> {
     fn standing(&self, kind: Kind, reached: Bounds, found: Certificate) -> Certified {
         let standing = Standing {
             run: self.index,
+            step: self.step,
             kind,
             lower: reached.lower,
             upper: reached.upper,

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
+use crate::report::verdicts::optimality;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -111,6 +112,13 @@ fn go(
             print("\n")?;
             verdicts::print(&verdicts)?;
         }
+    }
+    let outdated = optimality(folder, &summary).ok().and_then(|o| o.outdated);
+    if let Some(what) = outdated {
+        let dir = folder.dir().display();
+        talk.say(&format!(
+            "{what}; `widefield certify {dir}` makes them anew"
+        ));
     }
     let summary = trained?;
     talk.say(&format!(

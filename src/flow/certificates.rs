@@ -11,7 +11,7 @@ use crate::engine::{Engine, Precision, ldexp};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, InitKind, Train};
 use crate::particles::Particles;
-use crate::store::write_atomically;
+use crate::store::{Summary, write_atomically};
 use crate::verify::tolerance::{factor, unit};
 
 /// Default relative gap of a solve: where the maximum over the sphere is exact, and where not.
@@ -40,6 +40,7 @@ impl Trained {
         let accumulated = checkpoint.accumulated()?;
         let network = Network {
             index,
+            step: checkpoint.clock.step,
             run: &run,
             data,
             sphere,
@@ -59,12 +60,45 @@ impl Trained {
     }
 }
 
-/// Writes certificate.json.
+/// Writes certificate.json; what it has of other runs stays.
+///
+/// # Errors
+/// A file that cannot be written.
 pub fn write_certificates(path: &Path, standings: &[Standing]) -> Result<()> {
+    // A damaged file is what this makes whole again.
+    let mut all = read_certificates(path).unwrap_or_default();
+    all.retain(|old| standings.iter().all(|new| new.run != old.run));
+    all.extend_from_slice(standings);
+    all.sort_by_key(|standing| standing.run);
     write_atomically(path, |out| {
-        serde_json::to_writer_pretty(&mut *out, standings)
-            .map_err(|e| Error::writing(path, e.into()))
+        serde_json::to_writer_pretty(&mut *out, &all).map_err(|e| Error::writing(path, e.into()))
     })
+}
+
+/// The certificates of a folder, none where nothing was certified.
+///
+/// # Errors
+/// A damaged file.
+pub fn read_certificates(path: &Path) -> Result<Vec<Standing>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
+    serde_json::from_slice(&text).map_err(|e| {
+        Error::input(
+            path.display().to_string(),
+            format!("is damaged: {e}"),
+            "remove it, or let `widefield certify` make it again",
+        )
+    })
+}
+
+/// Whether a certificate is of the state in which its run is now. Of a run that diverged it is of
+/// the last finite checkpoint, and stays so.
+pub fn is_current(standing: &Standing, summary: &Summary) -> bool {
+    let mut runs = summary.runs.iter();
+    runs.find(|run| run.run == standing.run)
+        .is_some_and(|run| run.steps == standing.step || run.diverged_at.is_some())
 }
 
 /// The law of the features of an output-only run, where its kernel has a closed form.

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use aim::Aims;
-pub use certificates::write_certificates;
+pub use certificates::{is_current, read_certificates, write_certificates};
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};

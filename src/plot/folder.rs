@@ -10,6 +10,7 @@ use crate::certify::standing::Standing;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
+use crate::flow::read_certificates;
 use crate::store::RunFolder;
 
 /// Families of runs in one picture, at most.
@@ -22,7 +23,8 @@ pub struct Folder {
     pub place: RunFolder,
     pub grid: Grid,
     pub metrics: Table,
-    /// Of certificate.json, if there is one.
+    /// Of certificate.json, if there is one. Figures show the bounds of the optimum alone, which
+    /// hold at every step.
     pub standings: Vec<Standing>,
     /// Runs that differ in their seeds alone.
     pub families: Vec<Family>,
@@ -46,7 +48,7 @@ impl Folder {
             path if path.exists() => Table::read(&path)?,
             _ => Table::default(),
         };
-        let standings = standings(&place.certificate())?;
+        let standings = read_certificates(&place.certificate())?;
         let families = families(&grid);
         Ok(Folder {
             place,
@@ -176,20 +178,6 @@ fn families(grid: &Grid) -> Vec<Family> {
         }
     }
     families
-}
-
-fn standings(path: &Path) -> Result<Vec<Standing>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let bytes = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
-    serde_json::from_slice(&bytes).map_err(|e| {
-        Error::input(
-            path.display().to_string(),
-            format!("is damaged: {e}"),
-            "widefield certify writes it again",
-        )
-    })
 }
 
 /// metrics.csv by columns, whatever columns it has. NaN where a value is not defined.

@@ -8,7 +8,7 @@
 pub mod figures;
 mod repeat;
 mod tables;
-mod verdicts;
+pub mod verdicts;
 mod words;
 
 use std::io::Write;
@@ -53,7 +53,7 @@ fn page(folder: &RunFolder) -> Result<String> {
     let metrics = tables::metrics(&folder.metrics())?;
     let parts = Parts {
         toml: read(&experiment)?,
-        optimality: verdicts::optimality(folder)?,
+        optimality: verdicts::optimality(folder, &summary)?,
         claims: verdicts::claims(folder)?,
         figures: figures::figures(&folder.dir().join("figures"), "f")?,
         runs: tables::summary(&runs(&folder.summary())?, &metrics.header),

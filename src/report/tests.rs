@@ -55,10 +55,12 @@ fn the_page_tells_everything_and_escapes_it() {
 fn certificates_and_claims_are_shown() {
     let dir = tempfile::tempdir().unwrap();
     let folder = folder(dir.path(), "x");
-    let certificate = r#"[{"run": 0, "kind": "margin", "lower": 0.2, "upper": 0.25, "gap": 0.05, "relative_gap": 0.2,
+    let certificate = r#"[{"run": 0, "step": 7, "kind": "margin", "lower": 0.2, "upper": 0.25, "gap": 0.05, "relative_gap": 0.2,
         "certified": true, "probes": 0, "worst_direction": [1.0, 0.0], "optimum_lower": 0.25, "optimum_upper": 0.25,
         "missing": {"direction": [0.0, 1.0], "sign": 1.0, "share": 0.5, "degrees": 90.0}}]"#;
-    std::fs::write(dir.path().join("certificate.json"), certificate).unwrap();
+    let put_certificate =
+        |text: &str| std::fs::write(dir.path().join("certificate.json"), text).unwrap();
+    put_certificate(certificate);
     let claims = r#"[{"claim": "a < b", "quantity": "risk", "passed": true, "measured": 0.5, "allowed": "≤ 1"},
         {"claim": "c", "quantity": "risk", "passed": false, "measured": null, "allowed": "≥ 2"}]"#;
     std::fs::write(dir.path().join("verdicts.json"), claims).unwrap();
@@ -72,14 +74,17 @@ fn certificates_and_claims_are_shown() {
     ] {
         assert!(page.contains(wanted), "no {wanted} in\n{page}");
     }
-    assert!(!page.contains("older than the results"), "{page}");
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-    let summary = std::fs::File::options()
-        .append(true)
-        .open(folder.summary())
-        .unwrap();
-    summary.set_modified(later).unwrap();
-    assert!(page_of(&folder).contains("older than the results"));
+    assert!(!page.contains("the training went on"), "{page}");
+    // Of another step, only what does not depend on the run is told.
+    put_certificate(&certificate.replace("\"step\": 7", "\"step\": 5"));
+    let page = page_of(&folder);
+    assert!(
+        page.contains("1 certificate is of step 5, and the training went on"),
+        "{page}"
+    );
+    for gone in ["of the optimum; certified", "20.0 %", "no particle"] {
+        assert!(!page.contains(gone), "{gone} in\n{page}");
+    }
 }
 
 #[test]

@@ -1,23 +1,21 @@
 //! What the folder proves and claims: certificate.json and the verdicts on an experiment's claims.
 
-use std::path::Path;
-
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::certify::standing::Standing;
 use crate::certify::words::percent;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
-use crate::store::RunFolder;
+use crate::flow::{is_current, read_certificates};
+use crate::store::{RunFolder, Summary};
 
 /// Whether the runs are optimal, as far as is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Optimality {
-    /// In a sentence; none where nothing was certified.
+    /// In a sentence; none where no run was certified as it is now.
     pub headline: Option<String>,
-    /// The certificates were made before the last training.
-    pub stale: bool,
+    /// Which certificates were made before their runs went on, in a sentence.
+    pub outdated: Option<String>,
     pub bounds: Vec<Bound>,
 }
 
@@ -25,6 +23,9 @@ pub struct Optimality {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bound {
     pub run: usize,
+    pub step: u64,
+    /// The run is still at that step.
+    pub current: bool,
     pub optimum: &'static str,
     pub lower: String,
     pub upper: String,
@@ -39,20 +40,36 @@ pub struct Bound {
 ///
 /// # Errors
 /// A damaged file.
-pub fn optimality(folder: &RunFolder) -> Result<Optimality> {
-    let path = folder.certificate();
-    let Some(standings) = read::<Vec<Standing>>(&path)? else {
-        return Ok(Optimality::default());
-    };
-    let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+pub fn optimality(folder: &RunFolder, summary: &Summary) -> Result<Optimality> {
+    let standings = read_certificates(&folder.certificate())?;
+    let current = |standing: &&Standing| is_current(standing, summary);
+    let (now, earlier): (Vec<_>, Vec<_>) = standings.iter().partition(current);
+    let bound = |standing| bound(standing, current(&standing));
     Ok(Optimality {
-        headline: headline(&standings),
-        stale: written(&path) < written(&folder.summary()),
+        headline: headline(&now),
+        outdated: outdated(&earlier),
         bounds: standings.iter().map(bound).collect(),
     })
 }
 
-fn headline(standings: &[Standing]) -> Option<String> {
+/// What certificates of an earlier step are still good for.
+fn outdated(standings: &[&Standing]) -> Option<String> {
+    let steps = || standings.iter().map(|s| s.step);
+    let (first, last) = (steps().min()?, steps().max()?);
+    let steps = match first == last {
+        true => format!("step {first}"),
+        false => format!("steps {first} to {last}"),
+    };
+    let count = match standings.len() {
+        1 => "1 certificate is".to_owned(),
+        all => format!("{all} certificates are"),
+    };
+    Some(format!(
+        "{count} of {steps}, and the training went on: bounds of the optimum still hold, gaps to it do not"
+    ))
+}
+
+fn headline(standings: &[&Standing]) -> Option<String> {
     let gaps = || standings.iter().map(|s| s.relative_gap);
     let (low, high) = gaps().fold((f64::INFINITY, 0.0), |(l, h): (f64, f64), g| {
         (l.min(g), h.max(g))
@@ -74,16 +91,18 @@ fn headline(standings: &[Standing]) -> Option<String> {
     }
 }
 
-fn bound(s: &Standing) -> Bound {
+fn bound(s: &Standing, current: bool) -> Bound {
     Bound {
         run: s.run,
+        step: s.step,
+        current,
         optimum: s.kind.words(),
         lower: format!("{:.6e}", s.lower),
         upper: format!("{:.6e}", s.upper),
         gap: percent(s.relative_gap),
         certified: s.certified,
         proof: s.proof(),
-        sentence: s.missing.as_ref().map(|_| s.sentence()),
+        sentence: s.missing.as_ref().filter(|_| current).map(|_| s.sentence()),
     }
 }
 
@@ -92,15 +111,12 @@ fn bound(s: &Standing) -> Bound {
 /// # Errors
 /// A damaged file.
 pub fn claims(folder: &RunFolder) -> Result<Vec<Verdict>> {
-    Ok(read(&folder.verdicts())?.unwrap_or_default())
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let path = folder.verdicts();
     if !path.exists() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
-    serde_json::from_slice(&text).map(Some).map_err(|e| {
+    let text = std::fs::read(&path).map_err(|e| Error::reading(&path, e))?;
+    serde_json::from_slice(&text).map_err(|e| {
         Error::input(
             path.display().to_string(),
             format!("is damaged: {e}"),

@@ -14,7 +14,7 @@ mod state;
 mod summary;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 pub use atomic::write_atomically;
@@ -61,10 +61,10 @@ impl RunFolder {
     }
 
     /// Makes the folder, empties it of an older run, and writes experiment.toml: from then on it
-    /// holds a run. Does nothing in a reopened folder.
+    /// holds a run. A reopened folder loses its verdicts alone, which are of a state that goes now.
     pub fn begin(&mut self, toml: &str) -> Result<()> {
         if self.lock.is_some() {
-            return Ok(());
+            return remove(&self.verdicts());
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         self.lock = Some(lock(&self.dir)?);
@@ -78,9 +78,7 @@ impl RunFolder {
         let judged = [self.certificate(), self.verdicts()];
         let results = [self.summary(), self.metrics(), self.report()];
         for path in results.iter().chain(&judged).chain(&compared) {
-            if path.exists() {
-                std::fs::remove_file(path).map_err(|e| Error::writing(path, e))?;
-            }
+            remove(path)?;
         }
         self.rewrite_experiment(toml)
     }
@@ -184,6 +182,14 @@ impl RunFolder {
         let dir = self.run(k);
         std::fs::create_dir_all(&dir).map_err(|e| Error::writing(&dir, e))?;
         Ok(dir)
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::writing(path, e)),
+        _ => Ok(()),
     }
 }
 
