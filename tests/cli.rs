@@ -261,20 +261,17 @@ fn a_folder_without_the_geometry_resumes() {
     assert!(rows[1][13].is_empty() && !rows.last().unwrap()[13].is_empty());
 }
 
-/// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.
+/// Starts a long run of the experiment in a.toml and presses Ctrl-C; the step at which it is left.
 #[cfg(unix)]
-#[test]
-fn interrupt_and_resume() {
-    let place = Place::new();
-    place.put("e.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
+fn interrupted(place: &Place) -> u64 {
     let mut child = place
-        .command("run e.toml --out a --engine cpu")
+        .command("run a.toml --out a --engine cpu")
         .stderr(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let metrics = place.path("a/runs/000/checkpoint-000000000000.safetensors");
-    while !metrics.exists() {
+    let first = place.path("a/runs/000/checkpoint-000000000000.safetensors");
+    while !first.exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -286,14 +283,48 @@ fn interrupt_and_resume() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let steps = place.summary("a")["runs"][0]["steps"].as_u64().unwrap();
     assert!(steps > 0 && steps < 2_000_000, "{steps}");
-    let more = steps + 500;
+    steps
+}
+
+/// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.
+#[cfg(unix)]
+#[test]
+fn interrupt_and_resume() {
+    let place = Place::new();
+    place.put("a.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
+    let more = interrupted(&place) + 500;
     place.ok(&format!("resume a --steps {more}"));
     place.ok(&format!(
-        "run e.toml --out b --engine cpu --set flow.steps={more}"
+        "run a.toml --out b --engine cpu --set flow.steps={more}"
     ));
     let particles =
         |dir: &str| std::fs::read(place.path(dir).join("runs/000/particles.npz")).unwrap();
     assert!(particles("a") == particles("b"));
+}
+
+/// The summary of a run that was interrupted is that of one which ends there, also where a
+/// stopping criterion is looked at between the records.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_is_summed_up_whole() {
+    for stop in ["", "stop = { risk = -1e300 }"] {
+        let place = Place::new();
+        let steps = format!("steps = 2000000\n{stop}");
+        place.put("a.toml", &SMALL.replace("steps = 300", &steps));
+        let steps = interrupted(&place);
+        place.ok(&format!(
+            "run a.toml --out b --engine cpu --set flow.steps={steps}"
+        ));
+        let (a, b) = (place.summary("a"), place.summary("b"));
+        let (a, b) = (a["runs"][0].clone(), b["runs"][0].clone());
+        for (key, value) in b.as_object().unwrap() {
+            // Steps are looked at in other groups.
+            if !key.starts_with("best_") {
+                assert_eq!(&a[key], value, "{key}, {stop}");
+            }
+        }
+        assert!(b["kernel_drift"].is_f64() && b["atoms"].is_f64(), "{b}");
+    }
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     pub run: usize,
-    /// The step of the run at which it was certified.
+    /// The step of the run at which it was certified; 0 in files of versions that did not say.
+    #[serde(default)]
     pub step: u64,
     pub kind: Kind,
     /// For a margin what the run reached at its best, less rounding errors; for a penalised risk

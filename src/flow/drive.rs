@@ -54,24 +54,21 @@ pub fn drive(
             .iter()
             .any(|m| m.is_due(&engine.clock(m.slot), context.seconds()))
         {
-            observe(engine, members, context)?;
+            observe(engine, members, context, Look::Due)?;
         }
         context.progress.report(&status(engine, members, pace.rate));
         if members.iter().all(|m| m.end.is_some()) {
             return Ok(Outcome::Ended);
         }
-        let interrupted = context.stop.load(Ordering::Relaxed);
+        if context.stop.load(Ordering::Relaxed) {
+            observe(engine, members, context, Look::Last)?;
+            return Ok(Outcome::Interrupted);
+        }
         let patience = members[0].spec().output.checkpoint_seconds;
-        if interrupted || last_checkpoint.elapsed().as_secs_f64() >= patience {
+        if last_checkpoint.elapsed().as_secs_f64() >= patience {
             save(engine, members)?;
             context.metrics.write()?;
             last_checkpoint = Instant::now();
-        }
-        if interrupted {
-            for member in members.iter_mut().filter(|m| m.end.is_none()) {
-                member.finish(engine)?;
-            }
-            return Ok(Outcome::Interrupted);
         }
         let steps = stretch(engine, members, pace.steps());
         let begun = Instant::now();
@@ -84,11 +81,27 @@ pub fn drive(
     }
 }
 
-/// Looks at the present state: divergence, records, snapshots, ends.
-fn observe(engine: &mut dyn Engine, members: &mut [Member], context: &mut Context) -> Result<()> {
+/// Which runs are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Those for which something is due.
+    Due,
+    /// All that move, before they are left where they are.
+    Last,
+}
+
+/// Looks at the present state: divergence, records, snapshots, ends. A last look leaves no trace in
+/// what a resumed run goes on from.
+fn observe(
+    engine: &mut dyn Engine,
+    members: &mut [Member],
+    context: &mut Context,
+    look: Look,
+) -> Result<()> {
     let seconds = context.seconds();
     let evaluations = engine.predict(Sample::Train)?;
-    let is_due = |m: &Member| m.is_due(&evaluations[m.slot].clock, seconds);
+    let last = look == Look::Last;
+    let is_due = |m: &Member| last || m.is_due(&evaluations[m.slot].clock, seconds);
     let tests = if members.iter().any(|m| m.sets.test.is_some() && is_due(m)) {
         engine.predict(Sample::Test)?
     } else {
@@ -103,19 +116,30 @@ fn observe(engine: &mut dyn Engine, members: &mut [Member], context: &mut Contex
             member.finish(engine)?;
             continue;
         }
+        if last {
+            member.checkpoint(engine)?;
+        }
         member.see(now);
-        if !member.is_due(&now.clock, seconds) {
+        if !is_due(member) {
             continue;
         }
         let row = member.row(now, tests.get(member.slot));
-        let ending = member.stops_at(&row, seconds);
-        if ending || member.records_at(step) {
+        // What is due at this very step was done before.
+        let ending = !last && member.stops_at(&row, seconds);
+        let recorded = !last && (ending || member.records_at(step));
+        if recorded || last {
             let geometry = match &geometry {
                 Some(known) => known,
                 None => geometry.insert(engine.geometry()?),
             };
-            let row = member.measured(row, &geometry[member.slot], engine)?;
-            context.metrics.push(row);
+            let row = member.measure(row, &geometry[member.slot], engine)?;
+            if recorded {
+                context.metrics.push(row);
+            }
+        }
+        if last {
+            member.finish(engine)?;
+            continue;
         }
         member.snapshot(engine, ending)?;
         if ending {

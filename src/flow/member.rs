@@ -30,7 +30,9 @@ pub struct Member {
     pub run: Run,
     pub sets: Sets,
     pub best: Best,
+    /// The last look, for the progress line, and the last one at the particles too, for the summary.
     pub last: Option<Row>,
+    pub measured: Option<Row>,
     /// Where it started, once that is known.
     pub start: Option<Start>,
     atoms: Option<f64>,
@@ -70,6 +72,7 @@ impl Member {
             run,
             sets,
             last: None,
+            measured: None,
             start: None,
             atoms: None,
             end: None,
@@ -164,7 +167,7 @@ impl Member {
     }
 
     /// The last row, with what the particles show.
-    pub fn measured(
+    pub fn measure(
         &mut self,
         row: Row,
         geometry: &Geometry,
@@ -180,7 +183,7 @@ impl Member {
             None => None,
         };
         let row = row.with(geometry, drift.as_ref());
-        self.last = Some(row);
+        self.measured = Some(row);
         Ok(row)
     }
 
@@ -233,7 +236,7 @@ impl Member {
             steps: engine.clock(self.slot).step,
             method: engine.method(self.slot).into(),
             kernels: engine.kernels(),
-            last: self.last.as_ref().map(Into::into).unwrap_or_default(),
+            last: self.measured.as_ref().map(Into::into).unwrap_or_default(),
             atoms: self.atoms,
             best: self.best,
             diverged_at: match self.end {

@@ -135,6 +135,8 @@ pub fn train(
             };
             let mut member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
             member.aim = aim;
+            let mut rows = context.metrics.rows().iter();
+            member.measured = rows.rfind(|row| row.run == k).copied();
             place(&mut *engine, &mut member, from)?;
             members.push(member);
         }
