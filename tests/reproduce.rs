@@ -65,6 +65,16 @@ fn published_experiments_pass_and_make_a_page() {
         assert!(place.path("r/sparse-circle").join(file).exists(), "{file}");
     }
     assert!(place.path("r/width-asymptotics/compare.json").exists());
+    // Every experiment has a page of its own, and is led to.
+    let links: Vec<&str> = page.split("href=\"").skip(1).collect();
+    let links = links.iter().filter_map(|rest| rest.split('"').next());
+    let pages = links.map(|link| link.replace("&#x2f;", "/"));
+    let pages: Vec<String> = pages.filter(|link| link.ends_with(".html")).collect();
+    assert_eq!(pages.len(), 3, "{pages:?}");
+    for link in pages {
+        let text = std::fs::read_to_string(place.path("r").join(&link)).unwrap();
+        assert!(text.contains("claims of the experiment hold"), "{link}");
+    }
     place.refuses(
         "reproduce sparse-circle --quick --out r",
         &["holds a run already"],

@@ -282,7 +282,7 @@ pub struct ManArgs {
     pub out: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct PageArgs {
     /// Draw no figures at the end, and write no report.html
     #[arg(long)]

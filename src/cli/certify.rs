@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::CertifyArgs;
-use super::pages::renew;
+use super::pages::{renew, seen};
 use super::table::{Table, number, print};
 use crate::certify::Sphere;
 use crate::certify::standing::{Certified, Standing};
@@ -47,7 +47,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         }
         false => show(&standings)?,
     }
-    let page = renew(&folder, &args.pages, &args.talk);
+    let page = seen(renew(&folder, &args.pages, &args.talk));
     let polished = match args.polish {
         true => ", small networks in runs/*/polished.npz beside it",
         false => "",

@@ -1,5 +1,7 @@
 //! The figures and the page of a run folder, at the end of the commands that fill it.
 
+use std::path::PathBuf;
+
 use super::args::{PageArgs, TalkArgs};
 use super::plot::said;
 use crate::error::{Error, Result};
@@ -18,32 +20,34 @@ pub fn finish(
     if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
         return done;
     }
-    let page = renew(folder, wanted, talk);
+    let page = seen(renew(folder, wanted, talk));
     talk.say(&format!("results in {}{page}", folder.dir().display()));
     done
 }
 
-/// Draws the figures and writes the page, as far as they are wanted; says where the page is, to
-/// end a line with.
-pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> String {
+/// Draws the figures and writes the page, as far as they are wanted; the page.
+pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> Option<PathBuf> {
     if wanted.no_plots {
-        return String::new();
+        return None;
     }
     figures(folder, talk);
     if wanted.no_report {
-        return String::new();
+        return None;
     }
-    match write(folder) {
-        Ok(page) => format!(", to be seen in {}", page.display()),
-        Err(error) => {
-            eprintln!("no report: {error}");
-            String::new()
-        }
-    }
+    let page = write(folder);
+    page.inspect_err(|error| eprintln!("no report: {error}"))
+        .ok()
+}
+
+/// Where the page is, to end a line with.
+pub fn seen(page: Option<PathBuf>) -> String {
+    page.map_or(String::new(), |page| {
+        format!(", to be seen in {}", page.display())
+    })
 }
 
 /// Draws the figures, or says why there are none.
-pub fn figures(folder: &RunFolder, talk: &TalkArgs) {
+fn figures(folder: &RunFolder, talk: &TalkArgs) {
     match draw(folder.dir()) {
         Ok(figures) => talk.say(&said(folder.dir(), figures.len())),
         Err(error) => eprintln!("no figures: {error}"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::{ReproduceArgs, form};
+use super::args::{PageArgs, ReproduceArgs, form};
 use super::pages;
 use super::run::compute;
 use super::table::{Table, print};
@@ -72,7 +72,8 @@ fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -
         .map(|set| format!(" --set '{set}'"))
         .collect();
     let verdicts = conclude(folder, grid, &summary)?;
-    pages::figures(folder, &args.talk);
+    let report = pages::renew(folder, &PageArgs::default(), &args.talk);
+    let report = report.and_then(|path| Some(path.strip_prefix(&args.out).ok()?.to_path_buf()));
     Ok(Part {
         name: preset.name.into(),
         title: preset.title().into(),
@@ -81,6 +82,7 @@ fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -
         seed: grid.runs.first().map_or(0, |run| run.experiment.seed),
         verdicts,
         figures: figures(&folder.dir().join("figures"), preset.name)?,
+        report,
         summary,
     })
 }

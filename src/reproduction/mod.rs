@@ -2,7 +2,7 @@
 //! file that needs no network.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
@@ -27,6 +27,8 @@ pub struct Part {
     pub command: String,
     pub seed: u64,
     pub verdicts: Vec<Verdict>,
+    /// The run folder's own page, from where this one is.
+    pub report: Option<PathBuf>,
     #[serde(skip)]
     pub figures: Vec<Figure>,
     pub summary: Summary,
@@ -82,6 +84,7 @@ mod tests {
                 measured: passed.then_some(0.125),
                 allowed: "≤ 1".into(),
             }],
+            report: Some("xor/report.html".into()),
             figures: vec![Figure {
                 name: "risk".into(),
                 svg: "<svg id=\"x\"></svg>".into(),
@@ -109,6 +112,7 @@ mod tests {
             "widefield run xor",
             "two cores",
             "seed 7",
+            "href=\"xor&#x2f;report.html\"",
             "prefers-color-scheme",
         ] {
             assert!(page.contains(wanted), "no {wanted} in\n{page}");
