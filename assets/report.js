@@ -1,27 +1,19 @@
 // Hover values and zoom for the figures of a page: no dependency, no request.
 //
 // A figure's <metadata> holds what it shows: { panels: [{ title, box: [left, top, width, height] in the
-// viewBox's units, x, y: { label, scale, low, high }, series: [{ label, points: [[x, y], …] }] }] }.
-"use strict";
-
-const UNIT = {
-  linear: (v) => v,
-  log: (v) => Math.log10(Math.max(v, Number.MIN_VALUE)),
-  asinh: Math.asinh,
-};
-
-function share(axis, value) {
-  const unit = UNIT[axis.scale];
-  const low = unit(axis.low);
-  const high = unit(axis.high);
-  return Math.min(1, Math.max(0, (unit(value) - low) / (high - low)));
-}
-
+// viewBox's units, x, y: { label, scale, low, high }, series: [{ label, points: [[x, y], …] }],
+// spans: [{ label, low, high }], what goes across the panel between two y, and
+// field: { label, x: [low, high], y: [low, high], columns, values }, a function on a grid, its rows
+// from the lowest y, or null }] }. Places and rulers are by axes.js.
 function readPanels(svg) {
   const data = svg.querySelector("metadata");
   if (!data) return [];
   for (const panel of JSON.parse(data.textContent).panels) {
     const [left, top, width, height] = panel.box;
+    for (const { label, low, high } of panel.spans || []) {
+      const middle = valueAt(panel.x, 0.5);
+      panel.series.push({ label, span: [low, high], points: [[middle, low], [middle, high]] });
+    }
     for (const series of panel.series) {
       series.places = series.points.map(([x, y]) => [
         left + share(panel.x, x) * width,
@@ -33,44 +25,61 @@ function readPanels(svg) {
   return svg.panels || [];
 }
 
-// Four significant digits, as the tables have them.
-function digits(value) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e7) return String(value).replace("-", "−");
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(3) : value.toPrecision(4);
-  return text.replace("e+", "e").replaceAll("-", "−");
+// The value of a field at a place, between those at the corners of its cell.
+function fieldAt(panel, [px, py]) {
+  const { x, y, columns, values } = panel.field;
+  const [left, top, width, height] = panel.box;
+  const rows = values.length / columns;
+  const along = (v, [low, high], count) =>
+    Math.min(count - 1, Math.max(0, ((v - low) / (high - low)) * (count - 1)));
+  const u = along(valueAt(panel.x, (px - left) / width), x, columns);
+  const v = along(valueAt(panel.y, 1 - (py - top) / height), y, rows);
+  const [i, j] = [Math.min(columns - 2, Math.floor(u)), Math.min(rows - 2, Math.floor(v))];
+  const row = (k) => {
+    const at = k * columns + i;
+    return values[at] + (u - i) * (values[at + 1] - values[at]);
+  };
+  return row(j) + (v - j) * (row(j + 1) - row(j));
 }
 
-function nearest(panels, [px, py]) {
+// What is nearest to a place: a point of a series, an edge of a span, or, farther than `reach` from
+// those, the field.
+function nearest(panels, [px, py], reach) {
   let best = null;
   panels.forEach((panel, p) => {
     const [left, top, width, height] = panel.box;
     if (px < left || px > left + width || py < top || py > top + height) return;
+    if (panel.field) best = { p, place: [px, py], distance: reach };
     panel.series.forEach((series, s) => {
       series.places.forEach(([x, y], k) => {
-        const distance = Math.hypot(x - px, y - py);
-        if (!best || distance < best.distance) best = { p, s, k, distance };
+        const place = series.span ? [px, y] : [x, y];
+        const distance = Math.hypot(place[0] - px, place[1] - py);
+        if (!best || distance < best.distance) best = { p, s, k, place, distance };
       });
     });
   });
   return best;
 }
 
-function describe(panel, series, point) {
-  const lines = [
-    `${panel.x.label || "x"}: ${digits(point[0])}`,
-    `${panel.y.label || "y"}: ${digits(point[1])}`,
+function describe(panel, { s, k, place }) {
+  const series = panel.series[s];
+  const lines = [];
+  const name = (axis, other) => axis.label || other;
+  const names = [panel.title, series && series.label].filter(Boolean);
+  if (names.length) lines.push(names.join(", "));
+  if (series && series.span) {
+    const ends = [...new Set(series.span.map((v) => digits(v, 6)))];
+    lines.push(`${name(panel.y, "y")}: ${ends.join(" to ")}`);
+    return lines.join("\n");
+  }
+  const [left, top, width, height] = panel.box;
+  const point = series ? series.points[k] : [
+    valueAt(panel.x, (place[0] - left) / width),
+    valueAt(panel.y, 1 - (place[1] - top) / height),
   ];
-  const names = [panel.title, series.label].filter(Boolean);
-  if (names.length) lines.unshift(names.join(", "));
+  lines.push(`${name(panel.x, "x")}: ${digits(point[0])}`, `${name(panel.y, "y")}: ${digits(point[1])}`);
+  if (panel.field) lines.push(`${panel.field.label}: ${digits(fieldAt(panel, place))}`);
   return lines.join("\n");
-}
-
-function element(svg, name, attributes) {
-  const made = document.createElementNS(svg.namespaceURI, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
 }
 
 class Figure {
@@ -125,7 +134,7 @@ class Figure {
   move(event) {
     const here = this.place(event);
     if (this.from) return this.stretch(here);
-    const found = nearest(this.panels, here);
+    const found = nearest(this.panels, here, 0.02 * this.view[2]);
     if (found) this.show(found);
     else this.hide();
   }
@@ -133,12 +142,11 @@ class Figure {
   show(at) {
     this.at = at;
     const panel = this.panels[at.p];
-    const series = panel.series[at.s];
-    const [x, y] = series.places[at.k];
+    const [x, y] = at.place;
     this.mark.setAttribute("cx", x);
     this.mark.setAttribute("cy", y);
     this.mark.setAttribute("visibility", "visible");
-    this.tip.textContent = describe(panel, series, series.points[at.k]);
+    this.tip.textContent = describe(panel, at);
     this.tip.hidden = false;
     const screen = new DOMPoint(x, y).matrixTransform(this.svg.getScreenCTM());
     const box = this.figure.getBoundingClientRect();
@@ -160,11 +168,12 @@ class Figure {
   step(along, across) {
     const all = this.panels.flatMap((panel, p) => panel.series.map((_, s) => ({ p, s })));
     if (all.length === 0) return;
-    const now = this.at || { ...all[0], k: 0 };
+    const now = this.at && this.at.k !== undefined ? this.at : { ...all[0], k: 0 };
     const index = all.findIndex(({ p, s }) => p === now.p && s === now.s);
     const next = all[(index + across + all.length) % all.length];
-    const last = this.panels[next.p].series[next.s].points.length - 1;
-    this.show({ ...next, k: Math.max(0, Math.min(last, now.k + along)) });
+    const { places } = this.panels[next.p].series[next.s];
+    const k = Math.max(0, Math.min(places.length - 1, now.k + along));
+    this.show({ ...next, k, place: places[k] });
   }
 
   key(event) {
@@ -206,6 +215,13 @@ class Figure {
     const inside = (v, low, room) => Math.max(low, Math.min(v, low + room));
     this.view = [inside(x, left, most - w), inside(y, top, tall - h), w, h];
     this.svg.setAttribute("viewBox", this.view.join(" "));
+    if (this.rulers) this.rulers.remove();
+    this.rulers = share < 1 ? rulers(this.svg, this.panels, this.view, this.whole) : null;
+    if (this.rulers) this.frame.before(this.rulers);
+    const unit = (this.whole[2] / 240) * share;
+    this.mark.setAttribute("r", 3 * unit);
+    this.mark.setAttribute("stroke-width", unit);
+    this.frame.setAttribute("stroke-width", unit / 2);
     this.hide();
   }
 

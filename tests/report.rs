@@ -9,11 +9,12 @@ use browser::Browser;
 use common::place::Place;
 use serde_json::{Value, json};
 
-/// A line from (1, 0) to (100, 2) over a logarithmic and a linear axis, as figures tell their data.
+/// A line from (1, 0) to (100, 2), another and a span over a logarithmic and a linear axis, as figures tell their data.
 const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Line</title>
 <metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"step","scale":"log","low":1,"high":100},
 "y":{"label":"risk","scale":"linear","low":0,"high":2},
-"series":[{"label":"m = 8","points":[[1,0],[10,1],[100,2]]},{"label":"m = 16","points":[[1,1.5],[100,0.5]]}]}]}</metadata>
+"series":[{"label":"m = 8","points":[[1,0],[10,1],[100,2]]},{"label":"m = 16","points":[[1,1.5],[100,0.5]]}],
+"spans":[{"label":"bounds of the optimum","low":1.7,"high":1.75}],"field":null}]}</metadata>
 <rect width="2400" height="1500" fill="#ffffff"/><polyline points="400,1200 2200,100" fill="none" stroke="#0072B2" stroke-width="10"/>
 <polyline points="400,375 2200,925" fill="none" stroke="#D55E00" stroke-width="10"/>
 <text x="1300" y="1400" font-size="75">step</text></svg>"##;
@@ -110,18 +111,35 @@ fn a_faulty_page_is_caught() {
     assert!(poor.to_string().contains("pale"), "{poor}");
 }
 
-/// Place in the window of a point of the figure.
-fn place_of(browser: &mut Browser, x: f64, y: f64) -> [f64; 2] {
+/// Place in the window of a point of a figure.
+fn place_in(browser: &mut Browser, figure: &str, x: f64, y: f64) -> [f64; 2] {
     let place = browser.eval(&format!(
-        "(() => {{ const svg = document.querySelector('#figure-aaa svg'); svg.scrollIntoView({{ block: 'center' }});
+        "(() => {{ const svg = document.querySelector('#figure-{figure} svg'); svg.scrollIntoView({{ block: 'center' }});
         const p = new DOMPoint({x}, {y}).matrixTransform(svg.getScreenCTM()); return [p.x, p.y]; }})()"
     ));
     [0, 1].map(|k| place[k].as_f64().unwrap())
 }
 
-fn tip(browser: &mut Browser) -> Option<String> {
-    let text = browser.eval("(() => { const t = document.querySelector('#figure-aaa .tip'); return t.hidden ? null : t.textContent; })()");
+fn place_of(browser: &mut Browser, x: f64, y: f64) -> [f64; 2] {
+    place_in(browser, "aaa", x, y)
+}
+
+fn tip_of(browser: &mut Browser, figure: &str) -> Option<String> {
+    let text = browser.eval(&format!(
+        "(() => {{ const t = document.querySelector('#figure-{figure} .tip'); return t.hidden ? null : t.textContent; }})()"
+    ));
     text.as_str().map(str::to_owned)
+}
+
+fn tip(browser: &mut Browser) -> Option<String> {
+    tip_of(browser, "aaa")
+}
+
+/// What a figure holds for the pointer.
+fn values(browser: &mut Browser, figure: &str) -> Value {
+    browser.eval(&format!(
+        "JSON.parse(document.querySelector('#figure-{figure} metadata').textContent)"
+    ))
 }
 
 fn view(browser: &mut Browser) -> Vec<f64> {
@@ -144,6 +162,10 @@ fn pointing_at_a_figure_shows_values() {
     browser.open(&place.path("a/report.html"), 1200, "light");
     assert_eq!(tip(&mut browser), None);
     for (at, said) in [
+        (
+            (1000.0, 250.0),
+            "bounds of the optimum\nrisk: 1.70000 to 1.75000",
+        ),
         ((1310.0, 660.0), "m = 8\nstep: 10\nrisk: 1"),
         ((2190.0, 110.0), "m = 8\nstep: 100\nrisk: 2"),
         ((420.0, 380.0), "m = 16\nstep: 1\nrisk: 1.500"),
@@ -232,8 +254,29 @@ fn a_figure_zooms_and_comes_back() {
         part.iter().zip(wanted).all(|(v, w)| (v - w).abs() < 15.0),
         "{part:?}"
     );
+    // The axes have left the part: their scales and names are at its edges.
+    let rulers = |browser: &mut Browser| {
+        let told = browser.eval(
+            "(() => { const svg = document.querySelector('#figure-aaa svg'), whole = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('.rulers text')].map((text) => {
+                const box = text.getBoundingClientRect();
+                const inside = box.left >= whole.left && box.right <= whole.right && box.top >= whole.top && box.bottom <= whole.bottom;
+                return [text.textContent, inside, box.left + box.width / 2, box.top + box.height / 2];
+            }); })()",
+        );
+        serde_json::from_value::<Vec<(String, bool, f64, f64)>>(told).unwrap()
+    };
+    let told = rulers(&mut browser);
+    let of = |word: &str| told.iter().find(|(text, ..)| text == word);
+    assert!(of("step").is_some() && of("risk").is_some(), "{told:?}");
+    assert!(told.iter().all(|(_, inside, ..)| *inside), "{told:?}");
+    let [x, y] = place_of(&mut browser, 400.0 + 900.0 * 4_f64.log10(), 430.0);
+    let near = |at: Option<f64>, wanted: f64| at.is_some_and(|at| (at - wanted).abs() <= 2.0);
+    assert!(near(of("4").map(|t| t.2), x), "{x} {told:?}");
+    assert!(near(of("1.4").map(|t| t.3), y), "{y} {told:?}");
     browser.key("Escape");
     assert_eq!(view(&mut browser), WHOLE);
+    assert!(rulers(&mut browser).is_empty());
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -259,5 +302,90 @@ fn every_figure_of_a_run_tells_its_values() {
     }
     let of = |name: &str| &told.iter().find(|(id, _)| id == name).unwrap().1;
     assert!(of("figure-risk").contains("step k: "), "{told:?}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// A number of a tip's line.
+fn told(tip: &str, name: &str) -> f64 {
+    let line = tip.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
+    number.replace('−', "-").parse().unwrap()
+}
+
+/// Between the samples a map tells f, which the program predicts too.
+#[test]
+fn a_map_tells_the_function_under_the_pointer() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    browser.open(&place.path("a/report.html"), 1200, "light");
+    let panel = values(&mut browser, "predictor")["panels"][0].clone();
+    let number = |k: usize| panel["box"][k].as_f64().unwrap();
+    let most = panel["field"]["values"].as_array().unwrap().iter();
+    let most = most.map(|v| v.as_f64().unwrap().abs()).fold(0.0, f64::max);
+    let [left, top, width, height] = [0, 1, 2, 3].map(number);
+    for (u, v) in [(0.72, 0.45), (0.31, 0.22)] {
+        let at = place_in(
+            &mut browser,
+            "predictor",
+            left + u * width,
+            top + v * height,
+        );
+        browser.mouse("mouseMoved", at, Value::Null);
+        let tip = tip_of(&mut browser, "predictor").unwrap();
+        let (x, y, f) = (told(&tip, "x₁: "), told(&tip, "x₂: "), told(&tip, "f(x): "));
+        place.put("new.csv", &format!("x0,x1\n{x},{y}\n"));
+        let predicted = place.ok("predict a --data new.csv");
+        let predicted: f64 = predicted.lines().last().unwrap().parse().unwrap();
+        let close = |f: f64| (f - predicted).abs() <= 0.02 * most;
+        assert!(close(f), "{tip}: {predicted}");
+        // The check sees a value of another place.
+        assert!(!close(-f), "{tip}: {predicted}");
+    }
+    // Above a sample it is the sample that is told, and its f.
+    let series = panel["series"].as_array().unwrap();
+    let sample = series.iter().find(|s| s["label"] == "label +1").unwrap();
+    let share = |axis: &str, k: usize| {
+        let [low, high] = ["low", "high"].map(|end| panel[axis][end].as_f64().unwrap());
+        (sample["points"][0][k].as_f64().unwrap() - low) / (high - low)
+    };
+    let (x, y) = (
+        left + share("x", 0) * width,
+        top + (1.0 - share("y", 1)) * height,
+    );
+    let at = place_in(&mut browser, "predictor", x + 8.0, y);
+    browser.mouse("mouseMoved", at, Value::Null);
+    let tip = tip_of(&mut browser, "predictor").unwrap();
+    assert!(tip.starts_with("label +1\n"), "{tip}");
+    assert!(told(&tip, "f(x): ") > 0.5 * most, "{tip}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn bounds_are_told_under_the_pointer() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    browser.open(&place.path("a/report.html"), 1200, "light");
+    for (figure, words) in [
+        ("margins", "bounds of the optimum\nmargin_f1: 0.250000"),
+        ("variation", "γ₁\nV(θ): 0.250000"),
+    ] {
+        let panel = values(&mut browser, figure)["panels"][0].clone();
+        let of = |pointer: &str| panel.pointer(pointer).unwrap().as_f64().unwrap();
+        let spans = panel["spans"].as_array().unwrap();
+        let high = spans.iter().map(|span| span["high"].as_f64().unwrap());
+        let high = high.fold(f64::NEG_INFINITY, f64::max);
+        let share = (high - of("/y/low")) / (of("/y/high") - of("/y/low"));
+        let y = of("/box/1") + (1.0 - share) * of("/box/3");
+        // Not all of it is near a curve.
+        let across = (1..20).any(|k| {
+            let x = of("/box/0") + of("/box/2") * f64::from(k) / 20.0;
+            let at = place_in(&mut browser, figure, x, y);
+            browser.mouse("mouseMoved", at, Value::Null);
+            tip_of(&mut browser, figure).is_some_and(|tip| tip.starts_with(words))
+        });
+        assert!(across, "{figure}: {panel}");
+    }
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -27,12 +27,26 @@ pub struct Panel {
     pub x: Axis,
     pub y: Axis,
     pub marks: Vec<Mark>,
+    /// What the shades of a map stand for, for pages that tell it under the pointer.
+    pub field: Option<Field>,
     /// One unit is as long along x as along y.
     pub equal: bool,
     /// No axes at all: what is drawn has no coordinates to read.
     pub bare: bool,
     /// Height of the plane of the marks as a share of its width; 0 for the usual one.
     pub height: f64,
+}
+
+/// A function on a grid over a part of the plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub label: String,
+    /// Ends of the grid.
+    pub x: (f64, f64),
+    pub y: (f64, f64),
+    /// Points of a row; rows follow each other from the lowest y.
+    pub columns: usize,
+    pub values: Vec<f64>,
 }
 
 /// An axis as it is asked for. What it becomes depends on the values: see [`super::axis`].
@@ -100,6 +114,7 @@ pub enum Mark {
     },
     /// Across the whole panel between two heights.
     Slab {
+        label: String,
         low: f64,
         high: f64,
         colour: Colour,

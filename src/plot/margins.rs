@@ -71,20 +71,21 @@ pub fn bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<(f6
 fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure) {
     let shown = folder.shown();
     let each = shown.iter().filter_map(|(family, colour)| {
-        bounds_over(folder, family, column).map(|bounds| (bounds, *colour))
+        bounds_over(folder, family, column).map(|bounds| (bounds, *colour, family.label()))
     });
-    let mut found: Vec<((f64, f64), Colour)> = each.collect();
+    let mut found: Vec<((f64, f64), Colour, String)> = each.collect();
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs();
-    if let Some(&((low, high), _)) = found.first()
+    if let Some(&((low, high), ..)) = found.first()
         && found
             .iter()
-            .all(|(b, _)| close(b.0, low) && close(b.1, high))
+            .all(|(b, ..)| close(b.0, low) && close(b.1, high))
     {
-        found = vec![((low, high), GREY)];
+        found = vec![((low, high), GREY, String::new())];
     }
-    let slab = |&((low, high), colour): &((f64, f64), Colour)| Mark::Slab {
-        low,
-        high,
+    let slab = |((low, high), colour, family): &((f64, f64), Colour, String)| Mark::Slab {
+        label: format!("{family} bounds of the optimum").trim().to_owned(),
+        low: *low,
+        high: *high,
         colour: colour.faded(0.45),
     };
     if !found.is_empty() {

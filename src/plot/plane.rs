@@ -1,10 +1,10 @@
 //! The plane of the inputs: how they lie in it, and level sets of a function on it.
 
 use super::colour::diverging;
-use super::figure::Mark;
+use super::figure::{Field, Mark};
 use crate::data::Dataset;
 
-/// Cells along an edge of the plane.
+/// Cells along an edge of the plane, an even number.
 const CELLS: usize = 72;
 /// Shades on each side of 0.
 const SHADES: usize = 6;
@@ -91,6 +91,19 @@ impl Sampled {
             x,
             y,
             values: rows.collect(),
+        }
+    }
+
+    /// Every second value, times a factor, under a name.
+    pub fn field(&self, label: &str, factor: f64) -> Field {
+        let each = || (0..=CELLS).step_by(2);
+        let values = each().flat_map(|j| each().map(move |i| factor * self.value(i, j)));
+        Field {
+            label: label.into(),
+            x: self.x,
+            y: self.y,
+            columns: each().count(),
+            values: values.collect(),
         }
     }
 

@@ -39,7 +39,7 @@ pub fn predictor(folder: &Folder, shown: &[Shown]) -> Result<Option<Figure>> {
         for of in shown {
             let data = folder.data(of.run)?;
             if Plane::of(&data, labels) == Some(plane) {
-                figure.panels.push(map(of, plane, &data));
+                figure.panels.push(map(folder, of, plane, &data));
             }
         }
         figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
@@ -122,7 +122,7 @@ pub fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) ->
 }
 
 /// A map of f over the plane, as a share of its largest values.
-pub fn map(of: &Shown, plane: Plane, data: &Dataset) -> Panel {
+pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
     let places = || (0..data.n()).map(|i| plane.place(data.row(i)));
     let (x, y) = (ends(places().map(|p| p.0)), ends(places().map(|p| p.1)));
     let half = 0.6 * (x.1 - x.0).max(y.1 - y.0).max(1e-6);
@@ -134,6 +134,7 @@ pub fn map(of: &Shown, plane: Plane, data: &Dataset) -> Panel {
         x: Axis::between("x₁", x.0, x.1),
         y: Axis::between("x₂", y.0, y.1),
         marks: sampled.shades(sampled.scale()),
+        field: Some(sampled.field("f(x)", folder.experiment(of.run).network.alpha())),
         equal: true,
         ..Panel::default()
     };

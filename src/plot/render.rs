@@ -152,7 +152,9 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             let y = level(*y);
             canvas.dashed(&[(left, y), (right, y)], *colour, 8.0, *dash)
         }
-        Mark::Slab { low, high, colour } => {
+        Mark::Slab {
+            low, high, colour, ..
+        } => {
             // Bounds that coincide are still to be seen.
             let (low, high) = (level(*low) + 4.0, level(*high) - 4.0);
             canvas.polygon(

@@ -1,14 +1,16 @@
 //! The numbers of a figure, for pages that show them under the pointer: JSON in the SVG's metadata.
 //!
 //! `{ panels: [{ title, box: [left, top, width, height], x, y: { label, scale, low, high },
-//! series: [{ label, points: [[x, y], …] }] }] }`, boxes in the units of the viewBox, values to five
-//! digits. What has no coordinates to read, or only carries the eye, is left out.
+//! series: [{ label, points: [[x, y], …] }], spans: [{ label, low, high }], field }] }`, boxes in the
+//! units of the viewBox, values to five digits, those of spans to nine. A span goes across the panel
+//! between two y; a field is null or `{ label, x: [low, high], y: [low, high], columns, values }`.
+//! What has no coordinates to read, or only carries the eye, is left out.
 
 use serde::Serialize;
 
 use super::axis::Settled;
 use super::colour::{BLACK, Colour, GREY, LIGHT};
-use super::figure::{Axis, Dash, Entry, Figure, Mark, Panel, Scale, Sign};
+use super::figure::{Axis, Dash, Entry, Field, Figure, Mark, Panel, Scale, Sign};
 use super::layout::{Layout, Placed};
 use crate::error::{Error, Result};
 
@@ -25,6 +27,25 @@ struct PanelValues<'a> {
     x: AxisValues<'a>,
     y: AxisValues<'a>,
     series: Vec<Series>,
+    spans: Vec<Span>,
+    field: Option<FieldValues<'a>>,
+}
+
+/// What goes across a panel.
+#[derive(Debug, PartialEq, Serialize)]
+struct Span {
+    label: String,
+    low: f64,
+    high: f64,
+}
+
+#[derive(Serialize)]
+struct FieldValues<'a> {
+    label: &'a str,
+    x: (f64, f64),
+    y: (f64, f64),
+    columns: usize,
+    values: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -82,7 +103,38 @@ fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[Entry]) -> Pane
         x: axis_values(&panel.x, &placed.x),
         y: axis_values(&panel.y, &placed.y),
         series,
+        spans: panel
+            .marks
+            .iter()
+            .filter_map(|mark| span(mark, legend))
+            .collect(),
+        field: panel.field.as_ref().and_then(field_values),
     }
+}
+
+/// A mark across the panel under its name.
+fn span(mark: &Mark, legend: &[Entry]) -> Option<Span> {
+    let (label, low, high) = match mark {
+        Mark::Slab {
+            label, low, high, ..
+        } => (label.clone(), *low, *high),
+        Mark::Rule { y, colour, dash } => (named(legend, *colour, Some(*dash))?, *y, *y),
+        _ => return None,
+    };
+    let [low, high] = [low, high].map(|v| rounded(v, 8));
+    (low.is_finite() && high.is_finite()).then_some(Span { label, low, high })
+}
+
+/// A field; none where a value has no number to tell.
+fn field_values(field: &Field) -> Option<FieldValues<'_>> {
+    let finite = field.values.iter().all(|v| v.is_finite());
+    finite.then(|| FieldValues {
+        label: &field.label,
+        x: field.x,
+        y: field.y,
+        columns: field.columns,
+        values: field.values.iter().map(|&v| rounded(v, 3)).collect(),
+    })
 }
 
 fn axis_values<'a>(axis: &'a Axis, settled: &Settled) -> AxisValues<'a> {
@@ -154,7 +206,12 @@ fn named(legend: &[Entry], colour: Colour, dash: Option<Dash>) -> Option<String>
 
 /// Five digits.
 fn short(value: f64) -> f64 {
-    format!("{value:.4e}").parse().unwrap_or(value)
+    rounded(value, 4)
+}
+
+/// With this many digits after the first.
+fn rounded(value: f64, digits: usize) -> f64 {
+    format!("{value:.digits$e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -66,7 +66,13 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
     } else if let Some((low, high)) = bounds_of(folder, of.run, "margin_f1") {
         for (low, high) in [(low, high), (-high, -low)] {
             let colour = GREY.faded(0.45);
-            panel.marks.push(Mark::Slab { low, high, colour });
+            let label = if low > 0.0 { "γ₁" } else { "−γ₁" }.to_owned();
+            panel.marks.push(Mark::Slab {
+                label,
+                low,
+                high,
+                colour,
+            });
         }
         figure.enter("±γ₁", GREY.faded(0.45), Sign::Patch);
     }

@@ -3,7 +3,7 @@
 //!
 //! `words` tells the experiment · [`figures`] takes in the drawings · `tables` thins what is
 //! long · the page itself is assets/report.html, with the look of assets/page.css and the hover
-//! values and zoom of assets/report.js. Pure reading: no engine is needed.
+//! values and zoom of assets/report.js over assets/axes.js. Pure reading: no engine is needed.
 
 pub mod figures;
 mod repeat;
@@ -28,7 +28,10 @@ use crate::store::{RunFolder, Summary, write_atomically};
 /// The look that pages share.
 pub const STYLE: &str = include_str!("../../assets/page.css");
 /// Hover values and zoom of every figure on a page.
-pub const SCRIPT: &str = include_str!("../../assets/report.js");
+pub const SCRIPT: &str = concat!(
+    include_str!("../../assets/axes.js"),
+    include_str!("../../assets/report.js")
+);
 const PAGE: &str = include_str!("../../assets/report.html");
 
 /// Writes report.html anew, from what the folder holds; its path.

@@ -205,7 +205,7 @@ impl<'a> Scene<'a> {
         };
         let cloud = Cloud::of_snapshot(self.films, s);
         if plane.is_flat() {
-            return map(&shown(self.run, &cloud), plane, &self.data);
+            return map(self.folder, &shown(self.run, &cloud), plane, &self.data);
         }
         let mut panel = curve(self.folder, self.run, plane, &cloud, &self.data);
         panel.y.range = Some(range);
