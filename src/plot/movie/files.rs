@@ -161,7 +161,10 @@ pub fn write_mp4(path: &Path, frames: &[Raster]) -> std::result::Result<(), Stri
     let out = ffmpeg.wait_with_output().map_err(|e| e.to_string())?;
     if !out.status.success() || !matches!(fed, Some(Ok(()))) {
         let said = String::from_utf8_lossy(&out.stderr);
-        return Err(format!("ffmpeg failed: {}", said.trim()));
+        return Err(match said.trim() {
+            "" => format!("ffmpeg stopped at some frame, with {}", out.status),
+            said => format!("ffmpeg failed: {said}"),
+        });
     }
-    std::fs::rename(&made, path).map_err(|e| e.to_string())
+    std::fs::rename(&made, path).map_err(|e| format!("ffmpeg made no movie: {e}"))
 }

@@ -85,6 +85,9 @@ pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
     let no_mp4 = files::write_mp4(&mp4, &frames).err();
     if no_mp4.is_none() {
         paths.push(mp4);
+    } else if mp4.exists() {
+        // It would show another run than those beside it.
+        std::fs::remove_file(&mp4).map_err(|e| Error::writing(&mp4, e))?;
     }
     Ok(Movie {
         run: chosen,
