@@ -20,6 +20,11 @@ function valueAt(axis, share) {
   return VALUE[axis.scale](unit(axis.low) + share * (unit(axis.high) - unit(axis.low)));
 }
 
+// A value as its axis has it: of a mirrored one both directions are up.
+function sized(axis, value) {
+  return axis.mirrored ? Math.abs(value) : value;
+}
+
 // As many significant digits; four are what the tables have.
 function digits(value, count = 4) {
   if (value === 0) return "0";
@@ -45,7 +50,13 @@ function ticks(axis, from, to) {
     const stride = Math.max(1, Math.ceil((most - least + 1) / 5));
     const decades = [];
     for (let k = most; k >= least; k -= stride) decades.push([10 ** k, power(k)]);
-    if (axis.scale === "log") return decades.filter(inside);
+    if (axis.scale === "log") {
+      if (most > least + 1) return decades.filter(inside);
+      // One power of ten alone is no scale.
+      const between = [-1, 0, 1].flatMap((j) => [1, 2, 5].map((f) => [f, least + j]));
+      const word = (f, k) => (Math.abs(k) < 4 ? digits(f * 10 ** k, 1) : `${f > 1 ? `${f}·` : ""}${power(k)}`);
+      return between.map(([f, k]) => [f * 10 ** k, word(f, k)]).filter(inside);
+    }
     const below = decades.map(([v, word]) => [-v, `−${word}`]);
     return [...decades, [0, "0"], ...below].filter(inside);
   }
@@ -55,7 +66,8 @@ function ticks(axis, from, to) {
   const places = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
   const word = (v) => {
     const small = places > 5 || Math.abs(v) >= 1e6;
-    return (small ? digits(v, 5) : v.toFixed(places)).replace("-", "−");
+    const shown = sized(axis, v);
+    return (small ? digits(shown, 5) : shown.toFixed(places)).replace("-", "−");
   };
   const all = [];
   for (let k = Math.ceil(from / step); k * step <= to; k++) all.push([k * step, word(k * step)]);
@@ -92,6 +104,9 @@ function rulers(svg, panels, view, whole) {
   const line = (x1, y1, x2, y2) => group.append(
     element(svg, "line", { x1, y1, x2, y2, stroke: "#000000", "stroke-width": size / 12 }));
   const long = (word) => 0.65 * size * word.length;
+  // A name as large as the room for it allows.
+  const name = (word, room, x, y, attributes) =>
+    say(word, x, y, { "font-size": size * Math.min(1, room / Math.max(1, long(word))), ...attributes });
 
   for (const { box: [left, top, width, height], x, y } of panels) {
     const [right, bottom] = [left + width, top + height];
@@ -117,7 +132,7 @@ function rulers(svg, panels, view, whole) {
         say(word, across - size / 2, place, { "text-anchor": "end" });
       }
       const [at, middle] = [edge + 0.8 * size, (seen[1] + floor) / 2];
-      say(y.label, at, middle, { transform: `rotate(-90 ${at} ${middle})` });
+      name(y.label, floor - seen[1], at, middle, { transform: `rotate(-90 ${at} ${middle})` });
     }
     if (low) {
       ground(edge, floor, seen[2] - edge, down - floor);
@@ -129,7 +144,7 @@ function rulers(svg, panels, view, whole) {
         line(place, floor, place, floor + size / 3);
         say(word, place, floor + 0.95 * size);
       }
-      say(x.label, (across + seen[2]) / 2, floor + 2.05 * size);
+      name(x.label, seen[2] - across, (across + seen[2]) / 2, floor + 2.05 * size);
     }
   }
   return group;

@@ -1,7 +1,7 @@
 // Hover values and zoom for the figures of a page: no dependency, no request.
 //
 // A figure's <metadata> holds what it shows: { panels: [{ title, box: [left, top, width, height] in the
-// viewBox's units, x, y: { label, scale, low, high }, series: [{ label, points: [[x, y], …] }],
+// viewBox's units, x, y: { label, scale, low, high, mirrored }, series: [{ label, points: [[x, y], …] }],
 // spans: [{ label, low, high }], what goes across the panel between two y, and
 // field: { label, x: [low, high], y: [low, high], columns, values }, a function on a grid, its rows
 // from the lowest y, or null }] }. Places and rulers are by axes.js.
@@ -73,11 +73,12 @@ function describe(panel, { s, k, place }) {
     return lines.join("\n");
   }
   const [left, top, width, height] = panel.box;
-  const point = series ? series.points[k] : [
+  const [u, v] = series ? series.points[k] : [
     valueAt(panel.x, (place[0] - left) / width),
     valueAt(panel.y, 1 - (place[1] - top) / height),
   ];
-  lines.push(`${name(panel.x, "x")}: ${digits(point[0])}`, `${name(panel.y, "y")}: ${digits(point[1])}`);
+  const told = (axis, other, value) => `${name(axis, other)}: ${digits(sized(axis, value))}`;
+  lines.push(told(panel.x, "x", u), told(panel.y, "y", v));
   if (panel.field) lines.push(`${panel.field.label}: ${digits(fieldAt(panel, place))}`);
   return lines.join("\n");
 }

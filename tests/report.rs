@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use browser::Browser;
+use browser::figure::{place_in, place_of, tip, tip_of, told, values, view};
 use common::place::Place;
 use serde_json::{Value, json};
 
@@ -109,47 +110,6 @@ fn a_faulty_page_is_caught() {
     browser.open(&place.path("faulty.html"), 1200, "light");
     let poor = browser.eval(include_str!("browser/contrast.js"));
     assert!(poor.to_string().contains("pale"), "{poor}");
-}
-
-/// Place in the window of a point of a figure.
-fn place_in(browser: &mut Browser, figure: &str, x: f64, y: f64) -> [f64; 2] {
-    let place = browser.eval(&format!(
-        "(() => {{ const svg = document.querySelector('#figure-{figure} svg'); svg.scrollIntoView({{ block: 'center' }});
-        const p = new DOMPoint({x}, {y}).matrixTransform(svg.getScreenCTM()); return [p.x, p.y]; }})()"
-    ));
-    [0, 1].map(|k| place[k].as_f64().unwrap())
-}
-
-fn place_of(browser: &mut Browser, x: f64, y: f64) -> [f64; 2] {
-    place_in(browser, "aaa", x, y)
-}
-
-fn tip_of(browser: &mut Browser, figure: &str) -> Option<String> {
-    let text = browser.eval(&format!(
-        "(() => {{ const t = document.querySelector('#figure-{figure} .tip'); return t.hidden ? null : t.textContent; }})()"
-    ));
-    text.as_str().map(str::to_owned)
-}
-
-fn tip(browser: &mut Browser) -> Option<String> {
-    tip_of(browser, "aaa")
-}
-
-/// What a figure holds for the pointer.
-fn values(browser: &mut Browser, figure: &str) -> Value {
-    browser.eval(&format!(
-        "JSON.parse(document.querySelector('#figure-{figure} metadata').textContent)"
-    ))
-}
-
-fn view(browser: &mut Browser) -> Vec<f64> {
-    let text = browser.eval("document.querySelector('#figure-aaa svg').getAttribute('viewBox')");
-    let numbers = text
-        .as_str()
-        .unwrap()
-        .split(' ')
-        .map(|v| v.parse().unwrap());
-    numbers.collect()
 }
 
 const WHOLE: [f64; 4] = [0.0, 0.0, 2400.0, 1500.0];
@@ -303,13 +263,6 @@ fn every_figure_of_a_run_tells_its_values() {
     let of = |name: &str| &told.iter().find(|(id, _)| id == name).unwrap().1;
     assert!(of("figure-risk").contains("step k: "), "{told:?}");
     assert_eq!(browser.complaints(), [""; 0]);
-}
-
-/// A number of a tip's line.
-fn told(tip: &str, name: &str) -> f64 {
-    let line = tip.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
-    number.replace('−', "-").parse().unwrap()
 }
 
 /// Between the samples a map tells f, which the program predicts too.

@@ -1,6 +1,6 @@
 //! The numbers of a figure, for pages that show them under the pointer: JSON in the SVG's metadata.
 //!
-//! `{ panels: [{ title, box: [left, top, width, height], x, y: { label, scale, low, high },
+//! `{ panels: [{ title, box: [left, top, width, height], x, y: { label, scale, low, high, mirrored },
 //! series: [{ label, points: [[x, y], …] }], spans: [{ label, low, high }], field }] }`, boxes in the
 //! units of the viewBox, values to five digits, those of spans to nine. A span goes across the panel
 //! between two y; a field is null or `{ label, x: [low, high], y: [low, high], columns, values }`.
@@ -54,6 +54,8 @@ struct AxisValues<'a> {
     scale: &'static str,
     low: f64,
     high: f64,
+    /// Values below 0 are sizes too.
+    mirrored: bool,
 }
 
 /// Points of one meaning.
@@ -147,6 +149,7 @@ fn axis_values<'a>(axis: &'a Axis, settled: &Settled) -> AxisValues<'a> {
         },
         low: settled.low,
         high: settled.high,
+        mirrored: axis.mirrored,
     }
 }
 

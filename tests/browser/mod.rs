@@ -1,6 +1,8 @@
 //! A headless Chromium, driven over its DevTools pipe: JSON messages that end with a zero byte, on
 //! the descriptors 3 and 4. No other tool is needed.
 
+pub mod figure;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

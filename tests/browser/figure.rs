@@ -1,0 +1,53 @@
+//! Figures on a page: where their points are, and what they tell.
+
+use serde_json::Value;
+
+use super::Browser;
+
+/// Place in the window of a point of a figure.
+pub fn place_in(browser: &mut Browser, figure: &str, x: f64, y: f64) -> [f64; 2] {
+    let place = browser.eval(&format!(
+        "(() => {{ const svg = document.querySelector('#figure-{figure} svg'); svg.scrollIntoView({{ block: 'center' }});
+        const p = new DOMPoint({x}, {y}).matrixTransform(svg.getScreenCTM()); return [p.x, p.y]; }})()"
+    ));
+    [0, 1].map(|k| place[k].as_f64().unwrap())
+}
+
+pub fn place_of(browser: &mut Browser, x: f64, y: f64) -> [f64; 2] {
+    place_in(browser, "aaa", x, y)
+}
+
+pub fn tip_of(browser: &mut Browser, figure: &str) -> Option<String> {
+    let text = browser.eval(&format!(
+        "(() => {{ const t = document.querySelector('#figure-{figure} .tip'); return t.hidden ? null : t.textContent; }})()"
+    ));
+    text.as_str().map(str::to_owned)
+}
+
+pub fn tip(browser: &mut Browser) -> Option<String> {
+    tip_of(browser, "aaa")
+}
+
+/// What a figure holds for the pointer.
+pub fn values(browser: &mut Browser, figure: &str) -> Value {
+    browser.eval(&format!(
+        "JSON.parse(document.querySelector('#figure-{figure} metadata').textContent)"
+    ))
+}
+
+pub fn view(browser: &mut Browser) -> Vec<f64> {
+    let text = browser.eval("document.querySelector('#figure-aaa svg').getAttribute('viewBox')");
+    let numbers = text
+        .as_str()
+        .unwrap()
+        .split(' ')
+        .map(|v| v.parse().unwrap());
+    numbers.collect()
+}
+
+/// A number of a tip's line.
+pub fn told(tip: &str, name: &str) -> f64 {
+    let line = tip.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
+    number.replace('−', "-").parse().unwrap()
+}
