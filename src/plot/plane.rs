@@ -20,6 +20,9 @@ pub enum Plane {
     Flat,
     /// Two coordinates besides the constant 1 at `bias`: inputs in the plane.
     Biased { bias: usize },
+    /// Three coordinates: directions of the inputs on a map of the sphere, which keeps areas
+    /// (longitude and x₃/|x|). f(x) = |x| f(x/|x|).
+    Globe,
 }
 
 impl Plane {
@@ -36,13 +39,14 @@ impl Plane {
             (2, None) if unit && !labels => Some(Plane::Circle),
             (2, None) => Some(Plane::Flat),
             (3, Some(bias)) => Some(Plane::Biased { bias }),
+            (3, None) => Some(Plane::Globe),
             _ => None,
         }
     }
 
     /// Whether the picture is a map of the plane, not a curve.
     pub fn is_flat(self) -> bool {
-        matches!(self, Plane::Flat | Plane::Biased { .. })
+        matches!(self, Plane::Flat | Plane::Biased { .. } | Plane::Globe)
     }
 
     /// The input at a place of the picture; a curve has no use for v.
@@ -56,6 +60,11 @@ impl Plane {
             Plane::Circle => vec![u.to_radians().cos(), u.to_radians().sin()],
             Plane::Flat => vec![u, v],
             Plane::Biased { bias } => with_bias(vec![u, v], bias),
+            Plane::Globe => {
+                let (sin, cos) = u.to_radians().sin_cos();
+                let around = (1.0 - v * v).max(0.0).sqrt();
+                vec![around * cos, around * sin, v]
+            }
         }
     }
 
@@ -67,6 +76,10 @@ impl Plane {
             Plane::Circle => (at(1).atan2(at(0)).to_degrees(), 0.0),
             Plane::Flat => (at(0), at(1)),
             Plane::Biased { bias } => (at(usize::from(bias == 0)), at(2 - usize::from(bias == 2))),
+            Plane::Globe => {
+                let norm = (0..3).map(|k| at(k) * at(k)).sum::<f64>().sqrt();
+                (at(1).atan2(at(0)).to_degrees(), at(2) / norm)
+            }
         }
     }
 }

@@ -75,6 +75,9 @@ fn explained(
     if data.n() > SAMPLES {
         figure.remark(format!("{SAMPLES} of {} samples", data.n()));
     }
+    if plane == Plane::Globe {
+        figure.remark("f over the directions x/|x|, on a map that keeps areas");
+    }
     if shown.iter().any(|of| of.cloud.binned) {
         figure.remark("particles bundled by direction");
     }
@@ -123,19 +126,27 @@ pub fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) ->
 
 /// A map of f over the plane, as a share of its largest values.
 pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
-    let places = || (0..data.n()).map(|i| plane.place(data.row(i)));
-    let (x, y) = (ends(places().map(|p| p.0)), ends(places().map(|p| p.1)));
-    let half = 0.6 * (x.1 - x.0).max(y.1 - y.0).max(1e-6);
-    let around = |(low, high): (f64, f64)| ((low + high) / 2.0 - half, (low + high) / 2.0 + half);
-    let (x, y) = (around(x), around(y));
+    let (x, y) = sides(plane, data);
     let sampled = Sampled::new(x, y, |u, v| of.cloud.value(&plane.input(u, v)));
+    let globe = plane == Plane::Globe;
+    let names = match globe {
+        true => ["longitude of x [°]", "x₃/|x|"],
+        false => ["x₁", "x₂"],
+    };
     let mut panel = Panel {
         title: (!of.label.is_empty()).then(|| of.label.clone()),
-        x: Axis::between("x₁", x.0, x.1),
-        y: Axis::between("x₂", y.0, y.1),
+        x: Axis {
+            ticks: globe.then(|| vec![-180.0, -90.0, 0.0, 90.0, 180.0]),
+            ..Axis::between(names[0], x.0, x.1)
+        },
+        y: Axis::between(names[1], y.0, y.1),
         marks: sampled.shades(sampled.scale()),
-        field: Some(sampled.field("f(x)", folder.experiment(of.run).network.alpha())),
-        equal: true,
+        field: Some(sampled.field(
+            if globe { "f(x/|x|)" } else { "f(x)" },
+            folder.experiment(of.run).network.alpha(),
+        )),
+        equal: !globe,
+        height: if globe { 0.6 } else { 0.0 },
         ..Panel::default()
     };
     panel
@@ -164,6 +175,18 @@ pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
         dots: dots.collect(),
     });
     panel
+}
+
+/// What a map shows: the sphere whole, or a square around the inputs.
+fn sides(plane: Plane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
+    if plane == Plane::Globe {
+        return ((-180.0, 180.0), (-1.0, 1.0));
+    }
+    let places = || (0..data.n()).map(|i| plane.place(data.row(i)));
+    let (x, y) = (ends(places().map(|p| p.0)), ends(places().map(|p| p.1)));
+    let half = 0.6 * (x.1 - x.0).max(y.1 - y.0).max(1e-6);
+    let around = |(low, high): (f64, f64)| ((low + high) / 2.0 - half, (low + high) / 2.0 + half);
+    (around(x), around(y))
 }
 
 /// The least and the most.
