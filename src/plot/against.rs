@@ -3,7 +3,7 @@
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
-use super::margins::bounds_over;
+use super::margins::{LAW, law_over, reach_over};
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;
@@ -163,17 +163,35 @@ fn panel(
             dots: dots.collect(),
         });
         let certified = families.iter().filter_map(|family| {
-            let (low, high) = bounds_over(folder, family, column)?;
-            Some((family.number(key)?, low, high))
+            let reach = reach_over(folder, family, column)?;
+            Some((family.number(key)?, reach))
         });
         let certified: Vec<_> = certified.collect();
-        if !certified.is_empty() {
-            let shade = if lines.len() > 1 { colour } else { GREY };
-            bounds.extend(optimum(&certified, shade));
-            figure.enter("bounds of the optimum", GREY.faded(0.45), Sign::Patch);
+        let shade = if lines.len() > 1 { colour } else { GREY };
+        if let Some((_, first)) = certified.first() {
+            figure.enter(first.words(), GREY.faded(0.45), Sign::Patch);
+            if let Some(note) = certified.iter().find_map(|(_, reach)| reach.note()) {
+                figure.remark(note);
+            }
+            let ends = certified.iter().map(|&(x, r)| (x, r.low, r.high));
+            bounds.extend(optimum(&ends.collect::<Vec<_>>(), shade));
+        }
+        let laws = families
+            .iter()
+            .filter_map(|family| Some((family.number(key)?, law_over(folder, family, column)?)));
+        let laws: Vec<_> = laws.collect();
+        if !laws.is_empty() {
+            figure.enter(LAW, GREY, Sign::Line(Dash::Dashed));
+            bounds.push(Mark::Line {
+                points: laws,
+                colour: shade,
+                dash: Dash::Dashed,
+                width: 1.0,
+            });
         }
     }
-    panel.marks.splice(0..0, bounds);
+    // Over the spreads, or they would hide them, and under the means.
+    panel.marks.extend(bounds);
     panel.marks.extend(means);
     panel
 }

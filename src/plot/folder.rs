@@ -70,6 +70,13 @@ impl Folder {
         Ok(data::load(&of.data, seed, of.risk.loss)?.train)
     }
 
+    /// Whether two runs are trained on the same samples.
+    pub fn share_data(&self, run: usize, other: usize) -> bool {
+        let (a, b) = (self.experiment(run), self.experiment(other));
+        let of = |e: &Experiment| (e.data_seed(), e.risk.loss.is_classification());
+        a.data == b.data && of(a) == of(b)
+    }
+
     /// The families of a picture: all, or some, spread over them. With colours.
     pub fn shown(&self) -> Vec<(&Family, Colour)> {
         let all = self.families.len();

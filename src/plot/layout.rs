@@ -16,7 +16,7 @@ const LABEL: f64 = 1.55 * WORDS;
 const TICK: f64 = 25.0;
 /// Words of ticks on an upright axis, at most.
 const MOST_UP: usize = 6;
-/// Room right of a plane: half a word of a tick at its end.
+/// Room right of a plane, at least.
 const AFTER: f64 = 75.0;
 /// Length of the sign before a legend's words.
 pub const SIGN: f64 = 130.0;
@@ -50,7 +50,7 @@ impl Layout {
         let (legend, mut top) = legend(&figure.legend, whole);
         let columns = figure.columns.clamp(1, figure.panels.len().max(1));
         let width = (whole - EDGE) / columns as f64;
-        let left = before(&figure.panels, width);
+        let (left, right) = aside(&figure.panels, width);
         let mut panels = Vec::new();
         for row in figure.panels.chunks(columns) {
             let mut lowest = top;
@@ -61,7 +61,7 @@ impl Layout {
                     0.4 * WORDS
                 };
                 let plane = (EDGE / 2.0 + k as f64 * width + left, top + title);
-                let placed = place(panel, plane, width - left - AFTER);
+                let placed = place(panel, plane, width - left - right);
                 lowest = lowest.max(placed.top + placed.height + below(panel));
                 panels.push(placed);
             }
@@ -151,12 +151,12 @@ fn ys(panel: &Panel) -> impl Iterator<Item = f64> {
     panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y)
 }
 
-/// Room left of planes: the labels and the widest words of ticks. Which words there are depends on
-/// how much room they leave, so it takes some turns.
-fn before(panels: &[Panel], width: f64) -> f64 {
-    let mut left = 0.2 * width;
+/// Room left of planes: the labels and the widest words of ticks; and right of them: what words at
+/// their ends need. Which words there are depends on how much room they leave, so it takes some turns.
+fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
+    let (mut left, mut right) = (0.2 * width, AFTER);
     for _ in 0..3 {
-        let plane = width - left - AFTER;
+        let plane = width - left - right;
         let of = |panel: &Panel| match panel.bare {
             true => EDGE / 2.0,
             false => {
@@ -165,9 +165,17 @@ fn before(panels: &[Panel], width: f64) -> f64 {
                 widest(&y) + label + 1.5 * TICK
             }
         };
+        let beyond = |panel: &Panel| {
+            let (x, _) = axes(panel, plane, share(panel) * plane);
+            let ticks = x.ticks.iter().filter(|_| !panel.bare);
+            let ends =
+                ticks.map(|(v, word)| length(word, WORDS) / 2.0 - (1.0 - x.place(*v)) * plane);
+            ends.fold(AFTER, f64::max)
+        };
         left = panels.iter().map(of).fold(0.0, f64::max);
+        right = panels.iter().map(beyond).fold(AFTER, f64::max);
     }
-    left
+    (left, right)
 }
 
 /// Length of the widest word of an axis.
@@ -231,4 +239,36 @@ pub fn length(text: &str, size: f64) -> f64 {
         _ => 0.635,
     };
     text.chars().map(of).sum::<f64>() * size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words at the end of an axis that ends with a tick.
+    #[test]
+    fn words_of_ticks_end_inside_the_picture() {
+        for (low, high) in [(450.0, 20_000.0), (8.0, 1024.0), (0.1, 1e6)] {
+            let panel = Panel {
+                x: Axis {
+                    ticks: Some(vec![low, high]),
+                    ..Axis::new("step k", Scale::Log)
+                },
+                marks: vec![Mark::line(
+                    vec![(low, 0.0), (high, 1.0)],
+                    super::super::colour::BLACK,
+                )],
+                ..Panel::default()
+            };
+            let mut figure = Figure::new("f", "a figure");
+            figure.panels = vec![panel];
+            let layout = Layout::new(&figure);
+            let placed = &layout.panels[0];
+            assert!(placed.x.ticks.len() > 1, "{placed:?}");
+            for (value, word) in &placed.x.ticks {
+                let end = placed.point(*value, 0.0).0 + length(word, WORDS) / 2.0;
+                assert!(end <= layout.width, "{word} ends at {end}: {placed:?}");
+            }
+        }
+    }
 }

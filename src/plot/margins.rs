@@ -41,8 +41,36 @@ pub fn margins(folder: &Folder) -> Figure {
     figure
 }
 
-/// Certified bounds (low, high) of what a margin of a run can reach.
-pub fn bounds_of(folder: &Folder, run: usize, column: &str) -> Option<(f64, f64)> {
+/// What a margin of a run can reach at most, between two bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reach {
+    pub low: f64,
+    pub high: f64,
+    /// The upper bound holds for every direction, not only for those searched.
+    certified: bool,
+    /// A mean over runs whose optima differ.
+    mean: bool,
+}
+
+impl Reach {
+    /// A name for the legend.
+    pub fn words(&self) -> &'static str {
+        match self.certified {
+            true => "bounds of the optimum",
+            false => "bounds of the optimum, searched",
+        }
+    }
+
+    /// What else has to be said of it.
+    pub fn note(&self) -> Option<&'static str> {
+        self.mean
+            .then_some("bounds: mean over the seeds, each of which has its own optimum")
+    }
+}
+
+/// Bounds of what a margin of a run can reach. γ1 is a matter of the samples alone, so that the
+/// certificate of any run on them will do.
+pub fn reach_of(folder: &Folder, run: usize, column: &str) -> Option<Reach> {
     let alpha = folder.experiment(run).network.alpha();
     let (kind, factor) = match column {
         "margin_f1" => (Kind::Margin, 1.0),
@@ -51,49 +79,110 @@ pub fn bounds_of(folder: &Folder, run: usize, column: &str) -> Option<(f64, f64)
         "margin_f2" => (Kind::KernelMarginFeatures, 1.0),
         _ => return None,
     };
-    let of = folder
-        .standings
-        .iter()
-        .find(|s| s.run == run && s.kind == kind)?;
-    Some((factor * of.optimum_lower, factor * of.optimum_upper))
+    let of = || folder.standings.iter().filter(|s| s.kind == kind);
+    let own = of().find(|s| s.run == run);
+    let others = of().filter(|_| kind == Kind::Margin);
+    let of = own.or_else(|| others.into_iter().find(|s| folder.share_data(s.run, run)))?;
+    Some(Reach {
+        low: factor * of.optimum_lower,
+        high: factor * of.optimum_upper,
+        certified: of.certified,
+        mean: false,
+    })
 }
 
-/// The bounds of a family: from the least to the most over its runs.
-pub fn bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<(f64, f64)> {
-    let each = family
-        .runs
-        .iter()
-        .filter_map(|&run| bounds_of(folder, run, column));
-    each.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+/// The bounds of a family: their means over its runs, beside the mean of which they are drawn. None
+/// where some run has none.
+pub fn reach_over(folder: &Folder, family: &Family, column: &str) -> Option<Reach> {
+    let each = family.runs.iter().map(|&run| reach_of(folder, run, column));
+    let each: Vec<Reach> = each.collect::<Option<_>>()?;
+    let mean = |of: fn(&Reach) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
+    (!each.is_empty()).then(|| Reach {
+        low: mean(|r| r.low),
+        high: mean(|r| r.high),
+        certified: each.iter().all(|r| r.certified),
+        mean: each.iter().any(|r| !close(r.high, each[0].high)),
+    })
 }
 
-/// Bands across the panel: one, where the families have one optimum, else one of each colour.
+/// What infinitely many features would reach, where that is what bounds a margin.
+pub const LAW: &str = "γ₂ of infinitely many features";
+
+/// γ2 of the law of the features, its mean over a family.
+pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
+    let of = |run: usize| {
+        let mut all = folder.standings.iter();
+        let found = all.find(|s| s.run == run && s.kind == Kind::KernelMarginLaw)?;
+        Some((found.optimum_lower + found.optimum_upper) / 2.0)
+    };
+    let each = family.runs.iter().map(|&run| of(run));
+    let each: Vec<f64> = each.collect::<Option<_>>()?;
+    let there = column == "margin_f2" && !each.is_empty();
+    there.then(|| each.iter().sum::<f64>() / each.len() as f64)
+}
+
+/// Bands across the panel, and lines for the law of the features: one, where the families have one
+/// optimum, else one of each colour.
 fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure) {
     let shown = folder.shown();
-    let each = shown.iter().filter_map(|(family, colour)| {
-        bounds_over(folder, family, column).map(|bounds| (bounds, *colour, family.label()))
+    let reaches = shown.iter().filter_map(|(family, colour)| {
+        let reach = reach_over(folder, family, column)?;
+        Some((reach, *colour, family.label()))
     });
-    let mut found: Vec<((f64, f64), Colour, String)> = each.collect();
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs();
-    if let Some(&((low, high), ..)) = found.first()
-        && found
+    let mut reaches: Vec<(Reach, Colour, String)> = reaches.collect();
+    let laws = shown.iter().filter_map(|(family, colour)| {
+        let law = law_over(folder, family, column)?;
+        Some((law, *colour))
+    });
+    let mut laws: Vec<(f64, Colour)> = laws.collect();
+    if let Some(&(first, ..)) = reaches.first()
+        && reaches
             .iter()
-            .all(|(b, ..)| close(b.0, low) && close(b.1, high))
+            .all(|(r, ..)| close(r.low, first.low) && close(r.high, first.high))
     {
-        found = vec![((low, high), GREY, String::new())];
+        reaches = vec![(first, GREY, String::new())];
     }
-    let slab = |((low, high), colour, family): &((f64, f64), Colour, String)| Mark::Slab {
-        label: format!("{family} bounds of the optimum").trim().to_owned(),
-        low: *low,
-        high: *high,
+    if let Some(&(first, _)) = laws.first()
+        && laws.iter().all(|&(law, _)| close(law, first))
+    {
+        laws = vec![(first, GREY)];
+    }
+    if let Some((reach, ..)) = reaches.first() {
+        let dark = if reaches.len() == 1 {
+            reaches[0].1
+        } else {
+            GREY
+        };
+        figure.enter(reach.words(), dark.faded(0.45), Sign::Patch);
+        if let Some(note) = reaches.iter().find_map(|(reach, ..)| reach.note()) {
+            figure.remark(note);
+        }
+    }
+    if !laws.is_empty() {
+        figure.enter(LAW, GREY, Sign::Line(Dash::Dashed));
+    }
+    let slabs = reaches.iter().map(|(reach, colour, family)| Mark::Slab {
+        label: format!("{family} {}", reach.words()).trim().to_owned(),
+        low: reach.low,
+        high: reach.high,
         colour: colour.faded(0.45),
-    };
-    if !found.is_empty() {
-        let dark = if found.len() == 1 { found[0].1 } else { GREY };
-        figure.enter("bounds of the optimum", dark.faded(0.45), Sign::Patch);
-    }
-    let slabs: Vec<Mark> = found.iter().map(slab).collect();
-    panel.marks.splice(0..0, slabs);
+    });
+    let rules = laws.iter().map(|&(y, colour)| Mark::Rule {
+        y,
+        colour,
+        dash: Dash::Dashed,
+    });
+    // Over the spreads, or they would hide them, and under the curves.
+    let curves = panel.marks.iter();
+    let curves = curves.take_while(|mark| matches!(mark, Mark::Band { .. }));
+    let place = curves.count();
+    let bounds: Vec<Mark> = slabs.chain(rules).collect();
+    panel.marks.splice(place..place, bounds);
+}
+
+/// As good as one value in a picture.
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-3 * b.abs()
 }
 
 /// Before the data are separated margins are far below 0: the axis is for what comes after.

@@ -3,7 +3,7 @@
 use super::colour::{BLACK, GREY, LIGHT, of_sign};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::Folder;
-use super::margins::bounds_of;
+use super::margins::reach_of;
 use super::predictor::Shown;
 use crate::certify::Inputs;
 use crate::engine::residual::residual;
@@ -63,8 +63,8 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
             .marks
             .extend([rule(decay, Dash::Dashed), rule(-decay, Dash::Dashed)]);
         figure.enter("bound ±λα", GREY, Sign::Line(Dash::Dashed));
-    } else if let Some((low, high)) = bounds_of(folder, of.run, "margin_f1") {
-        for (low, high) in [(low, high), (-high, -low)] {
+    } else if let Some(reach) = reach_of(folder, of.run, "margin_f1") {
+        for (low, high) in [(reach.low, reach.high), (-reach.high, -reach.low)] {
             let colour = GREY.faded(0.45);
             let label = if low > 0.0 { "γ₁" } else { "−γ₁" }.to_owned();
             panel.marks.push(Mark::Slab {
