@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{gpu_adapter, gpu_with, reference};
 use widefield::data::Dataset;
@@ -148,7 +149,13 @@ fn bits_do_not_depend_on_the_other_runs() {
 fn bits_do_not_depend_on_submits_or_a_resume() {
     needs_adapter!();
     for (options, case) in forms() {
-        let (whole, _) = trajectory(options.clone(), &case);
+        let (whole, seen) = trajectory(options.clone(), &case);
+        // Stages that are submitted one by one.
+        let parted = Options {
+            submit: Some(Duration::ZERO),
+            ..options.clone()
+        };
+        assert_eq!(trajectory(parted, &case), (whole.clone(), seen));
         let make = gpu_with(options);
         let mut engine = make(case.batch()).unwrap();
         start(&mut *engine, &case);

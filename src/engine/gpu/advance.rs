@@ -1,10 +1,11 @@
-//! Steps and evaluations: many turns of predict → residual → velocity_update in one submit.
+//! Steps and evaluations: many turns of predict → residual → velocity_update in one submit, or one
+//! stage in each where a turn takes long.
 
 use std::time::{Duration, Instant};
 
 use super::Gpu;
 use super::layout::{HEADER, NONE, State, TURNS};
-use super::side::Side;
+use super::side::{Dispatch, Side};
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
 use crate::experiment::Train;
@@ -12,20 +13,36 @@ use crate::experiment::Train;
 /// A submit is made to last about this long: drivers reset a device that is silent for seconds.
 const SUBMIT: Duration = Duration::from_millis(300);
 
-/// How many turns a submit should have, learnt from those before.
+/// What a submit should hold, learnt from those before.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace(usize);
+pub(super) struct Pace {
+    /// How long a submit is made to last.
+    aim: Duration,
+    turns: usize,
+    /// Whether a single turn lasts so long that its stages are submitted one by one.
+    parted: bool,
+}
 
 impl Pace {
-    pub fn new() -> Self {
-        Pace(1)
+    pub fn new(aim: Option<Duration>) -> Self {
+        Pace {
+            aim: aim.unwrap_or(SUBMIT),
+            turns: 1,
+            parted: false,
+        }
     }
 
     fn learn(&mut self, turns: usize, took: Duration) {
-        if took > SUBMIT * 3 / 2 {
-            self.0 = (turns / 2).max(1);
-        } else if turns == self.0 && took < SUBMIT / 2 {
-            self.0 = (self.0 * 2).min(TURNS);
+        if took > self.aim * 3 / 2 {
+            self.parted = turns == 1;
+            self.turns = (turns / 2).max(1);
+        } else if took < self.aim / 2 && turns == self.turns {
+            self.turns = if self.parted {
+                1
+            } else {
+                (turns * 2).min(TURNS)
+            };
+            self.parted = false;
         }
     }
 }
@@ -44,7 +61,7 @@ impl Gpu {
         let mut evaluations = Vec::new();
         let mut done = 0;
         while done < steps.len() {
-            let most = self.pace.0.min(steps.len() - done);
+            let most = self.pace.turns.min(steps.len() - done);
             let turns = within_slots(&steps.evaluate[done..done + most], self.train.slots);
             let started = Instant::now();
             let part = Turns {
@@ -88,18 +105,27 @@ impl Gpu {
         let label = if update { "advance" } else { "observe" };
         // Short cuts are for training.
         let arcs = self.arcs.iter().filter(|_| sample == Sample::Train);
-        self.device.run(label, |encoder| {
-            arcs.for_each(|arcs| arcs.begin(encoder));
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: Some(label),
-                timestamp_writes: None,
-            });
+        let begin = |encoder: &mut wgpu::CommandEncoder| {
+            arcs.clone().for_each(|arcs| arcs.begin(encoder));
+        };
+        let step = if update { &self.step[..] } else { &[] };
+        let stages = side.dispatches.iter().chain(step);
+        let mut left = count;
+        if self.pace.parted {
+            self.device.run(label, begin)?;
             for _ in 0..count {
-                let stages = side.dispatches.iter();
-                let step = self.step.iter().filter(|_| update);
-                stages.chain(step).for_each(|stage| stage.encode(&mut pass));
+                for stage in stages.clone() {
+                    self.device
+                        .run(label, |encoder| encode(encoder, label, [stage]))?;
+                }
             }
-            drop(pass);
+            left = 0;
+        }
+        self.device.run(label, |encoder| {
+            if left > 0 {
+                begin(encoder);
+            }
+            encode(encoder, label, (0..left).flat_map(|_| stages.clone()));
             let back = &self.readback;
             encoder.copy_buffer_to_buffer(&self.state, 0, back, 0, state_bytes);
             encoder.copy_buffer_to_buffer(&side.history, 0, back, state_bytes, factor_bytes);
@@ -178,6 +204,20 @@ impl Gpu {
     }
 }
 
+/// Encodes stages, one after another.
+fn encode<'a>(
+    encoder: &mut wgpu::CommandEncoder,
+    label: &str,
+    stages: impl IntoIterator<Item = &'a Dispatch>,
+) {
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+        label: Some(label),
+        timestamp_writes: None,
+    });
+    let stages = stages.into_iter();
+    stages.for_each(|stage| stage.encode(&mut pass));
+}
+
 /// The longest beginning with at most `slots` evaluations.
 fn within_slots(evaluate: &[bool], slots: usize) -> usize {
     let mut used = 0;
@@ -230,16 +270,22 @@ mod tests {
 
     #[test]
     fn submits_grow_while_short_and_shrink_when_long() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(None);
         for _ in 0..20 {
-            pace.learn(pace.0, Duration::from_millis(1));
+            pace.learn(pace.turns, Duration::from_millis(1));
         }
-        assert_eq!(pace.0, TURNS);
+        assert_eq!(pace.turns, TURNS);
         pace.learn(3, Duration::from_millis(1));
-        assert_eq!(pace.0, TURNS);
+        assert_eq!(pace.turns, TURNS);
         pace.learn(TURNS, Duration::from_secs(1));
-        assert_eq!(pace.0, TURNS / 2);
+        assert_eq!((pace.turns, pace.parted), (TURNS / 2, false));
         pace.learn(1, Duration::from_secs(1));
-        assert_eq!(pace.0, 1);
+        assert_eq!((pace.turns, pace.parted), (1, true));
+        pace.learn(1, SUBMIT);
+        assert_eq!((pace.turns, pace.parted), (1, true));
+        for turns in [1, 2] {
+            pace.learn(1, Duration::from_millis(1));
+            assert_eq!((pace.turns, pace.parted), (turns, false));
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! Runs of d = 2 may take a short cut (`arcs`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::plan::{self, Limits, Storage};
 use super::{Batch, Clock, Sample, ShortCuts};
@@ -66,6 +67,9 @@ pub struct Options {
     /// Where no kernels are named: measure which are fastest here, once, if the batch is large.
     pub tune: bool,
     pub short_cuts: ShortCuts,
+    /// How long a submit is made to last: 0.3 s where not given, as drivers reset a device that is
+    /// silent for seconds.
+    pub submit: Option<Duration>,
     /// Bound all indices and loops of the kernels (tests do; it costs time).
     pub checks: bool,
 }
@@ -218,7 +222,7 @@ impl Gpu {
         let readback = device.buffer("readback", words, usage)?;
         Ok(Gpu {
             clocks: vec![Clock::default(); runs],
-            pace: Pace::new(),
+            pace: Pace::new(options.submit),
             checks: options.checks,
             batch,
             device,
