@@ -2,11 +2,15 @@
 //! time stay in registers, and no n × m array of numbers is ever in memory: of the activations
 //! predict leaves one bit per pair at most.
 
+mod lookup;
 mod patterns;
 mod predict;
+mod vectors;
 mod velocity;
 
+use lookup::Table;
 pub use predict::moments;
+use vectors::first_product;
 pub use velocity::update;
 
 use bytemuck::Zeroable;
@@ -14,9 +18,6 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{Chunk, GROUP, LANES, Line, bits_per_block, lines_per_block};
 use crate::experiment::Train;
-
-/// Vectors of particles in a register tile.
-const V: usize = 2;
 
 /// The sums that a chunk of particles contributes.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,19 +136,23 @@ impl WithSimd for Sweep<'_> {
 impl Sweep<'_> {
     #[inline(always)]
     fn run<S: Simd, const D: usize>(self, simd: S) -> Sums {
-        // Samples in a register tile: as many as the registers hold.
+        // Samples and vectors of particles in predict's register tile. AVX-512 multiplies by one
+        // number in memory at no cost: only there nothing is gained by using it twice.
         match (self.active.is_empty(), S::REGISTER_COUNT >= 32) {
-            (true, true) => self.tiles::<S, D, 8, false>(simd),
-            (false, true) => self.tiles::<S, D, 8, true>(simd),
-            (true, false) => self.tiles::<S, D, 4, false>(simd),
-            (false, false) => self.tiles::<S, D, 4, true>(simd),
+            (true, true) => self.tiles::<S, D, 8, 1, false>(simd),
+            (false, true) => self.tiles::<S, D, 8, 1, true>(simd),
+            (true, false) => self.tiles::<S, D, 4, 2, false>(simd),
+            (false, false) => self.tiles::<S, D, 4, 2, true>(simd),
         }
     }
 
-    /// D is d where it is known to the compiler, 0 elsewhere. N: samples in predict's register tile. KEPT: whether activation bits are
-    /// kept from predict to velocity.
+    /// D is d where it is known to the compiler, 0 elsewhere. N, V: predict's register tile. KEPT:
+    /// whether activation bits are kept from predict to velocity.
     #[inline(always)]
-    fn tiles<S: Simd, const D: usize, const N: usize, const KEPT: bool>(self, simd: S) -> Sums {
+    fn tiles<S: Simd, const D: usize, const N: usize, const V: usize, const KEPT: bool>(
+        self,
+        simd: S,
+    ) -> Sums {
         let d = if D == 0 { self.pass.d } else { D };
         let groups = self.pass.groups();
         let mut sums = Sums::none(groups);
@@ -158,7 +163,12 @@ impl Sweep<'_> {
             .push
             .is_some_and(|push| !KEPT && push.train != Train::Output);
         let mut found = vec![Line::zeroed(); if finds { bits } else { 0 }];
-        let mut spare = Sums::none(if finds { groups } else { 0 });
+        let table = match self.push {
+            Some(push) if push.train != Train::Output && is_small::<D>() => {
+                Table::new::<S, D>(simd, self.pass.x, push)
+            }
+            _ => None,
+        };
         let mut forces = match self.push {
             Some(_) => vec![Line::zeroed(); lines.min(self.lines.len())],
             None => Vec::new(),
@@ -173,25 +183,35 @@ impl Sweep<'_> {
             if let Some(push) = self.push {
                 let forces = &mut forces[..lines.len()];
                 let x = self.pass.x;
-                if push.train == Train::Output {
-                    velocity::potential::<S, D>(simd, d, lines, x, push, forces);
-                } else if D > 0 && D < patterns::FROM {
-                    velocity::velocity::<S, D, KEPT>(simd, lines, x, push, active, forces);
-                } else if KEPT {
-                    patterns::velocity(simd, d, push, active, forces);
-                } else {
+                let active = if finds {
                     // The bits of one tile, found again.
                     let found = &mut found[..lines.len() / lines_per_block(d) * per_block];
-                    predict::predict::<S, D, N, true>(simd, d, lines, x, found, &mut spare.f);
-                    patterns::velocity(simd, d, push, found, forces);
+                    predict::activations::<S, D, N, V>(simd, d, lines, x, found);
+                    &*found
+                } else {
+                    &*active
+                };
+                if push.train == Train::Output {
+                    velocity::potential::<S, D>(simd, d, lines, x, push, forces);
+                } else if let Some(table) = &table {
+                    table.velocity::<S, D>(simd, groups, active, forces);
+                } else if is_small::<D>() {
+                    velocity::velocity::<S, D>(simd, x, push, active, forces);
+                } else {
+                    patterns::velocity(simd, d, push, active, forces);
                 }
                 velocity::update::<S, D>(simd, d, lines, push, forces);
             }
-            predict::predict::<S, D, N, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);
+            predict::predict::<S, D, N, V, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);
             predict::moments(simd, d, lines, &mut sums.moments);
         }
         sums
     }
+}
+
+/// Whether d = D is known and so small that w and G of a vector of particles fit in registers.
+const fn is_small<const D: usize>() -> bool {
+    D > 0 && D < patterns::FROM
 }
 
 /// Vectors of a plane.
@@ -199,34 +219,56 @@ const fn per_plane<S: Simd>() -> usize {
     LANES / S::F32_LANES
 }
 
-/// Vectors of the halves of a plane that a register tile takes: V at a time.
-const fn halves<S: Simd>() -> usize {
-    per_plane::<S>() / V
+/// V vectors of plane k, from number `first` on.
+#[inline(always)]
+fn at<S: Simd, T: Copy, const V: usize>(planes: &[T], k: usize, first: usize) -> [T; V] {
+    let start = k * per_plane::<S>() + first;
+    let planes = &planes[start..start + V];
+    std::array::from_fn(|v| planes[v])
 }
 
-/// The V vectors of one half of plane k.
+/// Adds to V vectors of plane k, from number `first` on.
 #[inline(always)]
-fn at<S: Simd, T: Copy>(planes: &[T], k: usize, half: usize) -> [T; V] {
-    let start = k * per_plane::<S>() + half * V;
-    [planes[start], planes[start + 1]]
+fn add_plane<S: Simd, const V: usize>(
+    simd: S,
+    planes: &mut [S::f32s],
+    k: usize,
+    first: usize,
+    sum: [S::f32s; V],
+) {
+    let start = k * per_plane::<S>() + first;
+    for (plane, sum) in planes[start..start + V].iter_mut().zip(sum) {
+        *plane = simd.add_f32s(*plane, sum);
+    }
 }
 
-/// z = w·x of N samples of a group, part number `part`: N × V vectors.
+/// z = w·x of N samples of a group, from number `sample` on, and of V vectors of particles, from
+/// number `first` on. `with` is applied to w.
 #[inline(always)]
-fn products<S: Simd, const N: usize>(
+fn products<S: Simd, const N: usize, const V: usize>(
     simd: S,
     w: &[S::f32s],
-    half: usize,
+    first: usize,
     x: &[[f32; GROUP]],
-    part: usize,
+    sample: usize,
+    with: impl Fn(S::f32s) -> S::f32s,
 ) -> [[S::f32s; V]; N] {
     let mut z = [[simd.splat_f32s(0.0); V]; N];
-    for (plane, x) in w.chunks_exact(per_plane::<S>()).zip(x) {
-        let w = [plane[half * V], plane[half * V + 1]];
+    let mut planes = w.chunks_exact(per_plane::<S>()).zip(x);
+    if let Some((plane, x)) = planes.next() {
         for (s, z) in z.iter_mut().enumerate() {
-            let x = simd.splat_f32s(x[part * N + s]);
-            z[0] = simd.mul_add_e_f32s(w[0], x, z[0]);
-            z[1] = simd.mul_add_e_f32s(w[1], x, z[1]);
+            let x = simd.splat_f32s(x[sample + s]);
+            for (w, z) in plane[first..first + V].iter().zip(z) {
+                *z = first_product(simd, with(*w), x);
+            }
+        }
+    }
+    for (plane, x) in planes {
+        for (s, z) in z.iter_mut().enumerate() {
+            let x = simd.splat_f32s(x[sample + s]);
+            for (w, z) in plane[first..first + V].iter().zip(z) {
+                *z = simd.mul_add_e_f32s(with(*w), x, *z);
+            }
         }
     }
     z

@@ -1,13 +1,47 @@
-//! predict: Σ_j a_j σ(w_j·x_i), and the moments of the particles.
+//! predict: Σ_j a_j σ(w_j·x_i), the bits z_ij > 0, and the moments of the particles.
 
 use pulp::Simd;
 
-use super::{V, at, halves, per_plane, products};
+use super::vectors::{negative_part, shift_in_sign};
+use super::{at, is_small, per_plane, products};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 
-/// Adds Σ_j a_j σ(w_j·x_i) over a tile to f; with KEEP, leaves the bits z_ij > 0 in `active`.
+/// Adds Σ_j a_j σ(w_j·x_i) over a tile to f; with KEEP, leaves the bits z_ij > 0 in `active`. In
+/// registers are N samples by V vectors of particles.
 #[inline(always)]
-pub fn predict<S: Simd, const D: usize, const N: usize, const KEEP: bool>(
+pub fn predict<S: Simd, const D: usize, const N: usize, const V: usize, const KEEP: bool>(
+    simd: S,
+    d: usize,
+    tile: &[Line],
+    x: &[[f32; GROUP]],
+    active: &mut [Line],
+    f: &mut [f64],
+) {
+    pass::<S, D, N, V, true, KEEP>(simd, d, tile, x, active, f);
+}
+
+/// The bits z_ij > 0 of a tile, as [`predict`] leaves them, and nothing else.
+#[inline(always)]
+pub fn activations<S: Simd, const D: usize, const N: usize, const V: usize>(
+    simd: S,
+    d: usize,
+    tile: &[Line],
+    x: &[[f32; GROUP]],
+    active: &mut [Line],
+) {
+    pass::<S, D, N, V, false, true>(simd, d, tile, x, active, &mut []);
+}
+
+/// One pass over the pairs of a tile, with SUM for their sums and with KEEP for their bits.
+#[inline(always)]
+fn pass<
+    S: Simd,
+    const D: usize,
+    const N: usize,
+    const V: usize,
+    const SUM: bool,
+    const KEEP: bool,
+>(
     simd: S,
     d: usize,
     tile: &[Line],
@@ -19,48 +53,57 @@ pub fn predict<S: Simd, const D: usize, const N: usize, const KEEP: bool>(
     let zero = simd.splat_f32s(0.0);
     let per_block = bits_per_block(x.len() / d) * size_of::<Line>() / size_of::<S::u32s>();
     let active: &mut [S::u32s] = bytemuck::cast_slice_mut(active);
-    for (group, (x, f)) in x.chunks_exact(d).zip(f.chunks_exact_mut(GROUP)).enumerate() {
-        let word = group / WORD * per_plane::<S>();
+    let negate = |w: S::f32s| simd.neg_f32s(w);
+    for (group, x) in x.chunks_exact(d).enumerate() {
         for part in 0..GROUP / N {
+            // Of −a σ(z).
             let mut sum = [zero; N];
             for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
                 let planes: &[S::f32s] = bytemuck::cast_slice(block);
-                for half in 0..halves::<S>() {
-                    let w = &planes[..d * per_plane::<S>()];
-                    let z = products::<S, N>(simd, w, half, x, part);
-                    let a = at::<S, _>(planes, d, half);
+                let w = &planes[..d * per_plane::<S>()];
+                for first in (0..per_plane::<S>()).step_by(V) {
+                    let a: [_; V] = at::<S, _, V>(planes, d, first);
+                    let start = b * per_block + group / WORD * per_plane::<S>() + first;
+                    let mut words = [simd.splat_u32s(0); V];
                     if KEEP {
-                        let start = b * per_block + word + half * V;
-                        for (v, word) in active[start..start + V].iter_mut().enumerate() {
-                            *word =
-                                shift_in(simd, *word, std::array::from_fn::<_, N, _>(|s| z[s][v]));
+                        words = at::<S, _, V>(active, 0, start);
+                    }
+                    // Where all of w is in registers, samples one by one mix well what different
+                    // units of the processor do.
+                    let mut all = [[zero; V]; N];
+                    if !is_small::<D>() {
+                        all = products::<S, N, V>(simd, w, first, x, part * N, negate);
+                    }
+                    for (s, (all, sum)) in all.into_iter().zip(&mut sum).enumerate() {
+                        let mut z = all;
+                        if is_small::<D>() {
+                            [z] = products::<S, 1, V>(simd, w, first, x, part * N + s, negate);
+                        }
+                        for v in 0..V {
+                            let z = negative_part(simd, z[v]);
+                            if SUM {
+                                *sum = simd.mul_add_e_f32s(a[v], z, *sum);
+                            }
+                            if KEEP {
+                                // Compares into masks would take the time of multiply-adds.
+                                words[v] = shift_in_sign(simd, words[v], z);
+                            }
                         }
                     }
-                    for (sum, z) in sum.iter_mut().zip(z) {
-                        for v in 0..V {
-                            *sum = simd.mul_add_e_f32s(a[v], simd.max_f32s(z[v], zero), *sum);
-                        }
+                    if KEEP {
+                        // After a whole word the first sample is at the bottom, and what the word
+                        // held before is gone.
+                        active[start..start + V].copy_from_slice(&words);
                     }
                 }
             }
-            for (f, sum) in f[part * N..].iter_mut().zip(sum) {
-                *f += f64::from(simd.reduce_sum_f32s(sum));
+            if SUM {
+                for (f, sum) in f[group * GROUP + part * N..].iter_mut().zip(sum) {
+                    *f -= f64::from(simd.reduce_sum_f32s(sum));
+                }
             }
         }
     }
-}
-
-/// Moves the bits z > 0 of N samples into a word from the top: after a whole word the first sample
-/// is at the bottom, and what the word held before is gone.
-#[inline(always)]
-fn shift_in<S: Simd, const N: usize>(simd: S, word: S::u32s, z: [S::f32s; N]) -> S::u32s {
-    let zero = simd.splat_f32s(0.0);
-    let mut word = simd.wrapping_dyn_shr_u32s(word, simd.splat_u32s(N as u32));
-    for (s, z) in z.into_iter().enumerate() {
-        let set = simd.or_u32s(word, simd.splat_u32s(1 << (32 - N + s)));
-        word = simd.select_u32s(simd.greater_than_f32s(z, zero), set, word);
-    }
-    word
 }
 
 /// Adds Σ a², Σ |w|², Σ |a||w| over a tile.

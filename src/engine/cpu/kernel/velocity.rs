@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Push, V, at, halves, per_plane, products};
+use super::{Push, add_plane, at, per_plane, products};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 use crate::experiment::Train;
 
@@ -10,8 +10,10 @@ use crate::experiment::Train;
 /// sum.
 const SECTION: usize = 8;
 
-/// Samples in a register tile. More would make longer chains of additions that wait for another.
+/// Samples and vectors of particles in a register tile. More samples would make longer chains of
+/// additions that wait for another.
 const N: usize = 4;
+const V: usize = 2;
 
 /// Leaves Σ_i g_i σ(z_ij) = w·G of a tile in the plane of a of `forces`, laid out like the tile: all
 /// that output-only training needs.
@@ -32,21 +34,19 @@ pub fn potential<S: Simd, const D: usize>(
             let planes: &[S::f32s] = bytemuck::cast_slice(block);
             let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
             let w = &planes[..d * per_plane::<S>()];
-            for half in 0..halves::<S>() {
-                let sum = samples.potential::<S, D>(simd, w, half);
-                add_plane(simd, forces, d, half, sum);
+            for first in (0..per_plane::<S>()).step_by(V) {
+                let sum = samples.potential::<S, D>(simd, w, first);
+                add_plane(simd, forces, d, first, sum);
             }
         }
     }
 }
 
 /// Leaves G of a tile in the planes of w of `forces`, laid out like the tile. For small d = D.
-///
-/// With KEPT, `active` holds the bits z_ij > 0 as predict left them; without, they are found again.
+/// `active` holds the bits z_ij > 0 as predict leaves them.
 #[inline(always)]
-pub fn velocity<S: Simd, const D: usize, const KEPT: bool>(
+pub fn velocity<S: Simd, const D: usize>(
     simd: S,
-    tile: &[Line],
     x: &[[f32; GROUP]],
     push: &Push,
     active: &[Line],
@@ -57,22 +57,16 @@ pub fn velocity<S: Simd, const D: usize, const KEPT: bool>(
     let active: &[S::u32s] = bytemuck::cast_slice(active);
     let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
     forces.fill(zero);
+    let planes = (D + 1) * per_plane::<S>();
     for (s, samples) in sections(D, x, push).enumerate() {
-        for (b, block) in tile.chunks_exact(lines_per_block(D)).enumerate() {
-            let planes: &[S::f32s] = bytemuck::cast_slice(block);
-            let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
-            let w = &planes[..D * per_plane::<S>()];
-            for half in 0..halves::<S>() {
+        let blocks = active.chunks_exact(per_block);
+        for (active, forces) in blocks.zip(forces.chunks_exact_mut(planes)) {
+            let active = &active[s * SECTION * per_plane::<S>()..];
+            for first in (0..per_plane::<S>()).step_by(V) {
                 let mut big_g = [[zero; V]; D];
-                if KEPT {
-                    let first = b * per_block + s * SECTION * per_plane::<S>();
-                    let active = &active[first..(b + 1) * per_block];
-                    samples.pull_kept::<S, D>(simd, active, half, &mut big_g);
-                } else {
-                    samples.pull::<S, D>(simd, w, half, &mut big_g);
-                }
+                samples.pull::<S, D>(simd, active, first, &mut big_g);
                 for (k, &sum) in big_g.iter().enumerate() {
-                    add_plane(simd, forces, k, half, sum);
+                    add_plane(simd, forces, k, first, sum);
                 }
             }
         }
@@ -89,15 +83,6 @@ fn sections<'a>(
     sections.map(move |(x, g)| Section { d, x, g })
 }
 
-/// Adds to the V vectors of one half of plane k.
-#[inline(always)]
-fn add_plane<S: Simd>(simd: S, planes: &mut [S::f32s], k: usize, half: usize, sum: [S::f32s; V]) {
-    let start = k * per_plane::<S>() + half * V;
-    for (plane, sum) in planes[start..start + V].iter_mut().zip(sum) {
-        *plane = simd.add_f32s(*plane, sum);
-    }
-}
-
 /// Samples of one section: x (groups, d) and g.
 struct Section<'a> {
     d: usize,
@@ -112,14 +97,14 @@ impl Section<'_> {
         &self,
         simd: S,
         w: &[S::f32s],
-        half: usize,
+        first: usize,
     ) -> [S::f32s; V] {
         let d = if D == 0 { self.d } else { D };
         let zero = simd.splat_f32s(0.0);
         let mut sum = [zero; V];
         for (x, g) in self.x.chunks_exact(d).zip(self.g) {
             for part in 0..GROUP / N {
-                let z = products::<S, N>(simd, w, half, x, part);
+                let z = products::<S, N, V>(simd, w, first, x, part * N, |w| w);
                 for (s, z) in z.iter().enumerate() {
                     let g = simd.splat_f32s(g[part * N + s]);
                     for v in 0..V {
@@ -131,39 +116,13 @@ impl Section<'_> {
         sum
     }
 
-    /// Adds g_i 1[z_i > 0] x_i to G, with z computed once more.
+    /// Adds g_i 1[z_i > 0] x_i to G, by the bits that predict left.
     #[inline(always)]
     fn pull<S: Simd, const D: usize>(
         &self,
         simd: S,
-        w: &[S::f32s],
-        half: usize,
-        big_g: &mut [[S::f32s; V]; D],
-    ) {
-        let zero = simd.splat_f32s(0.0);
-        for (x, g) in self.x.chunks_exact(D).zip(self.g) {
-            for part in 0..GROUP / N {
-                let z = products::<S, N>(simd, w, half, x, part);
-                let mut gate = [[zero; V]; N];
-                for s in 0..N {
-                    let g = simd.splat_f32s(g[part * N + s]);
-                    for v in 0..V {
-                        let on = simd.greater_than_f32s(z[s][v], zero);
-                        gate[s][v] = simd.select_f32s(on, g, zero);
-                    }
-                }
-                add_gated(simd, &gate, x, part, big_g);
-            }
-        }
-    }
-
-    /// Adds g_i 1[z_i > 0] x_i to G, by the bits that predict left.
-    #[inline(always)]
-    fn pull_kept<S: Simd, const D: usize>(
-        &self,
-        simd: S,
         active: &[S::u32s],
-        half: usize,
+        first: usize,
         big_g: &mut [[S::f32s; V]; D],
     ) {
         let zero = simd.splat_f32s(0.0);
@@ -171,7 +130,7 @@ impl Section<'_> {
         for ((x, g), word) in self.x.chunks(WORD * D).zip(self.g.chunks(WORD)).zip(words) {
             // The bits of a word that is not full are at its top.
             let unused = simd.splat_u32s((32 - GROUP * g.len()) as u32);
-            let mut word = at::<S, _>(word, 0, half);
+            let mut word = at::<S, _, V>(word, 0, first);
             word = word.map(|word| simd.wrapping_dyn_shr_u32s(word, unused));
             for (x, g) in x.chunks_exact(D).zip(g) {
                 for part in 0..GROUP / N {

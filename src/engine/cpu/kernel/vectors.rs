@@ -1,0 +1,82 @@
+//! What [`Simd`] lacks, or lacks in the fastest form of one instruction set. Asking which set is in
+//! use costs nothing: the compiler knows the answer.
+
+#[cfg(target_arch = "x86_64")]
+use std::any::Any;
+
+use pulp::Simd;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+
+#[cfg(target_arch = "x86_64")]
+fn v4(simd: &impl Simd) -> Option<&V4> {
+    (simd as &dyn Any).downcast_ref()
+}
+
+/// w x, the first of a sum of products. A zero may have either sign.
+#[inline(always)]
+pub fn first_product<S: Simd>(simd: S, w: S::f32s, x: S::f32s) -> S::f32s {
+    #[cfg(target_arch = "x86_64")]
+    if v4(&simd).is_some() {
+        // A multiplication takes x from memory at no cost; a multiply-add to 0 first loads it.
+        return simd.mul_f32s(w, x);
+    }
+    simd.mul_add_e_f32s(w, x, simd.splat_f32s(0.0))
+}
+
+/// min(z, 0) for a sum z that starts with [`first_product`]: its sign is set where z < 0, and is not
+/// where z = 0, unless z underflows from below.
+#[inline(always)]
+pub fn negative_part<S: Simd>(simd: S, z: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    #[cfg(target_arch = "x86_64")]
+    if let Some(V4 { avx512f, .. }) = v4(&simd) {
+        // Of two zeros it takes the second.
+        return bytemuck::cast(avx512f._mm512_min_ps(bytemuck::cast(z), bytemuck::cast(zero)));
+    }
+    // The sum started from +0, and so it is never −0.
+    simd.min_f32s(z, zero)
+}
+
+/// A word moved down by one bit, with the sign of z on top.
+#[inline(always)]
+pub fn shift_in_sign<S: Simd>(simd: S, word: S::u32s, z: S::f32s) -> S::u32s {
+    const TOP: u32 = 1 << 31;
+    #[cfg(target_arch = "x86_64")]
+    if let Some(V4 { avx512f, .. }) = v4(&simd) {
+        // word | (z & top) in one operation, which the compiler does not find by itself.
+        let word = avx512f._mm512_srli_epi32::<1>(bytemuck::cast(word));
+        let top = avx512f._mm512_set1_epi32(TOP.cast_signed());
+        let word = avx512f._mm512_ternarylogic_epi32::<0xf8>(word, bytemuck::cast(z), top);
+        return bytemuck::cast(word);
+    }
+    let sign = simd.and_u32s(simd.transmute_u32s_f32s(z), simd.splat_u32s(TOP));
+    simd.or_u32s(simd.wrapping_dyn_shr_u32s(word, simd.splat_u32s(1)), sign)
+}
+
+/// Vectors in which one can look up.
+pub trait Lookup: Simd {
+    /// Bits of an index.
+    const BITS: usize = Self::F32_LANES.ilog2() as usize;
+
+    /// In lane i, the lane of `table` that the low [`Lookup::BITS`] of lane i of `index` name.
+    fn lookup(self, table: Self::f32s, index: Self::u32s) -> Self::f32s;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lookup for V3 {
+    #[inline(always)]
+    fn lookup(self, table: Self::f32s, index: Self::u32s) -> Self::f32s {
+        let (table, index) = (bytemuck::cast(table), bytemuck::cast(index));
+        bytemuck::cast(self.avx2._mm256_permutevar8x32_ps(table, index))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lookup for V4 {
+    #[inline(always)]
+    fn lookup(self, table: Self::f32s, index: Self::u32s) -> Self::f32s {
+        let (table, index) = (bytemuck::cast(table), bytemuck::cast(index));
+        bytemuck::cast(self.avx512f._mm512_permutexvar_ps(index, table))
+    }
+}
