@@ -48,14 +48,13 @@ pub struct Chunk<'a> {
 }
 
 impl Blocks {
-    /// m particles at the origin, to be trained on n samples, with as many bytes of activation
-    /// bits as `kept` says: by default a fifth of what the particles take, or 4 MiB.
-    pub fn new(m: usize, d: usize, n: usize, kept: Option<usize>) -> Self {
+    /// m particles at the origin, to be trained on n samples, with at most `kept` bytes of
+    /// activation bits.
+    pub fn new(m: usize, d: usize, n: usize, kept: usize) -> Self {
         let blocks = m.div_ceil(LANES);
         let cut = Cut::new(blocks, d);
-        let fair = (blocks * (d + 1) * PLANE / 5).max(4 << 20);
         let bits = bits_per_block(n.div_ceil(GROUP));
-        let room = kept.unwrap_or(fair) / (bits * size_of::<Line>()).max(1);
+        let room = kept / (bits * size_of::<Line>()).max(1);
         let kept = if room >= blocks {
             blocks
         } else {
@@ -87,6 +86,18 @@ impl Blocks {
         let line = (j / LANES) * lines_per_block(self.d) + k * LINES + j % LANES / 16;
         &mut self.lines[line].0[j % 16]
     }
+}
+
+/// What the particles of a batch and their activation bits may always take together.
+const SMALL: usize = 48 << 20;
+
+/// Bytes of activation bits that one of `runs` runs keeps unless told otherwise: what it may always
+/// take less its m particles, and no less than a fifth of these.
+pub fn fair_bits(m: usize, d: usize, runs: usize) -> usize {
+    let particles = m.div_ceil(LANES) * (d + 1) * PLANE;
+    (SMALL / runs.max(1))
+        .saturating_sub(particles)
+        .max(particles / 5)
 }
 
 /// Lines of one block: its d + 1 planes.
@@ -167,4 +178,21 @@ pub fn grouped(values: impl Iterator<Item = f32>, n: usize) -> Vec<[f32; GROUP]>
         groups[i / GROUP][i % GROUP] = value;
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small runs keep what they like, a million neurons in three dimensions included; large ones,
+    /// and many, a fifth of their particles.
+    #[test]
+    fn bits_are_kept_where_they_are_small() {
+        let all = |m: usize, n: usize| m.div_ceil(LANES) * bits_per_block(n / GROUP) * 64;
+        assert!(fair_bits(1000, 15, 1) >= all(1000, 256));
+        assert!(fair_bits(1_000_000, 3, 1) >= all(1_000_000, 256));
+        for (m, d, runs) in [(1_000_000, 15, 1), (10_000_000, 3, 1), (1_000_000, 3, 8)] {
+            assert_eq!(fair_bits(m, d, runs), m * (d + 1) * 4 / 5);
+        }
+    }
 }

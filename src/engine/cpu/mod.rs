@@ -102,12 +102,14 @@ impl Cpu {
             let setting = common.setting(r, false);
             // The others have no use for bits: output-only training needs σ(z) itself.
             let bits = setting.circle.is_none() && setting.run.train != Train::Output;
-            let kept = if bits { options.kept_bytes } else { Some(0) };
-            let n = setting.train.n;
-            State::new(
-                Blocks::new(setting.run.m, setting.d, setting.train.n, kept),
-                n,
-            )
+            let (m, n) = (setting.run.m, setting.train.n);
+            let fair = || layout::fair_bits(m, setting.d, common.batch.runs.len());
+            let kept = if bits {
+                options.kept_bytes.unwrap_or_else(fair)
+            } else {
+                0
+            };
+            State::new(Blocks::new(m, setting.d, n, kept), n)
         };
         Ok(Cpu {
             states: (0..common.batch.runs.len()).map(state).collect(),

@@ -21,8 +21,8 @@ pub struct Options {
     /// Vector instructions; the best that the machine has where not given.
     pub level: Option<Level>,
     /// Memory in bytes in which each run keeps activations from predict to velocity, one bit per
-    /// particle and sample; what does not fit is computed twice, with the same results. A fifth of
-    /// what the particles take, but at least 4 MiB, where not given.
+    /// particle and sample; what does not fit is computed twice, with the same results. Where not
+    /// given, a fifth of what the particles take, or more in a small batch: up to 48 MiB with them.
     pub kept_bytes: Option<usize>,
     pub short_cuts: ShortCuts,
 }
