@@ -18,7 +18,7 @@ use crate::error::Result;
 pub fn ceilings(options: &Options) -> Result<Ceilings> {
     let (arch, pool) = (options.arch()?, options.pool()?);
     // More pieces than threads, so that all of them are busy to the end.
-    let pieces = 16 * pool.current_num_threads();
+    let pieces = 16 * pool.threads();
     let work = 2 * TURNS * CHAINS * arch.dispatch(Lanes) * pieces;
     let fma = best_rate(work as f64, Duration::from_millis(50), |k| {
         let turns = TURNS * k as usize;

@@ -27,7 +27,7 @@ use crate::experiment::Train;
 use crate::particles::Particles;
 pub use ceilings::ceilings;
 use layout::{Blocks, Samples};
-use options::CIRCLE_COST;
+use options::{CIRCLE_COST, Pool};
 pub use options::{Level, Options};
 use run::{Setting, State};
 
@@ -35,7 +35,7 @@ use run::{Setting, State};
 pub struct Cpu {
     common: Common,
     states: Vec<State>,
-    pool: rayon::ThreadPool,
+    pool: Pool,
 }
 
 /// What the runs share and no step changes.
@@ -120,7 +120,7 @@ impl Cpu {
 
     /// Calls `each` for every run with its setting and state, in parallel.
     fn for_each<R: Send>(&mut self, each: impl Fn(Setting, &mut State) -> R + Sync) -> Vec<R> {
-        let settings = self.common.settings(self.pool.current_num_threads());
+        let settings = self.common.settings(self.pool.threads());
         let states = &mut self.states;
         self.pool.install(|| {
             let runs = states.par_iter_mut().zip(settings).with_max_len(1);
@@ -159,7 +159,7 @@ impl Engine for Cpu {
             Arch::V4(_) => "AVX-512",
             _ => "vector",
         };
-        let threads = self.pool.current_num_threads();
+        let threads = self.pool.threads();
         format!("{vectors} instructions, {threads} threads")
     }
 

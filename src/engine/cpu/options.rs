@@ -43,17 +43,45 @@ impl Options {
     }
 
     /// The threads to use.
-    pub(super) fn pool(&self) -> Result<rayon::ThreadPool> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.unwrap_or(0))
-            .build()
-            .map_err(|e| {
-                Error::engine(
-                    "cpu",
-                    e.to_string(),
-                    "raise the limit of threads (ulimit -u)",
-                )
-            })
+    pub(super) fn pool(&self) -> Result<Pool> {
+        let Some(threads) = self.threads else {
+            return Ok(Pool::Common);
+        };
+        let own = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let failed = |e: rayon::ThreadPoolBuildError| {
+            Error::engine(
+                "cpu",
+                e.to_string(),
+                "raise the limit of threads (ulimit -u)",
+            )
+        };
+        own.map(Pool::Own).map_err(failed)
+    }
+}
+
+/// The threads of an engine.
+#[derive(Debug)]
+pub(super) enum Pool {
+    /// Those of the whole program, so that what it does between two steps does not wait for threads
+    /// that wait for steps.
+    Common,
+    Own(rayon::ThreadPool),
+}
+
+impl Pool {
+    pub fn threads(&self) -> usize {
+        match self {
+            Pool::Common => rayon::current_num_threads(),
+            Pool::Own(pool) => pool.current_num_threads(),
+        }
+    }
+
+    /// Runs `work` on one of the threads, with the others at its service.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self {
+            Pool::Common => rayon::scope(|_| work()),
+            Pool::Own(pool) => pool.install(work),
+        }
     }
 }
 
