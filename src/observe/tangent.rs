@@ -3,9 +3,10 @@
 //! K_ik = (1/m) Σ_j [σ(z_ij)σ(z_kj) + a_j² 1[z_ij > 0] 1[z_kj > 0] x_i·x_k], z_ij = w_j·x_i: the first
 //! term for the gradient in a, the second for that in w (Jacot, Gabriel & Hongler 2018).
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use matrixmultiply::sgemm;
+use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
 use crate::data::Dataset;
@@ -18,7 +19,13 @@ pub const KERNEL_PARTICLES: usize = 1024;
 
 /// Particles, and rows of K, that one thread takes at a time. They decide no order of summation.
 const TOGETHER: usize = 128;
-const ROWS: usize = 64;
+const ROWS: usize = 32;
+
+thread_local! {
+    /// Room for the features and gates of a kernel, kept from one to the next: to clear it anew each
+    /// time takes a tenth of what a kernel takes.
+    static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
 
 /// K (n, n), row-major, what is right of the diagonal as well as it comes: entries (i, k) with
 /// k ≤ i are complete.
@@ -36,14 +43,36 @@ impl TangentKernel {
         let x = &data.x[..n * d];
         let w: Vec<f32> = p.w[..m * d].iter().map(|&w| w as f32).collect();
         let a: Vec<f32> = p.a[..m].iter().map(|&a| a as f32).collect();
-        // Row-major (m, n): what a product packs lies side by side.
-        let mut features = vec![0.0; m * n];
-        let mut gates = vec![0.0; m * n];
+        let mut room = ROOM.take();
+        // What it holds is written over.
+        room.resize(2 * m * n, 0.0);
+        let (features, gates) = room.split_at_mut(m * n);
+        let kernel = TangentKernel::by(train, (&w, &a), x, d, (features, gates));
+        ROOM.set(room);
+        kernel
+    }
+
+    /// With room for the features σ(z) and the gates a 1[z > 0], both row-major (m, n): what a product
+    /// packs lies side by side.
+    fn by(
+        train: Train,
+        (w, a): (&[f32], &[f32]),
+        x: &[f32],
+        d: usize,
+        (features, gates): (&mut [f32], &mut [f32]),
+    ) -> Self {
+        let (m, n) = (a.len(), x.len() / d);
         (features.par_chunks_mut(TOGETHER * n))
             .zip(gates.par_chunks_mut(TOGETHER * n))
             .zip(w.par_chunks(TOGETHER * d).zip(a.par_chunks(TOGETHER)))
             .for_each(|((features, gates), (w, a))| {
-                multiply(Factor::rows(w, d), Factor::rows(x, d), features, n);
+                multiply(
+                    Factor::rows(w, d),
+                    Factor::rows(x, d),
+                    features,
+                    n,
+                    Onto::Nothing,
+                );
                 let rows = features.chunks_exact_mut(n).zip(gates.chunks_exact_mut(n));
                 for ((features, gates), &a) in rows.zip(a) {
                     for (z, gate) in features.iter_mut().zip(gates) {
@@ -60,14 +89,17 @@ impl TangentKernel {
             if train != Train::Output {
                 let mut inputs = vec![0.0; rows.len()];
                 let own = Factor::rows(&x[first * d..end * d], d);
-                multiply(own, Factor::rows(&x[..end * d], d), &mut inputs, n);
-                let own = Factor::columns(&gates, n, first..end);
-                multiply(own, Factor::columns(&gates, n, 0..end), rows, n);
+                let all = Factor::rows(&x[..end * d], d);
+                multiply(own, all, &mut inputs, n, Onto::Nothing);
+                let own = Factor::columns(gates, n, first..end);
+                let all = Factor::columns(gates, n, 0..end);
+                multiply(own, all, rows, n, Onto::Nothing);
                 rows.iter_mut().zip(&inputs).for_each(|(k, xx)| *k *= xx);
             }
             if train != Train::Input {
-                let own = Factor::columns(&features, n, first..end);
-                multiply(own, Factor::columns(&features, n, 0..end), rows, n);
+                let own = Factor::columns(features, n, first..end);
+                let all = Factor::columns(features, n, 0..end);
+                multiply(own, all, rows, n, Onto::Sum);
             }
         });
         let each = 1.0 / m as f32;
@@ -134,28 +166,41 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// out (a.count, stride) += the products of each of a's vectors with each of b's.
-fn multiply(a: Factor, b: Factor, out: &mut [f32], stride: usize) {
+/// What products are added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Onto {
+    Nothing,
+    /// The sum so far.
+    Sum,
+}
+
+/// out (a.count, stride): the products of each of a's vectors with each of b's.
+fn multiply(a: Factor, b: Factor, out: &mut [f32], stride: usize, onto: Onto) {
     assert!(a.is_within() && b.is_within() && a.depth == b.depth);
     assert!(b.count <= stride && a.count * stride <= out.len());
     // SAFETY: the pointers cover all vectors and a.count × stride numbers, as asserted, and `out`
     // is borrowed mutably.
     unsafe {
-        sgemm(
+        gemm(
             a.count,
-            a.depth,
             b.count,
-            1.0,
-            a.values.as_ptr(),
-            a.across as isize,
-            a.along as isize,
-            b.values.as_ptr(),
-            b.along as isize,
-            b.across as isize,
-            1.0,
+            a.depth,
             out.as_mut_ptr(),
-            stride as isize,
             1,
+            stride as isize,
+            onto == Onto::Sum,
+            a.values.as_ptr(),
+            a.along as isize,
+            a.across as isize,
+            b.values.as_ptr(),
+            b.across as isize,
+            b.along as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Features σ(w_j·x_i) in f64, chunk by chunk, and the products with them.
 
-use matrixmultiply::dgemm;
+use gemm::{Parallelism, gemm};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -84,21 +84,26 @@ fn multiply(a: &[f64], b: &[f64], depth: usize, out: &mut [f64], stride: usize) 
     // SAFETY: the pointers cover rows × depth, columns × depth and rows × stride numbers, as
     // asserted, and `out` is borrowed mutably.
     unsafe {
-        dgemm(
+        gemm(
             rows,
-            depth,
             columns,
-            1.0,
-            a.as_ptr(),
-            step,
-            1,
-            b.as_ptr(),
-            1,
-            step,
-            1.0,
+            depth,
             out.as_mut_ptr(),
-            stride,
             1,
+            stride,
+            true,
+            a.as_ptr(),
+            1,
+            step,
+            b.as_ptr(),
+            step,
+            1,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
         );
     }
 }
