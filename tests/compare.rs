@@ -317,3 +317,30 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
         &["has no checkpoint", "widefield resume other"],
     );
 }
+
+/// A comparison is of a step: runs that go on leave it behind, and the page says so.
+#[test]
+fn a_comparison_of_an_earlier_step_is_told() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    place.ok("run e.toml --out a --engine cpu --quiet --no-plots");
+    place.ok("compare a");
+    place.ok("report a");
+    let page = || std::fs::read_to_string(place.path("a/report.html")).unwrap();
+    let law = "The variance of the prediction between 4 seeds falls like m to the power";
+    let outdated = "compare.json is of step 20, and the training went on";
+    assert!(page().contains(law) && !page().contains(outdated));
+    let out = place.run("resume a --steps 30");
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(
+        said.contains(outdated) && said.contains("`widefield compare a`"),
+        "{said}"
+    );
+    assert!(!page().contains(law) && page().contains(outdated));
+    place.ok("compare a");
+    place.ok("report a");
+    assert!(page().contains(law) && !page().contains(outdated));
+    std::fs::write(place.path("a/compare.json"), "{").unwrap();
+    let out = place.run("report a");
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains("compare.json: is damaged"), "{said}");
+}

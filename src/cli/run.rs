@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
-use crate::report::verdicts::optimality;
+use crate::report::verdicts::{optimality, width};
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -113,12 +113,15 @@ fn go(
             verdicts::print(&verdicts)?;
         }
     }
-    let outdated = optimality(folder, &summary).ok().and_then(|o| o.outdated);
-    if let Some(what) = outdated {
-        let dir = folder.dir().display();
-        talk.say(&format!(
-            "{what}; `widefield certify {dir}` makes them anew"
-        ));
+    let certified = optimality(folder, &summary).ok().and_then(|o| o.outdated);
+    let compared = width(folder, &summary).ok().and_then(|w| w.outdated);
+    let dir = folder.dir().display();
+    for (outdated, command) in [(certified, "certify"), (compared, "compare")] {
+        if let Some(what) = outdated {
+            talk.say(&format!(
+                "{what}; `widefield {command} {dir}` makes them anew"
+            ));
+        }
     }
     let summary = trained?;
     talk.say(&format!(

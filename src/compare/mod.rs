@@ -39,6 +39,7 @@ mod gaps;
 mod inputs;
 mod network;
 mod report;
+mod stored;
 mod transport;
 mod variance;
 
@@ -48,6 +49,7 @@ pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
 pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport, WidthReport};
+pub use stored::Stored;
 pub use transport::{Cloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 

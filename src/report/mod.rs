@@ -19,7 +19,7 @@ use minijinja::{AutoEscape, Environment, context};
 use serde_json::Value;
 
 use self::repeat::Repeat;
-use self::verdicts::Optimality;
+use self::verdicts::{Optimality, Width};
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 use crate::experiment::{Grid, load};
@@ -57,6 +57,7 @@ fn page(folder: &RunFolder) -> Result<String> {
     let parts = Parts {
         toml: read(&experiment)?,
         optimality: verdicts::optimality(folder, &summary)?,
+        width: verdicts::width(folder, &summary)?,
         claims: verdicts::claims(folder)?,
         figures: figures::figures(&folder.dir().join("figures"), "f")?,
         runs: tables::summary(&runs(&folder.summary())?, &metrics.header),
@@ -83,6 +84,7 @@ struct Parts {
     toml: String,
     summary: Summary,
     optimality: Optimality,
+    width: Width,
     claims: Vec<Verdict>,
     figures: Vec<figures::Figure>,
     runs: tables::Table,
@@ -107,6 +109,7 @@ fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
         summary => Serde(&parts.summary),
         diverged => parts.summary.runs.iter().filter(|run| run.diverged_at.is_some()).count(),
         optimality => Serde(&parts.optimality),
+        width => Serde(&parts.width),
         claims => Serde(&parts.claims),
         held => parts.claims.iter().filter(|claim| claim.passed).count(),
         figures => Serde(&parts.figures),
