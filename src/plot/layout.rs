@@ -16,6 +16,8 @@ const LABEL: f64 = 1.55 * WORDS;
 const TICK: f64 = 25.0;
 /// Words of ticks on an upright axis, at most.
 const MOST_UP: usize = 6;
+/// Turns that words and the room for them take to agree, at most.
+const TURNS: usize = 8;
 /// Room right of a plane, at least.
 const AFTER: f64 = 75.0;
 /// Length of the sign before a legend's words.
@@ -152,10 +154,11 @@ fn ys(panel: &Panel) -> impl Iterator<Item = f64> {
 }
 
 /// Room left of planes: the labels and the widest words of ticks; and right of them: what words at
-/// their ends need. Which words there are depends on how much room they leave, so it takes some turns.
+/// their ends need. Which words there are depends on how much room they leave, so it takes some turns;
+/// room once given stays, or two sets of words could take turns for ever.
 fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
-    let (mut left, mut right) = (0.2 * width, AFTER);
-    for _ in 0..3 {
+    let (mut left, mut right) = (0.0, AFTER);
+    for _ in 0..TURNS {
         let plane = width - left - right;
         let of = |panel: &Panel| match panel.bare {
             true => EDGE / 2.0,
@@ -172,8 +175,14 @@ fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
                 ticks.map(|(v, word)| length(word, WORDS) / 2.0 - (1.0 - x.place(*v)) * plane);
             ends.fold(AFTER, f64::max)
         };
-        left = panels.iter().map(of).fold(0.0, f64::max);
-        right = panels.iter().map(beyond).fold(AFTER, f64::max);
+        let needed = (
+            panels.iter().map(of).fold(left, f64::max),
+            panels.iter().map(beyond).fold(right, f64::max),
+        );
+        if needed == (left, right) {
+            break;
+        }
+        (left, right) = needed;
     }
     (left, right)
 }
@@ -268,6 +277,32 @@ mod tests {
             for (value, word) in &placed.x.ticks {
                 let end = placed.point(*value, 0.0).0 + length(word, WORDS) / 2.0;
                 assert!(end <= layout.width, "{word} ends at {end}: {placed:?}");
+            }
+        }
+    }
+
+    /// Names of upright axes, whatever words their ticks have.
+    #[test]
+    fn names_of_upright_axes_begin_inside_the_picture() {
+        let panel = |low: f64, high: f64| Panel {
+            y: Axis::new("norm", Scale::Log),
+            height: 0.42,
+            marks: vec![Mark::line(
+                vec![(0.0, low), (1.0, high)],
+                super::super::colour::BLACK,
+            )],
+            ..Panel::default()
+        };
+        for k in 0..4000 {
+            let (low, ratio) = (
+                1.0 + f64::from(k % 80) / 20.0,
+                1.5 + f64::from(k / 80) / 10.0,
+            );
+            let mut figure = Figure::new("f", "a figure");
+            figure.panels = vec![panel(low, low * ratio), panel(4.0, 9.0)];
+            for placed in Layout::new(&figure).panels {
+                let begins = placed.left - widest(&placed.y) - TICK - LABEL;
+                assert!(begins >= 0.0, "{low} to {}: {begins}", low * ratio);
             }
         }
     }
