@@ -85,6 +85,31 @@ fn figures_follow_what_the_folder_holds() {
     place.refuses("plot nowhere", &["nowhere", "not a run folder"]);
 }
 
+/// Beside curves, a value that never moves is told in the note; where nothing moves it is drawn.
+#[test]
+fn what_never_moves_is_told_and_not_drawn() {
+    let place = Place::new();
+    place.put(
+        "k.toml",
+        &experiment("source = \"clusters\"\nd = 6\nn = 12"),
+    );
+    place.ok("run k.toml --out both --engine cpu --no-plots --set init.scale_a=2.0");
+    place.ok("run k.toml --out output --engine cpu --no-plots --set network.train=output");
+    let told = |dir: &str, name: &str| {
+        let figure = figure(&place.path(dir), name);
+        (figure.panels.len(), figure.note.unwrap_or_default())
+    };
+    assert_eq!(told("both", "drift"), (2, String::new()));
+    assert_eq!(
+        told("output", "drift"),
+        (1, "kernel drift 0 throughout".to_owned())
+    );
+    assert_eq!(told("output", "features").1, "");
+    // Nothing has turned, so there is no histogram of how far.
+    let panels = |dir: &str| figure(&place.path(dir), "histograms").panels.len();
+    assert_eq!([panels("both"), panels("output")], [2, 1]);
+}
+
 /// The drawings with certified bounds, in the folder and in its page.
 #[test]
 fn certify_draws_its_bounds() {

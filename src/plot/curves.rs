@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::axis::Settled;
+use super::axis::{Settled, plain};
 use super::cloud::thousands;
 use super::colour::{Colour, GREY};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
@@ -122,9 +122,21 @@ fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity
             .iter()
             .any(|(column, _)| folder.metrics.has(column))
     };
-    for quantity in quantities.iter().filter(there) {
-        let panel = panel(folder, quantity, &mut figure);
-        figure.panels.push(panel);
+    let there: Vec<&Quantity> = quantities.iter().filter(there).collect();
+    let constant = |q: &Quantity| match q.columns {
+        [(column, _)] => folder.metrics.constant(column),
+        _ => None,
+    };
+    // A flat line beside curves takes their room and says one number.
+    let all_flat = there.iter().all(|q| constant(q).is_some());
+    for quantity in there {
+        match constant(quantity).filter(|_| !all_flat) {
+            Some(value) => figure.remark(format!("{} {} throughout", quantity.label, plain(value))),
+            None => {
+                let panel = panel(folder, quantity, &mut figure);
+                figure.panels.push(panel);
+            }
+        }
     }
     finish(folder, &mut figure);
     figure

@@ -238,6 +238,14 @@ impl Table {
         self.columns.get(name)?.get(rows)
     }
 
+    /// The value of a column that has one alone.
+    pub fn constant(&self, name: &str) -> Option<f64> {
+        let column = self.columns.get(name)?;
+        let mut values = column.iter().copied().filter(|v| v.is_finite());
+        let first = values.next()?;
+        values.all(|v| v == first).then_some(first)
+    }
+
     /// Whether any run has a finite value of it.
     pub fn has(&self, name: &str) -> bool {
         let column = self.columns.get(name);

@@ -112,6 +112,10 @@ fn turned(films: &Films) -> Option<Panel> {
         .filter(|v| v.0.is_finite() && v.2.is_finite())
         .collect();
     let most = values.iter().map(|v| v.0).fold(0.0, f64::max);
+    // What rounding makes of the angle between a vector and itself.
+    if most < 1e-3 {
+        return None;
+    }
     let to = [1.0, 5.0, 15.0, 45.0, 90.0, 180.0]
         .into_iter()
         .find(|&to| most <= to)?;
