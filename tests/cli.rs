@@ -327,6 +327,42 @@ fn an_interrupted_run_is_summed_up_whole() {
     }
 }
 
+/// Runs of another d follow one another: an interrupt may leave some without a start. Every command
+/// works on the others and says what is missing, and resume trains all.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_before_a_later_batch_leaves_a_whole_folder() {
+    let place = Place::new();
+    let grid = "[grid]\n\"data.d\" = [4, 6]\n\"network.width\" = [8, 16]\n";
+    let small = SMALL.replace("steps = 300", "steps = 2000000");
+    place.put("a.toml", &format!("{small}{grid}"));
+    interrupted(&place);
+    let missing = "2 of 4 runs were never started, the first of them run 2";
+    let runs = |place: &Place| place.summary("a")["runs"].as_array().unwrap().len();
+    assert_eq!(runs(&place), 2);
+    for command in ["report a", "plot a"] {
+        place.ok(command);
+        let page = std::fs::read_to_string(place.path("a/report.html")).unwrap();
+        assert!(page.contains(missing), "{command}");
+    }
+    let out = place.run("certify a --probes 200 --no-plots");
+    let said = text(&out.stderr);
+    assert!(out.status.success() && said.contains(missing), "{said}");
+    let said = place.ok("compare a");
+    assert!(said.contains(missing), "{said}");
+    let never = ["runs/003", "never started", "widefield resume a"];
+    place.fails("certify a --run 3", 2, &never);
+    // Enough for those that are on their way already.
+    let steps = place.summary("a")["runs"][0]["steps"].as_u64().unwrap() + 10;
+    let out = place.run(&format!("resume a --steps {steps}"));
+    let said = text(&out.stderr);
+    assert!(out.status.success() && !said.contains("never"), "{said}");
+    assert_eq!(runs(&place), 4);
+    let page = std::fs::read_to_string(place.path("a/report.html")).unwrap();
+    assert!(!page.contains("never started"));
+    assert!(!place.ok("compare a").contains("never started"));
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let place = Place::new();

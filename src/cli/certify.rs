@@ -16,9 +16,13 @@ use crate::store::{RunFolder, write_polished};
 pub fn certify(args: &CertifyArgs) -> Result<()> {
     let folder = RunFolder::open(&args.dir)?;
     let grid = load(&folder.experiment().display().to_string(), &[])?;
-    let runs: Vec<usize> = match args.run {
-        Some(run) => vec![run],
-        None => (0..grid.runs.len()).collect(),
+    let started = (0..grid.runs.len()).filter(|&k| folder.is_started(k));
+    let started: Vec<usize> = started.collect();
+    let runs = match (args.run, started.is_empty()) {
+        (Some(run), _) => vec![run],
+        // It says what is missing.
+        (None, true) => vec![0],
+        (None, false) => started,
     };
     let selection = args.engine.select()?;
     let mut worlds = Worlds::default();
@@ -46,6 +50,12 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
             print(&(text + "\n"))?;
         }
         false => show(&standings)?,
+    }
+    if let Some(missing) = folder.never_started(grid.runs.len()) {
+        args.talk.say(&format!(
+            "{missing}: `widefield resume {}` trains them",
+            args.dir.display()
+        ));
     }
     let page = seen(renew(&folder, &args.pages, &args.talk));
     let polished = match args.polish {

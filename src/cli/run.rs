@@ -115,6 +115,9 @@ fn go(
     }
     let certified = optimality(folder, &summary).ok().and_then(|o| o.outdated);
     let compared = width(folder, &summary).ok().and_then(|w| w.outdated);
+    if let Some(missing) = folder.never_started(grid.runs.len()) {
+        talk.say(&missing);
+    }
     let dir = folder.dir().display();
     for (outdated, command) in [(certified, "certify"), (compared, "compare")] {
         if let Some(what) = outdated {

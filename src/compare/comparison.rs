@@ -25,6 +25,13 @@ pub struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     pub fn new(options: &'a Options, opened: &[&Opened]) -> Self {
         let folders = opened.iter().map(|of| folder(of));
+        let missing = opened.iter().filter_map(|of| {
+            let missing = of.folder.never_started(of.grid.runs.len())?;
+            let dir = folder(of);
+            Some(format!(
+                "in {dir} {missing}: `widefield resume {dir}` trains them"
+            ))
+        });
         Comparison {
             options,
             worlds: Worlds::default(),
@@ -35,7 +42,7 @@ impl<'a> Comparison<'a> {
                 ensembles: Vec::new(),
                 pairs: Vec::new(),
                 variance: Vec::new(),
-                notes: Vec::new(),
+                notes: missing.collect(),
             },
         }
     }

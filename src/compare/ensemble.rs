@@ -22,10 +22,11 @@ impl Opened {
         Ok(Opened { folder, grid })
     }
 
-    /// All runs, in families; the ensembles of each from narrow to wide.
+    /// All runs that were started, in families; the ensembles of each from narrow to wide.
     pub fn families(&self) -> Vec<Family<'_>> {
         let mut families: Vec<(Experiment, Family)> = Vec::new();
-        for (k, run) in self.grid.runs.iter().enumerate() {
+        let runs = self.grid.runs.iter().enumerate();
+        for (k, run) in runs.filter(|(k, _)| self.folder.is_started(*k)) {
             let (e, key) = (&run.experiment, but_width_and_particles(&run.experiment));
             let found = families.iter().position(|(other, _)| *other == key);
             let at = found.unwrap_or_else(|| {
@@ -155,6 +156,9 @@ flow.step = 0.5
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("experiment.toml"), text).unwrap();
         let opened = Opened::new(dir.path()).unwrap();
+        for k in 0..opened.grid.runs.len() {
+            opened.folder.make_run(k).unwrap();
+        }
         (dir, opened)
     }
 

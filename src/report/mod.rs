@@ -56,6 +56,7 @@ fn page(folder: &RunFolder) -> Result<String> {
     let metrics = tables::metrics(&folder.metrics())?;
     let parts = Parts {
         toml: read(&experiment)?,
+        missing: folder.never_started(grid.runs.len()),
         optimality: verdicts::optimality(folder, &summary)?,
         width: verdicts::width(folder, &summary)?,
         claims: verdicts::claims(folder)?,
@@ -83,6 +84,8 @@ struct Parts {
     grid: Grid,
     toml: String,
     summary: Summary,
+    /// Which runs were never started, in a sentence.
+    missing: Option<String>,
     optimality: Optimality,
     width: Width,
     claims: Vec<Verdict>,
@@ -107,6 +110,7 @@ fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
         words => words::paragraphs(&parts.grid),
         toml => &parts.toml,
         summary => Serde(&parts.summary),
+        missing => &parts.missing,
         diverged => parts.summary.runs.iter().filter(|run| run.diverged_at.is_some()).count(),
         optimality => Serde(&parts.optimality),
         width => Serde(&parts.width),

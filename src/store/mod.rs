@@ -177,6 +177,21 @@ impl RunFolder {
         self.dir.join("runs").join(format!("{k:03}"))
     }
 
+    /// Says which of so many runs were never started, as after an interrupt before a later batch.
+    pub fn never_started(&self, runs: usize) -> Option<String> {
+        let missing: Vec<usize> = (0..runs).filter(|&k| !self.is_started(k)).collect();
+        let first = missing.first()?;
+        Some(format!(
+            "{} of {runs} runs were never started, the first of them run {first}",
+            missing.len()
+        ))
+    }
+
+    /// Whether run k was ever begun.
+    pub fn is_started(&self, k: usize) -> bool {
+        self.run(k).is_dir()
+    }
+
     /// Folder of run k, made if it is missing.
     pub fn make_run(&self, k: usize) -> Result<PathBuf> {
         let dir = self.run(k);
