@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Table;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
 use crate::particles::init::DrawKey;
 use crate::store::RunFolder;
@@ -16,9 +16,18 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// # Errors
+    /// No run folder, or one in which nothing was trained.
     pub fn new(dir: &Path) -> Result<Self> {
         let folder = RunFolder::open(dir)?;
         let grid = load(&folder.experiment().display().to_string(), &[])?;
+        if !(0..grid.runs.len()).any(|k| folder.is_started(k)) {
+            return Err(Error::input(
+                dir.display().to_string(),
+                "has no checkpoint: none of its runs was ever started",
+                format!("widefield resume {}", dir.display()),
+            ));
+        }
         Ok(Opened { folder, grid })
     }
 
@@ -155,10 +164,10 @@ flow.step = 0.5
     fn opened(text: &str) -> (tempfile::TempDir, Opened) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("experiment.toml"), text).unwrap();
-        let opened = Opened::new(dir.path()).unwrap();
-        for k in 0..opened.grid.runs.len() {
-            opened.folder.make_run(k).unwrap();
+        for k in 0..4 {
+            std::fs::create_dir_all(dir.path().join(format!("runs/{k:03}"))).unwrap();
         }
+        let opened = Opened::new(dir.path()).unwrap();
         (dir, opened)
     }
 
