@@ -23,7 +23,7 @@ pub fn unit(precision: Precision) -> f64 {
 }
 
 /// How far storing a stepped weight may move it: this share of it and at least so much. f32 is in
-/// [`unit`] already; f16 goes to either neighbour, with 10 bits of mantissa down to 2^-14.
+/// [`unit()`] already; f16 goes to either neighbour, with 10 bits of mantissa down to 2^-14.
 pub fn spacing(state: StateFormat) -> (f64, f64) {
     match state {
         StateFormat::F32 => (0.0, 0.0),
