@@ -39,7 +39,7 @@ impl Dataset {
             return Ok(self);
         }
         for (at, x) in self.x.iter_mut().enumerate() {
-            let near = f16::from_f32(*x);
+            let near = state.nearest(f64::from(*x)) as f32;
             if !near.is_finite() {
                 return Err(Error::input(
                     "precision.state",
@@ -51,7 +51,7 @@ impl Dataset {
                     "rescale the inputs (data.standardize = true does), or use \"f32\"",
                 ));
             }
-            *x = near.to_f32();
+            *x = near;
         }
         Ok(self)
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use half::f16;
+
 use super::schedule::Schedule;
 use super::value::Choice;
 
@@ -264,6 +266,14 @@ impl StateFormat {
         match self {
             StateFormat::F32 => 4,
             StateFormat::F16 => 2,
+        }
+    }
+
+    /// The nearest number of this format; infinity beyond its largest.
+    pub fn nearest(self, v: f64) -> f64 {
+        match self {
+            StateFormat::F32 => f64::from(v as f32),
+            StateFormat::F16 => f16::from_f64(v).to_f64(),
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use half::f16;
-
 use crate::data::Dataset;
 use crate::engine::{Batch, Run};
 use crate::experiment::{Loss, StateFormat, Train};
@@ -29,14 +27,6 @@ pub struct CaseRun {
 }
 
 impl Case {
-    /// The nearest number that the state can hold.
-    fn exact(&self, v: f64) -> f64 {
-        match self.state {
-            StateFormat::F32 => f64::from(v as f32),
-            StateFormat::F16 => f16::from_f64(v).to_f64(),
-        }
-    }
-
     /// The batch, one data set per run: Gaussian inputs with a constant last coordinate (for
     /// d > 1), labels ±1.
     pub fn batch(&self) -> Batch {
@@ -50,7 +40,7 @@ impl Case {
                 if self.d > 1 {
                     row[self.d - 1] = 1.0;
                 }
-                x.extend(row.iter().map(|&v| self.exact(v) as f32));
+                x.extend(row.iter().map(|&v| self.state.nearest(v) as f32));
                 y.push(if draws.uniform() < 0.5 { -1.0 } else { 1.0 });
             }
             Arc::new(Dataset { d: self.d, x, y })
@@ -77,17 +67,17 @@ impl Case {
         };
         for j in 0..m {
             Draws::new(r as u64, Stream::Init, 0, j as u64, 0).fill_gaussian(&mut row);
-            p.a[j] = self.exact(row[self.d]);
+            p.a[j] = self.state.nearest(row[self.d]);
             let w = &mut p.w[j * self.d..(j + 1) * self.d];
             w.iter_mut()
                 .zip(&row)
-                .for_each(|(w, &v)| *w = self.exact(size * v));
+                .for_each(|(w, &v)| *w = self.state.nearest(size * v));
         }
         p.w[..self.d].copy_from_slice(
             &data
                 .row(0)
                 .iter()
-                .map(|&x| self.exact(size * size * f64::from(x)))
+                .map(|&x| self.state.nearest(size * size * f64::from(x)))
                 .collect::<Vec<_>>(),
         );
         p

@@ -2,7 +2,6 @@
 //! made when first asked for, as no step needs them.
 
 use bytemuck::{Pod, Zeroable};
-use half::f16;
 
 use super::Gpu;
 use super::kernels::{GEOMETRY, Kernel, Problem, render};
@@ -12,7 +11,6 @@ use crate::engine::Geometry;
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::plan::{self, Row};
 use crate::error::Result;
-use crate::experiment::StateFormat;
 use crate::particles::Particles;
 
 /// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
@@ -126,11 +124,7 @@ impl Gpu {
         self.check_range(run, &(first..first + p.m()))?;
         self.survey(|gpu, survey| {
             // What is measured from is what was stored.
-            let stored = |v: f64| match gpu.batch.state {
-                StateFormat::F32 => v,
-                StateFormat::F16 => f16::from_f64(v).to_f64(),
-            };
-            let square = |v: &f64| stored(*v).powi(2);
+            let square = |v: &f64| gpu.batch.state.nearest(*v).powi(2);
             let of_w = |j: usize| p.w(j).iter().map(square).sum::<f64>();
             let balance = (0..p.m()).map(|j| (square(&p.a[j]) - of_w(j)) as f32);
             let balance: Vec<f32> = balance.collect();
