@@ -182,7 +182,8 @@ pub trait Engine: Send {
     fn batch(&self) -> &Batch;
     /// How it computes a run's steps: "direct" by the four stages over all pairs of particles and
     /// samples, or the name of an exact short cut ("arcs": d = 2, by the arcs on which G is constant;
-    /// "gram": output only, by the Gram matrix of the features).
+    /// "cells": many particles in d = 3 or 4, by what most samples do to all particles that point the
+    /// same way; "gram": output only, by the Gram matrix of the features).
     fn method(&self, _run: usize) -> &'static str {
         "direct"
     }

@@ -4,6 +4,7 @@
 //! are integers (fixed point, 112 bits below the largest term), so that what is taken away is what
 //! was added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
 
+use super::unit::{Unit, carries};
 use crate::engine::circle::{Circle, Spanning, cross};
 
 /// One arc: its two ends, counterclockwise, and G on it.
@@ -25,42 +26,20 @@ pub struct Work {
     running: Vec<[i128; 2]>,
 }
 
-/// Numbers in fixed point: multiples of a power of two that leaves room for their sum.
-struct Fixed {
-    /// Two factors to the integer's unit and two back: one alone may be beyond f64.
-    up: [f64; 2],
-    down: [f64; 2],
-    /// Whether some number is not finite.
-    lost: bool,
+/// Bits of a sum of all terms.
+const ROOM: i32 = 124;
+
+/// Two terms as whole numbers of a unit.
+fn pack(unit: &Unit, v: [f64; 2]) -> [i128; 2] {
+    v.map(|v| unit.measure(v) as i128)
 }
 
-impl Fixed {
-    /// For the sum of `count` numbers with this largest absolute value.
-    fn new(largest: f64, count: usize) -> Self {
-        let room = 124 - (count.max(1) as f64).log2().ceil() as i32;
-        let size = match largest {
-            l if l > 0.0 => l.log2().ceil() as i32,
-            _ => 0,
-        };
-        let halves = |power: i32| [power / 2, power - power / 2].map(|p| f64::from(p).exp2());
-        Fixed {
-            up: halves(room - size),
-            down: halves(size - room),
-            lost: largest.is_nan(),
-        }
+/// Two sums of terms. What was not finite has no sum; the run must notice.
+fn unpack(unit: &Unit, v: [i128; 2]) -> [f64; 2] {
+    if unit.lost {
+        return [f64::NAN; 2];
     }
-
-    fn pack(&self, v: [f64; 2]) -> [i128; 2] {
-        v.map(|v| (v * self.up[0] * self.up[1]) as i128)
-    }
-
-    fn unpack(&self, v: [i128; 2]) -> [f64; 2] {
-        // What was not finite has no sum; the run must notice.
-        if self.lost {
-            return [f64::NAN; 2];
-        }
-        v.map(|v| v as f64 * self.down[0] * self.down[1])
-    }
+    v.map(|v| unit.value(v as f64))
 }
 
 /// Largest absolute value; NaN if one is not finite.
@@ -83,10 +62,8 @@ impl Circle {
     pub fn fill_table(&self, g: &[f64], table: &mut Vec<Arc>, work: &mut Work) {
         let ends = self.ends.len();
         let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
-        let fixed = Fixed::new(
-            largest(self.samples.iter().map(term)),
-            2 * self.samples.len(),
-        );
+        let room = ROOM - carries(2 * self.samples.len());
+        let unit = Unit::new(largest(self.samples.iter().map(term)), room);
         let Work {
             entering, leaving, ..
         } = work;
@@ -97,14 +74,14 @@ impl Circle {
         // On the arc before the first end.
         let mut sum = [0; 2];
         for s in &self.samples {
-            let term = fixed.pack(term(s));
+            let term = pack(&unit, term(s));
             entering[s.enter] = add(entering[s.enter], term);
             leaving[s.leave] = add(leaving[s.leave], term);
             if s.enter > s.leave {
                 sum = add(sum, term);
             }
         }
-        let rounded = |sum| fixed.unpack(sum).map(|v| v as f32);
+        let rounded = |sum| unpack(&unit, sum).map(|v| v as f32);
         let nowhere = Arc {
             g: [0.0; 2],
             from: [0.0; 2],
@@ -155,7 +132,8 @@ impl Circle {
     /// Σ_j a_j σ(w_j·x_i) (n) from the sums of a_j w_j per position.
     pub fn predict(&self, sums: &[[f64; 2]], work: &mut Work) -> Vec<f64> {
         let ends = self.ends.len();
-        let fixed = Fixed::new(largest(sums.iter().copied()), sums.len());
+        let room = ROOM - carries(sums.len());
+        let unit = Unit::new(largest(sums.iter().copied()), room);
         // Running sums along the circle: end 0, arc 0, end 1, arc 1, …
         let running = &mut work.running;
         running.clear();
@@ -163,7 +141,7 @@ impl Circle {
         running.push(total);
         for p in 0..ends {
             for position in [ends + p, p] {
-                total = add(total, fixed.pack(sums[position]));
+                total = add(total, pack(&unit, sums[position]));
                 running.push(total);
             }
         }
@@ -171,7 +149,7 @@ impl Circle {
         for s in &self.samples {
             let inside = sub(running[2 * s.leave], running[2 * s.enter + 1]);
             let around = if s.enter > s.leave { total } else { [0; 2] };
-            let sum = fixed.unpack(add(around, inside));
+            let sum = unpack(&unit, add(around, inside));
             let x = s.x.map(f64::from);
             f[s.index] = x[0] * sum[0] + x[1] * sum[1];
         }

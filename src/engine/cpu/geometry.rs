@@ -3,7 +3,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::layout::{LANES, Line, lines_per_block};
+use super::layout::LANES;
 use super::run::{Setting, State};
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::{Geometry, Run};
@@ -32,14 +32,15 @@ impl Setting<'_> {
             rows: &self.data.x,
             units: Units::new(self.run, state.clock.exponent),
         };
-        let one = |(index, block): (usize, &[Line])| {
+        let blocks = &state.blocks;
+        let one = |room: &mut Vec<f32>, index: usize| {
             let first = index * LANES;
             let count = LANES.min(self.run.m - first);
             let start = state.start.get(first..first + count);
-            look.tally(self.arch, bytemuck::cast_slice(block), count, start)
+            look.tally(self.arch, blocks.in_order(index, room), count, start)
         };
-        let blocks = state.blocks.lines.par_chunks_exact(lines_per_block(self.d));
-        let parts = blocks.enumerate().with_min_len(TOGETHER).map(one);
+        let parts = (0..blocks.len()).into_par_iter().with_min_len(TOGETHER);
+        let parts = parts.map_init(Vec::new, one);
         let mut total = Tally::default();
         parts.collect::<Vec<_>>().iter().for_each(|t| total.add(t));
         total.finish(self.run, state.clock.exponent, !state.start.is_empty())

@@ -34,7 +34,10 @@ pub struct Blocks {
     /// Whether z_ij > 0 on the training set, a bit per pair: per block and word of 32 samples, a
     /// word per particle. Of the first chunks only, where all would take too much memory.
     active: Vec<Line>,
+    /// The place of each particle, where they are not in their own order.
+    pub slots: Vec<u32>,
     pub cut: Cut,
+    pub m: usize,
     pub d: usize,
     n: usize,
 }
@@ -63,7 +66,9 @@ impl Blocks {
         Blocks {
             lines: vec![Line::zeroed(); blocks * lines_per_block(d)],
             active: vec![Line::zeroed(); kept * bits],
+            slots: Vec::new(),
             cut,
+            m,
             d,
             n,
         }
@@ -81,8 +86,34 @@ impl Blocks {
         lines.map(chunk).collect()
     }
 
+    /// Number of blocks.
+    pub fn len(&self) -> usize {
+        self.lines.len() / lines_per_block(self.d)
+    }
+
+    /// Planes of the particles of block number `index` as their own order has it. `room` is where they
+    /// are put together if they are kept in another.
+    pub fn in_order<'a>(&'a self, index: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
+        let planes: &[f32] = bytemuck::cast_slice(&self.lines);
+        let size = (self.d + 1) * LANES;
+        if self.slots.is_empty() {
+            return &planes[index * size..][..size];
+        }
+        room.clear();
+        room.resize(size, 0.0);
+        for (lane, &slot) in self.slots[index * LANES..].iter().take(LANES).enumerate() {
+            let slot = slot as usize;
+            let block = &planes[slot / LANES * size..][..size];
+            let own = room.iter_mut().skip(lane).step_by(LANES);
+            let found = block.iter().skip(slot % LANES).step_by(LANES);
+            own.zip(found).for_each(|(own, found)| *own = *found);
+        }
+        room
+    }
+
     /// Coordinate k of particle j; k = d is the output weight a.
     pub fn at(&mut self, j: usize, k: usize) -> &mut f32 {
+        let j = self.slots.get(j).map_or(j, |&slot| slot as usize);
         let line = (j / LANES) * lines_per_block(self.d) + k * LINES + j % LANES / 16;
         &mut self.lines[line].0[j % 16]
     }

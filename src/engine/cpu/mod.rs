@@ -7,11 +7,13 @@
 mod arc_sweep;
 mod arcs;
 mod ceilings;
+mod cells;
 mod geometry;
 mod kernel;
 mod layout;
 mod options;
 mod run;
+mod unit;
 
 use std::ops::Range;
 
@@ -61,6 +63,7 @@ impl Common {
             test: of.test_set.map(|set| &self.samples[set]),
             data,
             circle: circle.filter(|_| takes_circle(self.short_cuts, &self.batch, of)),
+            cells: takes_cells(self.short_cuts, &self.batch, of),
             arch: self.arch,
             spread,
         }
@@ -101,7 +104,8 @@ impl Cpu {
         let state = |r: usize| {
             let setting = common.setting(r, false);
             // The others have no use for bits: output-only training needs σ(z) itself.
-            let bits = setting.circle.is_none() && setting.run.train != Train::Output;
+            let direct = setting.circle.is_none() && !setting.cells;
+            let bits = direct && setting.run.train != Train::Output;
             let (m, n) = (setting.run.m, setting.train.n);
             let fair = || layout::fair_bits(m, setting.d, common.batch.runs.len());
             let kept = if bits {
@@ -145,6 +149,15 @@ fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     short_cuts.take_circle(batch.d, n, run.m, CIRCLE_COST)
 }
 
+fn takes_cells(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
+    let n = batch.datasets[run.train_set].n();
+    match short_cuts {
+        ShortCuts::Never => false,
+        ShortCuts::Always => cells::DIMENSIONS.contains(&batch.d),
+        ShortCuts::Auto => cells::pays(batch.d, n, run.m),
+    }
+}
+
 impl Engine for Cpu {
     fn name(&self) -> &'static str {
         "cpu"
@@ -172,8 +185,10 @@ impl Engine for Cpu {
     }
 
     fn method(&self, run: usize) -> &'static str {
-        match self.common.setting(run, false).circle {
+        let setting = self.common.setting(run, false);
+        match setting.circle {
             Some(_) => "arcs",
+            None if setting.cells => "cells",
             None => "direct",
         }
     }

@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::arc_sweep::Route;
+use super::cells::Cells;
 use super::kernel::{Pass, Push, Sums};
 use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use crate::data::Dataset;
@@ -21,6 +22,8 @@ pub struct State {
     pub blocks: Blocks,
     /// What the short cut for d = 2 keeps, once it has found where the particles are.
     route: Option<Route>,
+    /// What the short cut for small d keeps, likewise.
+    cells: Option<Cells>,
     pub clock: Clock,
     /// Σ η g (n) over the steps taken.
     pub accumulated: Vec<f64>,
@@ -36,6 +39,7 @@ impl State {
         State {
             blocks,
             route: None,
+            cells: None,
             clock: Clock::default(),
             accumulated: vec![0.0; n],
             start: Vec::new(),
@@ -47,6 +51,7 @@ impl State {
     pub fn touch(&mut self) {
         self.sums = None;
         self.route = None;
+        self.cells = None;
     }
 }
 
@@ -62,6 +67,8 @@ pub struct Setting<'a> {
     pub data: &'a Dataset,
     /// The training inputs as a circle, where the short cut for d = 2 is taken.
     pub circle: Option<&'a Circle>,
+    /// Whether the short cut for small d is taken.
+    pub cells: bool,
     pub arch: Arch,
     /// Whether the chunks of the run are shared out over the threads.
     pub spread: bool,
@@ -99,6 +106,16 @@ impl Setting<'_> {
 
     /// The pass of [`Setting::sweep`] on the training set, by the short cut where there is one.
     fn train_sweep(&self, state: &mut State, push: Option<(&Push, &[f64])>) -> Sums {
+        if self.cells {
+            let blocks = &mut state.blocks;
+            let cells = state
+                .cells
+                .get_or_insert_with(|| Cells::new(blocks, self.arch));
+            if let Some((push, g)) = push {
+                cells.push(blocks, self.train, g, push, self.arch);
+            }
+            return cells.predict_on_train(blocks, self.train, self.arch);
+        }
         let Some(circle) = self.circle else {
             return self.sweep(&mut state.blocks, self.train, |pass, chunk| match push {
                 Some((push, _)) => pass.velocity_update_predict(chunk, push),
@@ -147,9 +164,17 @@ impl Setting<'_> {
 
     /// predict on other inputs.
     pub fn predict_on(&self, state: &mut State, samples: &Samples) -> Evaluation {
-        let sums = self.sweep(&mut state.blocks, samples, |pass, chunk| {
-            pass.predict(chunk.lines, &mut [])
-        });
+        let blocks = &mut state.blocks;
+        let sums = if self.cells {
+            let cells = state
+                .cells
+                .get_or_insert_with(|| Cells::new(blocks, self.arch));
+            cells.predict(blocks, samples, self.arch)
+        } else {
+            self.sweep(blocks, samples, |pass, chunk| {
+                pass.predict(chunk.lines, &mut [])
+            })
+        };
         self.evaluation(&sums, state.clock)
     }
 
@@ -167,6 +192,7 @@ impl Setting<'_> {
         let mut v = State {
             blocks: state.blocks.clone(),
             route: state.route.clone(),
+            cells: state.cells.clone(),
             clock: state.clock,
             accumulated: Vec::new(),
             start: Vec::new(),

@@ -1,0 +1,122 @@
+//! The samples that cut a node: those of which its region does not tell.
+
+use super::region::{Region, TOP};
+use crate::engine::cpu::layout::GROUP;
+
+/// Samples that cut a node, packed anew from those that cut its parent.
+#[derive(Debug)]
+pub struct Cut {
+    /// In groups (groups, D), padded with zero inputs.
+    x: Vec<[f32; GROUP]>,
+    /// Numbers of the samples, padded with any.
+    index: Vec<[u32; GROUP]>,
+    len: usize,
+}
+
+impl Cut {
+    /// All samples (groups, d).
+    pub fn all(x: &[[f32; GROUP]], d: usize) -> Self {
+        let groups = x.len() / d;
+        let mut index = vec![[0; GROUP]; groups];
+        let numbers = index.as_flattened_mut().iter_mut().zip(0..);
+        numbers.for_each(|(index, number)| *index = number);
+        Cut {
+            x: x.to_vec(),
+            index,
+            len: groups * GROUP,
+        }
+    }
+
+    /// Room for so many samples of d coordinates.
+    fn with_room(samples: usize, d: usize) -> Self {
+        // One place more, which is written to and not kept.
+        let groups = samples / GROUP + 1;
+        Cut {
+            x: vec![[0.0; GROUP]; groups * d],
+            index: vec![[0; GROUP]; groups],
+            len: 0,
+        }
+    }
+
+    /// Leaves in `self` those of the parent's samples that cut a region. Adds `sum` to the rows of the
+    /// parent's samples that activate all of it, by `add` of a number of a sample and 1 or 0.
+    #[inline(always)]
+    fn narrow<const D: usize>(
+        &mut self,
+        parent: &Cut,
+        region: &Region<D>,
+        mut add: impl FnMut(usize, f64),
+    ) {
+        let mut len = 0;
+        let groups = parent.len.div_ceil(GROUP);
+        let (all_x, _) = parent.x.as_chunks::<D>();
+        let (own_x, _) = self.x.as_chunks_mut::<D>();
+        for (x, index) in all_x[..groups].iter().zip(&parent.index[..groups]) {
+            let (low, high) = region.reach(x);
+            for s in 0..GROUP {
+                let (all, none) = (low[s] > 0.0, high[s] <= 0.0);
+                add(index[s] as usize, f64::from(u8::from(all)));
+                let (group, lane) = (len / GROUP, len % GROUP);
+                for k in 0..D {
+                    own_x[group][k][lane] = x[k][s];
+                }
+                self.index[group][lane] = index[s];
+                len += usize::from(!(all | none));
+            }
+        }
+        for x in &mut own_x[len / GROUP] {
+            for lane in len % GROUP..GROUP {
+                x[lane] = 0.0;
+            }
+        }
+        self.len = len;
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A sample and its number.
+    #[inline(always)]
+    pub fn sample<const D: usize>(&self, s: usize) -> (usize, [f32; D]) {
+        let (group, lane) = (s / GROUP, s % GROUP);
+        let mut x = [0.0; D];
+        for k in 0..D {
+            x[k] = self.x[group * D + k][lane];
+        }
+        (self.index[group][lane] as usize, x)
+    }
+}
+
+/// The samples that cut the nodes around a block, level by level, and the block itself.
+pub struct Cuts<'a> {
+    all: &'a Cut,
+    levels: Vec<Cut>,
+}
+
+impl<'a> Cuts<'a> {
+    pub fn new(all: &'a Cut, d: usize) -> Self {
+        Cuts {
+            all,
+            levels: (0..=TOP).map(|_| Cut::with_room(all.len, d)).collect(),
+        }
+    }
+
+    /// Goes down to a node of a level, the one above being entered already. `add` is told the number
+    /// of every sample that cuts that, and 1 where it activates the whole node, else 0.
+    #[inline(always)]
+    pub fn enter<const D: usize>(
+        &mut self,
+        level: usize,
+        region: &Region<D>,
+        add: impl FnMut(usize, f64),
+    ) {
+        let (below, above) = self.levels.split_at_mut(level + 1);
+        below[level].narrow(above.first().unwrap_or(self.all), region, add);
+    }
+
+    /// The samples that cut the block that was entered last.
+    pub fn block(&self) -> &Cut {
+        &self.levels[0]
+    }
+}

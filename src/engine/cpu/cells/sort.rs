@@ -1,0 +1,104 @@
+//! Sorting particles by direction.
+
+use bytemuck::Zeroable;
+use rayon::prelude::*;
+
+use super::CHUNK;
+use crate::engine::cpu::layout::{Blocks, LANES, Line, lines_per_block};
+
+/// Particles that are sorted together, at least: so many that boxes are small.
+const SEGMENT: usize = 64 * CHUNK * LANES;
+
+/// Segments of a large run: what sorting one of them needs is little beside the particles.
+const SEGMENTS: usize = 8;
+
+/// Particles of m that are sorted together.
+pub fn segment(m: usize) -> usize {
+    (m / SEGMENTS).next_multiple_of(SEGMENT).max(SEGMENT)
+}
+
+/// Sorts the particles, so that blocks, and eight blocks, and so on, hold neighbours.
+pub fn sort(blocks: &mut Blocks) {
+    let (d, m) = (blocks.d, blocks.m);
+    if blocks.slots.is_empty() {
+        blocks.slots = (0..m as u32).collect();
+    }
+    let segment = segment(m);
+    let lines = blocks
+        .lines
+        .chunks_mut(segment / LANES * lines_per_block(d));
+    for (number, (lines, slots)) in lines.zip(blocks.slots.chunks_mut(segment)).enumerate() {
+        let first = number * segment;
+        match d {
+            3 => sort_segment::<3>(lines, slots, first),
+            _ => sort_segment::<4>(lines, slots, first),
+        }
+    }
+}
+
+/// `slots` says where each particle of the segment is; its first place is `first`.
+fn sort_segment<const D: usize>(lines: &mut [Line], slots: &mut [u32], first: usize) {
+    let old: &[f32] = bytemuck::cast_slice(lines);
+    let at = |slot: usize, k: usize| (slot / LANES * (D + 1) + k) * LANES + slot % LANES;
+    let item = |(j, &slot): (usize, &u32)| {
+        let mut u = [0.0; D];
+        for (k, u) in u.iter_mut().enumerate() {
+            *u = old[at(slot as usize - first, k)];
+        }
+        let longest = u.iter().fold(0.0_f32, |l, w| l.max(w.abs()));
+        (
+            u.map(|w| if longest > 0.0 { w / longest } else { 0.0 }),
+            j as u32,
+        )
+    };
+    let mut items: Vec<_> = slots.par_iter().enumerate().map(item).collect();
+    split(&mut items);
+    let mut sorted = vec![Line::zeroed(); lines.len()];
+    let block = |(new, items): (&mut [Line], &[([f32; D], u32)])| {
+        let new: &mut [f32] = bytemuck::cast_slice_mut(new);
+        for (lane, (_, j)) in items.iter().enumerate() {
+            let from = slots[*j as usize] as usize - first;
+            for k in 0..=D {
+                new[k * LANES + lane] = old[at(from, k)];
+            }
+        }
+    };
+    let blocks = sorted.par_chunks_mut(lines_per_block(D));
+    blocks.zip(items.par_chunks(LANES)).for_each(block);
+    for (slot, (_, j)) in items.iter().enumerate() {
+        slots[*j as usize] = (first + slot) as u32;
+    }
+    lines.copy_from_slice(&sorted);
+}
+
+/// Blocks whose halves two threads sort, at least.
+const APART: usize = 64;
+
+/// Halves the items, w/|w|_∞ and the number of each particle, along the widest coordinate, down to blocks.
+fn split<const D: usize>(items: &mut [([f32; D], u32)]) {
+    let blocks = items.len().div_ceil(LANES);
+    if blocks < 2 {
+        return;
+    }
+    let (mut low, mut high) = ([f32::INFINITY; D], [f32::NEG_INFINITY; D]);
+    for (u, _) in &*items {
+        for k in 0..D {
+            low[k] = low[k].min(u[k]);
+            high[k] = high[k].max(u[k]);
+        }
+    }
+    let width = |k: &usize| high[*k] - low[*k];
+    let widest = (0..D)
+        .max_by(|p, q| width(p).total_cmp(&width(q)))
+        .unwrap_or(0);
+    // Whole nodes of every level on the left.
+    let left = blocks.next_power_of_two() / 2 * LANES;
+    items.select_nth_unstable_by(left, |(u, _), (v, _)| u[widest].total_cmp(&v[widest]));
+    let (left, right) = items.split_at_mut(left);
+    if blocks > APART {
+        rayon::join(|| split(left), || split(right));
+    } else {
+        split(left);
+        split(right);
+    }
+}
