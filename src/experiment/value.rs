@@ -55,7 +55,7 @@ pub(super) fn describe(value: &Value) -> String {
 }
 
 /// The candidate most like `word`, if one is close enough to be meant.
-pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let distance = |candidate: &&&str| strsim::damerau_levenshtein(word, candidate);
     let near = candidates.iter().min_by_key(distance)?;
     // A third of the letters wrong is still a typing error; more is another word.

@@ -1,0 +1,51 @@
+//! What the program says to those whose files and commands are a little wrong.
+
+mod common;
+
+use common::place::{Place, text};
+
+const FILE: &str = r#"
+[data]
+source = "file"
+path = "data.csv"
+target = "y"
+[network]
+width = 10
+[risk]
+loss = "logistic"
+[flow]
+steps = 20
+step = 0.5
+"#;
+
+/// A place with an experiment on this csv file.
+fn with_data(rows: &str) -> Place {
+    let place = Place::new();
+    place.put("e.toml", FILE);
+    place.put("data.csv", rows);
+    place
+}
+
+#[test]
+fn a_csv_file_that_is_not_what_it_seems() {
+    let refuses = |rows: &str, texts: &[&str]| {
+        with_data(rows).refuses("run e.toml --out a", texts);
+    };
+    // As pandas writes its index: row numbers would be an input.
+    let index = ["data.csv", "column 0", "has no name", "index=False"];
+    refuses(",u,y\n0,1.5,1\n1,2.5,-1\n", &index);
+    let missing = ["data.csv:3", "column `u` is empty", "leave out rows"];
+    refuses("u,v,y\n1,1,1\n,2,-1\n", &missing);
+    refuses("", &["data.csv", "is empty", "line of names"]);
+    refuses("u;y\n1;1\n", &["data.csv", "`u;y`", "commas"]);
+    refuses("u\ty\n1\t1\n", &["data.csv", "commas"]);
+    with_data("u,label\n1,1\n").refuses(
+        "run e.toml --out a --set data.target=lable",
+        &["no column `lable`", "did you mean `label`?"],
+    );
+    let out = with_data("0.125,7.5\n1,1\n").run("run e.toml --out a");
+    let said = text(&out.stderr);
+    assert!(said.contains("its columns are: 0.125, 7.5"), "{said}");
+    assert!(!said.contains("did you mean"), "{said}");
+    with_data("u,y\n1.5,1\n2.5,-1\n").ok("run e.toml --out a --engine cpu --no-plots");
+}
