@@ -49,3 +49,15 @@ fn a_csv_file_that_is_not_what_it_seems() {
     assert!(!said.contains("did you mean"), "{said}");
     with_data("u,y\n1.5,1\n2.5,-1\n").ok("run e.toml --out a --engine cpu --no-plots");
 }
+
+#[test]
+fn a_whole_number_as_numpy_prints_it() {
+    let place = with_data("u,y\n1,1\n");
+    let run = "run e.toml --out a --set";
+    place.refuses(
+        &format!("{run} flow.steps=1e5"),
+        &["flow.steps", "float", "written out: 100000"],
+    );
+    let out = place.run(&format!("{run} flow.steps=1.5"));
+    assert!(!text(&out.stderr).contains("written out"));
+}
