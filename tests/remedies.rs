@@ -61,3 +61,10 @@ fn a_whole_number_as_numpy_prints_it() {
     let out = place.run(&format!("{run} flow.steps=1.5"));
     assert!(!text(&out.stderr).contains("written out"));
 }
+
+#[test]
+fn an_adapter_that_is_not_there() {
+    let place = with_data("u,y\n1,1\n2,-1\n");
+    let texts = ["--adapter abacus", "contains it", "--engine cpu"];
+    place.refuses("run e.toml --out a --adapter abacus", &texts);
+}
