@@ -63,6 +63,23 @@ fn a_whole_number_as_numpy_prints_it() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_to() {
+    let place = with_data("u,y\n1,1\n2,-1\n");
+    let said = text(
+        &place
+            .run("run e.toml --out a --engine cpu --no-plots")
+            .stderr,
+    );
+    assert!(said.contains("1 run in "), "{said}");
+    let out = place.run("predict a --data data.csv --out none/f.npy");
+    let said = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write none/f.npy"), "{said}");
+    assert!(said.contains("folder cannot be found"), "{said}");
+    assert!(!said.contains(".widefield-"), "{said}");
+}
+
+#[test]
 fn an_adapter_that_is_not_there() {
     let place = with_data("u,y\n1,1\n2,-1\n");
     let texts = ["--adapter abacus", "contains it", "--engine cpu"];
