@@ -79,6 +79,15 @@ fn a_place_that_cannot_be_written_to() {
     assert!(!said.contains(".widefield-"), "{said}");
 }
 
+/// A smaller step is no remedy for a start that is too large.
+#[test]
+fn a_start_beyond_single_precision() {
+    let place = with_data("u,y\n1,1\n2,-1\n");
+    let run = "run e.toml --out a --engine cpu --set init.scale_w=1e30";
+    place.fails(run, 1, &["after 0 steps", "smaller weights"]);
+    assert!(!text(&place.run(&format!("{run} --force")).stderr).contains("smaller step"));
+}
+
 #[test]
 fn an_adapter_that_is_not_there() {
     let place = with_data("u,y\n1,1\n2,-1\n");
