@@ -26,6 +26,12 @@ fn with_data(rows: &str) -> Place {
     place
 }
 
+/// certificate.json of a folder.
+fn certificates(place: &Place, dir: &str) -> serde_json::Value {
+    let bytes = std::fs::read(place.path(dir).join("certificate.json")).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
 #[test]
 fn a_csv_file_that_is_not_what_it_seems() {
     let refuses = |rows: &str, texts: &[&str]| {
@@ -86,6 +92,34 @@ fn a_start_beyond_single_precision() {
     let run = "run e.toml --out a --engine cpu --set init.scale_w=1e30";
     place.fails(run, 1, &["after 0 steps", "smaller weights"]);
     assert!(!text(&place.run(&format!("{run} --force")).stderr).contains("smaller step"));
+}
+
+/// No gap, but nothing to be proud of either.
+#[test]
+fn an_optimum_of_zero_is_told_as_what_it_is() {
+    let place = with_data("u,v,y\n1,2,1\n1,2,-1\n");
+    place.ok("run e.toml --out a --engine cpu");
+    let said = place.ok("certify a");
+    assert!(said.contains("no network was found"), "{said}");
+    assert!(!said.contains("the run is within"), "{said}");
+    let page = std::fs::read_to_string(place.path("a/report.html")).unwrap();
+    assert!(page.contains("No margin is above 0"));
+    place.put("data.csv", "u,v,y\n1,2,1\n2,1,-1\n");
+    place.ok("run e.toml --out b --engine cpu --no-plots");
+    let said = place.ok("certify b --no-plots");
+    assert!(said.contains("the run is within"), "{said}");
+    assert!(!said.contains("no network"), "{said}");
+}
+
+#[test]
+fn an_optimum_has_its_digits_whatever_the_units_of_the_data() {
+    let place = with_data("u,v,y\n1e-20,2e-20,1\n2e-20,1e-20,-1\n");
+    place.ok("run e.toml --out a --engine cpu --no-plots");
+    let said = place.ok("certify a --no-plots");
+    let upper = certificates(&place, "a")[0]["optimum_upper"].as_f64();
+    let upper = upper.filter(|&u| u > 0.0 && u < 1e-19).unwrap();
+    assert!(said.contains(&format!("{upper:.8e}")), "{said}");
+    assert!(said.contains("the largest margin_f1 is "), "{said}");
 }
 
 #[test]

@@ -79,6 +79,13 @@ pub struct Standing {
 }
 
 /// A trained network and its problem.
+impl Standing {
+    /// Whether some network is known to classify every sample right, where that is what counts.
+    pub fn is_separable(&self) -> bool {
+        self.kind == Kind::Penalised || self.optimum_lower > 0.0
+    }
+}
+
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
     /// Number of the run, and the step at which it stands.
