@@ -122,6 +122,46 @@ fn an_optimum_has_its_digits_whatever_the_units_of_the_data() {
     assert!(said.contains("the largest margin_f1 is "), "{said}");
 }
 
+/// Widths share the optimum of their data; other data have their own.
+#[test]
+fn runs_on_the_same_data_have_the_same_optimum() {
+    let place = Place::new();
+    place.ok(
+        "run quick --out a --engine cpu --no-plots --set flow.steps=100 --set data.n=12 --set data.d=4 \
+         --set grid.network.width=[4,32] --set grid.seed=[1,2]",
+    );
+    place.ok("certify a --no-plots --probes 200");
+    let all = certificates(&place, "a");
+    let bounds = |k: usize| {
+        [
+            all[k]["optimum_lower"].clone(),
+            all[k]["optimum_upper"].clone(),
+        ]
+    };
+    assert_eq!(all.as_array().unwrap().len(), 4);
+    assert_eq!([bounds(0), bounds(1)], [bounds(2), bounds(3)]);
+    assert_ne!(bounds(0), bounds(1));
+}
+
+/// Where the maximum over the sphere has to be searched, an aim may take long: it is announced.
+#[test]
+fn a_gap_to_stop_at_is_solved_for_aloud() {
+    let place = Place::new();
+    let run = "run quick --engine cpu --no-plots --set data.n=12 --set grid.network.width=[8] \
+               --set grid.seed=[1] --set flow.steps=100 --set flow.stop={gap=0.9}";
+    for (d, is_searched) in [(3, false), (4, true)] {
+        let out = place.run(&format!("{run} --set data.d={d} --out {d}"));
+        let said = text(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        assert_eq!(
+            said.contains("solving for the optimum"),
+            is_searched,
+            "{said}"
+        );
+        assert!(!is_searched || said.contains(&format!("n = 12, d = {d}")));
+    }
+}
+
 #[test]
 fn an_adapter_that_is_not_there() {
     let place = with_data("u,y\n1,1\n2,-1\n");
