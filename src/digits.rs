@@ -2,13 +2,26 @@
 
 /// A value with four significant digits.
 pub fn digits(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// A value with this many significant digits.
+pub fn significant(value: f64, figures: usize) -> String {
     match value {
         0.0 => "0".into(),
-        v if v.abs() >= 1e5 || v.abs() < 1e-3 => format!("{v:.3e}"),
+        v if v.abs() >= 1e5 || v.abs() < 1e-3 => format!("{v:.*e}", figures - 1),
         v => {
-            let digits = 3 - v.abs().log10().floor() as i32;
+            let digits = figures as i32 - 1 - v.abs().log10().floor() as i32;
             format!("{v:.*}", digits.max(0) as usize)
         }
+    }
+}
+
+/// A number of things: `1 run`, `21 runs`.
+pub fn counted(count: u64, name: &str) -> String {
+    match count {
+        1 => format!("1 {name}"),
+        _ => format!("{count} {name}s"),
     }
 }
 
@@ -23,5 +36,13 @@ mod tests {
         assert_eq!(digits(-1.5), "-1.500");
         assert_eq!(digits(1e17), "1.000e17");
         assert_eq!(digits(0.0), "0");
+        assert_eq!(significant(0.25, 9), "0.250000000");
+        assert_eq!(significant(2.5e-26, 9), "2.50000000e-26");
+    }
+
+    #[test]
+    fn one_run_is_no_runs() {
+        let runs = [0, 1, 2].map(|count| counted(count, "run"));
+        assert_eq!(runs, ["0 runs", "1 run", "2 runs"]);
     }
 }

@@ -114,7 +114,10 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "free some space; files already there are whole"
             }
-            io::ErrorKind::PermissionDenied => "choose a folder that you may write to with --out",
+            io::ErrorKind::PermissionDenied => {
+                "choose a folder that you may write to, or change its permissions"
+            }
+            io::ErrorKind::NotFound => "its folder cannot be found or made: check the path",
             _ => "check the disk",
         };
         Error::File {

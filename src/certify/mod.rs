@@ -24,6 +24,7 @@ mod arrangement;
 mod climb;
 mod conic;
 mod engine_climb;
+mod ground;
 mod inputs;
 pub mod kernel;
 pub mod margin;
@@ -40,6 +41,7 @@ pub mod words;
 
 pub use climb::{Climb, CpuClimb, Peak, Probes};
 pub use engine_climb::EngineClimb;
+pub use ground::{Ground, Grounds, Optimum};
 pub use inputs::Inputs;
 pub use measure::Measure;
 pub use sphere::{Maximum, Proof, Sphere};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{Inputs, dot, norm};
+use super::ground::{Ground, Optimum};
+use super::inputs::{dot, norm};
 use super::kernel::{Gram, KernelMargin, Weights};
 use super::penalised::Problem;
 use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
@@ -78,6 +79,13 @@ pub struct Standing {
     pub missing: Option<Missing>,
 }
 
+impl Standing {
+    /// Whether some network is known to classify every sample right, where that is what counts.
+    pub fn is_separable(&self) -> bool {
+        self.kind == Kind::Penalised || self.optimum_lower > 0.0
+    }
+}
+
 /// A trained network and its problem.
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
@@ -85,9 +93,6 @@ pub struct Network<'a> {
     pub index: usize,
     pub step: u64,
     pub run: &'a Run,
-    /// The training set, and the sphere of its directions.
-    pub data: &'a Dataset,
-    pub sphere: &'a Sphere,
     /// In true units, or any others in which f64 holds them where there is no decay: margins don't
     /// depend on the scale.
     pub particles: &'a Particles,
@@ -105,20 +110,26 @@ pub struct Network<'a> {
 pub type Certified = (Standing, Option<Measure>);
 
 impl Network<'_> {
-    /// Every certificate that applies to the run.
+    /// Every certificate that applies to the run, trained on the ground's data.
     ///
     /// # Errors
     /// A run to which none applies, and those of the solves.
-    pub fn certify(&self, law: Option<Weights>, effort: &Effort) -> Result<Vec<Certified>> {
+    pub fn certify(
+        &self,
+        ground: &mut Ground,
+        law: Option<Weights>,
+        effort: &Effort,
+    ) -> Result<Vec<Certified>> {
         let run = self.run;
-        if run.train == Train::Output && is_labelled(self.data) && run.lambda == 0.0 {
-            return self.kernel_margins(law);
+        let is_labelled = is_labelled(ground.data());
+        if run.train == Train::Output && is_labelled && run.lambda == 0.0 {
+            return self.kernel_margins(ground.data(), law);
         }
         if run.lambda > 0.0 && matches!(run.loss, Loss::Square | Loss::Logistic) {
-            return Ok(vec![self.penalised(effort)?]);
+            return Ok(vec![self.penalised(ground, effort)?]);
         }
-        if run.lambda == 0.0 && run.loss.is_classification() && is_labelled(self.data) {
-            return Ok(vec![self.margin(effort)?]);
+        if run.lambda == 0.0 && run.loss.is_classification() && is_labelled {
+            return Ok(vec![self.margin(ground, effort)?]);
         }
         Err(Error::input(
             format!("run {}", self.index),
@@ -131,14 +142,15 @@ impl Network<'_> {
         ))
     }
 
-    fn margin(&self, effort: &Effort) -> Result<Certified> {
-        let (y, nu) = (&self.data.y[..], self.measure());
-        let sphere = self.sphere;
-        let last = margin::lower_bound(sphere.inputs(), y, &nu);
-        let reached = last.max(self.reached(self.best_margin_f1, sphere.inputs().radius()));
-        let weights = self.accumulated.and_then(simplex);
-        let start = heaviest(&nu);
-        let found = margin::solve(sphere, y, &start, weights.as_deref(), effort)?;
+    fn margin(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
+        let (y, nu) = (&ground.data().y[..], self.measure());
+        let inputs = ground.sphere().inputs();
+        let last = margin::lower_bound(inputs, y, &nu);
+        let reached = last.max(self.reached(self.best_margin_f1, inputs.radius()));
+        let found = ground.certificate(Optimum::Margin, |data, sphere| {
+            let weights = self.accumulated.and_then(simplex);
+            margin::solve(sphere, &data.y, &heaviest(&nu), weights.as_deref(), effort)
+        })?;
         let bounds = Bounds {
             lower: reached,
             upper: found.bounds.upper,
@@ -148,19 +160,20 @@ impl Network<'_> {
 
     /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
     /// with equality for balanced particles.
-    fn penalised(&self, effort: &Effort) -> Result<Certified> {
+    fn penalised(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
         let run = self.run;
-        let sphere = self.sphere;
-        let problem = Problem::new(run.loss, &self.data.y, run.lambda * run.alpha)?;
-        let found = penalised::solve(sphere, &problem, &heaviest(&self.measure()), effort)?;
+        let found = ground.certificate(Optimum::of(run), |data, sphere| {
+            let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
+            penalised::solve(sphere, &problem, &heaviest(&self.measure()), effort)
+        })?;
         let bounds = Bounds {
             lower: found.bounds.lower,
-            upper: self.penalised_risk(sphere.inputs()),
+            upper: self.penalised_risk(ground),
         };
         Ok(self.standing(Kind::Penalised, bounds, found))
     }
 
-    fn kernel_margins(&self, law: Option<Weights>) -> Result<Vec<Certified>> {
+    fn kernel_margins(&self, data: &Dataset, law: Option<Weights>) -> Result<Vec<Certified>> {
         let entry = |kind, KernelMargin { bounds, .. }: KernelMargin, lower: f64| {
             let reached = Bounds {
                 lower,
@@ -183,26 +196,26 @@ impl Network<'_> {
             };
             (standing, None)
         };
-        let y = &self.data.y;
-        let own = Gram::of_features(self.particles, self.data);
+        let y = &data.y;
+        let own = Gram::of_features(self.particles, data);
         // A feature's size bounds what rounding does to a margin_f2.
         let size = (0..own.n()).map(|i| own.values()[i * own.n() + i].sqrt());
         let reached = self.reached(self.best_margin_f2, size.fold(0.0, f64::max));
         let features = own.hard_margin(y)?;
         let mut all = vec![entry(Kind::KernelMarginFeatures, features, reached)];
         if let Some(law) = law {
-            let limit = Gram::of_law(law, self.data).hard_margin(y)?;
+            let limit = Gram::of_law(law, data).hard_margin(y)?;
             all.push(entry(Kind::KernelMarginLaw, limit, reached));
         }
         Ok(all)
     }
 
-    fn penalised_risk(&self, inputs: &Inputs) -> f64 {
+    fn penalised_risk(&self, ground: &Ground) -> f64 {
         let (run, p) = (self.run, self.particles);
-        let f = self.measure().predict(inputs);
+        let f = self.measure().predict(ground.sphere().inputs());
         let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
         let mean = (square(&p.a) + square(&p.w)) / run.m as f64;
-        let risk = observe::risk(run.loss, f.into_iter(), &self.data.y);
+        let risk = observe::risk(run.loss, f.into_iter(), &ground.data().y);
         risk + run.lambda * run.alpha * run.alpha / 2.0 * mean
     }
 
@@ -281,17 +294,21 @@ fn heaviest(nu: &Measure) -> Measure {
 ///
 /// # Errors
 /// Labels other than ±1; a failure of the finite solver.
-pub fn largest_margin(data: &Dataset, effort: &Effort) -> Result<Bounds> {
+pub fn largest_margin((data, sphere): (&Dataset, &Sphere), effort: &Effort) -> Result<Bounds> {
     let start = Measure::zero(data.d);
-    Ok(margin::solve(&Sphere::new(data), &data.y, &start, None, effort)?.bounds)
+    Ok(margin::solve(sphere, &data.y, &start, None, effort)?.bounds)
 }
 
 /// The least penalised risk R(f) + λα|ν| of a run's problem, from nothing.
 ///
 /// # Errors
 /// As [`Problem::new`]; a failure of the finite solver.
-pub fn least_risk(run: &Run, data: &Dataset, effort: &Effort) -> Result<Bounds> {
+pub fn least_risk(
+    run: &Run,
+    (data, sphere): (&Dataset, &Sphere),
+    effort: &Effort,
+) -> Result<Bounds> {
     let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
     let start = Measure::zero(data.d);
-    Ok(penalised::solve(&Sphere::new(data), &problem, &start, effort)?.bounds)
+    Ok(penalised::solve(sphere, &problem, &start, effort)?.bounds)
 }

@@ -1,6 +1,10 @@
 //! Certificates in words.
 
 use super::standing::{Kind, Standing};
+use crate::digits::{digits, significant};
+
+/// Significant digits of an optimum in words.
+const FIGURES: usize = 9;
 
 impl Kind {
     /// Name of the optimum.
@@ -25,10 +29,20 @@ impl Standing {
 
     /// A sentence: the optimum, where the run is, and on a line of its own what it misses.
     pub fn sentence(&self) -> String {
-        let optimum = format!("{:.9} … {:.9}", self.optimum_lower, self.optimum_upper);
+        let optimum = self.kind.words();
+        if !self.is_separable() {
+            return format!(
+                "run {}: the {optimum} is at most {} ({}): {INSEPARABLE}",
+                self.run,
+                digits(self.optimum_upper),
+                self.proof()
+            );
+        }
         let mut text = format!(
-            "run {}: the optimum is {optimum} ({}); the run is within {} of it",
+            "run {}: the {optimum} is {} … {} ({}); the run is within {} of it",
             self.run,
+            significant(self.optimum_lower, FIGURES),
+            significant(self.optimum_upper, FIGURES),
             self.proof(),
             percent(self.relative_gap)
         );
@@ -48,9 +62,14 @@ impl Standing {
     }
 }
 
+/// What it means where no margin is above 0.
+pub const INSEPARABLE: &str = "no network was found that classifies every sample right, and there is \
+                               none where equal samples have different labels";
+
 /// A share in per cent, or as a power of ten where it is small.
 pub fn percent(share: f64) -> String {
     match share {
+        0.0 => "0".into(),
         s if s >= 1e-3 => format!("{:.1} %", 100.0 * s),
         s => format!("{s:.1e}"),
     }

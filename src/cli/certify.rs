@@ -5,8 +5,8 @@ use std::path::Path;
 use super::args::CertifyArgs;
 use super::pages::{renew, seen};
 use super::table::{Table, number, print};
-use crate::certify::Sphere;
 use crate::certify::standing::{Certified, Standing};
+use crate::certify::{Grounds, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
@@ -26,6 +26,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     let mut worlds = Worlds::default();
+    let mut grounds = Grounds::default();
     let mut standings = Vec::new();
     for run in runs {
         let trained = Trained::open(&folder, &grid, run)?;
@@ -33,9 +34,11 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         if !args.talk.quiet {
             eprintln!("certifying run {run}");
         }
-        let selection = selection.clone();
-        let sphere = Sphere::searched_on(&data, move |batch| selection.build(batch));
-        let found = trained.certify(run, (&data, &sphere), args.tolerance, Some(args.probes))?;
+        let ground = grounds.of(&data, |data| {
+            let selection = selection.clone();
+            Sphere::searched_on(data, move |batch| selection.build(batch))
+        });
+        let found = trained.certify(run, ground, args.tolerance, Some(args.probes))?;
         if args.polish {
             polish(&folder.run(run), run, &found, &data, &trained)?;
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::PlotArgs;
 use super::table::print;
+use crate::digits::counted;
 use crate::error::Result;
 use crate::plot::draw;
 use crate::report::write;
@@ -27,5 +28,9 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
 /// A line about the figures of a folder.
 pub fn said(dir: &Path, count: usize) -> String {
     let place = dir.join("figures");
-    format!("{count} figures, as SVG and PNG, in {}", place.display())
+    format!(
+        "{}, as SVG and PNG, in {}",
+        counted(count as u64, "figure"),
+        place.display()
+    )
 }

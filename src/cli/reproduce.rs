@@ -7,6 +7,7 @@ use super::pages;
 use super::run::compute;
 use super::table::{Table, print};
 use super::verdicts;
+use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Preset, load_form, presets};
@@ -27,8 +28,11 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
     args.talk.say(&selection.reason);
     let mut parts = Vec::new();
     for (preset, grid, mut folder) in work {
-        args.talk
-            .say(&format!("{}: {} runs", preset.name, grid.runs.len()));
+        args.talk.say(&format!(
+            "{}: {}",
+            preset.name,
+            counted(grid.runs.len() as u64, "run")
+        ));
         match compute(&grid, &mut folder, Start::Fresh, &selection, &args.talk) {
             // What diverged is missing in the verdicts; the other experiments go on.
             Err(error @ Error::Diverged { .. }) => args.talk.say(&error.to_string()),
@@ -110,9 +114,13 @@ fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
         table.print()?;
     }
     let seconds: f64 = parts.iter().map(|part| part.summary.wall_seconds).sum();
-    let runs: usize = parts.iter().map(|part| part.summary.runs.len()).sum();
+    let runs = parts
+        .iter()
+        .map(|part| part.summary.runs.len() as u64)
+        .sum();
     args.talk.say(&format!(
-        "{runs} runs in {seconds:.1} s; the page is {}",
+        "{} in {seconds:.1} s; the page is {}",
+        counted(runs, "run"),
         page.display()
     ));
     Ok(())

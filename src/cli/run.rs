@@ -8,6 +8,7 @@ use super::pages::finish;
 use super::progress::Line;
 use super::table::{Table, number, print};
 use super::verdicts;
+use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::expect::conclude;
@@ -128,8 +129,8 @@ fn go(
     }
     let summary = trained?;
     talk.say(&format!(
-        "{} runs in {:.1} s",
-        summary.runs.len(),
+        "{} in {:.1} s",
+        counted(summary.runs.len() as u64, "run"),
         summary.wall_seconds
     ));
     Ok(())

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Measured;
-use crate::certify::Sphere;
 use crate::certify::standing::Standing;
+use crate::certify::{Grounds, Sphere};
 use crate::compare::{self, Options, Report};
 use crate::error::{Error, Result};
 use crate::experiment::{Check, Filter, Grid};
@@ -87,12 +87,13 @@ impl Asked {
 /// own: the kernel of its features.
 fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<Standing>> {
     let mut worlds = Worlds::default();
+    let mut grounds = Grounds::default();
     let mut standings = Vec::new();
     for &run in runs {
         let trained = Trained::open(folder, grid, run)?;
         let data = worlds.sets(&trained.experiment)?.train;
-        let sphere = Sphere::new(&data);
-        let found = applicable(trained.certify(run, (&data, &sphere), None, None))?;
+        let ground = grounds.of(&data, Sphere::new);
+        let found = applicable(trained.certify(run, ground, None, None))?;
         let found = found.into_iter().flatten();
         standings.extend(found.map(|(standing, _)| standing));
     }

@@ -41,6 +41,7 @@ pub use training::{
     StateFormat, Stop, Train, Widths,
 };
 pub use value::Choice;
+pub(crate) use value::nearest;
 
 /// A validated experiment without its grid: one run.
 ///

@@ -55,7 +55,7 @@ pub(super) fn describe(value: &Value) -> String {
 }
 
 /// The candidate most like `word`, if one is close enough to be meant.
-pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let distance = |candidate: &&&str| strsim::damerau_levenshtein(word, candidate);
     let near = candidates.iter().min_by_key(distance)?;
     // A third of the letters wrong is still a typing error; more is another word.
@@ -216,7 +216,17 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 fn whole(value: &Value, most: i64) -> Result<u64, Wrong> {
-    let allowed = || format!("a whole number from 0 to {most}");
+    let allowed = || {
+        let mut text = format!("a whole number from 0 to {most}");
+        // 1e5 is a float to TOML.
+        if let Some(float) = value.as_float()
+            && float.fract() == 0.0
+            && (0.0..=most as f64).contains(&float)
+        {
+            text.push_str(&format!(", written out: {float}"));
+        }
+        text
+    };
     let integer = value.as_integer().filter(|integer| *integer <= most);
     integer
         .and_then(|integer| u64::try_from(integer).ok())

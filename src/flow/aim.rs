@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use crate::certify::standing::{largest_margin, least_risk};
-use crate::certify::{Bounds, Effort};
+use crate::certify::{Bounds, Effort, Optimum, Sphere};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::Result;
-use crate::experiment::Loss;
 use crate::observe::{Best, Row};
 
 /// The value at which a run stops.
@@ -40,8 +39,7 @@ pub struct Aims {
 #[derive(PartialEq)]
 struct Problem {
     data: *const Dataset,
-    /// Loss, λα and gap of a penalised risk; margins share one problem for each gap.
-    penalised: Option<(Loss, f64)>,
+    optimum: Optimum,
     gap: f64,
 }
 
@@ -51,34 +49,42 @@ impl Aims {
     /// # Errors
     /// Labels other than ±1, a failure of the solver.
     pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
-        let penalised = (run.lambda > 0.0).then_some((run.loss, run.lambda * run.alpha));
+        let optimum = Optimum::of(run);
         let problem = Problem {
             data: Arc::as_ptr(data),
-            penalised,
+            optimum,
             gap,
         };
         let found = self.known.iter().find(|(known, _)| *known == problem);
         let bounds = match found {
             Some((_, bounds)) => *bounds,
             None => {
+                let sphere = Sphere::new(data);
+                if !sphere.is_exact() {
+                    tracing::info!(
+                        "solving for the optimum that flow.stop = {{ gap }} aims at: n = {}, d = {}",
+                        data.y.len(),
+                        data.d
+                    );
+                }
                 let effort = Effort {
                     tolerance: SHARE * gap,
                     ..Effort::default()
                 };
-                let bounds = match penalised {
-                    Some(_) => least_risk(run, data, &effort)?,
-                    None => largest_margin(data, &effort)?,
+                let bounds = match optimum {
+                    Optimum::Penalised { .. } => least_risk(run, (data, &sphere), &effort)?,
+                    Optimum::Margin => largest_margin((data, &sphere), &effort)?,
                 };
                 self.known.push((problem, bounds));
                 bounds
             }
         };
-        Ok(match penalised {
-            Some(_) => {
+        Ok(match optimum {
+            Optimum::Penalised { .. } => {
                 let value = bounds.lower + gap * bounds.lower.abs();
                 Aim::Objective(value / (run.alpha * run.alpha))
             }
-            None => Aim::Margin(bounds.upper * (1.0 - gap)),
+            Optimum::Margin => Aim::Margin(bounds.upper * (1.0 - gap)),
         })
     }
 }

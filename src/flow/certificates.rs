@@ -5,8 +5,7 @@ use std::path::Path;
 use super::Trained;
 use crate::certify::kernel::Weights;
 use crate::certify::standing::{Certified, Network, Standing};
-use crate::certify::{Effort, Sphere};
-use crate::data::Dataset;
+use crate::certify::{Effort, Ground};
 use crate::engine::{Engine, Precision, ldexp};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, InitKind, Train};
@@ -18,8 +17,7 @@ use crate::verify::tolerance::{factor, unit};
 const TOLERANCES: [f64; 2] = [1e-6, 1e-4];
 
 impl Trained {
-    /// Every certificate that applies to this run, number `index`, trained on `data`, whose
-    /// directions are `sphere`.
+    /// Every certificate that applies to this run, number `index`, trained on the ground's data.
     ///
     /// `tolerance` is the relative gap at which a solve stops, 1e-6 for d up to 3 and 1e-4 beyond
     /// by default; `probes` the directions searched where d > 3.
@@ -29,11 +27,11 @@ impl Trained {
     pub fn certify(
         &self,
         index: usize,
-        (data, sphere): (&Dataset, &Sphere),
+        ground: &mut Ground,
         tolerance: Option<f64>,
         probes: Option<usize>,
     ) -> Result<Vec<Certified>> {
-        let mut engine = self.engine(data.clone())?;
+        let mut engine = self.engine(ground.data().clone())?;
         let run = engine.batch().runs[0].clone();
         let particles = true_particles(&mut *engine)?;
         let checkpoint = &self.checkpoint;
@@ -42,21 +40,19 @@ impl Trained {
             index,
             step: checkpoint.clock.step,
             run: &run,
-            data,
-            sphere,
             particles: &particles,
             best_margin_f1: checkpoint.label.best.best_margin_f1,
             best_margin_f2: checkpoint.label.best.best_margin_f2,
             rounding: factor(run.m) * unit(Precision::F32),
             accumulated: accumulated.as_deref(),
         };
-        let usual = TOLERANCES[usize::from(data.d > 3)];
+        let usual = TOLERANCES[usize::from(ground.data().d > 3)];
         let effort = Effort {
             tolerance: tolerance.unwrap_or(usual),
             probes: probes.unwrap_or(Effort::default().probes),
             ..Effort::default()
         };
-        network.certify(law(&self.experiment), &effort)
+        network.certify(ground, law(&self.experiment), &effort)
     }
 }
 

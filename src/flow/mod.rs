@@ -23,6 +23,7 @@ pub use timetable::{EVALUATION_INTERVAL, log_spaced};
 pub use trained::{Trained, predictions};
 pub use worlds::{Sets, Worlds};
 
+use crate::digits::counted;
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
@@ -235,16 +236,22 @@ fn verdict(
         Some(checkpoint) => checkpoint.path().display().to_string(),
         None => "missing".into(),
     };
-    let eta = experiment.flow.step;
+    let remedy = match step {
+        0 => "start from smaller weights (init.scale_w, init.scale_a) or inputs: they or their \
+              squares leave single precision"
+            .into(),
+        _ => format!(
+            "try a smaller step, such as --set flow.step={}",
+            experiment.flow.step / 10.0
+        ),
+    };
     Err(Error::Diverged {
         what: format!(
-            "{} of {} runs diverged; run {run}: a weight or prediction was not finite after {step} steps",
+            "{} of {} diverged; run {run}: a weight or prediction was not finite after {}",
             lost.len(),
-            summaries.len()
+            counted(summaries.len() as u64, "run"),
+            counted(step, "step")
         ),
-        remedy: format!(
-            "try a smaller step, such as --set flow.step={}; the last finite checkpoint is {checkpoint}",
-            eta / 10.0
-        ),
+        remedy: format!("{remedy}; the last finite checkpoint is {checkpoint}"),
     })
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::certify::standing::Standing;
-use crate::certify::words::percent;
+use crate::certify::words::{INSEPARABLE, percent};
 use crate::compare::Stored;
 use crate::digits::digits;
 use crate::error::{Error, Result};
@@ -90,6 +90,9 @@ fn headline(standings: &[&Standing]) -> Option<String> {
     };
     match standings {
         [] => None,
+        all if all.iter().all(|s| !s.is_separable()) => {
+            Some(format!("No margin is above 0 ({proof}): {INSEPARABLE}."))
+        }
         [_] => Some(format!("Within {} of the optimum; {proof}.", percent(high))),
         _ => Some(format!(
             "Within {} (the best run) to {} (the worst) of the optimum; {proof}.",
@@ -110,7 +113,7 @@ fn bound(s: &Standing, current: bool) -> Bound {
         gap: percent(s.relative_gap),
         certified: s.certified,
         proof: s.proof(),
-        sentence: s.missing.as_ref().filter(|_| current).map(|_| s.sentence()),
+        sentence: (current && (s.missing.is_some() || !s.is_separable())).then(|| s.sentence()),
     }
 }
 

@@ -17,7 +17,8 @@ pub fn write_atomically(
         .prefix(".widefield-")
         .permissions_like_create()
         .tempfile_in(folder)
-        .map_err(at)?;
+        // Of the kind alone: its words name the file beside.
+        .map_err(|e| at(e.kind().into()))?;
     let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file_mut());
     fill(&mut writer)?;
     writer.flush().map_err(at)?;

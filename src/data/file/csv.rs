@@ -4,15 +4,15 @@ use std::path::Path;
 
 use super::Table;
 use crate::error::{Error, Result};
+use crate::experiment::nearest;
 
 /// Inputs and the targets of one column.
 pub fn samples(path: &Path, target: &str) -> Result<(Table, Vec<f64>)> {
     let (header, rows) = read(path)?;
     let Some(at) = header.iter().position(|name| name == target) else {
-        let nearest = header
-            .iter()
-            .min_by_key(|name| strsim::damerau_levenshtein(name, target));
-        let hint = nearest.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+        let names: Vec<&str> = header.iter().map(String::as_str).collect();
+        let hint = nearest(target, &names)
+            .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
         return Err(Error::input(
             path.display().to_string(),
             format!("has no column `{target}`{hint}"),
@@ -42,6 +42,29 @@ fn without(header: &[String], rows: &[Vec<f64>], at: Option<usize>) -> Table {
     }
 }
 
+/// A header that would make an input of what is none.
+fn check_header(path: &Path, header: &[String]) -> Result<()> {
+    let wrong = |what: String, remedy: &str| Error::input(path.display().to_string(), what, remedy);
+    match header {
+        [] => Err(wrong(
+            "is empty".into(),
+            "give a line of names, and a line of numbers for each sample",
+        )),
+        [name] if name.contains([';', '\t']) => Err(wrong(
+            format!("has one column, `{name}`"),
+            "separate values by commas",
+        )),
+        _ => match header.iter().position(String::is_empty) {
+            // pandas writes its index so, and row numbers are no input.
+            Some(k) => Err(wrong(
+                format!("column {k} (counted from 0) has no name"),
+                "name it, or remove it: pandas leaves its index out with to_csv(…, index=False)",
+            )),
+            None => Ok(()),
+        },
+    }
+}
+
 fn read(path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let at = |line: u64| format!("{}:{line}", path.display());
     let bad = |e: csv::Error| match e.kind() {
@@ -66,6 +89,7 @@ fn read(path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
         .iter()
         .map(str::to_owned)
         .collect();
+    check_header(path, &header)?;
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(bad)?;
@@ -73,11 +97,18 @@ fn read(path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
         let cell = |(k, cell): (usize, &str)| {
             cell.parse::<f64>().map_err(|_| {
                 let name = header.get(k).map_or("", String::as_str);
-                Error::input(
-                    at(line),
-                    format!("`{cell}` in column `{name}` is not a number"),
-                    "every column must be numeric: remove the column, or encode it",
-                )
+                match cell {
+                    "" => Error::input(
+                        at(line),
+                        format!("column `{name}` is empty here"),
+                        "give a number, or leave out rows in which one is missing",
+                    ),
+                    _ => Error::input(
+                        at(line),
+                        format!("`{cell}` in column `{name}` is not a number"),
+                        "every column must be numeric: remove the column, or encode it",
+                    ),
+                }
             })
         };
         rows.push(record.iter().enumerate().map(cell).collect::<Result<_>>()?);

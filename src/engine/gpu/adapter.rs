@@ -168,20 +168,26 @@ fn choose(all: &[AdapterFacts], name: Option<&str>) -> Option<usize> {
 }
 
 fn refusal(all: &[AdapterFacts], name: Option<&str>) -> Error {
-    let what = match name {
-        Some(name) => format!("no adapter's name contains {name:?}"),
-        None => "no discrete or integrated GPU was found".into(),
+    let (place, what) = match name {
+        Some(name) => (
+            format!("--adapter {name}"),
+            "no adapter's name, driver or backend contains it",
+        ),
+        None => (
+            "--engine gpu".into(),
+            "no discrete or integrated GPU was found",
+        ),
     };
     if all.is_empty() {
         let remedy = "there are no adapters at all: install a Vulkan driver, or use --engine cpu";
-        return Error::engine("gpu", what, remedy);
+        return Error::input(place, what, remedy);
     }
     let list: Vec<_> = all
         .iter()
         .map(|facts| format!("{:?} ({})", facts.name, facts.kind))
         .collect();
-    Error::engine(
-        "gpu",
+    Error::input(
+        place,
         what,
         format!(
             "name one with --adapter, from: {}; or use --engine cpu",

@@ -1,0 +1,149 @@
+//! Optima belong to the data, not to the run: runs that share a data set share what was solved for.
+
+use std::sync::Arc;
+
+use super::{Certificate, Sphere};
+use crate::data::Dataset;
+use crate::engine::Run;
+use crate::error::Result;
+use crate::experiment::Loss;
+
+/// A data set, the sphere of its directions, and its optima solved for so far.
+pub struct Ground {
+    data: Arc<Dataset>,
+    sphere: Sphere,
+    solved: Vec<(Optimum, Certificate)>,
+}
+
+/// Which optimum of a data set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Optimum {
+    /// γ1
+    Margin,
+    /// The least R(f) + λα|ν|.
+    Penalised {
+        loss: Loss,
+        /// λα
+        lambda: f64,
+    },
+}
+
+impl Optimum {
+    /// What a run of both layers tends to: with decay the least penalised risk.
+    pub fn of(run: &Run) -> Self {
+        match run.lambda {
+            0.0 => Optimum::Margin,
+            lambda => Optimum::Penalised {
+                loss: run.loss,
+                lambda: lambda * run.alpha,
+            },
+        }
+    }
+}
+
+impl Ground {
+    pub fn new(data: Arc<Dataset>, sphere: Sphere) -> Self {
+        Ground {
+            data,
+            sphere,
+            solved: Vec::new(),
+        }
+    }
+
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    pub fn sphere(&self) -> &Sphere {
+        &self.sphere
+    }
+
+    /// The certificate of an optimum: what an earlier run had solved for, or what `solve` finds.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn certificate(
+        &mut self,
+        optimum: Optimum,
+        solve: impl FnOnce(&Dataset, &Sphere) -> Result<Certificate>,
+    ) -> Result<Certificate> {
+        let mut solved = self.solved.iter();
+        if let Some((_, found)) = solved.find(|(known, _)| *known == optimum) {
+            return Ok(found.clone());
+        }
+        let found = solve(&self.data, &self.sphere)?;
+        self.solved.push((optimum, found.clone()));
+        Ok(found)
+    }
+}
+
+/// The data sets met so far, each once.
+#[derive(Default)]
+pub struct Grounds(Vec<Ground>);
+
+impl Grounds {
+    /// The ground of a data set, whose sphere is made on first use.
+    pub fn of(
+        &mut self,
+        data: &Arc<Dataset>,
+        sphere: impl FnOnce(&Dataset) -> Sphere,
+    ) -> &mut Ground {
+        let known = self
+            .0
+            .iter()
+            .position(|ground| Arc::ptr_eq(&ground.data, data));
+        let at = known.unwrap_or_else(|| {
+            self.0.push(Ground::new(data.clone(), sphere(data)));
+            self.0.len() - 1
+        });
+        &mut self.0[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bounds, Measure, Proof};
+    use super::*;
+
+    fn certificate(upper: f64) -> Certificate {
+        Certificate {
+            bounds: Bounds { lower: 0.0, upper },
+            proof: Proof::Certified,
+            worst_direction: Vec::new(),
+            measure: Measure::zero(2),
+            dual: Vec::new(),
+            rounds: 1,
+        }
+    }
+
+    fn set() -> Arc<Dataset> {
+        Arc::new(Dataset {
+            x: vec![1.0, 0.0],
+            y: vec![1.0],
+            d: 2,
+        })
+    }
+
+    #[test]
+    fn an_optimum_is_solved_for_once_for_each_data_set_and_problem() {
+        let (first, second) = (set(), set());
+        let mut grounds = Grounds::default();
+        let penalised = |lambda| Optimum::Penalised {
+            loss: Loss::Square,
+            lambda,
+        };
+        let mut upper = |data: &Arc<Dataset>, optimum, new: f64| {
+            let ground = grounds.of(data, Sphere::new);
+            let found = ground.certificate(optimum, |_, _| Ok(certificate(new)));
+            found.unwrap().bounds.upper
+        };
+        assert_eq!(upper(&first, Optimum::Margin, 1.0), 1.0);
+        assert_eq!(upper(&first, Optimum::Margin, 2.0), 1.0);
+        assert_eq!(upper(&first, penalised(0.1), 3.0), 3.0);
+        assert_eq!(upper(&first, penalised(0.2), 4.0), 4.0);
+        assert_eq!(upper(&first, penalised(0.1), 5.0), 3.0);
+        // Equal data of another draw is solved for on its own.
+        assert_eq!(upper(&second, Optimum::Margin, 6.0), 6.0);
+        assert_eq!(upper(&first, Optimum::Margin, 7.0), 1.0);
+    }
+}
