@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Certificate, Sphere};
+use super::{Bounds, Certificate, Sphere};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::Result;
@@ -58,20 +58,25 @@ impl Ground {
         &self.sphere
     }
 
-    /// The certificate of an optimum: what an earlier run had solved for, or what `solve` finds.
+    /// The certificate of an optimum: what an earlier run had solved for, or what `solve` finds. A
+    /// search may have stopped short of the optimum: `allows` says whether what this run has reached
+    /// is within the bounds.
     ///
     /// # Errors
     /// Those of `solve`.
     pub fn certificate(
         &mut self,
         optimum: Optimum,
+        allows: impl Fn(&Bounds) -> bool,
         solve: impl FnOnce(&Dataset, &Sphere) -> Result<Certificate>,
     ) -> Result<Certificate> {
         let mut solved = self.solved.iter();
-        if let Some((_, found)) = solved.find(|(known, _)| *known == optimum) {
+        let known = solved.find(|(known, found)| *known == optimum && allows(&found.bounds));
+        if let Some((_, found)) = known {
             return Ok(found.clone());
         }
         let found = solve(&self.data, &self.sphere)?;
+        self.solved.retain(|(known, _)| *known != optimum);
         self.solved.push((optimum, found.clone()));
         Ok(found)
     }
@@ -102,7 +107,7 @@ impl Grounds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bounds, Measure, Proof};
+    use super::super::{Measure, Proof};
     use super::*;
 
     fn certificate(upper: f64) -> Certificate {
@@ -132,11 +137,13 @@ mod tests {
             loss: Loss::Square,
             lambda,
         };
-        let mut upper = |data: &Arc<Dataset>, optimum, new: f64| {
+        let mut upper_for = |reached: f64, data: &Arc<Dataset>, optimum, new: f64| {
             let ground = grounds.of(data, Sphere::new);
-            let found = ground.certificate(optimum, |_, _| Ok(certificate(new)));
+            let allows = |bounds: &Bounds| reached <= bounds.upper;
+            let found = ground.certificate(optimum, allows, |_, _| Ok(certificate(new)));
             found.unwrap().bounds.upper
         };
+        let mut upper = |data: &Arc<Dataset>, optimum, new| upper_for(0.0, data, optimum, new);
         assert_eq!(upper(&first, Optimum::Margin, 1.0), 1.0);
         assert_eq!(upper(&first, Optimum::Margin, 2.0), 1.0);
         assert_eq!(upper(&first, penalised(0.1), 3.0), 3.0);
@@ -145,5 +152,8 @@ mod tests {
         // Equal data of another draw is solved for on its own.
         assert_eq!(upper(&second, Optimum::Margin, 6.0), 6.0);
         assert_eq!(upper(&first, Optimum::Margin, 7.0), 1.0);
+        // A run beyond the bound shows that it was not one.
+        assert_eq!(upper_for(1.5, &first, Optimum::Margin, 8.0), 8.0);
+        assert_eq!(upper_for(0.0, &first, Optimum::Margin, 9.0), 8.0);
     }
 }

@@ -147,7 +147,8 @@ impl Network<'_> {
         let inputs = ground.sphere().inputs();
         let last = margin::lower_bound(inputs, y, &nu);
         let reached = last.max(self.reached(self.best_margin_f1, inputs.radius()));
-        let found = ground.certificate(Optimum::Margin, |data, sphere| {
+        let allows = |bounds: &Bounds| reached <= bounds.upper;
+        let found = ground.certificate(Optimum::Margin, allows, |data, sphere| {
             let weights = self.accumulated.and_then(simplex);
             margin::solve(sphere, &data.y, &heaviest(&nu), weights.as_deref(), effort)
         })?;
@@ -162,13 +163,15 @@ impl Network<'_> {
     /// with equality for balanced particles.
     fn penalised(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
         let run = self.run;
-        let found = ground.certificate(Optimum::of(run), |data, sphere| {
+        let reached = self.penalised_risk(ground);
+        let allows = |bounds: &Bounds| bounds.lower <= reached;
+        let found = ground.certificate(Optimum::of(run), allows, |data, sphere| {
             let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
             penalised::solve(sphere, &problem, &heaviest(&self.measure()), effort)
         })?;
         let bounds = Bounds {
             lower: found.bounds.lower,
-            upper: self.penalised_risk(ground),
+            upper: reached,
         };
         Ok(self.standing(Kind::Penalised, bounds, found))
     }
