@@ -382,3 +382,91 @@ fn bounds_are_those_of_the_curves_beside_them() {
     assert_eq!(widths, [8.0, 16.0]);
     assert!(found[2].iter().all(|p| close(p, param)), "{found:?}");
 }
+
+/// The series that a figure's SVG tells of its k-th panel.
+fn series(figure: &Figure, k: usize) -> Vec<String> {
+    let svg = render(figure).unwrap();
+    let (_, rest) = svg.split_once("<metadata>").unwrap();
+    let (json, _) = rest.split_once("</metadata>").unwrap();
+    let json = json.replace("&lt;", "<").replace("&amp;", "&");
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = told["panels"][k]["series"].as_array().unwrap().iter();
+    all.map(|of| of["label"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Both layers and the output layer alone, for several n: n by colour, the rest by dash or, where
+/// dashes tell the test from training, in panels on one scale.
+#[test]
+fn grids_of_two_keys_tell_them_apart() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &experiment("source = \"clusters\"\nd = 4\nn = 12\ntest = 30"),
+    );
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.train=['both','output'] --set grid.data.n=[8,12,16]");
+    let of = |name: &str| figure(&place.path("a"), name);
+    let norms = of("norms");
+    let legend: Vec<&str> = norms.legend.iter().map(|e| e.label.as_str()).collect();
+    let wanted = ["n = 8", "n = 12", "n = 16", "both layers", "output layer"];
+    assert_eq!(legend, wanted);
+    let mut told = series(&norms, 0);
+    told.sort();
+    let mut wanted: Vec<String> = (wanted[..3].iter())
+        .flat_map(|n| {
+            wanted[3..]
+                .iter()
+                .map(move |layers| format!("{n}, {layers}"))
+        })
+        .collect();
+    wanted.sort();
+    assert_eq!(told, wanted);
+    let error = of("error");
+    let titles = error.panels.iter().filter_map(|p| p.title.as_deref());
+    assert_eq!(titles.collect::<Vec<_>>(), ["both layers", "output layer"]);
+    let ends = |k: usize| {
+        let axis = &Layout::new(&error).panels[k].y;
+        (axis.scale, axis.low, axis.high)
+    };
+    assert_eq!(ends(0), ends(1));
+    for k in [0, 1] {
+        let mut told = series(&error, k);
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), 6, "{told:?}");
+        assert!(told.contains(&"n = 8, test".to_owned()), "{told:?}");
+    }
+    whole(&render(&error).unwrap());
+}
+
+/// An error that jumps at every step is no blot, and the figure says what it is instead.
+#[test]
+fn errors_that_swing_are_means_with_a_shade() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots");
+    let draw = |swing: f64| {
+        let mut rows = String::from("run,step,time,risk,error_train\n");
+        for step in 1..200 {
+            let error = 0.3 - 0.0002 * f64::from(step) + swing * f64::from(step % 2);
+            writeln!(rows, "0,{step},0.1,1.0,{error}").unwrap();
+        }
+        place.put("a/metrics.csv", &rows);
+        figure(&place.path("a"), "error")
+    };
+    let noted = |figure: &Figure| figure.note.clone().unwrap_or_default();
+    let swinging = draw(0.2);
+    let note = noted(&swinging);
+    assert!(
+        note.contains("where curves swing, mean over bins"),
+        "{note}"
+    );
+    assert!(note.contains("shaded: least to most"), "{note}");
+    let Mark::Band { points, .. } = &swinging.panels[0].marks[0] else {
+        panic!("{swinging:?}");
+    };
+    let &(step, low, high) = points.last().unwrap();
+    assert_eq!(step, 199.0);
+    assert!(high - low > 0.19 && high - low < 0.25, "{low} to {high}");
+    assert_eq!(noted(&draw(0.0)), "");
+}
