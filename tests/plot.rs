@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use common::place::{Place, text};
-use widefield::plot::figure::Mark;
+use widefield::plot::figure::{Mark, Scale};
 use widefield::plot::layout::Layout;
 use widefield::plot::{Figure, Folder, figures, raster, render};
 
@@ -469,4 +469,25 @@ fn errors_that_swing_are_means_with_a_shade() {
     assert_eq!(step, 199.0);
     assert!(high - low > 0.19 && high - low < 0.25, "{low} to {high}");
     assert_eq!(noted(&draw(0.0)), "");
+}
+
+/// Masses less than a decade apart stand on a linear axis, others on a logarithmic one.
+#[test]
+fn masses_have_the_axis_that_suits_them() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    let scale = |dir: &str, init: &str| {
+        place.ok(&format!("run e.toml --out {dir} --engine cpu --no-plots --set flow.steps=2 --set network.width=64 --set init.kind={init}"));
+        let figure = figure(&place.path(dir), "histograms");
+        assert_eq!(figure.panels[0].x.label, "mass |a||w|");
+        let bars = figure.panels[0].marks.iter().flat_map(|mark| match mark {
+            Mark::Bars { bars, .. } => bars.clone(),
+            _ => Vec::new(),
+        });
+        let all: f64 = bars.map(|(_, _, share)| share.abs()).sum();
+        assert!((all - 1.0).abs() < 1e-9, "{all}");
+        Layout::new(&figure).panels[0].x.scale
+    };
+    assert_eq!(scale("near", "sphere"), Scale::Linear);
+    assert_eq!(scale("far", "gaussian"), Scale::Log);
 }
