@@ -491,3 +491,33 @@ fn masses_have_the_axis_that_suits_them() {
     assert_eq!(scale("near", "sphere"), Scale::Linear);
     assert_eq!(scale("far", "gaussian"), Scale::Log);
 }
+
+/// A seed that finds the teacher exactly does not squeeze the others; the figure says how low it is.
+#[test]
+fn a_spread_far_below_the_means_is_cut_and_told() {
+    let place = Place::new();
+    let text = experiment("source = \"teacher\"\nd = 3\nn = 10").replace("softmin", "square");
+    place.put("e.toml", &text);
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[5,50] --set grid.init.seed=[1,2]");
+    let shade = |least: f64| {
+        let values = [4e-3, least, 5e-5, 6e-5];
+        let rows = values.iter().enumerate();
+        let rows = rows.map(|(run, risk)| format!("{run},20,10,{risk:e}\n"));
+        let rows: String = rows.collect();
+        place.put("a/metrics.csv", &format!("run,step,time,risk\n{rows}"));
+        let figure = figure(&place.path("a"), "against-width");
+        let Mark::Band { points, .. } = &figure.panels[0].marks[0] else {
+            panic!("{figure:?}");
+        };
+        (points[0].1, figure.note.unwrap())
+    };
+    let (low, note) = shade(3e-12);
+    assert_eq!(low, 1e-5);
+    assert!(
+        note.contains("training risk: shade cut at 10⁻⁵, the least is 3·10⁻¹²"),
+        "{note}"
+    );
+    let (low, note) = shade(2e-5);
+    assert_eq!(low, 2e-5);
+    assert!(!note.contains("cut"), "{note}");
+}
