@@ -43,7 +43,7 @@ pub enum Error {
     #[error("{what}\n  {remedy}")]
     Figure { what: String, remedy: String },
     /// Stopped by the user; the checkpoint is written.
-    #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there", folder.display(), folder.display())]
+    #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there\n  widefield plot {} draws what there is so far, and its page", folder.display(), folder.display(), folder.display())]
     Interrupted { folder: PathBuf },
 }
 

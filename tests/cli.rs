@@ -261,12 +261,13 @@ fn a_folder_without_the_geometry_resumes() {
     assert!(rows[1][13].is_empty() && !rows.last().unwrap()[13].is_empty());
 }
 
-/// Starts a long run of the experiment in a.toml and presses Ctrl-C; the step at which it is left.
+/// Starts a long run of the experiment in a.toml and presses Ctrl-C; the step at which it is left,
+/// and the last words on it.
 #[cfg(unix)]
-fn interrupted(place: &Place) -> u64 {
-    let mut child = place
+fn interrupted(place: &Place) -> (u64, String) {
+    let child = place
         .command("run a.toml --out a --engine cpu")
-        .stderr(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -280,10 +281,11 @@ fn interrupted(place: &Place) -> u64 {
         .args(["-INT", &pid])
         .status()
         .unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(130));
     let steps = place.summary("a")["runs"][0]["steps"].as_u64().unwrap();
     assert!(steps > 0 && steps < 2_000_000, "{steps}");
-    steps
+    (steps, text(&out.stderr))
 }
 
 /// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.
@@ -292,7 +294,19 @@ fn interrupted(place: &Place) -> u64 {
 fn interrupt_and_resume() {
     let place = Place::new();
     place.put("a.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
-    let more = interrupted(&place) + 500;
+    let (steps, said) = interrupted(&place);
+    // Nothing is drawn by then; the words say how, and that does it.
+    assert!(!place.path("a/report.html").exists() && !place.path("a/figures").exists());
+    let command = said.lines().find_map(|line| {
+        let line = line.trim().strip_prefix("widefield plot ")?;
+        line.strip_suffix(" draws what there is so far, and its page")
+    });
+    place.ok(&format!(
+        "plot {}",
+        command.unwrap_or_else(|| panic!("{said}"))
+    ));
+    assert!(place.path("a/report.html").exists() && place.path("a/figures/risk.png").exists());
+    let more = steps + 500;
     place.ok(&format!("resume a --steps {more}"));
     place.ok(&format!(
         "run a.toml --out b --engine cpu --set flow.steps={more}"
@@ -311,7 +325,7 @@ fn an_interrupted_run_is_summed_up_whole() {
         let place = Place::new();
         let steps = format!("steps = 2000000\n{stop}");
         place.put("a.toml", &SMALL.replace("steps = 300", &steps));
-        let steps = interrupted(&place);
+        let (steps, _) = interrupted(&place);
         place.ok(&format!(
             "run a.toml --out b --engine cpu --set flow.steps={steps}"
         ));

@@ -344,3 +344,73 @@ fn a_comparison_of_an_earlier_step_is_told() {
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(said.contains("compare.json: is damaged"), "{said}");
 }
+
+/// Two folders, each the other beside it: either page says so, and which runs have gone on since.
+#[test]
+fn either_page_tells_what_is_beside_it() {
+    let place = Place::with(&format!("{SMALL}{GRID}"));
+    place.train("a", "--no-plots --set network.width=8");
+    place.train("b", "--no-plots --set network.width=32");
+    place.ok("compare a b");
+    let read = |file: &str| std::fs::read_to_string(place.path(file)).unwrap();
+    let page = |dir: &str| {
+        place.ok(&format!("report {dir}"));
+        read(&format!("{dir}/report.html"))
+    };
+    let [a, b] = [page("a"), page("b")];
+    // A page that is there already is written anew.
+    std::fs::write(place.path("b/report.html"), "old").unwrap();
+    place.ok("compare a b");
+    assert_eq!(b, read("b/report.html"));
+    for (page, other, here, there) in [(&a, "b", 8, 32), (&b, "a", 32, 8)] {
+        for wanted in [
+            format!("Beside {other}, the predictions differ by "),
+            " times the noise floor".into(),
+            format!("<td>m = {here}</td><td>m = {there}</td><td>test</td>"),
+            format!("compare-with-{other}.csv"),
+        ] {
+            assert!(page.contains(&wanted), "no {wanted} in {page}");
+        }
+    }
+    // Either file tells the same gap, with the floors of its own side first.
+    let gaps = |file: &str| {
+        let report: Value = serde_json::from_str(&read(file)).unwrap();
+        let rms = gap(&report["pairs"][0], "prediction_rms", Some("test"));
+        ["value", "floor_a", "floor_b"].map(|key| number(&rms[key]))
+    };
+    let [from_a, from_b] = ["a/compare-with-b.json", "b/compare-with-a.json"].map(gaps);
+    assert_eq!(from_a, [from_b[0], from_b[2], from_b[1]]);
+    assert_ne!(from_a[1], from_a[2]);
+    assert!(read("b/compare-with-a.csv").contains("prediction_rms"));
+    // The folder's own widths are told beside it.
+    let law = "The variance of the prediction between 4 seeds";
+    place.train("c", "--no-plots");
+    place.ok("compare c");
+    place.ok("compare c b");
+    let c = page("c");
+    assert!(c.contains(law) && c.contains("Beside b, "), "{c}");
+    // b goes on: its page, that of a, and the command say that the comparison is of then.
+    let out = place.run("resume b --steps 30 --no-plots");
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(
+        said.contains("`widefield compare b a` makes them anew"),
+        "{said}"
+    );
+    for (dir, wanted) in [
+        (
+            "b",
+            "compare-with-a.json is of step 20, and the training went on",
+        ),
+        (
+            "a",
+            "compare-with-b.json is of step 20 of b, and the training went on",
+        ),
+    ] {
+        let page = page(dir);
+        assert!(page.contains(wanted), "no {wanted} in {page}");
+        assert!(!page.contains("times the noise floor"), "{page}");
+    }
+    // A folder that is trained anew forgets what it was compared with.
+    place.train("b", "--no-plots --force --set network.width=32");
+    assert!(!place.path("b/compare-with-a.json").exists());
+}

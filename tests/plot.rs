@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use common::place::{Place, text};
-use widefield::plot::figure::Mark;
+use widefield::plot::figure::{Mark, Scale};
 use widefield::plot::layout::Layout;
 use widefield::plot::{Figure, Folder, figures, raster, render};
 
@@ -381,4 +381,143 @@ fn bounds_are_those_of_the_curves_beside_them() {
     let widths: Vec<f64> = found[2].iter().map(|p| p.0).collect();
     assert_eq!(widths, [8.0, 16.0]);
     assert!(found[2].iter().all(|p| close(p, param)), "{found:?}");
+}
+
+/// The series that a figure's SVG tells of its k-th panel.
+fn series(figure: &Figure, k: usize) -> Vec<String> {
+    let svg = render(figure).unwrap();
+    let (_, rest) = svg.split_once("<metadata>").unwrap();
+    let (json, _) = rest.split_once("</metadata>").unwrap();
+    let json = json.replace("&lt;", "<").replace("&amp;", "&");
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = told["panels"][k]["series"].as_array().unwrap().iter();
+    all.map(|of| of["label"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Both layers and the output layer alone, for several n: n by colour, the rest by dash or, where
+/// dashes tell the test from training, in panels on one scale.
+#[test]
+fn grids_of_two_keys_tell_them_apart() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &experiment("source = \"clusters\"\nd = 4\nn = 12\ntest = 30"),
+    );
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.train=['both','output'] --set grid.data.n=[8,12,16]");
+    let of = |name: &str| figure(&place.path("a"), name);
+    let norms = of("norms");
+    let legend: Vec<&str> = norms.legend.iter().map(|e| e.label.as_str()).collect();
+    let wanted = ["n = 8", "n = 12", "n = 16", "both layers", "output layer"];
+    assert_eq!(legend, wanted);
+    let mut told = series(&norms, 0);
+    told.sort();
+    let mut wanted: Vec<String> = (wanted[..3].iter())
+        .flat_map(|n| {
+            wanted[3..]
+                .iter()
+                .map(move |layers| format!("{n}, {layers}"))
+        })
+        .collect();
+    wanted.sort();
+    assert_eq!(told, wanted);
+    let error = of("error");
+    let titles = error.panels.iter().filter_map(|p| p.title.as_deref());
+    assert_eq!(titles.collect::<Vec<_>>(), ["both layers", "output layer"]);
+    let ends = |k: usize| {
+        let axis = &Layout::new(&error).panels[k].y;
+        (axis.scale, axis.low, axis.high)
+    };
+    assert_eq!(ends(0), ends(1));
+    for k in [0, 1] {
+        let mut told = series(&error, k);
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), 6, "{told:?}");
+        assert!(told.contains(&"n = 8, test".to_owned()), "{told:?}");
+    }
+    whole(&render(&error).unwrap());
+}
+
+/// An error that jumps at every step is no blot, and the figure says what it is instead.
+#[test]
+fn errors_that_swing_are_means_with_a_shade() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots");
+    let draw = |swing: f64| {
+        let mut rows = String::from("run,step,time,risk,error_train\n");
+        for step in 1..200 {
+            let error = 0.3 - 0.0002 * f64::from(step) + swing * f64::from(step % 2);
+            writeln!(rows, "0,{step},0.1,1.0,{error}").unwrap();
+        }
+        place.put("a/metrics.csv", &rows);
+        figure(&place.path("a"), "error")
+    };
+    let noted = |figure: &Figure| figure.note.clone().unwrap_or_default();
+    let swinging = draw(0.2);
+    let note = noted(&swinging);
+    assert!(
+        note.contains("where curves swing, mean over bins"),
+        "{note}"
+    );
+    assert!(note.contains("shaded: least to most"), "{note}");
+    let Mark::Band { points, .. } = &swinging.panels[0].marks[0] else {
+        panic!("{swinging:?}");
+    };
+    let &(step, low, high) = points.last().unwrap();
+    assert_eq!(step, 199.0);
+    assert!(high - low > 0.19 && high - low < 0.25, "{low} to {high}");
+    assert_eq!(noted(&draw(0.0)), "");
+}
+
+/// Masses less than a decade apart stand on a linear axis, others on a logarithmic one.
+#[test]
+fn masses_have_the_axis_that_suits_them() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    let scale = |dir: &str, init: &str| {
+        place.ok(&format!("run e.toml --out {dir} --engine cpu --no-plots --set flow.steps=2 --set network.width=64 --set init.kind={init}"));
+        let figure = figure(&place.path(dir), "histograms");
+        assert_eq!(figure.panels[0].x.label, "mass |a||w|");
+        let bars = figure.panels[0].marks.iter().flat_map(|mark| match mark {
+            Mark::Bars { bars, .. } => bars.clone(),
+            _ => Vec::new(),
+        });
+        let all: f64 = bars.map(|(_, _, share)| share.abs()).sum();
+        assert!((all - 1.0).abs() < 1e-9, "{all}");
+        Layout::new(&figure).panels[0].x.scale
+    };
+    assert_eq!(scale("near", "sphere"), Scale::Linear);
+    assert_eq!(scale("far", "gaussian"), Scale::Log);
+}
+
+/// A seed that finds the teacher exactly does not squeeze the others; the figure says how low it is.
+#[test]
+fn a_spread_far_below_the_means_is_cut_and_told() {
+    let place = Place::new();
+    let text = experiment("source = \"teacher\"\nd = 3\nn = 10").replace("softmin", "square");
+    place.put("e.toml", &text);
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[5,50] --set grid.init.seed=[1,2]");
+    let shade = |least: f64| {
+        let values = [4e-3, least, 5e-5, 6e-5];
+        let rows = values.iter().enumerate();
+        let rows = rows.map(|(run, risk)| format!("{run},20,10,{risk:e}\n"));
+        let rows: String = rows.collect();
+        place.put("a/metrics.csv", &format!("run,step,time,risk\n{rows}"));
+        let figure = figure(&place.path("a"), "against-width");
+        let Mark::Band { points, .. } = &figure.panels[0].marks[0] else {
+            panic!("{figure:?}");
+        };
+        (points[0].1, figure.note.unwrap())
+    };
+    let (low, note) = shade(3e-12);
+    assert_eq!(low, 1e-5);
+    assert!(
+        note.contains("training risk: shade cut at 10⁻⁵, the least is 3·10⁻¹²"),
+        "{note}"
+    );
+    let (low, note) = shade(2e-5);
+    assert_eq!(low, 2e-5);
+    assert!(!note.contains("cut"), "{note}");
 }

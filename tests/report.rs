@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use browser::Browser;
-use browser::figure::{place_in, place_of, tip, tip_of, told, values, view};
+use browser::figure::{drag, place_in, place_of, rulers, tip, tip_of, told, values, view};
 use common::place::Place;
 use serde_json::{Value, json};
 
@@ -19,6 +19,13 @@ const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2
 <rect width="2400" height="1500" fill="#ffffff"/><polyline points="400,1200 2200,100" fill="none" stroke="#0072B2" stroke-width="10"/>
 <polyline points="400,375 2200,925" fill="none" stroke="#D55E00" stroke-width="10"/>
 <text x="1300" y="1400" font-size="75">step</text></svg>"##;
+
+/// Bars up and down from 0, sizes both, over a logarithmic axis of less than a decade.
+const BARS: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Bars</title>
+<metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"mass","scale":"log","low":2000,"high":8000},
+"y":{"label":"share","scale":"linear","low":-0.5,"high":0.5,"mirrored":MIRRORED},
+"series":[{"label":"a > 0","points":[[4000,0.25]]},{"label":"a < 0","points":[[4000,-0.4]]}],"spans":[],"field":null}]}</metadata>
+<rect width="2400" height="1500" fill="#ffffff"/><rect x="1250" y="375" width="100" height="715" fill="#0072B2"/></svg>"##;
 
 /// A run folder with a report, and a browser; `None`, with a message, where there is no browser.
 fn setup() -> Option<(Browser, Place)> {
@@ -192,22 +199,7 @@ fn a_figure_zooms_and_comes_back() {
     browser.click(middle, 1);
     browser.click(middle, 2);
     assert_eq!(view(&mut browser), WHOLE);
-    // A dragged rectangle.
-    let (from, to) = (
-        place_of(&mut browser, 600.0, 300.0),
-        place_of(&mut browser, 1200.0, 675.0),
-    );
-    browser.mouse(
-        "mousePressed",
-        from,
-        json!({"button": "left", "clickCount": 1}),
-    );
-    browser.mouse("mouseMoved", to, json!({"button": "left", "buttons": 1}));
-    browser.mouse(
-        "mouseReleased",
-        to,
-        json!({"button": "left", "clickCount": 1}),
-    );
+    drag(&mut browser, "aaa", (600.0, 300.0), (1200.0, 675.0));
     let part = view(&mut browser);
     let wanted = [600.0, 300.0, 600.0, 375.0];
     assert!(
@@ -215,18 +207,7 @@ fn a_figure_zooms_and_comes_back() {
         "{part:?}"
     );
     // The axes have left the part: their scales and names are at its edges.
-    let rulers = |browser: &mut Browser| {
-        let told = browser.eval(
-            "(() => { const svg = document.querySelector('#figure-aaa svg'), whole = svg.getBoundingClientRect();
-            return [...svg.querySelectorAll('.rulers text')].map((text) => {
-                const box = text.getBoundingClientRect();
-                const inside = box.left >= whole.left && box.right <= whole.right && box.top >= whole.top && box.bottom <= whole.bottom;
-                return [text.textContent, inside, box.left + box.width / 2, box.top + box.height / 2];
-            }); })()",
-        );
-        serde_json::from_value::<Vec<(String, bool, f64, f64)>>(told).unwrap()
-    };
-    let told = rulers(&mut browser);
+    let told = rulers(&mut browser, "aaa");
     let of = |word: &str| told.iter().find(|(text, ..)| text == word);
     assert!(of("step").is_some() && of("risk").is_some(), "{told:?}");
     assert!(told.iter().all(|(_, inside, ..)| *inside), "{told:?}");
@@ -236,8 +217,48 @@ fn a_figure_zooms_and_comes_back() {
     assert!(near(of("1.4").map(|t| t.3), y), "{y} {told:?}");
     browser.key("Escape");
     assert_eq!(view(&mut browser), WHOLE);
-    assert!(rulers(&mut browser).is_empty());
+    assert!(rulers(&mut browser, "aaa").is_empty());
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// A size that is drawn downwards is told, and marked at the edges of a part, without a sign; on an
+/// axis that is not mirrored it has one. Words of a short logarithmic axis stand at their values.
+#[test]
+fn mirrored_axes_tell_sizes() {
+    let Some((mut browser, place)) = setup() else {
+        return;
+    };
+    for (mirrored, sign) in [("true", ""), ("false", "−")] {
+        place.put("a/figures/bbb.svg", &BARS.replace("MIRRORED", mirrored));
+        place.ok("report a");
+        browser.open(&place.path("a/report.html"), 1200, "light");
+        for (y, said) in [
+            (375.0, "a > 0\nmass: 4000\nshare: 0.2500".to_owned()),
+            (1090.0, format!("a < 0\nmass: 4000\nshare: {sign}0.4000")),
+        ] {
+            let at = place_in(&mut browser, "bbb", 1300.0, y);
+            browser.mouse("mouseMoved", at, Value::Null);
+            assert_eq!(tip_of(&mut browser, "bbb"), Some(said));
+        }
+        drag(&mut browser, "bbb", (500.0, 300.0), (1700.0, 1050.0));
+        let told = rulers(&mut browser, "bbb");
+        let signed = told.iter().filter(|(word, ..)| word.starts_with('−'));
+        assert_eq!(signed.count() > 0, mirrored == "false", "{told:?}");
+        assert!(told.iter().any(|(word, ..)| word == "0.2"), "{told:?}");
+        // On log₂ from 2000 to 8000, 3000 is at 0.29 of the axis.
+        let [x, _] = place_in(
+            &mut browser,
+            "bbb",
+            400.0 + 1800.0 * 1.5_f64.log2() / 2.0,
+            650.0,
+        );
+        let word = told.iter().find(|(word, ..)| word == "3000");
+        assert!(
+            word.is_some_and(|(_, _, at, _)| (at - x).abs() <= 2.0),
+            "{x} {told:?}"
+        );
+        assert_eq!(browser.complaints(), [""; 0]);
+    }
 }
 
 /// The figures that the program draws itself, each with the values that it shows.

@@ -8,6 +8,7 @@ use super::args::CompareArgs;
 use super::table::{Table, number, print};
 use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
 use crate::error::{Error, Result};
+use crate::report;
 use crate::store::RunFolder;
 
 pub fn compare(args: CompareArgs) -> Result<()> {
@@ -20,26 +21,67 @@ pub fn compare(args: CompareArgs) -> Result<()> {
     }
     let options = Options {
         projections: args.projections as usize,
-        data: args.data,
+        data: args.data.clone(),
     };
-    let stem = match args.out {
-        Some(stem) => stem,
-        None => RunFolder::open(&args.dir_a)?.comparison(),
-    };
-    let [csv, json] = ["csv", "json"].map(|ending| with_ending(&stem, ending));
-    refuse_missing_folder(&stem)?;
+    let stems = stems(&args)?;
     let report = match &args.dir_b {
         Some(dir_b) => between(&args.dir_a, dir_b, &options)?,
         None => within(&args.dir_a, &options)?,
     };
-    report.write_csv(&csv)?;
-    report.write_json(&json)?;
+    let mut written = Vec::new();
+    for (stem, report) in stems.iter().zip([&report, &report.turned()]) {
+        written.extend(write(report, stem)?);
+    }
     match args.json {
         true => print(&report.to_json()?)?,
         false => show(&report)?,
     }
-    eprintln!("results in {} and {}", csv.display(), json.display());
+    // The pages that the files belong to, as far as there are any.
+    let dirs = [Some(&args.dir_a), args.dir_b.as_ref()];
+    let dirs = dirs.into_iter().flatten().filter(|_| args.out.is_none());
+    let mut pages: Vec<String> = dirs.filter_map(|dir| told_anew(dir)).collect();
+    pages.dedup();
+    let seen = match pages.is_empty() {
+        true => String::new(),
+        false => format!(", to be seen in {}", pages.join(" and ")),
+    };
+    eprintln!("results in {}{seen}", written.join(" and "));
     Ok(())
+}
+
+/// The page of a folder that has one, with what was compared. The results are whole by now: what it
+/// meets is a message, not a failure.
+fn told_anew(dir: &Path) -> Option<String> {
+    let folder = RunFolder::open(dir).ok()?;
+    let page = folder.report().exists().then(|| report::write(&folder))?;
+    let page = page.inspect_err(|error| eprintln!("no report: {error}"));
+    Some(page.ok()?.display().to_string())
+}
+
+/// Where the figures go. Of two folders either has them, from its side: their pages tell what is beside
+/// what.
+fn stems(args: &CompareArgs) -> Result<Vec<PathBuf>> {
+    Ok(match (&args.out, &args.dir_b) {
+        (Some(stem), _) => {
+            refuse_missing_folder(stem)?;
+            vec![stem.clone()]
+        }
+        (None, None) => vec![RunFolder::open(&args.dir_a)?.comparison()],
+        (None, Some(dir_b)) => {
+            let [a, b] = [RunFolder::open(&args.dir_a)?, RunFolder::open(dir_b)?];
+            let mut both = vec![a.comparison_with(dir_b), b.comparison_with(&args.dir_a)];
+            both.dedup();
+            both
+        }
+    })
+}
+
+/// Writes both files; the paths, as words.
+fn write(report: &Report, stem: &Path) -> Result<[String; 2]> {
+    let [csv, json] = ["csv", "json"].map(|ending| with_ending(stem, ending));
+    report.write_csv(&csv)?;
+    report.write_json(&json)?;
+    Ok([csv, json].map(|path| path.display().to_string()))
 }
 
 /// STEM.ENDING; the stem may have dots of its own.

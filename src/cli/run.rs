@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
-use crate::report::verdicts::{optimality, width};
+use crate::report::verdicts::optimality;
+use crate::report::width::width;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 /// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
@@ -115,17 +116,18 @@ fn go(
         }
     }
     let certified = optimality(folder, &summary).ok().and_then(|o| o.outdated);
-    let compared = width(folder, &summary).ok().and_then(|w| w.outdated);
+    let compared = width(folder, &summary).map_or(Vec::new(), |w| w.outdated);
     if let Some(missing) = folder.never_started(grid.runs.len()) {
         talk.say(&missing);
     }
-    let dir = folder.dir().display();
-    for (outdated, command) in [(certified, "certify"), (compared, "compare")] {
-        if let Some(what) = outdated {
-            talk.say(&format!(
-                "{what}; `widefield {command} {dir}` makes them anew"
-            ));
-        }
+    let dir = folder.dir().display().to_string();
+    let certified = certified.map(|what| (what, format!("certify {dir}")));
+    let compared = compared.into_iter().map(|of| {
+        let folders = of.folders.unwrap_or_else(|| dir.clone());
+        (of.what, format!("compare {folders}"))
+    });
+    for (what, command) in certified.into_iter().chain(compared) {
+        talk.say(&format!("{what}; `widefield {command}` makes them anew"));
     }
     let summary = trained?;
     talk.say(&format!(

@@ -49,7 +49,7 @@ pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
 pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport, WidthReport};
-pub use stored::Stored;
+pub use stored::{Compared, Distance, Stored};
 pub use transport::{Cloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 

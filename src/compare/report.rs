@@ -123,6 +123,19 @@ impl Report {
             .map_err(|e| Error::engine("compare", e.to_string(), "please report it"))
     }
 
+    /// The same of two folders in the other order, as the second one's page tells it.
+    pub fn turned(&self) -> Report {
+        let mut turned = self.clone();
+        turned.folders.reverse();
+        for pair in &mut turned.pairs {
+            std::mem::swap(&mut pair.a, &mut pair.b);
+            for gap in &mut pair.gaps {
+                std::mem::swap(&mut gap.floor_a, &mut gap.floor_b);
+            }
+        }
+        turned
+    }
+
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let text = self.to_json()?;
         write_atomically(path, |out| {

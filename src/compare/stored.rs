@@ -1,17 +1,19 @@
 //! compare.json read back: what it says in short, and of which states it says it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::store::Summary;
+use crate::store::{RunFolder, Summary};
 
 /// The part of a comparison that its folder's page tells.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Stored {
     pub folders: Vec<String>,
     pub ensembles: Vec<Compared>,
+    pub pairs: Vec<Pair>,
     pub variance: Vec<Exponent>,
 }
 
@@ -19,10 +21,28 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Compared {
     pub folder: String,
+    pub parameters: Map<String, Value>,
     pub width: usize,
     pub runs: Vec<usize>,
     /// Updates of each run at that time.
     pub steps: Vec<u64>,
+}
+
+/// Two ensembles, by their numbers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Pair {
+    pub a: usize,
+    pub b: usize,
+    pub gaps: Vec<Distance>,
+}
+
+/// A gap beside its floor.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Distance {
+    pub quantity: String,
+    pub inputs: Option<String>,
+    pub value: Option<f64>,
+    pub floor: Option<f64>,
 }
 
 /// The law of the variance that was found.
@@ -54,10 +74,28 @@ impl Stored {
         })
     }
 
-    /// Steps at which runs of its first folder were compared and at which they are no longer. A run
+    /// The folder that the first one was compared with, if it was with another.
+    pub fn other(&self) -> Option<&str> {
+        self.folders.get(1).map(String::as_str)
+    }
+
+    /// Where the other folder is, seen from the first one, or from here; `None` where it is gone.
+    pub fn place_of_other(&self, own: &Path) -> Option<PathBuf> {
+        let (first, other) = (Path::new(self.folders.first()?), Path::new(self.other()?));
+        let real = own.canonicalize().ok();
+        let start = real.as_deref().filter(|real| real.ends_with(first));
+        let start = start.and_then(|real| real.ancestors().nth(first.components().count()));
+        let beside = start.map(|start| start.join(other));
+        let places = beside.into_iter().chain([other.to_path_buf()]);
+        places
+            .into_iter()
+            .find(|place| RunFolder::holds_a_run(place))
+    }
+
+    /// Steps at which runs of its k-th folder were compared and at which they are no longer. A run
     /// that diverged was compared at its last finite checkpoint, and stays there.
-    pub fn left_behind(&self, summary: &Summary) -> Vec<u64> {
-        let own = |of: &&Compared| self.folders.first() == Some(&of.folder);
+    pub fn left_behind(&self, k: usize, summary: &Summary) -> Vec<u64> {
+        let own = |of: &&Compared| self.folders.get(k) == Some(&of.folder);
         let compared = self.ensembles.iter().filter(own);
         let compared = compared.flat_map(|of| of.runs.iter().zip(&of.steps));
         let moved = compared.filter(|(run, step)| {

@@ -1,12 +1,16 @@
 //! Final values of a grid against each of its numbers, with mean and spread over seeds.
 
+use super::axis::{Settled, plain};
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
-use super::margins::{LAW, law_over, reach_over};
+use super::looks::{distinct, spread};
+use super::margins::{LAW, LAW_DASH, applies, law_over, reach_over};
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;
+/// Share of its colour that a spread has.
+const SHADE: f64 = 0.25;
 /// What may be shown, the most telling first, and how many of them.
 const QUANTITIES: [(&str, &str); 6] = [
     ("error_test", "test error"),
@@ -38,18 +42,13 @@ pub fn against(folder: &Folder) -> Vec<Figure> {
 fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let name = format!("against-{}", key.rsplit('.').next().unwrap_or(key));
     let mut figure = Figure::new(name, format!("Final values against {}", words(key)));
-    let mut labels: Vec<String> = Vec::new();
-    for family in &folder.families {
-        let label = family.label_without(key);
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
-    }
+    let labels = distinct(&folder.families, |family| family.label_without(key));
     let all = labels.len();
-    let count = all.min(LINES);
-    let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
-    let lines: Vec<(&str, Colour)> = (0..count)
-        .map(|k| (labels[pick(k)].as_str(), of_family(k, count, false)))
+    let labels = spread(labels, LINES);
+    let count = labels.len();
+    let lines = labels.iter().enumerate();
+    let lines: Vec<(&str, Colour)> = lines
+        .map(|(k, label)| (label.as_str(), of_family(k, count, false)))
         .collect();
     // Which of a test's risk and error, and of the margins, says the most is a matter of the loss.
     let labelled = folder.metrics.has("error_test");
@@ -119,7 +118,7 @@ fn panel(
     let mut means = Vec::new();
     for &(line, colour) in lines {
         let mut families: Vec<&Family> = (folder.families.iter())
-            .filter(|family| family.label_without(key) == line)
+            .filter(|family| family.label_without(key) == line && applies(folder, family, column))
             .collect();
         families.sort_by(|a, b| {
             let of = |f: &Family| f.number(key).unwrap_or(f64::NAN);
@@ -144,7 +143,7 @@ fn panel(
                     .iter()
                     .map(|&(x, _, low, high)| (x, low, high))
                     .collect(),
-                colour: colour.faded(0.25),
+                colour: colour.faded(SHADE),
             });
             figure.remark("mean of the seeds; shaded: least to most");
         }
@@ -181,19 +180,74 @@ fn panel(
             .filter_map(|family| Some((family.number(key)?, law_over(folder, family, column)?)));
         let laws: Vec<_> = laws.collect();
         if !laws.is_empty() {
-            figure.enter(LAW, GREY, Sign::Line(Dash::Dashed));
+            figure.enter(LAW, GREY, Sign::Line(LAW_DASH));
             bounds.push(Mark::Line {
                 points: laws,
                 colour: shade,
-                dash: Dash::Dashed,
+                dash: LAW_DASH,
                 width: 1.0,
             });
         }
     }
+    cut_below(&mut panel, &means, figure);
+    let edges = lines.iter().filter(|_| lines.len() > 1);
+    let edges: Vec<Mark> = edges
+        .flat_map(|&(_, colour)| edges_of(&panel, colour))
+        .collect();
+    panel.marks.extend(edges);
     // Over the spreads, or they would hide them, and under the means.
     panel.marks.extend(bounds);
     panel.marks.extend(means);
     panel
+}
+
+/// On a logarithmic axis one seed far below all means would take most of the room: spreads end at a power
+/// of ten below the least of the means.
+fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
+    let ys = |marks: &[Mark]| -> Vec<f64> {
+        let all = marks.iter().flat_map(Mark::places).map(|(_, y)| y);
+        all.filter(|y| y.is_finite()).collect()
+    };
+    let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
+    let (spread, mean) = (ys(&panel.marks), least(&ys(means)));
+    let floor = 10f64.powf((mean / 3.0).log10().floor());
+    let low = least(&spread);
+    let log = Settled::new(&panel.y, spread.into_iter(), 3).scale == Scale::Log;
+    if !log || mean <= 0.0 || low >= floor {
+        return;
+    }
+    for mark in &mut panel.marks {
+        if let Mark::Band { points, .. } = mark {
+            points.iter_mut().for_each(|p| p.1 = p.1.max(floor));
+        }
+    }
+    let short: f64 = format!("{low:.1e}").parse().unwrap_or(low);
+    figure.remark(format!(
+        "{}: shade cut at {}, the least is {}",
+        panel.y.label,
+        plain(floor),
+        plain(short)
+    ));
+}
+
+/// The edges of the shade of a colour: another one may lie over it.
+fn edges_of(panel: &Panel, colour: Colour) -> Vec<Mark> {
+    let edge = |points: Vec<(f64, f64)>| Mark::Line {
+        points,
+        colour: colour.faded(2.0 * SHADE),
+        dash: Dash::Solid,
+        width: 0.5,
+    };
+    let shades = panel.marks.iter().filter_map(|mark| match mark {
+        Mark::Band { points, colour: of } if *of == colour.faded(SHADE) => Some(points),
+        _ => None,
+    });
+    let both = shades.flat_map(|points| {
+        let low = points.iter().map(|&(x, low, _)| (x, low));
+        let high = points.iter().map(|&(x, _, high)| (x, high));
+        [edge(low.collect()), edge(high.collect())]
+    });
+    both.collect()
 }
 
 /// A band, and a dotted line in its middle: tight bounds are thinner than any line.

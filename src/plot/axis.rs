@@ -3,7 +3,7 @@
 use super::figure::{Axis, Scale};
 
 /// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
-const FAR: f64 = 12.0;
+pub const FAR: f64 = 12.0;
 /// Where axes end at the latest, so that their ends and lengths are numbers: runs that diverge have
 /// rows up to the end of f64, and a long axis has much room beyond.
 const LARGEST: f64 = 1e280;
@@ -367,5 +367,66 @@ mod tests {
         assert_eq!(plain(2e6), "2·10⁶");
         assert_eq!(plain(-0.05), "−0.05");
         assert_eq!(plain(1024.0), "1024");
+    }
+
+    /// The number that a word says.
+    fn read(word: &str) -> f64 {
+        const RAISED: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+        let word = word.replace('−', "-");
+        let raised = |c: char| c == '⁻' || RAISED.contains(c);
+        let Some(start) = word.find(raised) else {
+            return word.parse().unwrap();
+        };
+        let (base, power) = word.split_at(start);
+        let power = power
+            .chars()
+            .map(|c| match RAISED.chars().position(|r| r == c) {
+                Some(digit) => digit.to_string(),
+                None => "-".to_owned(),
+            });
+        let power: i32 = power.collect::<String>().parse().unwrap();
+        let factor = base.strip_suffix("10").unwrap().trim_end_matches('·');
+        let factor: f64 = if factor.is_empty() {
+            1.0
+        } else {
+            factor.parse().unwrap()
+        };
+        factor * 10f64.powi(power)
+    }
+
+    /// Less than a decade, to three: every word says its tick's value, and no two say the same.
+    #[test]
+    fn words_of_short_logarithmic_axes_are_their_values() {
+        assert_eq!(
+            ["−0.05", "10", "10⁻³", "2.5·10⁶", "1024"].map(read),
+            [-0.05, 10.0, 1e-3, 2.5e6, 1024.0]
+        );
+        for k in 0..3000 {
+            let low = 10f64.powf(f64::from(k % 60) / 5.0 - 6.0);
+            let high = low * 10f64.powf(0.02 + f64::from(k / 60) * 0.06);
+            let axis = settled(Scale::Log, &[low, high]);
+            assert_eq!(axis.scale, Scale::Log);
+            let said: Vec<(f64, &str)> = (axis.ticks.iter())
+                .filter(|(_, word)| !word.is_empty())
+                .map(|(v, word)| (*v, word.as_str()))
+                .collect();
+            assert!((2..=6).contains(&said.len()), "{axis:?}");
+            for (value, word) in &said {
+                assert!((read(word) / value - 1.0).abs() < 1e-9, "{word}: {axis:?}");
+            }
+            let different = said.windows(2).all(|pair| pair[0].1 != pair[1].1);
+            assert!(different, "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_mirrored_axes_have_no_sign() {
+        let axis = Axis {
+            mirrored: true,
+            ..Axis::new("share", Scale::Linear)
+        };
+        let axis = Settled::new(&axis, [-0.4, 0.2].into_iter(), 5);
+        assert_eq!(words(&axis), ["0.4", "0.2", "0.0", "0.2"]);
+        assert_eq!(axis.ticks[0].0, -0.4);
     }
 }

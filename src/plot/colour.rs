@@ -47,18 +47,17 @@ impl Colour {
 }
 
 /// The k-th of `count` colours of a family: Okabe and Ito's for things that differ in kind or are
-/// few, a ramp from dark to light (viridis, cut before its yellow) for numbers in order.
+/// few, a ramp from dark to light (viridis, as far as lines stand out from white) for numbers in order.
 pub fn of_family(k: usize, count: usize, ordered: bool) -> Colour {
     if !ordered && count <= OKABE_ITO.len() {
         return OKABE_ITO[k % OKABE_ITO.len()];
     }
-    const RAMP: [Colour; 6] = [
+    const RAMP: [Colour; 5] = [
         Colour(68, 1, 84),
-        Colour(65, 68, 135),
-        Colour(42, 120, 142),
+        Colour(64, 70, 136),
+        Colour(39, 123, 142),
         Colour(34, 168, 132),
-        Colour(122, 209, 81),
-        Colour(189, 214, 38),
+        Colour(115, 205, 86),
     ];
     let place = k as f64 / count.saturating_sub(1).max(1) as f64 * (RAMP.len() - 1) as f64;
     let below = (place as usize).min(RAMP.len() - 2);

@@ -1,21 +1,16 @@
 //! Observables against the step: risks, errors, norms, drift, features.
 
-use std::collections::BTreeMap;
-
 use super::axis::{Settled, plain};
-use super::cloud::thousands;
 use super::colour::{Colour, GREY};
+use super::curve::Curve;
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
-use super::folder::{Family, Folder};
-use super::margins::margins;
+use super::folder::Folder;
+use super::looks::{Look, Looks};
+use super::margins::{applies, margins};
 use super::predictor::ends;
-use crate::experiment::Train;
 
-/// Points of a curve, at most; more are drawn as the extremes of bins.
-const POINTS: usize = 400;
-
-/// Families whose spread is shown, at most: more bands hide each other.
-const BANDS: usize = 3;
+/// Share of a common scale that each of its panels takes, at least.
+const FILLED: f64 = 0.25;
 
 /// A quantity of one panel: columns of metrics.csv with what tells them apart.
 pub struct Quantity {
@@ -129,21 +124,58 @@ fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity
     };
     // A flat line beside curves takes their room and says one number.
     let all_flat = there.iter().all(|q| constant(q).is_some());
+    let looks = Looks::new(&folder.families);
+    // Where dashes tell training from test, what they would tell has panels of its own.
+    let dashed = there.iter().any(|q| columns_of(folder, q).len() > 1);
+    let parts = if dashed {
+        looks.apart()
+    } else {
+        vec![(None, looks.clone())]
+    };
     for quantity in there {
-        match constant(quantity).filter(|_| !all_flat) {
-            Some(value) => figure.remark(format!("{} {} throughout", quantity.label, plain(value))),
-            None => {
-                let panel = panel(folder, quantity, &mut figure);
-                figure.panels.push(panel);
-            }
+        if let Some(value) = constant(quantity).filter(|_| !all_flat) {
+            figure.remark(format!("{} {} throughout", quantity.label, plain(value)));
+            continue;
         }
+        let mut panels: Vec<Panel> = Vec::new();
+        for (title, looks) in &parts {
+            panels.push(Panel {
+                title: title.clone(),
+                ..panel(folder, quantity, looks, &mut figure)
+            });
+        }
+        share_heights(&mut panels);
+        figure.panels.extend(panels);
     }
-    finish(folder, &mut figure);
+    finish(&looks, &mut figure);
     figure
 }
 
+/// One scale for panels of one quantity, to be compared, where none would be flat on it.
+fn share_heights(panels: &mut [Panel]) {
+    let Some(Panel { y: axis, .. }) = panels.first().filter(|_| panels.len() > 1) else {
+        return;
+    };
+    let ys = |panel: &Panel| -> Vec<f64> {
+        let all = panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
+        all.filter(|y| y.is_finite()).collect()
+    };
+    let common = Settled::new(axis, panels.iter().flat_map(ys), 3);
+    let filled = |panel: &Panel| {
+        let (low, high) = ends(ys(panel).into_iter());
+        common.place(high) - common.place(low)
+    };
+    if panels.iter().any(|panel| filled(panel) < FILLED) {
+        return;
+    }
+    for panel in panels {
+        panel.y.range = Some((common.low, common.high));
+        panel.y.scale = common.scale;
+    }
+}
+
 /// One x axis for all panels of a column needs its label once; families are named once.
-pub fn finish(folder: &Folder, figure: &mut Figure) {
+pub fn finish(looks: &Looks, figure: &mut Figure) {
     let last = figure.panels.len().saturating_sub(1);
     for panel in &mut figure.panels[..last] {
         panel.x.label.clear();
@@ -171,14 +203,21 @@ pub fn finish(folder: &Folder, figure: &mut Figure) {
     }
     // Lines first, then what is behind them.
     figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
-    if let Some(note) = folder.shown_of() {
+    if let Some(note) = looks.some_of_all() {
         figure.remark(note);
     }
 }
 
+/// The columns of a quantity that the folder has.
+fn columns_of(folder: &Folder, quantity: &Quantity) -> Vec<(&'static str, Dash)> {
+    let columns = quantity.columns.iter().copied();
+    columns
+        .filter(|(column, _)| folder.metrics.has(column))
+        .collect()
+}
+
 /// One quantity of the families that it applies to.
-pub fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel {
-    let shown = folder.shown();
+pub fn panel(folder: &Folder, quantity: &Quantity, looks: &Looks, figure: &mut Figure) -> Panel {
     let mut panel = Panel {
         x: Axis::new("step k", Scale::Auto),
         y: Axis {
@@ -187,50 +226,52 @@ pub fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel
         },
         ..Panel::default()
     };
-    let mut lines = Vec::new();
-    let columns: Vec<_> = (quantity.columns.iter())
-        .filter(|(column, _)| folder.metrics.has(column))
-        .collect();
-    let applies = |family: &Family| {
-        let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
-        match columns.first() {
-            Some(("margin_f2", _)) => family.runs.iter().all(output),
-            Some(("margin_f1" | "margin_param", _)) => !family.runs.iter().all(output),
-            _ => true,
-        }
+    let columns = columns_of(folder, quantity);
+    let suits = |look: &&Look| {
+        let column = columns.first();
+        column.is_some_and(|(column, _)| applies(folder, look.family, column))
     };
-    for (family, colour) in shown.iter().filter(|(family, _)| applies(family)) {
-        if shown.len() > 1 {
-            figure.enter(family.label(), *colour, Sign::Line(Dash::Solid));
+    // A run is drawn over a longer one that it is the beginning of.
+    let shown = looks.each.iter().rev().filter(suits);
+    let mut curves: Vec<(Colour, Dash, Curve)> = Vec::new();
+    for look in shown {
+        for &(column, of_column) in &columns {
+            let dash = if columns.len() > 1 {
+                of_column
+            } else {
+                look.dash
+            };
+            let curve = Curve::new(folder, look.family, column);
+            curves.push((look.colour, dash, curve));
         }
-        for &&(column, dash) in &columns {
-            let curve = Curve::new(folder, family, column);
-            match curve.band(colour.faded(0.25)) {
-                Some(band) if shown.len() <= BANDS && dash == Dash::Solid => {
-                    panel.marks.push(band);
-                    figure.remark(format!(
-                        "mean of {} seeds; shaded: least to most",
-                        curve.seeds
-                    ));
-                }
-                Some(_) => figure.remark(format!("mean of {} seeds", curve.seeds)),
-                None => {}
-            }
-            lines.push(Mark::Line {
-                points: curve.mean(),
-                colour: *colour,
-                dash,
-                width: 1.0,
-            });
-            if let Some(rows) = curve.binned {
-                figure.remark(format!("{} rows as extremes of bins", thousands(rows)));
-            }
+    }
+    let ranges = curves.iter().map(|(.., curve)| curve.range());
+    let range = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (low, high)| {
+        (l.min(low), h.max(high))
+    });
+    looks.explain(figure);
+    let mut lines = Vec::new();
+    for (colour, dash, curve) in &mut curves {
+        curve.thin(range);
+        curve.notes().iter().for_each(|note| figure.remark(note));
+        let band = curve.band(colour.faded(0.25));
+        let shaded = looks.are_few() && *dash == Dash::Solid;
+        if let Some(band) = band.filter(|_| shaded) {
+            figure.remark("shaded: least to most");
+            panel.marks.push(band);
         }
+        lines.push(Mark::Line {
+            points: curve.mean(),
+            colour: *colour,
+            dash: *dash,
+            width: 1.0,
+        });
     }
     panel.marks.extend(lines);
     if columns.len() > 1 {
-        let colour = if shown.len() > 1 { GREY } else { shown[0].1 };
-        for &&(column, dash) in &columns {
+        let single = looks.each.first().filter(|_| looks.is_single());
+        let colour = single.map_or(GREY, |look| look.colour);
+        for &(column, dash) in &columns {
             let test = column.ends_with("_test");
             figure.enter(
                 if test { "test" } else { "training" },
@@ -242,87 +283,27 @@ pub fn panel(folder: &Folder, quantity: &Quantity, figure: &mut Figure) -> Panel
     panel
 }
 
-/// A column over the seeds of a family.
-struct Curve {
-    /// Step, mean, least, most.
-    points: Vec<(f64, [f64; 3])>,
-    seeds: usize,
-    /// Rows of a curve that was too long to draw.
-    binned: Option<usize>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Curve {
-    fn new(folder: &Folder, family: &Family, column: &str) -> Self {
-        let mut at: BTreeMap<u64, (usize, [f64; 3])> = BTreeMap::new();
-        for &run in &family.runs {
-            let steps = folder.metrics.column(run, "step").unwrap_or_default();
-            let values = folder.metrics.column(run, column).unwrap_or_default();
-            for (&step, &value) in steps.iter().zip(values).filter(|(_, v)| v.is_finite()) {
-                let new = (0, [0.0, f64::INFINITY, f64::NEG_INFINITY]);
-                let (count, sums) = at.entry(step as u64).or_insert(new);
-                *count += 1;
-                *sums = [sums[0] + value, sums[1].min(value), sums[2].max(value)];
-            }
-        }
-        let seeds = at.values().map(|(count, _)| *count).max().unwrap_or(0);
-        // A mean over fewer runs than before would jump.
-        let whole = at.into_iter().filter(|(_, (count, _))| *count == seeds);
-        let points = whole.map(|(step, (count, [sum, low, high]))| {
-            (step as f64, [sum / count as f64, low, high])
-        });
-        let mut points: Vec<_> = points.collect();
-        // Step 0 has no place on a logarithmic axis.
-        if points.len() > 1 && points[0].0 == 0.0 {
-            points.remove(0);
-        }
-        let binned = (points.len() > POINTS).then_some(points.len());
-        if binned.is_some() {
-            points = extremes(&points);
-        }
-        Curve {
-            points,
-            seeds,
-            binned,
-        }
+    #[test]
+    fn a_scale_is_common_where_no_panel_is_flat_on_it() {
+        let shared = |low: f64, high: f64| {
+            let panel = |low: f64, high: f64| Panel {
+                y: Axis::new("risk", Scale::Auto),
+                marks: vec![Mark::line(vec![(1.0, low), (2.0, high)], GREY)],
+                ..Panel::default()
+            };
+            let mut panels = [panel(-300.0, 200.0), panel(low, high)];
+            share_heights(&mut panels);
+            let [a, b] = panels.map(|panel| panel.y.range);
+            assert!(a.is_none() || a == b, "{a:?} {b:?}");
+            a.is_some()
+        };
+        assert!(shared(-100.0, 100.0));
+        assert!(!shared(-1.0, 1.0));
+        // Far apart on a scale that has room for both.
+        assert!(shared(-1e9, 1e9));
     }
-
-    fn mean(&self) -> Vec<(f64, f64)> {
-        self.points
-            .iter()
-            .map(|&(x, [mean, ..])| (x, mean))
-            .collect()
-    }
-
-    fn band(&self, colour: Colour) -> Option<Mark> {
-        let points = self
-            .points
-            .iter()
-            .map(|&(x, [_, low, high])| (x, low, high));
-        (self.seeds > 1).then(|| Mark::Band {
-            points: points.collect(),
-            colour,
-        })
-    }
-}
-
-/// The first, the least and the most of each bin of an axis of steps, and the last of all.
-fn extremes(points: &[(f64, [f64; 3])]) -> Vec<(f64, [f64; 3])> {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return Vec::new();
-    };
-    let unit = |x: f64| x.max(1.0).ln();
-    let width = (unit(last.0) - unit(first.0)).max(f64::MIN_POSITIVE) * 2.0 / POINTS as f64;
-    let bin = |x: f64| ((unit(x) - unit(first.0)) / width) as usize;
-    let mut kept = Vec::new();
-    for part in points.chunk_by(|a, b| bin(a.0) == bin(b.0)) {
-        let least = part.iter().min_by(|a, b| a.1[0].total_cmp(&b.1[0]));
-        let most = part.iter().max_by(|a, b| a.1[0].total_cmp(&b.1[0]));
-        let mut ends: Vec<_> = least.into_iter().chain(most).copied().collect();
-        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-        kept.extend(ends);
-    }
-    kept.insert(0, *first);
-    kept.push(*last);
-    kept.dedup_by(|a, b| a.0 == b.0);
-    kept
 }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::axis::plain;
-use super::colour::{Colour, of_family};
 use crate::certify::standing::Standing;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
@@ -13,8 +12,6 @@ use crate::experiment::{Experiment, Grid, load};
 use crate::flow::read_certificates;
 use crate::store::RunFolder;
 
-/// Families of runs in one picture, at most.
-const MOST: usize = 8;
 /// Keys over which values are averaged.
 const SEEDS: [&str; 2] = ["seed", "init.seed"];
 
@@ -76,32 +73,10 @@ impl Folder {
         let of = |e: &Experiment| (e.data_seed(), e.risk.loss.is_classification());
         a.data == b.data && of(a) == of(b)
     }
-
-    /// The families of a picture: all, or some, spread over them. With colours.
-    pub fn shown(&self) -> Vec<(&Family, Colour)> {
-        let all = self.families.len();
-        let count = all.min(MOST);
-        let ordered = self.is_ordered();
-        let pick = |k: usize| k * (all - 1) / count.saturating_sub(1).max(1);
-        let each = (0..count).map(|k| (&self.families[pick(k)], of_family(k, count, ordered)));
-        each.collect()
-    }
-
-    /// Says that only some families are shown, if that is so.
-    pub fn shown_of(&self) -> Option<String> {
-        let all = self.families.len();
-        (all > MOST).then(|| format!("{MOST} of {all} combinations of parameters"))
-    }
-
-    /// Whether families differ in one number alone.
-    fn is_ordered(&self) -> bool {
-        let one = |f: &Family| f.parameters.len() == 1 && number(&f.parameters[0].1).is_some();
-        self.families.len() > 2 && self.families.iter().all(one)
-    }
 }
 
 impl Family {
-    /// `m = 64, both`
+    /// `m = 64, both layers`
     pub fn label(&self) -> String {
         self.label_without("")
     }
@@ -109,20 +84,33 @@ impl Family {
     /// Without one of the keys.
     pub fn label_without(&self, key: &str) -> String {
         let others = self.parameters.iter().filter(|(k, _)| k != key);
-        let each = others.map(|(key, value)| match value {
-            toml::Value::String(text) => text.clone(),
-            value => {
-                let value = number(value).map_or_else(|| value.to_string(), plain);
-                format!("{} = {value}", letter(key))
-            }
-        });
+        let each = others.map(|(key, value)| told(key, value));
         each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// One of the keys with its value; nothing where it has none.
+    pub fn told(&self, key: &str) -> String {
+        let found = self.parameters.iter().find(|(k, _)| k == key);
+        found.map_or(String::new(), |(key, value)| told(key, value))
     }
 
     /// The number that a key has.
     pub fn number(&self, key: &str) -> Option<f64> {
         let found = self.parameters.iter().find(|(k, _)| k == key);
         found.and_then(|(_, value)| number(value))
+    }
+}
+
+/// `m = 64`; of words the value alone.
+fn told(key: &str, value: &toml::Value) -> String {
+    match (key, value) {
+        ("network.train", toml::Value::String(text)) if text == "both" => "both layers".into(),
+        ("network.train", toml::Value::String(text)) => format!("{text} layer"),
+        (_, toml::Value::String(text)) => text.clone(),
+        (_, value) => {
+            let value = number(value).map_or_else(|| value.to_string(), plain);
+            format!("{} = {value}", letter(key))
+        }
     }
 }
 

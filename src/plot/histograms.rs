@@ -1,5 +1,6 @@
 //! Histograms of masses |a||w| and of angles, of all particles.
 
+use super::axis::FAR;
 use super::cloud::{Cloud, Films, thousands};
 use super::colour::of_sign;
 use super::figure::{Axis, Figure, Mark, Panel, Scale, Sign};
@@ -61,17 +62,20 @@ fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
     }
     // Particles that decay has killed reach 10⁻³⁰⁰: one bar holds all below 10⁻⁹ of the heaviest.
     let floor = least.max(1e-9 * most);
-    let (from, to) = (floor.log10(), most.log10());
-    let (from, to) = if to - from < 0.1 {
-        (from - 0.5, to + 0.5)
-    } else {
-        (from, to)
+    // Bars are of one width on the axis that they stand on.
+    let log = most > FAR * floor;
+    let to_axis = |mass: f64| if log { mass.log10() } else { mass };
+    let to_mass = |place: f64| if log { 10f64.powf(place) } else { place };
+    let (from, to) = match most - floor {
+        span if span < 1e-3 * most => (0.9 * most, 1.1 * most),
+        _ => (to_axis(floor), to_axis(most)),
     };
-    let values = there().map(|&(mass, a)| (mass.max(floor).log10(), a, 1.0 / m as f64));
+    let values = there().map(|&(mass, a)| (to_axis(mass.max(floor)), a, 1.0 / m as f64));
     let bars = Bars::new(from, to, values);
-    let edges = |(l, r, y): (f64, f64, f64)| (10f64.powf(l), 10f64.powf(r), y);
+    let edges = |(l, r, y): (f64, f64, f64)| (to_mass(l), to_mass(r), y);
+    let scale = if log { Scale::Log } else { Scale::Linear };
     Some(Panel {
-        x: Axis::new("mass |a||w|", Scale::Log),
+        x: Axis::new("mass |a||w|", scale),
         y: mirrored("share of particles"),
         marks: bars.marks(edges),
         ..Panel::default()

@@ -18,6 +18,8 @@ const TICK: f64 = 25.0;
 const MOST_UP: usize = 6;
 /// Turns that words and the room for them take to agree, at most.
 const TURNS: usize = 8;
+/// Height of a line of a title, in sizes of its words.
+pub const TITLE: f64 = 1.2;
 /// Room right of a plane, at least.
 const AFTER: f64 = 75.0;
 /// Length of the sign before a legend's words.
@@ -38,6 +40,8 @@ pub struct Layout {
 /// A panel's plane and its axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
+    /// Lines of the title, from the top.
+    pub title: Vec<String>,
     pub left: f64,
     pub top: f64,
     pub width: f64,
@@ -56,14 +60,19 @@ impl Layout {
         let mut panels = Vec::new();
         for row in figure.panels.chunks(columns) {
             let mut lowest = top;
-            for (k, panel) in row.iter().enumerate() {
-                let title = if panel.title.is_some() {
-                    1.5 * WORDS
-                } else {
-                    0.4 * WORDS
+            // Over the middle of its plane, which is not that of the panel.
+            let titles = row.iter().map(|panel| title(panel, width - left + right));
+            let titles: Vec<Vec<String>> = titles.collect();
+            let above = match titles.iter().map(Vec::len).max() {
+                None | Some(0) => 0.4 * WORDS,
+                Some(lines) => (0.3 + TITLE * lines as f64) * WORDS,
+            };
+            for (k, (panel, title)) in row.iter().zip(titles).enumerate() {
+                let plane = (EDGE / 2.0 + k as f64 * width + left, top + above);
+                let placed = Placed {
+                    title,
+                    ..place(panel, plane, width - left - right)
                 };
-                let plane = (EDGE / 2.0 + k as f64 * width + left, top + title);
-                let placed = place(panel, plane, width - left - right);
                 lowest = lowest.max(placed.top + placed.height + below(panel));
                 panels.push(placed);
             }
@@ -102,6 +111,7 @@ fn place(panel: &Panel, (left, top): (f64, f64), width: f64) -> Placed {
     let height = width * share(panel);
     let (x, y) = axes(panel, width, height);
     Placed {
+        title: Vec::new(),
         left,
         top,
         width,
@@ -109,6 +119,24 @@ fn place(panel: &Panel, (left, top): (f64, f64), width: f64) -> Placed {
         x,
         y,
     }
+}
+
+/// A title in one line or, where its parts do not fit into the panel, in several.
+fn title(panel: &Panel, width: f64) -> Vec<String> {
+    let Some(title) = &panel.title else {
+        return Vec::new();
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for part in title.split_inclusive(", ") {
+        match lines.last_mut() {
+            Some(line) if length(&(line.clone() + part), WORDS) < width => line.push_str(part),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
 /// Height of a plane as a share of its width.
@@ -279,6 +307,33 @@ mod tests {
                 assert!(end <= layout.width, "{word} ends at {end}: {placed:?}");
             }
         }
+    }
+
+    /// Of panels beside each other, the title of either stays over its own.
+    #[test]
+    fn long_titles_take_several_lines() {
+        let panel = |title: &str| Panel {
+            title: Some(title.to_owned()),
+            marks: vec![Mark::line(
+                vec![(0.0, 0.0), (1.0, 1.0)],
+                super::super::colour::BLACK,
+            )],
+            ..Panel::default()
+        };
+        let titles = ["scale_w = 10, scale_a = 10", "m = 5"];
+        let mut figure = Figure::new("f", "a figure");
+        figure.columns = 2;
+        figure.panels = titles.map(panel).to_vec();
+        let [two, one] = &Layout::new(&figure).panels[..] else {
+            panic!("{figure:?}");
+        };
+        assert_eq!(two.title, ["scale_w = 10,", "scale_a = 10"]);
+        assert_eq!(one.title, ["m = 5"]);
+        assert_eq!(one.top, two.top);
+        figure.columns = 1;
+        assert_eq!(Layout::new(&figure).panels[0].title, [titles[0]]);
+        let svg = super::super::render(&figure).unwrap();
+        assert!(svg.contains(titles[0]), "{svg}");
     }
 
     /// Names of upright axes, whatever words their ticks have.

@@ -4,12 +4,14 @@ use super::colour::{Colour, GREY};
 use super::curves::{finish, panel, quantity};
 use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder};
+use super::looks::{Look, Looks};
 use crate::certify::standing::Kind;
 use crate::experiment::Train;
 
 /// Margins of the runs, with the certified bounds of their optima.
 pub fn margins(folder: &Folder) -> Figure {
     let mut figure = Figure::new("margins", "Margins against the step, with certified bounds");
+    let looks = Looks::new(&folder.families);
     let runs = 0..folder.grid.runs.len();
     let output = runs
         .clone()
@@ -32,12 +34,12 @@ pub fn margins(folder: &Folder) -> Figure {
         }
         quantity.scale = Scale::Linear;
         quantity.include = Some(0.0);
-        let mut panel = panel(folder, &quantity, &mut figure);
-        bounds(folder, column, &mut panel, &mut figure);
+        let mut panel = panel(folder, &quantity, &looks, &mut figure);
+        bounds(folder, &looks, column, &mut panel, &mut figure);
         cut_below(&mut panel, &mut figure);
         figure.panels.push(panel);
     }
-    finish(folder, &mut figure);
+    finish(&looks, &mut figure);
     figure
 }
 
@@ -107,6 +109,8 @@ pub fn reach_over(folder: &Folder, family: &Family, column: &str) -> Option<Reac
 
 /// What infinitely many features would reach, where that is what bounds a margin.
 pub const LAW: &str = "γ₂ of infinitely many features";
+/// Dashes tell curves apart.
+pub const LAW_DASH: Dash = Dash::Dotted;
 
 /// γ2 of the law of the features, its mean over a family.
 pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
@@ -123,16 +127,19 @@ pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
 
 /// Bands across the panel, and lines for the law of the features: one, where the families have one
 /// optimum, else one of each colour.
-fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure) {
-    let shown = folder.shown();
-    let reaches = shown.iter().filter_map(|(family, colour)| {
-        let reach = reach_over(folder, family, column)?;
-        Some((reach, *colour, family.label()))
+fn bounds(folder: &Folder, looks: &Looks, column: &str, panel: &mut Panel, figure: &mut Figure) {
+    let shown = looks.each.iter();
+    let shown: Vec<&Look> = shown
+        .filter(|look| applies(folder, look.family, column))
+        .collect();
+    let reaches = shown.iter().filter_map(|look| {
+        let reach = reach_over(folder, look.family, column)?;
+        Some((reach, look.colour, look.family.label()))
     });
     let mut reaches: Vec<(Reach, Colour, String)> = reaches.collect();
-    let laws = shown.iter().filter_map(|(family, colour)| {
-        let law = law_over(folder, family, column)?;
-        Some((law, *colour))
+    let laws = shown.iter().filter_map(|look| {
+        let law = law_over(folder, look.family, column)?;
+        Some((law, look.colour))
     });
     let mut laws: Vec<(f64, Colour)> = laws.collect();
     if let Some(&(first, ..)) = reaches.first()
@@ -159,7 +166,7 @@ fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure)
         }
     }
     if !laws.is_empty() {
-        figure.enter(LAW, GREY, Sign::Line(Dash::Dashed));
+        figure.enter(LAW, GREY, Sign::Line(LAW_DASH));
     }
     let slabs = reaches.iter().map(|(reach, colour, family)| Mark::Slab {
         label: format!("{family} {}", reach.words()).trim().to_owned(),
@@ -170,7 +177,7 @@ fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure)
     let rules = laws.iter().map(|&(y, colour)| Mark::Rule {
         y,
         colour,
-        dash: Dash::Dashed,
+        dash: LAW_DASH,
     });
     // Over the spreads, or they would hide them, and under the curves.
     let curves = panel.marks.iter();
@@ -178,6 +185,17 @@ fn bounds(folder: &Folder, column: &str, panel: &mut Panel, figure: &mut Figure)
     let place = curves.count();
     let bounds: Vec<Mark> = slabs.chain(rules).collect();
     panel.marks.splice(place..place, bounds);
+}
+
+/// Whether a column says something of a family: margin_f2 of what was trained with fixed features, the
+/// other margins of the rest.
+pub fn applies(folder: &Folder, family: &Family, column: &str) -> bool {
+    let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
+    match column {
+        "margin_f2" => family.runs.iter().all(output),
+        "margin_f1" | "margin_param" => !family.runs.iter().all(output),
+        _ => true,
+    }
 }
 
 /// As good as one value in a picture.

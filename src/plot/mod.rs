@@ -1,9 +1,9 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! `folder` reads the folder · `curves`, `margins`, `against`, `predictor`, `particles`,
-//! `histograms` and `variation` make each a [`Figure`], which is data and nothing else ·
-//! `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
+//! `folder` reads the folder · `looks` tells its families apart · `curves`, `margins`, `against`,
+//! `predictor`, `particles`, `histograms` and `variation` make each a [`Figure`], which is data and
+//! nothing else · `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
 //! its numbers by `values` · `raster` makes pixels of that, and [`movie`] frames. One drawing
 //! path: a PNG is the SVG beside it.
 //!
@@ -15,11 +15,13 @@ pub mod axis;
 mod canvas;
 mod cloud;
 mod colour;
+mod curve;
 mod curves;
 pub mod figure;
 mod folder;
 mod histograms;
 pub mod layout;
+mod looks;
 mod margins;
 mod movie;
 mod particles;

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::canvas::{Canvas, Place};
 use super::colour::{BLACK, Colour, GREY};
 use super::figure::{Dot, Entry, Figure, Mark, Panel, Sign};
-use super::layout::{Layout, Placed, SIGN, SMALL, WORDS, widest};
+use super::layout::{Layout, Placed, SIGN, SMALL, TITLE, WORDS, widest};
 use super::values::values;
 use crate::error::Result;
 
@@ -65,9 +65,10 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel, placed: &Placed) -> Result<()>
         .marks
         .iter()
         .try_for_each(|mark| draw_mark(canvas, mark, placed))?;
-    if let Some(title) = &panel.title {
-        let place = (placed.left + placed.width / 2.0, placed.top - 0.25 * WORDS);
-        canvas.words(title, place, WORDS, BLACK, (HPos::Center, VPos::Bottom))?;
+    for (k, line) in placed.title.iter().rev().enumerate() {
+        let above = (0.25 + TITLE * k as f64) * WORDS;
+        let place = (placed.left + placed.width / 2.0, placed.top - above);
+        canvas.words(line, place, WORDS, BLACK, (HPos::Center, VPos::Bottom))?;
     }
     if panel.bare {
         return Ok(());

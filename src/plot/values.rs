@@ -197,7 +197,9 @@ fn named(legend: &[Entry], colour: Colour, dash: Option<Dash>) -> Option<String>
     if legend.is_empty() {
         return (colour != LIGHT).then(String::new);
     }
-    let own = legend.iter().find(|entry| entry.colour == colour)?;
+    let same = || legend.iter().filter(|entry| entry.colour == colour);
+    let exact = dash.and_then(|dash| same().find(|entry| entry.sign == Sign::Line(dash)));
+    let own = exact.or_else(|| same().next())?;
     let manner = legend.iter().find(|entry| {
         let neutral = [GREY, BLACK].contains(&entry.colour) && entry.colour != colour;
         neutral && dash.is_some_and(|dash| entry.sign == Sign::Line(dash))

@@ -1,14 +1,16 @@
 //! report.html: a run folder on one page that needs no network. What the experiment is, whether its
 //! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
 //!
-//! `words` tells the experiment · [`figures`] takes in the drawings · `tables` thins what is
-//! long · the page itself is assets/report.html, with the look of assets/page.css and the hover
-//! values and zoom of assets/report.js over assets/axes.js. Pure reading: no engine is needed.
+//! `words` tells the experiment · [`verdicts`] and [`width`] what is proved, claimed and compared ·
+//! [`figures`] takes in the drawings · `tables` thins what is long · the page itself is
+//! assets/report.html, with the look of assets/page.css and the hover values and zoom of
+//! assets/report.js over assets/axes.js. Pure reading: no engine is needed.
 
 pub mod figures;
 mod repeat;
 mod tables;
 pub mod verdicts;
+pub mod width;
 mod words;
 
 use std::io::Write;
@@ -19,7 +21,8 @@ use minijinja::{AutoEscape, Environment, context};
 use serde_json::Value;
 
 use self::repeat::Repeat;
-use self::verdicts::{Optimality, Width};
+use self::verdicts::Optimality;
+use self::width::Width;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 use crate::experiment::{Grid, load};
@@ -58,7 +61,7 @@ fn page(folder: &RunFolder) -> Result<String> {
         toml: read(&experiment)?,
         missing: folder.never_started(grid.runs.len()),
         optimality: verdicts::optimality(folder, &summary)?,
-        width: verdicts::width(folder, &summary)?,
+        width: width::width(folder, &summary)?,
         claims: verdicts::claims(folder)?,
         figures: figures::figures(&folder.dir().join("figures"), "f")?,
         runs: tables::summary(&runs(&folder.summary())?, &metrics.header),

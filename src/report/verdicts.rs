@@ -1,12 +1,9 @@
-//! What the folder proves and claims: certificate.json, compare.json and the verdicts on an
-//! experiment's claims.
+//! What the folder proves and claims: certificate.json and the verdicts on an experiment's claims.
 
 use serde::Serialize;
 
 use crate::certify::standing::Standing;
 use crate::certify::words::{INSEPARABLE, percent};
-use crate::compare::Stored;
-use crate::digits::digits;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 use crate::flow::{is_current, read_certificates};
@@ -56,7 +53,7 @@ pub fn optimality(folder: &RunFolder, summary: &Summary) -> Result<Optimality> {
 }
 
 /// `step 5`, `steps 5 to 9`; none of none.
-fn span(steps: &[u64]) -> Option<String> {
+pub fn span(steps: &[u64]) -> Option<String> {
     let (first, last) = (steps.iter().min()?, steps.iter().max()?);
     Some(match first == last {
         true => format!("step {first}"),
@@ -115,51 +112,6 @@ fn bound(s: &Standing, current: bool) -> Bound {
         proof: s.proof(),
         sentence: (current && (s.missing.is_some() || !s.is_separable())).then(|| s.sentence()),
     }
-}
-
-/// What compare.json says of the folder's runs.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Width {
-    /// In a sentence for each law of the variance; none where the comparison is of an earlier state.
-    pub headlines: Vec<String>,
-    /// That it is, in a sentence.
-    pub outdated: Option<String>,
-}
-
-/// What compare.json says, nothing where there is none.
-///
-/// # Errors
-/// A damaged file.
-pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
-    let path = folder.comparison().with_extension("json");
-    let Some(stored) = Stored::read(&path)? else {
-        return Ok(Width::default());
-    };
-    let behind = stored.left_behind(summary);
-    if let Some(steps) = span(&behind) {
-        let outdated = format!(
-            "compare.json is of {steps}, and the training went on: its gaps, floors and variances are of then"
-        );
-        return Ok(Width {
-            outdated: Some(outdated),
-            ..Width::default()
-        });
-    }
-    let headlines = stored.variance.iter().filter_map(|of| {
-        let error = of.standard_error;
-        let error = error.map_or(String::new(), |e| format!(" ± {}", digits(e)));
-        Some(format!(
-            "The variance of the prediction between {} seeds falls like m to the power {}{error} on {} inputs (theory {}).",
-            of.seeds,
-            digits(of.exponent?),
-            of.inputs,
-            of.theory
-        ))
-    });
-    Ok(Width {
-        headlines: headlines.collect(),
-        outdated: None,
-    })
 }
 
 /// The verdicts on the experiment's claims, none where it claims nothing.

@@ -73,8 +73,7 @@ impl RunFolder {
                 std::fs::remove_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
             }
         }
-        let comparison = self.comparison();
-        let compared = ["csv", "json"].map(|ending| comparison.with_extension(ending));
+        let compared = self.comparisons(&["csv", "json"])?;
         let judged = [self.certificate(), self.verdicts()];
         let results = [self.summary(), self.metrics(), self.report()];
         for path in results.iter().chain(&judged).chain(&compared) {
@@ -116,7 +115,8 @@ impl RunFolder {
         })
     }
 
-    fn holds_a_run(dir: &Path) -> bool {
+    /// Whether a folder is one that `run` wrote.
+    pub fn holds_a_run(dir: &Path) -> bool {
         dir.join("experiment.toml").exists()
     }
 
@@ -170,6 +170,34 @@ impl RunFolder {
     /// Where a comparison goes, with the endings csv and json.
     pub fn comparison(&self) -> PathBuf {
         self.dir.join("compare")
+    }
+
+    /// Where a comparison with another folder goes, with the endings csv and json.
+    pub fn comparison_with(&self, other: &Path) -> PathBuf {
+        let real = other.canonicalize();
+        let name = real.as_deref().unwrap_or(other).file_name();
+        let name = name.unwrap_or_default().to_string_lossy();
+        self.dir.join(format!("compare-with-{name}"))
+    }
+
+    /// Every comparison in the folder: the files with these endings, in order.
+    pub fn comparisons(&self, endings: &[&str]) -> Result<Vec<PathBuf>> {
+        let reading = |e| Error::reading(&self.dir, e);
+        let entries = std::fs::read_dir(&self.dir).map_err(reading)?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(reading)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let stem = endings.iter().find_map(|ending| {
+                let stem = name.strip_suffix(ending)?;
+                stem.strip_suffix('.')
+            });
+            if stem.is_some_and(|stem| stem == "compare" || stem.starts_with("compare-with-")) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// Folder of run k.

@@ -1,6 +1,6 @@
 //! Figures on a page: where their points are, and what they tell.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Browser;
 
@@ -50,4 +50,27 @@ pub fn told(tip: &str, name: &str) -> f64 {
     let line = tip.lines().find_map(|line| line.strip_prefix(name));
     let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
     number.replace('−', "-").parse().unwrap()
+}
+
+/// Drags a rectangle over a part of a figure.
+pub fn drag(browser: &mut Browser, figure: &str, from: (f64, f64), to: (f64, f64)) {
+    let [from, to] = [from, to].map(|(x, y)| place_in(browser, figure, x, y));
+    let pressed = || json!({"button": "left", "clickCount": 1});
+    browser.mouse("mousePressed", from, pressed());
+    browser.mouse("mouseMoved", to, json!({"button": "left", "buttons": 1}));
+    browser.mouse("mouseReleased", to, pressed());
+}
+
+/// Words at the edges of a figure's part, whether they are inside it, and the middle of each in the
+/// window.
+pub fn rulers(browser: &mut Browser, figure: &str) -> Vec<(String, bool, f64, f64)> {
+    let told = browser.eval(&format!(
+        "(() => {{ const svg = document.querySelector('#figure-{figure} svg'), whole = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('.rulers text')].map((text) => {{
+            const box = text.getBoundingClientRect();
+            const inside = box.left >= whole.left && box.right <= whole.right && box.top >= whole.top && box.bottom <= whole.bottom;
+            return [text.textContent, inside, box.left + box.width / 2, box.top + box.height / 2];
+        }}); }})()"
+    ));
+    serde_json::from_value(told).unwrap()
 }

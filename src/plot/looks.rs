@@ -1,0 +1,288 @@
+//! How the families of a picture are told apart: by colour along one key of the grid, one of
+//! numbers where there is any, and by dashes, or panels, for whatever else differs.
+
+use super::colour::{Colour, GREY, of_family};
+use super::figure::{Dash, Figure, Sign};
+use super::folder::Family;
+
+/// Dashes that are told apart, in the order of their use.
+const DASHES: [Dash; 3] = [Dash::Solid, Dash::Dashed, Dash::Dotted];
+/// Colours that are told apart, at most.
+const COLOURS: usize = 8;
+/// Lines of a panel, at most.
+const LINES: usize = 12;
+/// Families whose spread is shown, at most: more bands hide each other.
+const BANDS: usize = 3;
+
+/// The families of a picture: all, or some, spread over them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looks<'a> {
+    pub each: Vec<Look<'a>>,
+    /// What the colours stand for, in the order of their key's values.
+    colours: Vec<(String, Colour)>,
+    /// What else the families differ in, one for each dash.
+    manners: Vec<String>,
+    /// Families of the folder.
+    all: usize,
+}
+
+/// How one family looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look<'a> {
+    pub family: &'a Family,
+    pub colour: Colour,
+    pub dash: Dash,
+}
+
+impl<'a> Looks<'a> {
+    pub fn new(families: &'a [Family]) -> Self {
+        let key = coloured(families);
+        let rest = |family: &Family| match &key {
+            Some(key) => family.label_without(key),
+            None => String::new(),
+        };
+        let manners = spread(distinct(families, rest), DASHES.len());
+        let hue = |family: &Family| match &key {
+            Some(key) if manners.len() > 1 => family.told(key),
+            _ => family.label(),
+        };
+        let number = |family: &Family| key.as_ref().and_then(|key| family.number(key));
+        let mut sorted: Vec<&Family> = families.iter().collect();
+        sorted.sort_by(|a, b| {
+            number(a)
+                .partial_cmp(&number(b))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let hues = distinct(sorted.iter().copied(), hue);
+        let hues = spread(hues, COLOURS.min(LINES / manners.len().max(1)));
+        let ordered = hues.len() > 2 && families.iter().all(|f| number(f).is_some());
+        let count = hues.len();
+        let colours = hues.into_iter().enumerate();
+        let colours: Vec<(String, Colour)> = colours
+            .map(|(k, label)| (label, of_family(k, count, ordered)))
+            .collect();
+        let look = |family: &'a Family| {
+            let dash = manners.iter().position(|m| *m == rest(family))?;
+            let (_, colour) = colours.iter().find(|(label, _)| *label == hue(family))?;
+            Some(Look {
+                family,
+                colour: *colour,
+                dash: DASHES[dash],
+            })
+        };
+        Looks {
+            each: sorted.into_iter().filter_map(look).collect(),
+            all: families.len(),
+            colours,
+            manners,
+        }
+    }
+
+    /// For a figure that needs the dashes itself: the families of each manner, in solid lines, under
+    /// its name. One part without a name where colours tell all families apart.
+    pub fn apart(&self) -> Vec<(Option<String>, Looks<'a>)> {
+        if self.manners.len() < 2 {
+            return vec![(None, self.clone())];
+        }
+        let parts = self.manners.iter().zip(DASHES).map(|(manner, dash)| {
+            let own = self.each.iter().filter(|look| look.dash == dash);
+            let solid = own.map(|look| Look {
+                dash: Dash::Solid,
+                ..*look
+            });
+            let looks = Looks {
+                each: solid.collect(),
+                manners: Vec::new(),
+                ..self.clone()
+            };
+            (Some(manner.clone()), looks)
+        });
+        parts.collect()
+    }
+
+    /// Whether there is nothing to tell apart.
+    pub fn is_single(&self) -> bool {
+        self.all < 2
+    }
+
+    /// Whether there is room for the spread of each.
+    pub fn are_few(&self) -> bool {
+        self.all <= BANDS
+    }
+
+    /// Explains colours and dashes in a figure's legend, as far as there are any to tell apart.
+    pub fn explain(&self, figure: &mut Figure) {
+        if self.is_single() {
+            return;
+        }
+        for (label, colour) in &self.colours {
+            figure.enter(label, *colour, Sign::Line(Dash::Solid));
+        }
+        if self.manners.len() > 1 {
+            for (label, dash) in self.manners.iter().zip(DASHES) {
+                figure.enter(label, GREY, Sign::Line(dash));
+            }
+        }
+    }
+
+    /// Says that only some families are shown, if that is so.
+    pub fn some_of_all(&self) -> Option<String> {
+        let (shown, all) = (self.each.len(), self.all);
+        (shown < all).then(|| format!("{shown} of {all} combinations of parameters"))
+    }
+}
+
+/// The key that colours stand for: one that leaves no more to the dashes than there are of them, then
+/// one of numbers, then the one with the most values.
+fn coloured(families: &[Family]) -> Option<String> {
+    let keys = families.first()?.parameters.iter().map(|(key, _)| key);
+    let suits = |key: &&String| {
+        let values = distinct(families, |f| f.told(key)).len();
+        let others = distinct(families, |f| f.label_without(key)).len();
+        let numeric = families.iter().all(|f| f.number(key).is_some());
+        (values > 1, others <= DASHES.len(), numeric, values)
+    };
+    // Of several that are as good the last is taken, so the first key must come last.
+    let best = keys.rev().max_by_key(suits)?;
+    suits(&best).0.then(|| best.clone())
+}
+
+/// Labels of families, each once, in the order of the first that has it.
+pub fn distinct<'f>(
+    families: impl IntoIterator<Item = &'f Family>,
+    label: impl Fn(&Family) -> String,
+) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for label in families.into_iter().map(label) {
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    labels
+}
+
+/// At most so many of a list, the first and the last among them.
+pub fn spread<T: Clone>(list: Vec<T>, most: usize) -> Vec<T> {
+    let count = list.len().min(most);
+    let pick = |k: usize| list[k * (list.len() - 1) / (count - 1).max(1)].clone();
+    match count {
+        0 | 1 => list.into_iter().take(count).collect(),
+        _ => (0..count).map(pick).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::Value;
+
+    use super::*;
+
+    /// A grid of these keys, without runs.
+    fn grid(keys: &[(&str, Vec<Value>)]) -> Vec<Family> {
+        let mut all: Vec<Vec<(String, Value)>> = vec![Vec::new()];
+        for (key, values) in keys {
+            let longer = all.iter().flat_map(|start| {
+                let each = values.iter();
+                each.map(move |v| [start.as_slice(), &[(key.to_string(), v.clone())]].concat())
+            });
+            all = longer.collect();
+        }
+        let family = |parameters| Family {
+            parameters,
+            runs: Vec::new(),
+        };
+        all.into_iter().map(family).collect()
+    }
+
+    fn numbers(count: i64) -> Vec<Value> {
+        (1..=count).map(|k| Value::from(10 * k)).collect()
+    }
+
+    fn train() -> (&'static str, Vec<Value>) {
+        ("network.train", vec!["both".into(), "output".into()])
+    }
+
+    fn explained(looks: &Looks) -> Vec<String> {
+        let mut figure = Figure::new("f", "a figure");
+        looks.explain(&mut figure);
+        figure.legend.into_iter().map(|entry| entry.label).collect()
+    }
+
+    /// No two families look alike, and there are no more looks than can be told apart.
+    fn told_apart(looks: &Looks) -> bool {
+        let each = looks.each.iter().enumerate();
+        let mut pairs = each.flat_map(|(k, a)| looks.each[..k].iter().map(move |b| (a, b)));
+        looks.each.len() <= LINES && pairs.all(|(a, b)| (a.colour, a.dash) != (b.colour, b.dash))
+    }
+
+    #[test]
+    fn numbers_have_colours_and_words_dashes() {
+        for keys in [
+            [train(), ("data.n", numbers(5))],
+            [("data.n", numbers(5)), train()],
+        ] {
+            let families = grid(&keys);
+            let looks = Looks::new(&families);
+            assert_eq!(looks.each.len(), 10);
+            assert!(told_apart(&looks));
+            let legend = "n = 10|n = 20|n = 30|n = 40|n = 50|both layers|output layer";
+            assert_eq!(explained(&looks).join("|"), legend);
+            for look in &looks.each {
+                let output = look.family.told("network.train") == "output layer";
+                assert_eq!(look.dash == Dash::Dashed, output);
+                // One n has one colour.
+                let n = look.family.number("data.n");
+                let same = looks.each.iter().filter(|l| l.colour == look.colour);
+                assert!(same.into_iter().all(|l| l.family.number("data.n") == n));
+            }
+            assert_eq!(looks.some_of_all(), None);
+            let parts = looks.apart();
+            let titles: Vec<&str> = parts.iter().filter_map(|(t, _)| t.as_deref()).collect();
+            assert_eq!(titles, ["both layers", "output layer"]);
+            for (_, part) in &parts {
+                assert!(part.each.len() == 5 && told_apart(part));
+                assert!(part.each.iter().all(|look| look.dash == Dash::Solid));
+                assert_eq!(explained(part).len(), 5);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_left_out_and_said() {
+        for (keys, some) in [
+            (vec![("data.n", numbers(9))], Some("8 of 9")),
+            (
+                vec![("data.n", numbers(7)), ("data.d", numbers(9))],
+                Some("12 of 63"),
+            ),
+            (
+                vec![train(), ("data.n", numbers(2)), ("data.d", numbers(9))],
+                Some("12 of 36"),
+            ),
+            (vec![train()], None),
+            (vec![("network.width", numbers(1))], None),
+            (vec![], None),
+        ] {
+            let families = grid(&keys);
+            let looks = Looks::new(&families);
+            assert!(told_apart(&looks), "{keys:?}");
+            let told = some.map(|some| format!("{some} combinations of parameters"));
+            assert_eq!(looks.some_of_all(), told, "{keys:?}");
+            assert_eq!(looks.is_single(), families.len() == 1);
+            assert_eq!(explained(&looks).is_empty(), families.len() == 1);
+            assert!(looks.each.iter().any(|look| look.family == &families[0]));
+        }
+    }
+
+    /// Six losses at two widths: dashes would not do for the losses.
+    #[test]
+    fn words_of_many_kinds_have_colours() {
+        let losses = ["square", "logistic", "exponential", "softmin", "hinge"];
+        let losses = losses.iter().map(|&v| v.into()).collect();
+        let families = grid(&[("network.width", numbers(2)), ("risk.loss", losses)]);
+        let looks = Looks::new(&families);
+        assert!(told_apart(&looks));
+        assert_eq!(looks.each.len(), 10);
+        assert_eq!(explained(&looks)[5..], ["m = 10", "m = 20"]);
+    }
+}

@@ -1,0 +1,169 @@
+//! What the folder's comparisons say: of its own widths, and of another folder beside it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::verdicts::span;
+use crate::compare::{Compared, Distance, Stored};
+use crate::digits::digits;
+use crate::error::Result;
+use crate::store::{RunFolder, Summary};
+
+/// Gaps of a table, at most.
+const ROWS: usize = 40;
+
+/// What the comparisons in the folder say of its runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Width {
+    /// In a sentence for each law of the variance; none where the comparison is of an earlier state.
+    pub headlines: Vec<String>,
+    /// Which comparisons are of an earlier state of their runs.
+    pub outdated: Vec<Outdated>,
+    pub beside: Vec<Beside>,
+}
+
+/// A comparison that the training left behind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outdated {
+    /// That it is, in a sentence.
+    pub what: String,
+    /// What `widefield compare` is given to make it anew; none for the folder alone.
+    pub folders: Option<String>,
+}
+
+/// This folder beside another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Beside {
+    pub headline: String,
+    pub rows: Vec<Row>,
+    /// What was left out, if anything.
+    pub note: Option<String>,
+    /// The file with everything.
+    pub file: String,
+}
+
+/// The gap in prediction of two ensembles.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    pub here: String,
+    pub there: String,
+    pub inputs: String,
+    pub gap: Option<f64>,
+    pub floor: Option<f64>,
+}
+
+/// What the folder's comparisons say, nothing where there are none.
+///
+/// # Errors
+/// A damaged file.
+pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
+    let mut width = Width::default();
+    for path in folder.comparisons(&["json"])? {
+        let Some(stored) = Stored::read(&path)? else {
+            continue;
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(what) = left_behind(folder, summary, &stored, &name) {
+            width.outdated.push(Outdated {
+                what,
+                folders: stored.other().map(|_| stored.folders.join(" ")),
+            });
+        } else if let Some(other) = stored.other() {
+            width.beside.push(beside(&stored, other, &name));
+        } else {
+            width.headlines.extend(laws(&stored));
+        }
+    }
+    Ok(width)
+}
+
+/// Says whether runs of either folder went on.
+fn left_behind(
+    folder: &RunFolder,
+    summary: &Summary,
+    stored: &Stored,
+    name: &str,
+) -> Option<String> {
+    let there = |place: &Path| {
+        let summary = Summary::read(&RunFolder::open(place).ok()?.summary()).ok()?;
+        span(&stored.left_behind(1, &summary))
+    };
+    let here = span(&stored.left_behind(0, summary));
+    let other = stored.place_of_other(folder.dir());
+    let there = other.and_then(|place| there(&place));
+    let steps = match (here, there, stored.other()) {
+        (Some(here), ..) => here,
+        (None, Some(there), Some(other)) => format!("{there} of {other}"),
+        _ => return None,
+    };
+    Some(format!(
+        "{name} is of {steps}, and the training went on: its gaps, floors and variances are of then"
+    ))
+}
+
+fn laws(stored: &Stored) -> impl Iterator<Item = String> {
+    stored.variance.iter().filter_map(|of| {
+        let error = of.standard_error;
+        let error = error.map_or(String::new(), |e| format!(" ± {}", digits(e)));
+        Some(format!(
+            "The variance of the prediction between {} seeds falls like m to the power {}{error} on {} inputs (theory {}).",
+            of.seeds,
+            digits(of.exponent?),
+            of.inputs,
+            of.theory
+        ))
+    })
+}
+
+fn beside(stored: &Stored, other: &str, name: &str) -> Beside {
+    let rows: Vec<Row> = stored
+        .pairs
+        .iter()
+        .filter_map(|pair| {
+            let [here, there] = [pair.a, pair.b].map(|e| stored.ensembles.get(e).map(ensemble));
+            // Inputs of the user's come last, and before them those of the test.
+            let rms = |gap: &&Distance| gap.quantity == "prediction_rms";
+            let gap = pair.gaps.iter().rfind(rms)?;
+            Some(Row {
+                here: here?,
+                there: there?,
+                inputs: gap.inputs.clone().unwrap_or_default(),
+                gap: gap.value,
+                floor: gap.floor,
+            })
+        })
+        .collect();
+    let ratios = rows
+        .iter()
+        .filter_map(|row| Some(row.gap? / row.floor.filter(|f| *f > 0.0)?));
+    let (low, high) = ratios.fold((f64::INFINITY, 0.0), |(l, h): (f64, f64), r| {
+        (l.min(r), h.max(r))
+    });
+    let ends = match (low > high, digits(low), digits(high)) {
+        (true, ..) => {
+            "the predictions differ, without a noise floor to say by how much of it".to_owned()
+        }
+        (_, low, high) if low == high => {
+            format!("the predictions differ by {low} times the noise floor")
+        }
+        (_, low, high) => {
+            format!("the predictions differ by {low} to {high} times the noise floor")
+        }
+    };
+    let all = rows.len();
+    let note = (all > ROWS).then(|| format!("{ROWS} of {all} gaps"));
+    Beside {
+        headline: format!("Beside {other}, {ends}."),
+        rows: rows.into_iter().take(ROWS).collect(),
+        note,
+        file: Path::new(name).with_extension("csv").display().to_string(),
+    }
+}
+
+/// `m = 64, seed = 1`
+fn ensemble(of: &Compared) -> String {
+    let parameters = of.parameters.iter();
+    let parameters = parameters.map(|(key, value)| format!(", {key} = {value}"));
+    format!("m = {}{}", of.width, parameters.collect::<String>())
+}
