@@ -47,12 +47,15 @@ pub enum Error {
     Interrupted { folder: PathBuf },
 }
 
+/// Exit code after Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 impl Error {
     /// Exit code of the process, as INTERFACE.md fixes it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Input { .. } => 2,
-            Error::Interrupted { .. } => 130,
+            Error::Interrupted { .. } => INTERRUPTED,
             _ => 1,
         }
     }

@@ -168,3 +168,47 @@ fn an_adapter_that_is_not_there() {
     let texts = ["--adapter abacus", "contains it", "--engine cpu"];
     place.refuses("run e.toml --out a --adapter abacus", &texts);
 }
+
+/// What is in hand may take minutes: the optimum to stop at, in many dimensions.
+#[cfg(unix)]
+#[test]
+fn a_second_interrupt_stops_at_once() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new();
+    let slow = r#"
+[data]
+source = "clusters"
+k = 3
+n = 400
+d = 30
+[network]
+width = 10
+[risk]
+loss = "softmin"
+[flow]
+steps = 10
+step = 0.5
+stop = { gap = 1e-4 }
+"#;
+    place.put("e.toml", slow);
+    let mut child = place
+        .command("run e.toml --out a --engine cpu")
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut heard = |words: &str| said.any(|line| line.unwrap().contains(words));
+    let pid = child.id().to_string();
+    let interrupt = || {
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args(["-INT", &pid]).status().unwrap().success());
+    };
+    assert!(heard("solving for the optimum"));
+    interrupt();
+    assert!(heard("Ctrl-C again stops at once"));
+    assert_eq!(child.try_wait().unwrap(), None);
+    interrupt();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!place.path("a/summary.json").exists());
+}

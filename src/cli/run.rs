@@ -10,7 +10,7 @@ use super::table::{Table, number, print};
 use super::verdicts;
 use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
-use crate::error::{Error, Result};
+use crate::error::{Error, INTERRUPTED, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Train, load, load_form};
 use crate::flow::{Start, train};
@@ -138,6 +138,15 @@ fn go(
     Ok(())
 }
 
+/// Stops after the present stretch of steps; at once when asked again, as long solves and steps need.
+/// Files are replaced whole, so none is left half written.
+fn on_interrupt() {
+    if STOP.swap(true, Ordering::Relaxed) {
+        std::process::exit(INTERRUPTED.into());
+    }
+    eprintln!("stopping as soon as what is in hand is done; Ctrl-C again stops at once");
+}
+
 /// Trains with a progress line, until the end or Ctrl-C.
 pub(super) fn compute(
     grid: &Grid,
@@ -147,7 +156,7 @@ pub(super) fn compute(
     talk: &TalkArgs,
 ) -> Result<Summary> {
     // A second handler cannot be set in one process; the first serves as well.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let _ = ctrlc::set_handler(on_interrupt);
     let mut line = Line::new(talk.quiet || talk.json);
     let mut make = |batch, kernels: Option<&str>| {
         let how = How {
