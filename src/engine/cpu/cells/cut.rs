@@ -65,9 +65,7 @@ impl Cut {
             }
         }
         for x in &mut own_x[len / GROUP] {
-            for lane in len % GROUP..GROUP {
-                x[lane] = 0.0;
-            }
+            x[len % GROUP..].fill(0.0);
         }
         self.len = len;
     }
@@ -81,8 +79,8 @@ impl Cut {
     pub fn sample<const D: usize>(&self, s: usize) -> (usize, [f32; D]) {
         let (group, lane) = (s / GROUP, s % GROUP);
         let mut x = [0.0; D];
-        for k in 0..D {
-            x[k] = self.x[group * D + k][lane];
+        for (x, group) in x.iter_mut().zip(&self.x[group * D..]) {
+            *x = group[lane];
         }
         (self.index[group][lane] as usize, x)
     }

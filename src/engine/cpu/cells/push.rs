@@ -143,8 +143,8 @@ impl Pairs<'_> {
         let zero = simd.splat_f64s(0.0);
         for first in (0..per_plane).step_by(V) {
             let mut sum = [[zero; V]; D];
-            for k in 0..D {
-                sum[k] = [simd.splat_f64s(self.inside[k]); V];
+            for (sum, &inside) in sum.iter_mut().zip(self.inside) {
+                *sum = [simd.splat_f64s(inside); V];
             }
             for s in 0..self.cut.len() {
                 let (i, x) = self.cut.sample::<D>(s);
@@ -155,8 +155,8 @@ impl Pairs<'_> {
                 }
                 for v in 0..V {
                     let z = wide::product(simd, w, first + v, &splat);
-                    for k in 0..D {
-                        wide::add_active(simd, &mut sum[k][v], z, row[k]);
+                    for (sum, &row) in sum.iter_mut().zip(&row) {
+                        wide::add_active(simd, &mut sum[v], z, row);
                     }
                 }
             }
@@ -167,8 +167,8 @@ impl Pairs<'_> {
                 }
                 // What is at the origin is on no side of any sample.
                 let anywhere = simd.less_than_f64s(zero, longest);
-                for k in 0..D {
-                    let g = self.unit.values(simd, sum[k][v]);
+                for (k, sum) in sum.iter().enumerate() {
+                    let g = self.unit.values(simd, sum[v]);
                     sums[k * per_plane + first + v] = simd.select_f64s(anywhere, g, zero);
                 }
             }

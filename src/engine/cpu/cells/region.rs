@@ -109,10 +109,10 @@ impl<const D: usize> Region<D> {
     #[inline(always)]
     pub fn reach(&self, x: &[[f32; GROUP]; D]) -> ([f32; GROUP], [f32; GROUP]) {
         let (mut z, mut reach) = ([0.0_f32; GROUP], [0.0_f32; GROUP]);
-        for k in 0..D {
+        for (k, x) in x.iter().enumerate() {
             for s in 0..GROUP {
-                z[s] += self.centre[k] * x[k][s];
-                reach[s] += self.half[k] * x[k][s].abs();
+                z[s] += self.centre[k] * x[s];
+                reach[s] += self.half[k] * x[s].abs();
             }
         }
         let (mut low, mut high) = ([0.0_f32; GROUP], [0.0_f32; GROUP]);

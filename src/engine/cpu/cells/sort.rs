@@ -10,7 +10,7 @@ use crate::engine::cpu::layout::{Blocks, LANES, Line, lines_per_block};
 const SEGMENT: usize = 64 * CHUNK * LANES;
 
 /// Segments of a large run: what sorting one of them needs is little beside the particles.
-const SEGMENTS: usize = 8;
+const SEGMENTS: usize = 16;
 
 /// Particles of m that are sorted together.
 pub fn segment(m: usize) -> usize {

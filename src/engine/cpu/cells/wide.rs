@@ -38,8 +38,8 @@ pub fn vectors_mut<S: Simd>(planes: &mut Planes) -> &mut [S::f64s] {
 #[inline(always)]
 pub fn widen(from: &[f32], to: &mut [Plane]) {
     for (from, to) in from.chunks_exact(LANES).zip(to) {
-        for j in 0..LANES {
-            to.0[j] = f64::from(from[j]);
+        for (to, &from) in to.0.iter_mut().zip(from) {
+            *to = f64::from(from);
         }
     }
 }
@@ -47,8 +47,8 @@ pub fn widen(from: &[f32], to: &mut [Plane]) {
 #[inline(always)]
 pub fn narrow(from: &[Plane], to: &mut [f32]) {
     for (from, to) in from.iter().zip(to.chunks_exact_mut(LANES)) {
-        for j in 0..LANES {
-            to[j] = from.0[j] as f32;
+        for (to, &from) in to.iter_mut().zip(&from.0) {
+            *to = from as f32;
         }
     }
 }
