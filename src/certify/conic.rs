@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 
 /// The accuracy asked of the solver; it stops earlier where it cannot reach it.
 const TOLERANCE: f64 = 1e-13;
+/// The same, as a share of the gap that is enough.
+const SPARE: f64 = 1e-2;
 /// The gap, by our own account, with which a solution is taken; problems are of order 1.
 const GAP: f64 = 1e-11;
 /// Settings to try in turn, regularisation and equilibration: atoms that are close to each other
@@ -23,8 +25,9 @@ const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false
 /// min over p of max over k of Σ_i p_i A_ki
 /// ```
 ///
-/// for payoffs A, one row of length n per atom, of order 1.
-pub fn game(a: &[Vec<f64>], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+/// for payoffs A, one row of length n per atom, of order 1, as near to the optimum as `gap` says, or as
+/// [`GAP`] does where that is wider.
+pub fn game(a: &[Vec<f64>], n: usize, gap: f64) -> Result<(Vec<f64>, Vec<f64>)> {
     // Variables p and s: Σ p = 1, A p − s ≤ 0, −p ≤ 0; minimise s.
     let atoms = a.len();
     let mut matrix = Columns::new(1 + atoms + n);
@@ -48,6 +51,7 @@ pub fn game(a: &[Vec<f64>], n: usize) -> Result<(Vec<f64>, Vec<f64>)> {
         cones: vec![ZeroConeT(1), NonnegativeConeT(atoms + n)],
     };
     problem.solve(
+        gap,
         |x, z| (in_simplex(&x[..n]), in_simplex(&z[1..1 + atoms])),
         |p, c| {
             let most = a.iter().map(|row| dot(row, p)).fold(f64::MIN, f64::max);
@@ -90,6 +94,7 @@ pub fn lasso(
         cones: vec![NonnegativeConeT(a.len())],
     };
     problem.solve(
+        GAP,
         |v, z| {
             let q = v.iter().zip(&size).map(|(v, s)| v * s).collect();
             let c = z.iter().map(|z| z.max(0.0) * unit / lambda).collect();
@@ -130,6 +135,7 @@ pub fn nearest_point(k: &[f64], n: usize) -> Result<Vec<f64>> {
         cones: vec![ZeroConeT(1), NonnegativeConeT(n)],
     };
     let (p, _) = problem.solve(
+        GAP,
         |p, _| (in_simplex(p), Vec::new()),
         |p, _| {
             let slopes: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, p)).collect();
@@ -163,19 +169,22 @@ struct Problem {
 
 impl Problem {
     /// What `read` makes of x and the multipliers, with the least `gap`: the settings are tried in
-    /// turn until it is small. What the solver says of itself plays no part.
+    /// turn until it is small enough. What the solver says of itself plays no part.
     fn solve(
         &self,
+        enough: f64,
         read: impl Fn(&[f64], &[f64]) -> (Vec<f64>, Vec<f64>),
         gap: impl Fn(&[f64], &[f64]) -> f64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let enough = enough.max(GAP);
+        let tolerance = TOLERANCE.max(SPARE * enough);
         let mut best = (f64::INFINITY, None);
         for (regularisation, equilibrate) in ATTEMPTS {
             let settings = DefaultSettings {
                 verbose: false,
-                tol_gap_abs: TOLERANCE,
-                tol_gap_rel: TOLERANCE,
-                tol_feas: TOLERANCE,
+                tol_gap_abs: tolerance,
+                tol_gap_rel: tolerance,
+                tol_feas: tolerance,
                 static_regularization_constant: regularisation,
                 equilibrate_enable: equilibrate,
                 ..DefaultSettings::default()
@@ -197,7 +206,7 @@ impl Problem {
             if finite && size < best.0 {
                 best = (size, Some(found));
             }
-            if best.0 <= GAP {
+            if best.0 <= enough {
                 break;
             }
         }

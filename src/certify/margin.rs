@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 
 /// New atoms in a round, besides one per four samples.
 const NEW_ATOMS: usize = 16;
+/// How near to its optimum a finite problem is solved: a share of the present relative gap, at most.
+const NEAR: f64 = 1e-4;
+const NEAR_MOST: f64 = 1e-6;
 /// A margin below this share of the largest |x_i| is 0 up to rounding.
 const NOTHING: f64 = 1e-11;
 
@@ -148,7 +151,9 @@ impl ColumnGeneration for Solve<'_> {
         let unit = self.upper.value;
         let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
         let rows: Vec<Vec<f64>> = self.pool.rows().iter().map(scaled).collect();
-        let (p, c) = conic::game(&rows, n)?;
+        // Atoms that are still to come move the optimum far more.
+        let near = (NEAR * self.bounds().relative_gap()).min(NEAR_MOST);
+        let (p, c) = conic::game(&rows, n, near)?;
         let nu = self.pool.measure(&c);
         self.offer(&nu);
         let upper = bound_of(

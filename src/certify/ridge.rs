@@ -59,12 +59,20 @@ struct Line {
     ridge: Option<usize>,
 }
 
-/// The place where a sample changes its side, by −cot φ, which rises with φ.
+/// The place where a sample changes its side, by −cot φ = w/z, which rises with φ.
 struct Change {
     i: usize,
     place: f64,
-    cos: f64,
-    sin: f64,
+    z: f64,
+    w: f64,
+}
+
+impl Change {
+    /// cos φ and sin φ, asked of few.
+    fn angle(&self) -> (f64, f64) {
+        let size = self.z.hypot(self.w);
+        (-self.w / size, self.z / size)
+    }
 }
 
 impl<'a> Ascent<'a> {
@@ -169,7 +177,8 @@ impl<'a> Ascent<'a> {
                 ahead.into_iter().partition(|change| change.place <= limit);
             next.sort_by(|a, b| a.place.total_cmp(&b.place));
             let none = next.is_empty();
-            for Change { i, cos, sin, .. } in next {
+            for change in next {
+                let (i, (cos, sin)) = (change.i, change.angle());
                 if s * cos <= c * sin {
                     break;
                 }
@@ -214,13 +223,8 @@ impl<'a> Ascent<'a> {
             let (z, w) = if self.side[i] { (z, w) } else { (-z, -w) };
             let (z, w) = (z.max(0.0), if w.abs() <= tiny { 0.0 } else { w });
             if z > tiny || w < 0.0 {
-                let size = z.hypot(w);
-                changes.push(Change {
-                    i,
-                    place: w / z,
-                    cos: -w / size,
-                    sin: z / size,
-                });
+                let place = w / z;
+                changes.push(Change { i, place, z, w });
             }
         }
         changes
