@@ -1,9 +1,9 @@
 //! The largest terms of the sums over particles, which say in what units they are added.
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
-use super::CHUNK;
 use super::region::{Region, TOP, ends, node};
+use super::{ByDimension, CHUNK};
 use crate::engine::cpu::layout::{LANES, Line, lines_per_block};
 use crate::engine::cpu::unit::{Unit, carries};
 
@@ -104,24 +104,13 @@ fn look<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<D>
 
 /// Finds the regions of a chunk, and its largest terms.
 pub struct Settle<'a> {
-    pub d: usize,
     pub lines: &'a [Line],
     pub regions: &'a mut [f32],
 }
 
-impl WithSimd for Settle<'_> {
+impl ByDimension for Settle<'_> {
     type Output = Largest;
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Largest {
-        match self.d {
-            3 => self.run::<S, 3>(simd),
-            _ => self.run::<S, 4>(simd),
-        }
-    }
-}
-
-impl Settle<'_> {
     #[inline(always)]
     fn run<S: Simd, const D: usize>(self, simd: S) -> Largest {
         let blocks = self.lines.len() / lines_per_block(D);

@@ -19,7 +19,7 @@ mod region;
 mod sort;
 mod wide;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::kernel::{Push, Sums};
@@ -69,7 +69,7 @@ impl Cells {
         let d = blocks.d;
         cells.largest = cells
             .chunks(blocks)
-            .map(|(lines, regions)| arch.dispatch(Settle { d, lines, regions }))
+            .map(|(lines, regions)| arch.dispatch(For(d, Settle { lines, regions })))
             .reduce(Largest::default, Largest::or);
         cells
     }
@@ -97,15 +97,17 @@ impl Cells {
         let (rows, unit) = rows(samples, d, g);
         let all = Cut::all(&samples.x, d);
         let pull = |(lines, regions)| {
-            arch.dispatch(Pull {
+            arch.dispatch(For(
                 d,
-                lines,
-                regions,
-                all: &all,
-                rows: &rows,
-                unit,
-                push,
-            })
+                Pull {
+                    lines,
+                    regions,
+                    all: &all,
+                    rows: &rows,
+                    unit,
+                    push,
+                },
+            ))
         };
         self.largest = self
             .chunks(blocks)
@@ -138,18 +140,42 @@ impl Cells {
         let total = self
             .chunks(blocks)
             .fold(none, |mut total, (lines, regions)| {
-                arch.dispatch(Predict {
+                arch.dispatch(For(
                     d,
-                    lines,
-                    regions,
-                    all: &all,
-                    units,
-                    total: &mut total,
-                });
+                    Predict {
+                        lines,
+                        regions,
+                        all: &all,
+                        units,
+                        total: &mut total,
+                    },
+                ));
                 total
             })
             .reduce(none, Total::and);
         (total.sums(d, samples, units), total.cut)
+    }
+}
+
+/// Work on a chunk whose d is known to the compiler.
+trait ByDimension {
+    type Output;
+
+    fn run<S: Simd, const D: usize>(self, simd: S) -> Self::Output;
+}
+
+/// Work to be dispatched, and its d.
+struct For<W>(usize, W);
+
+impl<W: ByDimension> WithSimd for For<W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> W::Output {
+        match self.0 {
+            3 => self.1.run::<S, 3>(simd),
+            _ => self.1.run::<S, 4>(simd),
+        }
     }
 }
 

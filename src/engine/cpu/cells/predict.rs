@@ -1,13 +1,13 @@
 //! predict: T_i = Σ_j 1[z_ij > 0] a_j w_j for f_i = x_i·T_i, and the moments.
 
 use bytemuck::Zeroable;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use super::cut::{Cut, Cuts};
 use super::largest::Units;
 use super::region::{NODES, Region, TOP, node, starts};
 use super::wide::{self, Planes};
-use super::{ROW, Row};
+use super::{ByDimension, ROW, Row};
 use crate::engine::cpu::kernel::Sums;
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
 use crate::engine::cpu::unit::Unit;
@@ -61,7 +61,6 @@ impl Total {
 
 /// Adds what a chunk contributes to a total.
 pub struct Predict<'a> {
-    pub d: usize,
     pub lines: &'a [Line],
     pub regions: &'a [f32],
     /// All samples.
@@ -70,19 +69,9 @@ pub struct Predict<'a> {
     pub total: &'a mut Total,
 }
 
-impl WithSimd for Predict<'_> {
+impl ByDimension for Predict<'_> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match self.d {
-            3 => self.run::<S, 3>(simd),
-            _ => self.run::<S, 4>(simd),
-        }
-    }
-}
-
-impl Predict<'_> {
     #[inline(always)]
     fn run<S: Simd, const D: usize>(self, simd: S) {
         let per_block = lines_per_block(D);

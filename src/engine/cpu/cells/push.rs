@@ -2,13 +2,13 @@
 //! those that cut it.
 
 use bytemuck::Zeroable;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use super::cut::{Cut, Cuts};
 use super::largest::{Largest, settle};
 use super::region::{Region, TOP, node, starts};
 use super::wide::{self, Planes};
-use super::{DIMENSIONS, ROW, Row};
+use super::{ByDimension, DIMENSIONS, ROW, Row};
 use crate::engine::cpu::kernel::{Push, update};
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
 use crate::engine::cpu::unit::{Unit, carries};
@@ -36,7 +36,6 @@ pub fn rows(samples: &Samples, d: usize, g: &[f64]) -> (Vec<f64>, Unit) {
 
 /// Pushes the particles of a chunk, and finds their regions anew.
 pub struct Pull<'a> {
-    pub d: usize,
     pub lines: &'a mut [Line],
     pub regions: &'a mut [f32],
     /// All samples.
@@ -47,19 +46,9 @@ pub struct Pull<'a> {
     pub push: &'a Push<'a>,
 }
 
-impl WithSimd for Pull<'_> {
+impl ByDimension for Pull<'_> {
     type Output = Largest;
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Largest {
-        match self.d {
-            3 => self.run::<S, 3>(simd),
-            _ => self.run::<S, 4>(simd),
-        }
-    }
-}
-
-impl Pull<'_> {
     #[inline(always)]
     fn run<S: Simd, const D: usize>(self, simd: S) -> Largest {
         let (rows, _) = self.rows.as_chunks::<ROW>();
