@@ -5,10 +5,10 @@
 //! block one sum, and only those that cut the box are taken pair by pair. Boxes of eight boxes, thrice,
 //! settle most samples for many blocks at once.
 //!
-//! predict needs T_i = Σ_j 1[z_ij > 0] a_j w_j, for f_i = x_i·T_i, and velocity G_j = Σ_i g_i 1[z_ij > 0] x_i.
-//! Their terms are rounded to whole numbers of a unit (see [`Unit`]), whose sums are exact. So no bit
-//! depends on how particles are sorted, nor on when: the short cut keeps nothing that a checkpoint
-//! would have to.
+//! predict needs T_i, the sum of a_j w_j over the particles that are active on sample i, for f_i = x_i·T_i,
+//! and velocity G_j, the sum of g_i x_i over the samples on which particle j is active. Their terms are
+//! rounded to whole numbers of a unit (see [`Unit`]), whose sums are exact. So no bit depends on how
+//! particles are sorted, nor on when: the short cut keeps nothing that a checkpoint would have to.
 
 mod choice;
 mod cut;
