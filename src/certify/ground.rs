@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Bounds, Certificate, Sphere};
+use super::penalised::Problem;
+use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::Result;
@@ -12,7 +13,7 @@ use crate::experiment::Loss;
 pub struct Ground {
     data: Arc<Dataset>,
     sphere: Sphere,
-    solved: Vec<(Optimum, Certificate)>,
+    solved: Vec<((Optimum, Effort), Certificate)>,
 }
 
 /// Which optimum of a data set.
@@ -39,6 +40,26 @@ impl Optimum {
             },
         }
     }
+
+    /// Solves for it from a first measure, and for a margin from first weights p, if there are any.
+    ///
+    /// # Errors
+    /// Those of [`margin::solve`], [`Problem::new`] and [`penalised::solve`].
+    pub fn solve(
+        self,
+        data: &Dataset,
+        sphere: &Sphere,
+        (start, p): (&Measure, Option<&[f64]>),
+        effort: &Effort,
+    ) -> Result<Certificate> {
+        match self {
+            Optimum::Margin => margin::solve(sphere, &data.y, start, p, effort),
+            Optimum::Penalised { loss, lambda } => {
+                let problem = Problem::new(loss, &data.y, lambda)?;
+                penalised::solve(sphere, &problem, start, effort)
+            }
+        }
+    }
 }
 
 impl Ground {
@@ -58,26 +79,28 @@ impl Ground {
         &self.sphere
     }
 
-    /// The certificate of an optimum: what an earlier run had solved for, or what `solve` finds. A
-    /// search may have stopped short of the optimum: `allows` says whether what this run has reached
-    /// is within the bounds.
+    /// The certificate of an optimum: what an earlier run had solved for with as much effort, or what
+    /// `solve` finds. A search may have stopped short of the optimum: `allows` says whether what this
+    /// run has reached is within the bounds.
     ///
     /// # Errors
     /// Those of `solve`.
     pub fn certificate(
         &mut self,
         optimum: Optimum,
+        effort: &Effort,
         allows: impl Fn(&Bounds) -> bool,
         solve: impl FnOnce(&Dataset, &Sphere) -> Result<Certificate>,
     ) -> Result<Certificate> {
         let mut solved = self.solved.iter();
-        let known = solved.find(|(known, found)| *known == optimum && allows(&found.bounds));
+        let wanted = (optimum, *effort);
+        let known = solved.find(|(known, found)| *known == wanted && allows(&found.bounds));
         if let Some((_, found)) = known {
             return Ok(found.clone());
         }
         let found = solve(&self.data, &self.sphere)?;
-        self.solved.retain(|(known, _)| *known != optimum);
-        self.solved.push((optimum, found.clone()));
+        self.solved.retain(|(known, _)| *known != wanted);
+        self.solved.push((wanted, found.clone()));
         Ok(found)
     }
 }
@@ -107,7 +130,7 @@ impl Grounds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Measure, Proof};
+    use super::super::Proof;
     use super::*;
 
     fn certificate(upper: f64) -> Certificate {
@@ -137,10 +160,12 @@ mod tests {
             loss: Loss::Square,
             lambda,
         };
+        let effort = Effort::default();
         let mut upper_for = |reached: f64, data: &Arc<Dataset>, optimum, new: f64| {
             let ground = grounds.of(data, Sphere::new);
             let allows = |bounds: &Bounds| reached <= bounds.upper;
-            let found = ground.certificate(optimum, allows, |_, _| Ok(certificate(new)));
+            let solve = |_: &_, _: &_| Ok(certificate(new));
+            let found = ground.certificate(optimum, &effort, allows, solve);
             found.unwrap().bounds.upper
         };
         let mut upper = |data: &Arc<Dataset>, optimum, new| upper_for(0.0, data, optimum, new);
@@ -155,5 +180,14 @@ mod tests {
         // A run beyond the bound shows that it was not one.
         assert_eq!(upper_for(1.5, &first, Optimum::Margin, 8.0), 8.0);
         assert_eq!(upper_for(0.0, &first, Optimum::Margin, 9.0), 8.0);
+        // Less effort is another question.
+        let little = Effort {
+            tolerance: 0.1,
+            ..effort
+        };
+        let solve = |_: &_, _: &_| Ok(certificate(10.0));
+        let ground = grounds.of(&first, Sphere::new);
+        let found = ground.certificate(Optimum::Margin, &little, |_| true, solve);
+        assert_eq!(found.unwrap().bounds.upper, 10.0);
     }
 }

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ground::{Ground, Optimum};
 use super::inputs::{dot, norm};
 use super::kernel::{Gram, KernelMargin, Weights};
-use super::penalised::Problem;
-use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
+use super::{Bounds, Certificate, Effort, Measure, margin};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::{Error, Result};
@@ -148,9 +147,10 @@ impl Network<'_> {
         let last = margin::lower_bound(inputs, y, &nu);
         let reached = last.max(self.reached(self.best_margin_f1, inputs.radius()));
         let allows = |bounds: &Bounds| reached <= bounds.upper;
-        let found = ground.certificate(Optimum::Margin, allows, |data, sphere| {
+        let found = ground.certificate(Optimum::Margin, effort, allows, |data, sphere| {
             let weights = self.accumulated.and_then(simplex);
-            margin::solve(sphere, &data.y, &heaviest(&nu), weights.as_deref(), effort)
+            let start = (&heaviest(&nu), weights.as_deref());
+            Optimum::Margin.solve(data, sphere, start, effort)
         })?;
         let bounds = Bounds {
             lower: reached,
@@ -162,12 +162,11 @@ impl Network<'_> {
     /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
     /// with equality for balanced particles.
     fn penalised(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
-        let run = self.run;
         let reached = self.penalised_risk(ground);
         let allows = |bounds: &Bounds| bounds.lower <= reached;
-        let found = ground.certificate(Optimum::of(run), allows, |data, sphere| {
-            let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
-            penalised::solve(sphere, &problem, &heaviest(&self.measure()), effort)
+        let optimum = Optimum::of(self.run);
+        let found = ground.certificate(optimum, effort, allows, |data, sphere| {
+            optimum.solve(data, sphere, (&heaviest(&self.measure()), None), effort)
         })?;
         let bounds = Bounds {
             lower: found.bounds.lower,
@@ -291,27 +290,4 @@ fn heaviest(nu: &Measure) -> Measure {
         kept.push(nu.theta(k), nu.c[k]);
     }
     kept
-}
-
-/// The largest margin γ1 of a data set, from nothing: what `flow.stop = { gap }` aims at.
-///
-/// # Errors
-/// Labels other than ±1; a failure of the finite solver.
-pub fn largest_margin((data, sphere): (&Dataset, &Sphere), effort: &Effort) -> Result<Bounds> {
-    let start = Measure::zero(data.d);
-    Ok(margin::solve(sphere, &data.y, &start, None, effort)?.bounds)
-}
-
-/// The least penalised risk R(f) + λα|ν| of a run's problem, from nothing.
-///
-/// # Errors
-/// As [`Problem::new`]; a failure of the finite solver.
-pub fn least_risk(
-    run: &Run,
-    (data, sphere): (&Dataset, &Sphere),
-    effort: &Effort,
-) -> Result<Bounds> {
-    let problem = Problem::new(run.loss, &data.y, run.lambda * run.alpha)?;
-    let start = Measure::zero(data.d);
-    Ok(penalised::solve(sphere, &problem, &start, effort)?.bounds)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::certify::standing::{largest_margin, least_risk};
-use crate::certify::{Bounds, Effort, Optimum, Sphere};
+use crate::certify::{Effort, Grounds, Measure, Optimum, Sphere};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::Result;
@@ -30,18 +29,9 @@ impl Aim {
 /// Share of the gap to which an optimum is solved.
 const SHARE: f64 = 0.1;
 
-/// The optima solved for so far, each once however many runs share it.
+/// What runs aim at; each optimum is solved for once, however many share it.
 #[derive(Default)]
-pub struct Aims {
-    known: Vec<(Problem, Bounds)>,
-}
-
-#[derive(PartialEq)]
-struct Problem {
-    data: *const Dataset,
-    optimum: Optimum,
-    gap: f64,
-}
+pub struct Aims(Grounds);
 
 impl Aims {
     /// What a run on this data has to reach for the certified gap, a share of the optimum.
@@ -50,35 +40,22 @@ impl Aims {
     /// Labels other than ±1, a failure of the solver.
     pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
         let optimum = Optimum::of(run);
-        let problem = Problem {
-            data: Arc::as_ptr(data),
-            optimum,
-            gap,
+        let effort = Effort {
+            tolerance: SHARE * gap,
+            ..Effort::default()
         };
-        let found = self.known.iter().find(|(known, _)| *known == problem);
-        let bounds = match found {
-            Some((_, bounds)) => *bounds,
-            None => {
-                let sphere = Sphere::new(data);
-                if !sphere.is_exact() {
-                    tracing::info!(
-                        "solving for the optimum that flow.stop = {{ gap }} aims at: n = {}, d = {}",
-                        data.y.len(),
-                        data.d
-                    );
-                }
-                let effort = Effort {
-                    tolerance: SHARE * gap,
-                    ..Effort::default()
-                };
-                let bounds = match optimum {
-                    Optimum::Penalised { .. } => least_risk(run, (data, &sphere), &effort)?,
-                    Optimum::Margin => largest_margin((data, &sphere), &effort)?,
-                };
-                self.known.push((problem, bounds));
-                bounds
+        let ground = self.0.of(data, Sphere::new);
+        let found = ground.certificate(optimum, &effort, |_| true, |data, sphere| {
+            if !sphere.is_exact() {
+                tracing::info!(
+                    "solving for the optimum that flow.stop = {{ gap }} aims at: n = {}, d = {}",
+                    data.y.len(),
+                    data.d
+                );
             }
-        };
+            optimum.solve(data, sphere, (&Measure::zero(data.d), None), &effort)
+        });
+        let bounds = found?.bounds;
         Ok(match optimum {
             Optimum::Penalised { .. } => {
                 let value = bounds.lower + gap * bounds.lower.abs();
