@@ -20,15 +20,20 @@ pub(super) struct CircleCost {
 }
 
 impl ShortCuts {
-    /// Whether a run of m particles on n samples takes the short cut for d = 2. Its company has no
+    /// Whether a run takes a short cut that exists for it or not, and pays or not. Its company has no
     /// say, so that its bits do not depend on it.
+    pub(super) fn take(self, exists: bool, pays: impl FnOnce() -> bool) -> bool {
+        exists
+            && match self {
+                ShortCuts::Never => false,
+                ShortCuts::Always => true,
+                ShortCuts::Auto => pays(),
+            }
+    }
+
+    /// Whether a run of m particles on n samples takes the short cut for d = 2.
     pub(super) fn take_circle(self, d: usize, n: usize, m: usize, cost: CircleCost) -> bool {
-        match self {
-            _ if d != 2 => false,
-            ShortCuts::Never => false,
-            ShortCuts::Always => true,
-            ShortCuts::Auto => n * m > cost.particle * m + cost.sample * n,
-        }
+        self.take(d == 2, || n * m > cost.particle * m + cost.sample * n)
     }
 }
 

@@ -4,7 +4,7 @@
 //! are integers (fixed point, 112 bits below the largest term), so that what is taken away is what
 //! was added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
 
-use super::unit::{Unit, carries};
+use super::unit::{Unit, carries, largest};
 use crate::engine::circle::{Circle, Spanning, cross};
 
 /// One arc: its two ends, counterclockwise, and G on it.
@@ -42,13 +42,6 @@ fn unpack(unit: &Unit, v: [i128; 2]) -> [f64; 2] {
     v.map(|v| unit.value(v as f64))
 }
 
-/// Largest absolute value; NaN if one is not finite.
-fn largest(values: impl Iterator<Item = [f64; 2]>) -> f64 {
-    let mut values = values.flatten();
-    let widest = |l: f64, v: f64| v.is_finite().then(|| l.max(v.abs()));
-    values.try_fold(0.0, widest).unwrap_or(f64::NAN)
-}
-
 fn add(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
     [u[0] + v[0], u[1] + v[1]]
 }
@@ -63,7 +56,7 @@ impl Circle {
         let ends = self.ends.len();
         let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
         let room = ROOM - carries(2 * self.samples.len());
-        let unit = Unit::new(largest(self.samples.iter().map(term)), room);
+        let unit = Unit::new(largest(self.samples.iter().flat_map(term)), room);
         let Work {
             entering, leaving, ..
         } = work;
@@ -133,7 +126,7 @@ impl Circle {
     pub fn predict(&self, sums: &[[f64; 2]], work: &mut Work) -> Vec<f64> {
         let ends = self.ends.len();
         let room = ROOM - carries(sums.len());
-        let unit = Unit::new(largest(sums.iter().copied()), room);
+        let unit = Unit::new(largest(sums.iter().copied().flatten()), room);
         // Running sums along the circle: end 0, arc 0, end 1, arc 1, …
         let running = &mut work.running;
         running.clear();

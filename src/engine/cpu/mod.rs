@@ -151,11 +151,8 @@ fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
 
 fn takes_cells(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     let n = batch.datasets[run.train_set].n();
-    match short_cuts {
-        ShortCuts::Never => false,
-        ShortCuts::Always => cells::DIMENSIONS.contains(&batch.d),
-        ShortCuts::Auto => cells::pays(batch.d, n, run.m),
-    }
+    let exists = cells::DIMENSIONS.contains(&batch.d);
+    short_cuts.take(exists, || cells::pays(batch.d, n, run.m))
 }
 
 impl Engine for Cpu {

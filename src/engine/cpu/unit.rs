@@ -68,6 +68,12 @@ impl Unit {
     }
 }
 
+/// Largest absolute value; NaN if one is not finite.
+pub fn largest(mut values: impl Iterator<Item = f64>) -> f64 {
+    let widest = |l: f64, v: f64| v.is_finite().then(|| l.max(v.abs()));
+    values.try_fold(0.0, widest).unwrap_or(f64::NAN)
+}
+
 /// Bits that a sum of so many terms takes beyond those of a term.
 pub fn carries(terms: usize) -> i32 {
     (terms.max(1) as f64).log2().ceil() as i32

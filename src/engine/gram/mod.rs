@@ -89,14 +89,10 @@ impl Gram {
     /// Puts the short cut around an engine where some run takes it.
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
-        let takes = |run: &Run| match short_cuts {
-            _ if run.train != Train::Output || batch.state != StateFormat::F32 => false,
-            ShortCuts::Never => false,
-            ShortCuts::Always => true,
-            ShortCuts::Auto => {
-                let n = batch.datasets[run.train_set].n();
-                pays(run, n, batch.d, inner.name())
-            }
+        let takes = |run: &Run| {
+            let exists = run.train == Train::Output && batch.state == StateFormat::F32;
+            let n = batch.datasets[run.train_set].n();
+            short_cuts.take(exists, || pays(run, n, batch.d, inner.name()))
         };
         let short = |run: &Run| Short {
             clock: Clock::default(),

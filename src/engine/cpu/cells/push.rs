@@ -11,7 +11,7 @@ use super::wide::{self, Planes};
 use super::{ByDimension, DIMENSIONS, ROW, Row};
 use crate::engine::cpu::kernel::{Push, update};
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
-use crate::engine::cpu::unit::{Unit, carries};
+use crate::engine::cpu::unit::{Unit, carries, largest};
 use crate::experiment::Train;
 
 /// Bits of a sum over samples.
@@ -21,12 +21,8 @@ const ROOM: i32 = 52;
 pub fn rows(samples: &Samples, d: usize, g: &[f64]) -> (Vec<f64>, Unit) {
     let term = |i: usize, k: usize| g[i] * f64::from(samples.x[i / GROUP * d + k][i % GROUP]);
     let terms = (0..samples.n).flat_map(|i| (0..d).map(move |k| (i, k)));
-    let widest = |l: f64, (i, k)| {
-        let v: f64 = term(i, k);
-        v.is_finite().then(|| l.max(v.abs()))
-    };
-    let largest = terms.clone().try_fold(0.0, widest).unwrap_or(f64::NAN);
-    let unit = Unit::new(largest, ROOM - carries(samples.n));
+    let sizes = terms.clone().map(|(i, k)| term(i, k));
+    let unit = Unit::new(largest(sizes), ROOM - carries(samples.n));
     let mut rows = vec![0.0; samples.x.len() / d * GROUP * ROW];
     for (i, k) in terms {
         rows[i * ROW + k] = unit.whole(term(i, k));
