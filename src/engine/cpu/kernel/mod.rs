@@ -5,12 +5,12 @@
 mod lookup;
 mod patterns;
 mod predict;
+mod products;
 mod vectors;
 mod velocity;
 
 use lookup::Table;
 pub use predict::moments;
-use vectors::first_product;
 pub use velocity::update;
 
 use bytemuck::Zeroable;
@@ -240,36 +240,4 @@ fn add_plane<S: Simd, const V: usize>(
     for (plane, sum) in planes[start..start + V].iter_mut().zip(sum) {
         *plane = simd.add_f32s(*plane, sum);
     }
-}
-
-/// z = w·x of N samples of a group, from number `sample` on, and of V vectors of particles, from
-/// number `first` on. `with` is applied to w.
-#[inline(always)]
-fn products<S: Simd, const N: usize, const V: usize>(
-    simd: S,
-    w: &[S::f32s],
-    first: usize,
-    x: &[[f32; GROUP]],
-    sample: usize,
-    with: impl Fn(S::f32s) -> S::f32s,
-) -> [[S::f32s; V]; N] {
-    let mut z = [[simd.splat_f32s(0.0); V]; N];
-    let mut planes = w.chunks_exact(per_plane::<S>()).zip(x);
-    if let Some((plane, x)) = planes.next() {
-        for (s, z) in z.iter_mut().enumerate() {
-            let x = simd.splat_f32s(x[sample + s]);
-            for (w, z) in plane[first..first + V].iter().zip(z) {
-                *z = first_product(simd, with(*w), x);
-            }
-        }
-    }
-    for (plane, x) in planes {
-        for (s, z) in z.iter_mut().enumerate() {
-            let x = simd.splat_f32s(x[sample + s]);
-            for (w, z) in plane[first..first + V].iter().zip(z) {
-                *z = simd.mul_add_e_f32s(with(*w), x, *z);
-            }
-        }
-    }
-    z
 }

@@ -2,8 +2,9 @@
 
 use pulp::Simd;
 
+use super::products::{COORDINATES, Word, products};
 use super::vectors::{negative_part, shift_in_sign};
-use super::{at, is_small, per_plane, products};
+use super::{at, is_small, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 
 /// Adds Σ_j a_j σ(w_j·x_i) over a tile to f; with KEEP, leaves the bits z_ij > 0 in `active`. In
@@ -54,7 +55,15 @@ fn pass<
     let per_block = bits_per_block(x.len() / d) * size_of::<Line>() / size_of::<S::u32s>();
     let active: &mut [S::u32s] = bytemuck::cast_slice_mut(active);
     let negate = |w: S::f32s| simd.neg_f32s(w);
-    for (group, x) in x.chunks_exact(d).enumerate() {
+    let mut word = (D == 0 && d > COORDINATES).then(|| Word::new(simd, d, tile));
+    for group in 0..x.len() / d {
+        let x = &x[group * d..];
+        if let Some(word) = &mut word
+            && group % WORD == 0
+        {
+            word.fill(simd, d, tile, &x[..x.len().min(WORD * d)]);
+        }
+        let x = &x[..d];
         for part in 0..GROUP / N {
             // Of −a σ(z).
             let mut sum = [zero; N];
@@ -71,7 +80,10 @@ fn pass<
                     // Where all of w is in registers, samples one by one mix well what different
                     // units of the processor do.
                     let mut all = [[zero; V]; N];
-                    if !is_small::<D>() {
+                    if let Some(word) = &word {
+                        let sample = group % WORD * GROUP + part * N;
+                        all = word.at(b * per_plane::<S>() + first, sample);
+                    } else if !is_small::<D>() {
                         all = products::<S, N, V>(simd, w, first, x, part * N, negate);
                     }
                     for (s, (all, sum)) in all.into_iter().zip(&mut sum).enumerate() {

@@ -2,7 +2,8 @@
 
 use pulp::Simd;
 
-use super::{Push, add_plane, at, per_plane, products};
+use super::products::products;
+use super::{Push, add_plane, at, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 use crate::experiment::Train;
 
