@@ -53,6 +53,11 @@ part bench 45 "$WIDEFIELD" bench "${engine[@]}"
 for case in 1000000,256,15 1000000,256,32 10000000,256,15 1000000,10000,2 10000,4096,785; do
     part "bench-$case" 20 "$WIDEFIELD" bench "${engine[@]}" --case "$case"
 done
+part bench-f16 20 "$WIDEFIELD" bench "${engine[@]}" --state f16 --case 10000,4096,785
+# Edge 16 is what GPUs with such units have; others refuse it.
+part bench-f16-matrices 20 "$WIDEFIELD" bench "${engine[@]}" --state f16 --case 10000,4096,785 \
+    --kernels tiled_predict_matrix=16
+part verify-matrices 40 "$WIDEFIELD" verify "${engine[@]}" --kernels tiled_predict_matrix=16
 part bench-100000000,256,15 70 "$WIDEFIELD" bench "${engine[@]}" --case 100000000,256,15
 # shellcheck disable=SC2016
 part experiments 70 bash -c 'cd "$1" && shift && time for name in margin-vs-width error-vs-samples error-vs-dimension; do

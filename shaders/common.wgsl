@@ -2,6 +2,9 @@
 {%- if stored == "f16" %}
 enable f16;
 {%- endif %}
+{%- if edge is defined and edge > 0 %}
+enable wgpu_cooperative_matrix;
+{%- endif %}
 
 // The work of one workgroup: see plan::Row.
 struct Row {

@@ -34,7 +34,17 @@ fn keep(row: Row, v: u32, word: u32, mark: vec4<u32>) {
         bits[word_at(row.bits, words, v, word)] = mark;
     }
 }
-{%- if staged %}
+{%- if edge > 0 %}
+// W, (coordinates, particles), X, (samples, coordinates), of a slice, and Z, (samples, particles).
+var<workgroup> w_slice: array<f16, {{ depth * particles }}>;
+var<workgroup> x_slice: array<f16, {{ columns * depth }}>;
+var<workgroup> z_block: array<f32, {{ particles * columns }}>;
+var<workgroup> go_on: u32;
+
+fn z_four(at: u32) -> V {
+    return V(z_block[at], z_block[at + 1u], z_block[at + 2u], z_block[at + 3u]);
+}
+{%- elif staged %}
 {%- set pitch = depth // 4 + 1 %}
 var<workgroup> w_slice: array<V, {{ depth * particles // 4 }}>;
 // A sample's row is padded, so that the threads of a subgroup read from different banks.
@@ -50,17 +60,25 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
 
 {% include "row.wgsl" %}
 {%- if not bits_only %}
-    if is_idle(row.run) {
-        return;
-    }
-    if row.moments != NONE {
+    let idle = is_idle(row.run);
+    if !idle && row.moments != NONE {
         moments(row, t);
-        return;
     }
+    let busy = !idle && row.moments == NONE;
 {%- elif update %}
-    if state[row.run].moves == 0u {
-        return;
+    let busy = state[row.run].moves != 0u;
+{%- else %}
+    let busy = true;
+{%- endif %}
+{%- if edge > 0 %}
+    // That all threads go on has to be plain to see.
+    if t == 0u {
+        go_on = u32(busy);
     }
+    workgroupBarrier();
+    if go_on != 0u {
+{%- else %}
+    if busy {
 {%- endif %}
     let p = t % {{ across }}u;
     let c = t / {{ across }}u;
@@ -90,7 +108,11 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
         z{{ s }}_{{ q }} = V(0.0);
 {%- endfor %}
 {%- endfor %}
+{%- if edge > 0 %}
+{%- include "predict_matrix.wgsl" %}
+{%- else %}
 {%- include "predict_product.wgsl" %}
+{%- endif %}
 {%- if not bits_only %}
         // Particles beyond the tile weigh nothing.
 {%- for q in range(fours) %}
@@ -120,4 +142,5 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
         sums[row.out + s] = total;
     }
 {%- endif %}
+    }
 }

@@ -7,9 +7,17 @@ fn {{ entry }}(
 {%- if lockstep is defined and lockstep > 1 %}
     @builtin(subgroup_invocation_id) lane: u32,
 {%- endif %}
+{%- if edge is defined and edge > 0 %}
+    @builtin(subgroup_id) subgroup: u32,
+{%- endif %}
 ) {
     let index = workgroup_index(id, workgroups);
+{%- if edge is defined and edge > 0 %}
+    // Cooperative operations may not come after a return: workgroups left over repeat a row.
+    let row = rows[min(index, arrayLength(&rows) - 1u)];
+{%- else %}
     if index >= arrayLength(&rows) {
         return;
     }
     let row = rows[index];
+{%- endif %}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{gpu_adapter, gpu_with};
 use half::f16;
 use widefield::data::Dataset;
-use widefield::engine::gpu::Options;
+use widefield::engine::gpu::{self, Options};
 use widefield::engine::select::{Choice, select};
 use widefield::engine::{Batch, Engine, Run, ShortCuts, Steps, reference};
 use widefield::experiment::{Loss, StateFormat, Train};
@@ -49,13 +49,24 @@ fn steps(count: usize, eta: f64) -> Steps {
     }
 }
 
+/// Kernels for large d that use cooperative matrices, where the adapter has them.
+fn matrices() -> Option<String> {
+    let facts = gpu::select(gpu_adapter().as_deref()).unwrap();
+    let product = "tiled_staged=true,tiled_particles=64,tiled_held=8,tiled_predict_samples=64,\
+        tiled_predict_held=8,tiled_predict_slice=16";
+    let edge = facts.matrices.first()?;
+    Some(format!("{product},tiled_predict_matrix={edge}"))
+}
+
 /// Every stage in every mode, on kernels of all kinds; each check has its sabotaged twin.
 #[test]
 fn stages_agree_with_the_reference() {
     needs_adapter!();
-    for kernels in [None, Some("lockstep=1,predict_staged=true,update_stage=32")] {
+    let staged = "lockstep=1,predict_staged=true,update_stage=32".to_owned();
+    let matrices = matrices();
+    for kernels in [None, Some(staged)].into_iter().chain(matrices.map(Some)) {
         let options = Options {
-            kernels: kernels.map(str::to_owned),
+            kernels,
             short_cuts: ShortCuts::Always,
             ..Options::default()
         };
@@ -235,4 +246,32 @@ fn short_cuts_are_not_taken() {
         }));
         assert_eq!(make(batch).unwrap().method(0), method);
     }
+}
+
+/// Cooperative matrices that an adapter lacks, or of which no subgroup has a whole, are refused.
+#[test]
+fn matrices_that_are_not_there_are_refused() {
+    needs_adapter!();
+    let edge = match gpu::select(gpu_adapter().as_deref()).unwrap().matrices[..] {
+        [16] => 8,
+        _ => 16,
+    };
+    let refusal = |kernels: &str| {
+        let options = Options {
+            kernels: Some(format!(
+                "tiled_staged=true,tiled_predict_slice=16,{kernels}"
+            )),
+            ..Options::default()
+        };
+        let made = gpu_with(options)(case(100, 64, 8, Loss::Square).batch());
+        made.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let lanes = "tiled_subgroup=8,tiled_predict_samples=64,tiled_predict_held=64";
+    let absent = refusal(&format!("{lanes},tiled_predict_matrix={edge}"));
+    assert!(
+        absent.contains("leave out tiled_predict_matrix"),
+        "{absent}"
+    );
+    let odd = refusal("tiled_predict_matrix=5");
+    assert!(odd.contains("an edge of 8 or 16"), "{odd}");
 }

@@ -43,6 +43,8 @@ pub struct AdapterFacts {
     pub workgroup_threads: u32,
     /// Threads that run in lockstep: fewest and most.
     pub subgroup: (u32, u32),
+    /// Edges of the square cooperative matrices of f16 that it multiplies with sums in f32.
+    pub matrices: Vec<u32>,
     /// Those of f16, f64, int64, int64 atomics, subgroup, timestamps, cooperative matrix that it
     /// has.
     pub features: Vec<&'static str>,
@@ -102,6 +104,7 @@ impl AdapterFacts {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: (info.subgroup_min_size, info.subgroup_max_size),
+            matrices: matrices(adapter),
             features: features
                 .into_iter()
                 .filter(|(feature, _)| present.contains(*feature))
@@ -110,6 +113,17 @@ impl AdapterFacts {
             name: info.name,
         }
     }
+}
+
+/// See [`AdapterFacts::matrices`].
+fn matrices(adapter: &wgpu::Adapter) -> Vec<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let square = |p: &wgpu::CooperativeMatrixProperties| {
+        let edge = (p.m_size == p.n_size && p.n_size == p.k_size).then_some(p.m_size);
+        edge.filter(|_| p.ab_type == F16 && p.cr_type == F32 && !p.saturating_accumulation)
+    };
+    let all = adapter.cooperative_matrix_properties();
+    all.iter().filter_map(square).collect()
 }
 
 impl AdapterFacts {
@@ -211,6 +225,7 @@ mod tests {
             workgroup_memory: 0,
             workgroup_threads: 0,
             subgroup: (32, 32),
+            matrices: Vec::new(),
             features: Vec::new(),
         }
     }

@@ -32,10 +32,18 @@ impl Device {
     pub fn open(name: Option<&str>) -> Result<Self> {
         let (adapter, facts) = adapter::find(name)?;
         let limits = adapter.limits();
+        let (mut welcome, mut experimental) = (WELCOME, wgpu::ExperimentalFeatures::disabled());
+        if !facts.matrices.is_empty() {
+            welcome |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            // SAFETY: experimental features may have faults; of this one only kernels make use
+            // for which it was asked by name.
+            experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("widefield"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & WELCOME,
+            required_features: adapter.features() & welcome,
+            experimental_features: experimental,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         });
@@ -79,6 +87,24 @@ impl Device {
             ));
         }
         Ok(())
+    }
+
+    /// An error unless kernels may use cooperative matrices of this edge, 0 for none, that so many
+    /// threads share.
+    pub fn check_matrix(&self, edge: usize, subgroup: usize) -> Result<()> {
+        let fits = |own: &u32| *own as usize == edge;
+        if edge == 0 || self.facts.matrices.iter().any(fits) && subgroup == self.facts.lockstep() {
+            return Ok(());
+        }
+        let AdapterFacts { name, matrices, .. } = &self.facts;
+        Err(Error::input(
+            "--kernels",
+            format!(
+                "matrices of edge {edge} shared by {subgroup} threads: {name} has edges {matrices:?} in subgroups of {}",
+                self.facts.lockstep()
+            ),
+            "leave out tiled_predict_matrix",
+        ))
     }
 
     /// Largest storage binding, in bytes.

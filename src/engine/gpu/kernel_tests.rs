@@ -18,14 +18,16 @@ const STAGES: [Stage; 6] = [
     GEOMETRY,
 ];
 
-fn shapes(d: usize) -> [Shape; 4] {
+fn shapes(d: usize) -> [Shape; 5] {
     let hardware = Shape::hardware(d);
     let staged = hardware.with("predict_staged=true,update_stage=64");
+    let matrices = hardware.with("tiled_subgroup=32,tiled_predict_matrix=16");
     [
         Shape::software(d, 1),
         Shape::software(d, 8),
         hardware,
         staged.unwrap(),
+        matrices.unwrap(),
     ]
 }
 
@@ -48,6 +50,7 @@ pub(super) fn validated(source: &str) -> naga::Module {
         naga::valid::ValidationFlags::all(),
         naga::valid::Capabilities::SUBGROUP
             | naga::valid::Capabilities::SHADER_FLOAT16
+            | naga::valid::Capabilities::COOPERATIVE_MATRIX
             | naga::valid::Capabilities::SHADER_INT64
             | naga::valid::Capabilities::SHADER_INT64_ATOMIC_ALL_OPS,
     )
@@ -101,6 +104,25 @@ fn tiled_threads_hold_what_the_shape_says() {
         let held = tiles.tiled_update_held * tiles.tiled_held / 4;
         assert_eq!(source.matches("var G").count(), held);
     }
+}
+
+/// Matrices multiply particles in f16, and no others.
+#[test]
+fn matrices_are_for_f16() {
+    let [.., matrices] = shapes(129);
+    let [_, _, plain, ..] = shapes(129);
+    let products = |state, shape: &Shape| {
+        let problem = Problem {
+            d: 129,
+            n_most: 1,
+            state,
+        };
+        let source = render(tiled::PREDICT, &problem, shape).unwrap();
+        source.matches("coopMultiplyAdd").count()
+    };
+    assert_eq!(products(StateFormat::F16, &matrices), 8);
+    assert_eq!(products(StateFormat::F32, &matrices), 0);
+    assert_eq!(products(StateFormat::F16, &plain), 0);
 }
 
 #[test]

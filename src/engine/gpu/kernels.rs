@@ -116,7 +116,7 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
             bits_only => stage != tiled::PREDICT,
             chunk => shape.update_chunk,
             blocked => n_most > shape.update_chunk,
-            ..shape.tiles.context(&stage, shape.lockstep)
+            ..shape.tiles.context(&stage, shape.lockstep, state)
         },
         _ => context! {
             row_vectors => shape.row_vectors(d),

@@ -131,6 +131,9 @@ impl Gpu {
                 "leave out tiled, or --kernels",
             ));
         }
+        if shape.tiled {
+            device.check_matrix(shape.tiles.matrix(batch.state), shape.tiles.tiled_subgroup)?;
+        }
         let limits = Limits {
             binding: device.binding(),
         };

@@ -62,6 +62,7 @@ impl Shape {
         } else {
             Shape::hardware(d)
         };
+        shape.tiles.tiled_subgroup = facts.lockstep();
         if shape.tiled {
             shape.tile = shape.tiles.tiled_particles;
         }

@@ -42,7 +42,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 43] = [
+const FILES: [(&str, &str); 44] = [
     wgsl!("common.wgsl"),
     wgsl!("accumulate.wgsl"),
     wgsl!("idle.wgsl"),
@@ -65,6 +65,7 @@ const FILES: [(&str, &str); 43] = [
     wgsl!("moments.wgsl"),
     wgsl!("predict_tiled.wgsl"),
     wgsl!("predict_product.wgsl"),
+    wgsl!("predict_matrix.wgsl"),
     wgsl!("predict_bits.wgsl"),
     wgsl!("velocity_update_tiled.wgsl"),
     wgsl!("velocity_product.wgsl"),

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::kernels::Stage;
 use super::shape::LANES;
+use super::tiled;
 use crate::engine::plan::tiled::Cut;
+use crate::experiment::StateFormat;
 
 /// Sizes of the kernels tiled over d: of Z = W Xᵀ in predict, whose columns are samples, and of
 /// G = (g 1[z > 0]) X in velocity, whose columns are coordinates.
@@ -20,6 +22,11 @@ pub(super) struct Tiles {
     pub tiled_predict_samples: usize,
     pub tiled_predict_held: usize,
     pub tiled_predict_slice: usize,
+    /// predict: edge of the cooperative matrices that multiply particles and inputs in f16; 0 for
+    /// none, and with f32.
+    pub tiled_predict_matrix: usize,
+    /// Threads of a subgroup, where their number is fixed: what shares a cooperative matrix.
+    pub tiled_subgroup: usize,
     /// velocity: coordinates of a workgroup and of a thread, samples of a slice.
     pub tiled_update_coordinates: usize,
     pub tiled_update_held: usize,
@@ -51,6 +58,8 @@ impl Tiles {
             tiled_predict_samples: 64,
             tiled_predict_held: 8,
             tiled_predict_slice: 16,
+            tiled_predict_matrix: 0,
+            tiled_subgroup: 1,
             tiled_update_coordinates: 8 * held,
             tiled_update_held: held,
             tiled_update_slice: 16,
@@ -68,6 +77,8 @@ impl Tiles {
             tiled_predict_samples: 32,
             tiled_predict_held: 32,
             tiled_predict_slice: 4,
+            tiled_predict_matrix: 0,
+            tiled_subgroup: lockstep,
             tiled_update_coordinates: 32,
             tiled_update_held: 32,
             tiled_update_slice: 4,
@@ -100,6 +111,14 @@ impl Tiles {
             columns: self.tiled_update_coordinates,
             held: self.tiled_update_held,
             slice: self.tiled_update_slice,
+        }
+    }
+
+    /// Edge of the cooperative matrices that kernels for this format use; 0 for none.
+    pub fn matrix(&self, state: StateFormat) -> usize {
+        match state {
+            StateFormat::F16 => self.tiled_predict_matrix,
+            StateFormat::F32 => 0,
         }
     }
 
@@ -140,6 +159,22 @@ impl Tiles {
         {
             return Some("coordinates of velocity are fours, and its slices divide 32");
         }
+        let edge = self.tiled_predict_matrix;
+        if edge > 0 {
+            let subgroups = self.threads(&predict) / self.tiled_subgroup.max(1);
+            let whole = [self.tiled_particles, predict.columns, predict.slice];
+            if ![8, 16].contains(&edge) || !self.tiled_staged {
+                return Some("matrices have an edge of 8 or 16, and pass through workgroup memory");
+            }
+            if !whole.iter().all(|&size| divides(size, edge))
+                || !divides(self.threads(&predict), self.tiled_subgroup)
+                || !divides(predict.columns / edge, subgroups)
+            {
+                return Some(
+                    "particles, samples and slices are whole matrices, shared out over whole subgroups",
+                );
+            }
+        }
         if !self.tiled_staged && !divides(across, lockstep) {
             return Some("without staging, lanes that lend have particles of their own");
         }
@@ -153,7 +188,7 @@ impl Tiles {
     }
 
     /// What the template of a stage needs to know of its product.
-    pub fn context(&self, stage: &Stage, lockstep: usize) -> Value {
+    pub fn context(&self, stage: &Stage, lockstep: usize, state: StateFormat) -> Value {
         let product = match stage.file {
             "predict_tiled.wgsl" => self.predict(),
             _ => self.update(),
@@ -167,6 +202,8 @@ impl Tiles {
             depth => product.slice,
             staged => self.tiled_staged,
             lockstep => if self.tiled_staged { 1 } else { lockstep },
+            edge => if stage.file == tiled::PREDICT.file { self.matrix(state) } else { 0 },
+            subgroup_lanes => self.tiled_subgroup,
         }
     }
 }
