@@ -1,5 +1,7 @@
 //! Axes that suit the values: scale, ends, ticks and their words.
 
+use std::ops::Range;
+
 use super::figure::{Axis, Scale};
 
 /// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
@@ -9,6 +11,8 @@ pub const FAR: f64 = 12.0;
 const LARGEST: f64 = 1e280;
 /// Room beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
+/// Decades that have a tick each, at most.
+const DECADES: usize = 24;
 
 /// An axis with everything settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,13 +89,13 @@ impl Settled {
     /// Ticks at given places, with words as far as they do not run into each other.
     fn wanted(&self, wanted: &[f64], room: usize) -> Vec<(f64, String)> {
         let mut last = f64::NEG_INFINITY;
-        let each = wanted.iter().map(|&v| {
+        let each = wanted.iter().zip(alike(wanted)).map(|(&v, word)| {
             let place = self.place(v);
             if place - last < 0.9 / room as f64 {
                 return (v, String::new());
             }
             last = place;
-            (v, plain(v))
+            (v, word)
         });
         each.collect()
     }
@@ -101,19 +105,23 @@ impl Settled {
         let (from, to) = ((low - 1e-9).ceil() as i32, (high + 1e-9).floor() as i32);
         let decades = (to - from + 1).max(0) as usize;
         if decades >= 3 || high - low > 2.2 {
-            let stride = decades.div_ceil(room).max(1) as i32;
+            let stride = stride(from, to, room);
             let words = |k: i32| match k.rem_euclid(stride) {
                 0 => power(k),
                 _ => String::new(),
             };
-            return (from..=to).map(|k| (10f64.powi(k), words(k))).collect();
+            let ticks = (from..=to).map(|k| (10f64.powi(k), words(k)));
+            // As many ticks as that would be a black bar.
+            let few = decades <= DECADES;
+            return ticks.filter(|(_, word)| few || !word.is_empty()).collect();
         }
         let inside = |v: &f64| (self.low * (1.0 - 1e-9)..=self.high * (1.0 + 1e-9)).contains(v);
         for factors in [&[1.0, 2.0, 5.0][..], &[1.0, 3.0], &[1.0]] {
             let each = (from - 1..=to).flat_map(|k| factors.iter().map(move |f| f * 10f64.powi(k)));
             let ticks: Vec<f64> = each.filter(inside).collect();
             if (2..=room).contains(&ticks.len()) {
-                return ticks.into_iter().map(|v| (v, plain(v))).collect();
+                let words = alike(&ticks);
+                return ticks.into_iter().zip(words).collect();
             }
         }
         linear_ticks(self.low, self.high, room)
@@ -123,9 +131,9 @@ impl Settled {
         let decade = |v: f64| v.abs().max(1.0).log10().floor() as i32;
         let most = decade(self.low).max(decade(self.high));
         let signs = usize::from(self.low < -1.0) + usize::from(self.high > 1.0);
-        let stride = (most as usize + 1).div_ceil((room / signs.max(1)).max(1));
+        let stride = stride(1, most, room / signs.max(1));
         let mut ticks = vec![(0.0, "0".to_owned())];
-        for k in (0..=most).rev().step_by(stride.max(1)) {
+        for k in (0..=most).filter(|k| k % stride == 0) {
             // 1 and 0 are close to each other on a long axis.
             if k == 0 && most > 3 {
                 continue;
@@ -135,7 +143,10 @@ impl Settled {
             ticks.push((-v, format!("−{}", power(k))));
         }
         ticks.retain(|(v, _)| (self.low..=self.high).contains(v));
-        ticks
+        match ticks.len() {
+            0 | 1 => linear_ticks(self.low, self.high, room),
+            _ => ticks,
+        }
     }
 }
 
@@ -219,6 +230,27 @@ impl Seen {
     }
 }
 
+/// Decades from one word to the next: the least round number that leaves room for all words.
+fn stride(from: i32, to: i32, room: usize) -> i32 {
+    let words = |stride: &i32| to.div_euclid(*stride) - (from - 1).div_euclid(*stride);
+    let round = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80];
+    let mut all = round.into_iter().chain((2..).map(|k| 50 * k));
+    let suits = |stride: &i32| words(stride) <= room.max(1) as i32;
+    all.find(suits).unwrap_or(1)
+}
+
+/// Words of values that stand on one axis: where some need a power of ten, all but the nearest to
+/// 1 have one.
+fn alike(values: &[f64]) -> Vec<String> {
+    let written = |v: f64| match v {
+        0.0 => 0,
+        v => exponent(v),
+    };
+    let far = values.iter().any(|&v| !PLAIN.contains(&written(v)));
+    let near = if far { 0..2 } else { PLAIN };
+    values.iter().map(|&v| decimal(v, near.clone())).collect()
+}
+
 /// Multiples of 1, 2 or 5 times a power of ten, at most `room` of them.
 fn linear_ticks(low: f64, high: f64, room: usize) -> Vec<(f64, String)> {
     let rough = (high - low) / room as f64;
@@ -261,11 +293,23 @@ fn scientific(v: f64, e: i32, digits: usize) -> String {
 
 /// The shortest decimal of a value: 0.05, 1000, 2·10⁶.
 pub fn plain(v: f64) -> String {
+    decimal(v, PLAIN)
+}
+
+/// Powers of ten of values that are written without one.
+const PLAIN: Range<i32> = -3..5;
+
+fn exponent(v: f64) -> i32 {
+    (v.abs() * (1.0 + 1e-12)).log10().floor() as i32
+}
+
+/// With a power of ten unless its own is among the near ones.
+fn decimal(v: f64, near: Range<i32>) -> String {
     if v == 0.0 {
         return "0".into();
     }
-    let e = (v.abs() * (1.0 + 1e-12)).log10().floor() as i32;
-    if (-3..5).contains(&e) {
+    let e = exponent(v);
+    if near.contains(&e) {
         let rounded: f64 = format!("{v:.6e}").parse().unwrap_or(v);
         return minus(format!("{rounded}"));
     }
@@ -364,6 +408,18 @@ mod tests {
             ["1", "10", "10²", "10³", "10⁴"]
         );
         assert_eq!(words(&settled(Scale::Log, &[2.0, 11.0])), ["2", "5", "10"]);
+        // Words of one axis are written in one way.
+        assert_eq!(
+            words(&settled(Scale::Log, &[2e3, 2e5])),
+            ["3·10³", "10⁴", "3·10⁴", "10⁵"]
+        );
+        // Those of a long one are far enough apart, and no others.
+        assert_eq!(
+            words(&settled(Scale::Log, &[1.0, 1e138])),
+            ["1", "10³⁰", "10⁶⁰", "10⁹⁰", "10¹²⁰"]
+        );
+        let asinh = settled(Scale::Asinh, &[-1e17, 1e8]);
+        assert_eq!(words(&asinh), ["0", "10⁶", "−10⁶", "−10¹²"]);
         assert_eq!(plain(2e6), "2·10⁶");
         assert_eq!(plain(-0.05), "−0.05");
         assert_eq!(plain(1024.0), "1024");
