@@ -439,6 +439,95 @@ fn grids_of_two_keys_tell_them_apart() {
     whole(&render(&error).unwrap());
 }
 
+/// Of a grid too large for a panel each, those at the ends of its keys, so that neighbours differ in
+/// one; and which seed that is.
+#[test]
+fn particles_are_shown_at_the_ends_of_both_keys() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &experiment("source = \"clusters\"\nd = 4\nn = 12"),
+    );
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.train=['both','output'] --set grid.data.n=[8,12,16] --set grid.init.seed=[1,2]");
+    let of = |name: &str| figure(&place.path("a"), name);
+    let particles = of("particles");
+    let titles = particles.panels.iter().filter_map(|p| p.title.as_deref());
+    let wanted = [
+        "both layers, n = 8",
+        "both layers, n = 16",
+        "output layer, n = 8",
+        "output layer, n = 16",
+    ];
+    assert_eq!(titles.collect::<Vec<_>>(), wanted);
+    let note = particles.note.unwrap().replace('\u{a0}', " ");
+    for words in [
+        "4 of 6 combinations of parameters",
+        "one seed of each: runs 0, 4, 6, 10",
+        "tails: last 3 snapshots",
+    ] {
+        assert!(note.contains(words), "{note}");
+    }
+    let note = of("histograms").note.unwrap();
+    assert!(
+        note.contains("output layer, n = 16; one seed: run 10"),
+        "{note}"
+    );
+}
+
+/// Every run of a grid over one input, in a panel for each of what colours do not tell.
+#[test]
+fn functions_of_one_input_are_all_there() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &experiment("source = \"interpolation\"").replace("softmin", "square"),
+    );
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.init.scale_a=[0.5,1.0,2.0,4.0] --set grid.init.scale_w=[1.0,5.0]");
+    let predictor = figure(&place.path("a"), "predictor");
+    let titles = predictor.panels.iter().filter_map(|p| p.title.as_deref());
+    assert_eq!(titles.collect::<Vec<_>>(), ["scale_w = 1", "scale_w = 5"]);
+    for panel in &predictor.panels {
+        let lines = panel.marks.iter();
+        let lines = lines.filter(|mark| matches!(mark, Mark::Line { .. }));
+        assert_eq!(lines.count(), 4);
+    }
+    assert_eq!(predictor.note, None);
+    whole(&render(&predictor).unwrap());
+}
+
+/// Without a bias f has one kink, at 0; labels stand where f = 0, however large f is.
+#[test]
+fn one_input_without_a_bias_has_a_figure() {
+    let place = Place::new();
+    place.put("d.csv", "x,y\n-2,-1\n-1,-1\n0.5,1\n3,1\n");
+    let data = "source = \"file\"\npath = \"d.csv\"\ntarget = \"y\"";
+    place.put("e.toml", &experiment(data));
+    place.ok("run e.toml --out a --engine cpu --no-plots --set network.scaling={alpha=1000.0}");
+    let predictor = figure(&place.path("a"), "predictor");
+    let panel = &predictor.panels[0];
+    let Mark::Line { points, .. } = &panel.marks[0] else {
+        panic!("{panel:?}");
+    };
+    let predicted = |x: f64| -> f64 {
+        place.put("new.csv", &format!("x\n{x}\n"));
+        let told = place.ok("predict a --data new.csv");
+        told.lines().last().unwrap().parse().unwrap()
+    };
+    for &(x, f) in [&points[3], &points[500]] {
+        let told = predicted(x);
+        assert!((told - f).abs() <= 1e-4 * f.abs(), "{x}: {told} {f}");
+    }
+    let Some(Mark::Dots { dots }) = panel.marks.last() else {
+        panic!("{panel:?}");
+    };
+    let places: Vec<_> = dots.iter().map(|dot| (dot.x, dot.y)).collect();
+    assert_eq!(places, [(-2.0, 0.0), (-1.0, 0.0), (0.5, 0.0), (3.0, 0.0)]);
+    assert!(dots[0].colour != dots[3].colour);
+    let particles = figure(&place.path("a"), "particles");
+    assert_eq!(particles.panels[0].x.label, "√(|a||w|) sign w");
+    whole(&render(&particles).unwrap());
+}
+
 /// An error that jumps at every step is no blot, and the figure says what it is instead.
 #[test]
 fn errors_that_swing_are_means_with_a_shade() {

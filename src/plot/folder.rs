@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::axis::plain;
+use super::figure::Figure;
 use crate::certify::standing::Standing;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
 use crate::flow::read_certificates;
-use crate::store::RunFolder;
+use crate::store::{RunFolder, Summary};
 
 /// Keys over which values are averaged.
 const SEEDS: [&str; 2] = ["seed", "init.seed"];
@@ -25,6 +26,8 @@ pub struct Folder {
     pub standings: Vec<Standing>,
     /// Runs that differ in their seeds alone.
     pub families: Vec<Family>,
+    /// How many runs diverged.
+    diverged: usize,
 }
 
 /// Runs with the same parameters but for their seeds.
@@ -47,13 +50,62 @@ impl Folder {
         };
         let standings = read_certificates(&place.certificate())?;
         let families = families(&grid);
+        let diverged = match place.summary() {
+            path if path.exists() => {
+                let runs = Summary::read(&path)?.runs.into_iter();
+                runs.filter(|run| run.diverged_at.is_some()).count()
+            }
+            _ => 0,
+        };
         Ok(Folder {
             place,
             grid,
             metrics,
             standings,
             families,
+            diverged,
         })
+    }
+
+    /// Says how many runs diverged, if any did: of those figures show the beginning.
+    pub fn divergence(&self) -> Option<String> {
+        match (self.diverged, self.grid.runs.len()) {
+            (0, _) => None,
+            (1, 1) => Some("the run diverged".into()),
+            (diverged, all) => Some(format!("{diverged} of {all} runs diverged")),
+        }
+    }
+
+    /// The first run of a family that has particles, and their file.
+    pub fn particles(&self, family: &Family) -> Option<(usize, PathBuf)> {
+        let of = |&run: &usize| (run, self.place.run(run).join("particles.npz"));
+        let mut each = family.runs.iter().map(of);
+        each.find(|(_, path)| path.exists())
+    }
+
+    /// Says which runs a figure shows, where their families have others that differ in the seed.
+    pub fn one_seed(&self, runs: &[usize], figure: &mut Figure) {
+        let several = |f: &&Family| f.runs.len() > 1 && f.runs.iter().any(|r| runs.contains(r));
+        if self.families.iter().find(several).is_none() {
+            return;
+        }
+        let listed: Vec<String> = runs.iter().map(usize::to_string).collect();
+        figure.remark(match listed.as_slice() {
+            [run] => format!("one seed: run {run}"),
+            runs => format!("one seed of each: runs {}", runs.join(",\u{a0}")),
+        });
+    }
+
+    /// Says which runs a figure shows, and that there are more combinations of parameters.
+    pub fn some_of_all(&self, runs: &[usize], figure: &mut Figure) {
+        let all = self.families.len();
+        if (2..all).contains(&runs.len()) {
+            figure.remark(format!(
+                "{} of {all} combinations of parameters",
+                runs.len()
+            ));
+        }
+        self.one_seed(runs, figure);
     }
 
     pub fn experiment(&self, run: usize) -> &Experiment {
@@ -90,14 +142,18 @@ impl Family {
 
     /// One of the keys with its value; nothing where it has none.
     pub fn told(&self, key: &str) -> String {
+        let found = self.value(key);
+        found.map_or(String::new(), |value| told(key, value))
+    }
+
+    pub fn value(&self, key: &str) -> Option<&toml::Value> {
         let found = self.parameters.iter().find(|(k, _)| k == key);
-        found.map_or(String::new(), |(key, value)| told(key, value))
+        found.map(|(_, value)| value)
     }
 
     /// The number that a key has.
     pub fn number(&self, key: &str) -> Option<f64> {
-        let found = self.parameters.iter().find(|(k, _)| k == key);
-        found.and_then(|(_, value)| number(value))
+        self.value(key).and_then(number)
     }
 }
 

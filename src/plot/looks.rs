@@ -172,13 +172,13 @@ pub fn spread<T: Clone>(list: Vec<T>, most: usize) -> Vec<T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use toml::Value;
 
     use super::*;
 
     /// A grid of these keys, without runs.
-    fn grid(keys: &[(&str, Vec<Value>)]) -> Vec<Family> {
+    pub fn grid(keys: &[(&str, Vec<Value>)]) -> Vec<Family> {
         let mut all: Vec<Vec<(String, Value)>> = vec![Vec::new()];
         for (key, values) in keys {
             let longer = all.iter().flat_map(|start| {
@@ -194,11 +194,11 @@ mod tests {
         all.into_iter().map(family).collect()
     }
 
-    fn numbers(count: i64) -> Vec<Value> {
+    pub fn numbers(count: i64) -> Vec<Value> {
         (1..=count).map(|k| Value::from(10 * k)).collect()
     }
 
-    fn train() -> (&'static str, Vec<Value>) {
+    pub fn train() -> (&'static str, Vec<Value>) {
         ("network.train", vec!["both".into(), "output".into()])
     }
 

@@ -1,7 +1,7 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! `folder` reads the folder · `looks` tells its families apart · `curves`, `margins`, `against`,
+//! `folder` reads the folder · `looks` tells its families apart, `pick` takes a few · `curves`, `margins`, `against`,
 //! `predictor`, `particles`, `histograms` and `variation` make each a [`Figure`], which is data and
 //! nothing else · `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
 //! its numbers by `values` · `raster` makes pixels of that, and [`movie`] frames. One drawing
@@ -25,6 +25,7 @@ mod looks;
 mod margins;
 mod movie;
 mod particles;
+mod pick;
 mod plane;
 mod predictor;
 mod raster;
@@ -58,8 +59,10 @@ const RUNS: usize = 4;
 pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     let mut figures = curves::curves(folder);
     figures.extend(against::against(folder));
+    if let Some(note) = folder.divergence() {
+        figures.iter_mut().for_each(|figure| figure.remark(&note));
+    }
     let clouds = clouds(folder)?;
-    let several = clouds.len() > 1;
     let shown = clouds
         .iter()
         .enumerate()
@@ -75,38 +78,29 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
         .map(|of| Films::read(&folder.place.run(of.run).join("snapshots.npz")));
     let films = films.collect::<Result<Vec<_>>>()?;
     figures.extend(predictor::predictor(folder, &shown)?);
-    figures.extend(particles::particles(&shown, &films));
-    if let (Some(last), Some(films)) = (shown.last(), films.last()) {
-        figures.extend(histograms::histograms(last, films.as_ref()));
-        figures.extend(variation::variation(folder, last)?);
+    if let Some(mut figure) = particles::particles(&shown, &films) {
+        let runs: Vec<usize> = shown.iter().map(|of| of.run).collect();
+        folder.some_of_all(&runs, &mut figure);
+        figures.push(figure);
     }
-    if several && folder.families.len() > clouds.len() {
-        let note = format!(
-            "{} of {} combinations of parameters",
-            clouds.len(),
-            folder.families.len()
-        );
-        let several = |f: &&mut Figure| matches!(f.name.as_str(), "predictor" | "particles");
-        figures
-            .iter_mut()
-            .filter(several)
-            .for_each(|f| f.remark(&note));
+    if let (Some(last), Some(films)) = (shown.last(), films.last()) {
+        let of_last = [
+            histograms::histograms(last, films.as_ref()),
+            variation::variation(folder, last)?,
+        ];
+        figures.extend(of_last.into_iter().flatten().map(|mut figure| {
+            folder.one_seed(&[last.run], &mut figure);
+            figure
+        }));
     }
     Ok(figures)
 }
 
-/// The particles of some runs, spread over the families: the first seed of each.
+/// The particles of some runs, one of each family that is picked.
 fn clouds(folder: &Folder) -> Result<Vec<(usize, String, Cloud)>> {
-    let all = folder.families.len();
-    let count = all.min(RUNS);
     let mut clouds = Vec::new();
-    for k in 0..count {
-        let family = &folder.families[k * (all - 1) / count.saturating_sub(1).max(1)];
-        let Some(&run) = family.runs.first() else {
-            continue;
-        };
-        let path = folder.place.run(run).join("particles.npz");
-        if path.exists() {
+    for family in pick::pick(&folder.families, RUNS) {
+        if let Some((run, path)) = folder.particles(family) {
             clouds.push((run, family.label(), Cloud::read(&path)?));
         }
     }

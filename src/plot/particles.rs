@@ -29,7 +29,8 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
         let mut panel = panel(&now, tails.as_deref().unwrap_or_default(), &view);
         panel.title = (!of.label.is_empty()).then(|| of.label.clone());
         figure.panels.push(panel);
-        note(&mut figure, cloud, tails.is_some());
+        let moments = tails.iter().flatten().map(|(points, _)| points.len());
+        note(&mut figure, cloud, moments.max().unwrap_or(0));
     }
     figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
     figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
@@ -37,16 +38,16 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
     (!figure.is_empty()).then_some(figure)
 }
 
-fn note(figure: &mut Figure, cloud: &Cloud, tails: bool) {
+fn note(figure: &mut Figure, cloud: &Cloud, moments: usize) {
     if cloud.d == 3 {
         figure.remark("size: mass |a||w|; pale: behind the sphere");
     }
     if let Some(sampled) = cloud.sample_note() {
         figure.remark(sampled);
     }
-    if tails {
+    if moments > 1 {
         figure.remark(format!(
-            "tails: last {TAIL} snapshots of up to {TAILS} particles"
+            "tails: last {moments} snapshots of up to {TAILS} particles"
         ));
     }
 }
@@ -59,7 +60,11 @@ pub fn panel(now: &[Particle], tails: &[Tail], view: &View) -> Panel {
         Side::Plane => {
             let view = |p: &[f64]| (p[0] / unit, p.get(1).map_or(0.0, |y| y / unit));
             let axes = ["√(|a||w|) cos φ".to_owned(), "√(|a||w|) sin φ".to_owned()];
-            plane(now, tails, &view, axes)
+            let panel = plane(now, tails, &view, axes);
+            match now.first().is_some_and(|p| p.point.len() == 1) {
+                true => line_of(panel),
+                false => panel,
+            }
         }
         Side::Axes(axes, shares) => {
             let dot = |p: &[f64], k: usize| p.iter().zip(&axes[k]).map(|(p, u)| p * u).sum::<f64>();
@@ -106,6 +111,23 @@ fn plane(
         marks,
         equal: true,
         ..Panel::default()
+    }
+}
+
+/// A plane whose second coordinate is 0 throughout (d = 1), as a line.
+fn line_of(panel: Panel) -> Panel {
+    Panel {
+        x: Axis {
+            label: "√(|a||w|) sign w".into(),
+            ..panel.x
+        },
+        y: Axis {
+            ticks: Some(vec![0.0]),
+            ..Axis::between("", -0.1, 0.1)
+        },
+        equal: false,
+        height: 0.12,
+        ..panel
     }
 }
 

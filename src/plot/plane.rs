@@ -12,8 +12,8 @@ const SHADES: usize = 6;
 /// How inputs of d ≤ 3 are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plane {
-    /// One coordinate x besides the constant 1 at `bias`: a function of x.
-    Line { bias: usize },
+    /// One coordinate x, besides the constant 1 at `bias` if there is one: a function of x.
+    Line { bias: Option<usize> },
     /// Inputs of unit length in the plane: a function of the angle.
     Circle,
     /// Inputs in the plane.
@@ -35,7 +35,8 @@ impl Plane {
             (square - 1.0).abs() < 1e-4
         });
         match (data.d, bias) {
-            (2, Some(bias)) => Some(Plane::Line { bias }),
+            (1, _) => Some(Plane::Line { bias: None }),
+            (2, Some(_)) => Some(Plane::Line { bias }),
             (2, None) if unit && !labels => Some(Plane::Circle),
             (2, None) => Some(Plane::Flat),
             (3, Some(bias)) => Some(Plane::Biased { bias }),
@@ -56,7 +57,8 @@ impl Plane {
             x
         };
         match self {
-            Plane::Line { bias } => with_bias(vec![u], bias),
+            Plane::Line { bias: None } => vec![u],
+            Plane::Line { bias: Some(bias) } => with_bias(vec![u], bias),
             Plane::Circle => vec![u.to_radians().cos(), u.to_radians().sin()],
             Plane::Flat => vec![u, v],
             Plane::Biased { bias } => with_bias(vec![u, v], bias),
@@ -72,7 +74,7 @@ impl Plane {
     pub fn place(self, x: &[f32]) -> (f64, f64) {
         let at = |k: usize| f64::from(x[k]);
         match self {
-            Plane::Line { bias } => (at(1 - bias), 0.0),
+            Plane::Line { bias } => (at(bias.map_or(0, |bias| 1 - bias)), 0.0),
             Plane::Circle => (at(1).atan2(at(0)).to_degrees(), 0.0),
             Plane::Flat => (at(0), at(1)),
             Plane::Biased { bias } => (at(usize::from(bias == 0)), at(2 - usize::from(bias == 2))),
@@ -218,12 +220,16 @@ impl Sampled {
         polygon
     }
 
-    /// The set {f = 0} as pieces of lines.
+    /// The set on which f changes its sign, as pieces of lines. Where no neuron is active f is 0 on
+    /// whole regions, whose edges are no such set.
     pub fn zero(&self) -> Vec<Vec<(f64, f64)>> {
         let mut pieces = Vec::new();
         for j in 0..CELLS {
             for i in 0..CELLS {
                 let corners = self.corners(i, j);
+                if !(corners.iter().any(|c| c.2 > 0.0) && corners.iter().any(|c| c.2 < 0.0)) {
+                    continue;
+                }
                 let mut ends = (0..4).filter_map(|k| {
                     let (p, q) = (corners[k], corners[(k + 1) % 4]);
                     ((p.2 >= 0.0) != (q.2 >= 0.0)).then(|| {

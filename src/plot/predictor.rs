@@ -4,6 +4,7 @@ use super::cloud::Cloud;
 use super::colour::{BLACK, Colour, GREY, of_sign};
 use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::Folder;
+use super::looks::Looks;
 use super::plane::{Plane, Sampled};
 use crate::data::Dataset;
 use crate::error::Result;
@@ -26,54 +27,42 @@ pub fn predictor(folder: &Folder, shown: &[Shown]) -> Result<Option<Figure>> {
     let Some(first) = shown.first() else {
         return Ok(None);
     };
-    let labels = folder.experiment(first.run).risk.loss.is_classification();
     let data = folder.data(first.run)?;
-    let Some(plane) = Plane::of(&data, labels) else {
+    let Some(plane) = Plane::of(&data, labelled(folder, first.run)) else {
         return Ok(None);
     };
     let mut figure = Figure::new(
         "predictor",
         "The trained function over its inputs, with the data",
     );
-    if plane.is_flat() {
-        for of in shown {
-            let data = folder.data(of.run)?;
-            if Plane::of(&data, labels) == Some(plane) {
-                figure.panels.push(map(folder, of, plane, &data));
-            }
-        }
-        figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
-    } else {
-        figure.panels.push(curves(folder, shown, plane, &data));
-    }
-    Ok(Some(explained(figure, shown, plane, labels, &data)))
-}
-
-/// Legend and notes.
-fn explained(
-    mut figure: Figure,
-    shown: &[Shown],
-    plane: Plane,
-    labels: bool,
-    data: &Dataset,
-) -> Figure {
-    if !plane.is_flat() {
-        for of in shown.iter().filter(|_| shown.len() > 1) {
-            figure.enter(of.label.clone(), of.colour, Sign::Line(Dash::Solid));
-        }
-        figure.enter("samples", BLACK, Sign::Dot(Shape::Disc));
-    } else {
-        let names = if labels {
-            ["label +1", "label −1"]
-        } else {
-            ["target > 0", "target < 0"]
-        };
-        figure.enter(names[0], of_sign(1.0), Sign::Dot(Shape::Disc));
-        figure.enter(names[1], of_sign(-1.0), Sign::Dot(Shape::Square));
-        figure.enter("f = 0", BLACK, Sign::Line(Dash::Solid));
+    match plane.is_flat() {
+        true => maps(folder, shown, plane, &mut figure)?,
+        false => lines(folder, plane, (first.run, &data), &mut figure)?,
     }
     if data.n() > SAMPLES {
         figure.remark(format!("{SAMPLES} of {} samples", data.n()));
+    }
+    Ok((!figure.is_empty()).then_some(figure))
+}
+
+/// A map of each run.
+fn maps(folder: &Folder, shown: &[Shown], plane: Plane, figure: &mut Figure) -> Result<()> {
+    let mut runs = Vec::new();
+    let mut labels = false;
+    for of in shown {
+        let data = folder.data(of.run)?;
+        let labelled = labelled(folder, of.run);
+        if Plane::of(&data, labelled) == Some(plane) {
+            figure.panels.push(map(folder, of, plane, &data));
+            runs.push(of.run);
+            labels |= labelled;
+        }
+    }
+    figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
+    enter_signs(labels, figure);
+    let mut marks = figure.panels.iter().flat_map(|panel| &panel.marks);
+    if marks.any(|mark| matches!(mark, Mark::Line { .. })) {
+        figure.enter("f = 0", BLACK, Sign::Line(Dash::Solid));
     }
     if plane == Plane::Globe {
         figure.remark("f over the directions x/|x|, on a map that keeps areas");
@@ -81,47 +70,156 @@ fn explained(
     if shown.iter().any(|of| of.cloud.binned) {
         figure.remark("particles bundled by direction");
     }
-    figure
+    folder.some_of_all(&runs, figure);
+    Ok(())
 }
 
-/// Each run's function over one coordinate.
-pub fn curves(folder: &Folder, shown: &[Shown], plane: Plane, data: &Dataset) -> Panel {
-    let place = |i: usize| plane.place(data.row(i)).0;
-    let (label, from, to) = match plane {
-        Plane::Circle => ("angle of the input x [°]", -180.0, 180.0),
+/// A curve of each family, as far as they can be told apart, over the samples of one run.
+fn lines(
+    folder: &Folder,
+    plane: Plane,
+    (of, data): (usize, &Dataset),
+    figure: &mut Figure,
+) -> Result<()> {
+    let looks = Looks::new(&folder.families);
+    let mut runs = Vec::new();
+    for (title, part) in looks.apart() {
+        let mut panel = Panel {
+            title,
+            ..ground(plane, data)
+        };
+        for look in &part.each {
+            let Some((run, path)) = folder.particles(look.family) else {
+                continue;
+            };
+            let cloud = Cloud::read(&path)?;
+            if cloud.d != data.d {
+                continue;
+            }
+            if cloud.binned {
+                figure.remark("particles bundled by direction");
+            }
+            if !folder.share_data(run, of) {
+                figure.remark(format!("samples of run {of}"));
+            }
+            let alpha = folder.experiment(run).network.alpha();
+            panel
+                .marks
+                .push(curve(&cloud, alpha, plane, &panel.x, look.colour));
+            runs.push(run);
+        }
+        panel.marks.push(samples(plane, data, labelled(folder, of)));
+        figure.panels.push(panel);
+        part.explain(figure);
+    }
+    if let [above @ .., _] = figure.panels.as_mut_slice()
+        && !above.is_empty()
+    {
+        above.iter_mut().for_each(|panel| panel.x.label.clear());
+        figure
+            .panels
+            .iter_mut()
+            .for_each(|panel| panel.height = 0.42);
+    }
+    match labelled(folder, of) {
+        true => enter_signs(true, figure),
+        false => figure.enter("samples", BLACK, Sign::Dot(Shape::Disc)),
+    }
+    folder.some_of_all(&runs, figure);
+    Ok(())
+}
+
+fn labelled(folder: &Folder, run: usize) -> bool {
+    folder.experiment(run).risk.loss.is_classification()
+}
+
+fn enter_signs(labels: bool, figure: &mut Figure) {
+    let names = match labels {
+        true => ["label +1", "label −1"],
+        false => ["target > 0", "target < 0"],
+    };
+    figure.enter(names[0], of_sign(1.0), Sign::Dot(Shape::Disc));
+    figure.enter(names[1], of_sign(-1.0), Sign::Dot(Shape::Square));
+}
+
+/// A run's function over one coordinate.
+pub fn curves(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
+    let mut panel = ground(plane, data);
+    let alpha = folder.experiment(of.run).network.alpha();
+    let line = curve(of.cloud, alpha, plane, &panel.x, of.colour);
+    panel.marks.push(line);
+    panel
+        .marks
+        .push(samples(plane, data, labelled(folder, of.run)));
+    panel
+}
+
+/// The axes of curves, for these inputs.
+fn ground(plane: Plane, data: &Dataset) -> Panel {
+    let x = match plane {
+        Plane::Circle => Axis {
+            ticks: Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]),
+            ..Axis::between("angle of the input x [°]", -180.0, 180.0)
+        },
         _ => {
-            let (low, high) = ends((0..data.n()).map(place));
+            let (low, high) = ends((0..data.n()).map(|i| plane.place(data.row(i)).0));
             let room = 0.15 * (high - low);
-            ("input x", low - room, high + room)
+            Axis::between("input x", low - room, high + room)
         }
     };
-    let mut panel = Panel {
-        x: Axis::between(label, from, to),
+    Panel {
+        x,
         y: Axis::new("f(x)", Scale::Linear),
         ..Panel::default()
-    };
-    if plane == Plane::Circle {
-        panel.x.ticks = Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]);
     }
-    for of in shown {
-        let alpha = folder.experiment(of.run).network.alpha();
-        let points = (0..=POINTS).map(|k| {
-            let u = from + (to - from) * k as f64 / POINTS as f64;
-            (u, alpha * of.cloud.value(&plane.input(u, 0.0)))
-        });
-        panel.marks.push(Mark::line(points.collect(), of.colour));
-    }
-    let dots = (0..data.n().min(SAMPLES)).map(|i| Dot {
-        x: place(i),
-        y: f64::from(data.y[i]),
-        radius: 2.0,
-        colour: BLACK,
-        shape: Shape::Rimmed,
+}
+
+fn curve(cloud: &Cloud, alpha: f64, plane: Plane, x: &Axis, colour: Colour) -> Mark {
+    let (from, to) = x.range.unwrap_or((-1.0, 1.0));
+    let points = (0..=POINTS).map(|k| {
+        let u = from + (to - from) * k as f64 / POINTS as f64;
+        (u, alpha * cloud.value(&plane.input(u, 0.0)))
     });
-    panel.marks.push(Mark::Dots {
+    Mark::line(points.collect(), colour)
+}
+
+/// Targets at their heights; labels where f = 0, since f may be far larger than they are.
+fn samples(plane: Plane, data: &Dataset, labels: bool) -> Mark {
+    let dots = (0..data.n().min(SAMPLES)).map(|i| {
+        let (x, target) = (plane.place(data.row(i)).0, f64::from(data.y[i]));
+        match labels {
+            true => Dot {
+                x,
+                y: 0.0,
+                ..labelled_dot(target)
+            },
+            false => Dot {
+                x,
+                y: target,
+                radius: 2.0,
+                colour: BLACK,
+                shape: Shape::Rimmed,
+            },
+        }
+    });
+    Mark::Dots {
         dots: dots.collect(),
-    });
-    panel
+    }
+}
+
+/// What a sample looks like by the sign of its target.
+fn labelled_dot(target: f64) -> Dot {
+    Dot {
+        x: 0.0,
+        y: 0.0,
+        radius: 1.8,
+        colour: if target == 0.0 { GREY } else { of_sign(target) },
+        shape: if target < 0.0 {
+            Shape::Square
+        } else {
+            Shape::Rimmed
+        },
+    }
 }
 
 /// A map of f over the plane, as a share of its largest values.
@@ -158,17 +256,11 @@ pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
             width: 0.9,
         }));
     let dots = (0..data.n().min(SAMPLES)).map(|i| {
-        let ((x, y), target) = (plane.place(data.row(i)), f64::from(data.y[i]));
+        let (x, y) = plane.place(data.row(i));
         Dot {
             x,
             y,
-            radius: 1.8,
-            colour: if target == 0.0 { GREY } else { of_sign(target) },
-            shape: if target < 0.0 {
-                Shape::Square
-            } else {
-                Shape::Rimmed
-            },
+            ..labelled_dot(f64::from(data.y[i]))
         }
     });
     panel.marks.push(Mark::Dots {
@@ -190,9 +282,14 @@ fn sides(plane: Plane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
 }
 
 /// The least and the most.
-pub fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let start = (f64::INFINITY, f64::NEG_INFINITY);
-    let (low, high) = values.fold(start, |(l, h), v| (l.min(v), h.max(v)));
+    values.fold(start, |(l, h), v| (l.min(v), h.max(v)))
+}
+
+/// The least and the most, apart from each other.
+pub fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = extremes(values);
     if low < high {
         (low, high)
     } else {

@@ -279,5 +279,5 @@ fn shown(run: usize, cloud: &Cloud) -> Shown<'_> {
 }
 
 fn curve(folder: &Folder, run: usize, plane: Plane, cloud: &Cloud, data: &Dataset) -> Panel {
-    curves(folder, &[shown(run, cloud)], plane, data)
+    curves(folder, &shown(run, cloud), plane, data)
 }
