@@ -528,6 +528,76 @@ fn one_input_without_a_bias_has_a_figure() {
     whole(&render(&particles).unwrap());
 }
 
+/// Bars stand on 0; what one neuron leaves at 0 is no boundary; one step is one tick.
+#[test]
+fn one_neuron_and_one_step_have_sensible_axes() {
+    let place = Place::new();
+    place.put("e.toml", &experiment("source = \"xor\""));
+    place.ok("run e.toml --out a --engine cpu --no-plots --set network.width=1 --set flow.steps=1");
+    let of = |name: &str| figure(&place.path("a"), name);
+    let histograms = of("histograms");
+    for placed in Layout::new(&histograms).panels {
+        let y = placed.y;
+        assert!(y.low <= 0.0 && 0.0 <= y.high, "{y:?}");
+    }
+    let widths = histograms.panels[0]
+        .marks
+        .iter()
+        .flat_map(|mark| match mark {
+            Mark::Bars { bars, .. } => bars.clone(),
+            _ => Vec::new(),
+        });
+    let x = &Layout::new(&histograms).panels[0].x;
+    for (from, to, _) in widths {
+        assert!(x.place(to) - x.place(from) < 0.1, "{x:?}");
+    }
+    let words = |figure: &Figure| {
+        let panels = Layout::new(figure).panels.into_iter();
+        let each = panels.map(|placed| placed.x.ticks.into_iter().map(|(_, word)| word).collect());
+        each.collect::<Vec<Vec<String>>>()
+    };
+    assert_eq!(words(&of("risk")), [["1"]]);
+    assert_eq!(words(&of("norms")), [["1"], ["1"]]);
+    let boundary = |figure: &Figure| {
+        let mut marks = figure.panels[0].marks.iter();
+        let drawn = marks.any(|mark| matches!(mark, Mark::Line { .. }));
+        let told = figure.legend.iter().any(|entry| entry.label == "f = 0");
+        assert_eq!(drawn, told);
+        drawn
+    };
+    assert!(!boundary(&of("predictor")));
+    place.ok("run e.toml --out b --engine cpu --no-plots --set flow.steps=1");
+    assert!(boundary(&figure(&place.path("b"), "predictor")));
+}
+
+/// Runs that diverged are counted below the curves, and values that none has at its end have no panel.
+#[test]
+fn what_diverged_is_told() {
+    let place = Place::new();
+    let text = experiment("source = \"xor\"").replace("softmin", "square");
+    place.put("e.toml", &text);
+    place.fails(
+        "run e.toml --out a --engine cpu --no-plots --set grid.flow.step=[0.1,1e6]",
+        1,
+        &["diverged"],
+    );
+    let of = |name: &str| figure(&place.path("a"), name);
+    for name in ["risk", "norms", "against-step"] {
+        let note = of(name).note.unwrap();
+        assert!(note.contains("1 of 2 runs diverged"), "{note}");
+    }
+    assert_eq!(of("against-step").panels.len(), 2);
+    place.put(
+        "a/metrics.csv",
+        "run,step,time,risk,margin_param\n0,1,0.1,0.5,0.1\n0,2,0.1,,0.1\n1,1,0.1,0.5,0.1\n1,2,0.1,,0.2\n",
+    );
+    let labels = of("against-step")
+        .panels
+        .into_iter()
+        .map(|panel| panel.y.label);
+    assert_eq!(labels.collect::<Vec<_>>(), ["margin_param"]);
+}
+
 /// An error that jumps at every step is no blot, and the figure says what it is instead.
 #[test]
 fn errors_that_swing_are_means_with_a_shade() {

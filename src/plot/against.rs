@@ -71,7 +71,10 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     }
     for (column, label) in quantities {
         let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
-        figure.panels.push(panel);
+        // What is there during the runs may be beyond f64 at their ends.
+        if panel.places().next().is_some() {
+            figure.panels.push(panel);
+        }
     }
     if all > count {
         figure.remark(format!(

@@ -7,8 +7,10 @@ use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
 use super::looks::{Look, Looks};
 use super::margins::{applies, margins};
-use super::predictor::ends;
+use super::predictor::{ends, extremes};
 
+/// Steps from the first to the last of an axis that has each as a tick, at most.
+const FEW: f64 = 10.0;
 /// Share of a common scale that each of its panels takes, at least.
 const FILLED: f64 = 0.25;
 
@@ -184,15 +186,8 @@ pub fn finish(looks: &Looks, figure: &mut Figure) {
         return;
     }
     if last > 0 {
-        let places = figure
-            .panels
-            .iter()
-            .flat_map(|panel| panel.marks.iter().flat_map(Mark::places));
-        let common = ends(
-            places
-                .filter(|(x, y)| x.is_finite() && y.is_finite())
-                .map(|(x, _)| x),
-        );
+        let places = figure.panels.iter().flat_map(Panel::places);
+        let common = ends(places.map(|(x, _)| x));
         // One scale too, whatever part of the steps a panel has values for.
         let axis = Settled::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
         for panel in &mut figure.panels {
@@ -201,11 +196,21 @@ pub fn finish(looks: &Looks, figure: &mut Figure) {
             panel.x.scale = axis.scale;
         }
     }
+    for panel in &mut figure.panels {
+        panel.x.ticks = whole_steps(panel);
+    }
     // Lines first, then what is behind them.
     figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
     if let Some(note) = looks.some_of_all() {
         figure.remark(note);
     }
+}
+
+/// Every step of an axis of few: there is none between two.
+fn whole_steps(panel: &Panel) -> Option<Vec<f64>> {
+    let (low, high) = extremes(panel.places().map(|(x, _)| x));
+    let few = high - low <= FEW;
+    few.then(|| (low as i64..=high as i64).map(|k| k as f64).collect())
 }
 
 /// The columns of a quantity that the folder has.

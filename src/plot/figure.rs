@@ -202,6 +202,14 @@ impl Figure {
     }
 }
 
+impl Panel {
+    /// Every finite place of its marks.
+    pub fn places(&self) -> impl Iterator<Item = (f64, f64)> {
+        let places = self.marks.iter().flat_map(Mark::places);
+        places.filter(|(x, y)| x.is_finite() && y.is_finite())
+    }
+}
+
 impl Axis {
     pub fn new(label: impl Into<String>, scale: Scale) -> Self {
         Axis {

@@ -66,16 +66,21 @@ fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
     let log = most > FAR * floor;
     let to_axis = |mass: f64| if log { mass.log10() } else { mass };
     let to_mass = |place: f64| if log { 10f64.powf(place) } else { place };
-    let (from, to) = match most - floor {
-        span if span < 1e-3 * most => (0.9 * most, 1.1 * most),
-        _ => (to_axis(floor), to_axis(most)),
+    let alike = most - floor < 1e-3 * most;
+    let (from, to) = match alike {
+        true => (0.9 * most, 1.1 * most),
+        false => (to_axis(floor), to_axis(most)),
     };
     let values = there().map(|&(mass, a)| (to_axis(mass.max(floor)), a, 1.0 / m as f64));
     let bars = Bars::new(from, to, values);
     let edges = |(l, r, y): (f64, f64, f64)| (to_mass(l), to_mass(r), y);
     let scale = if log { Scale::Log } else { Scale::Linear };
     Some(Panel {
-        x: Axis::new("mass |a||w|", scale),
+        x: Axis {
+            // Alone, a bar would be as wide as the panel.
+            range: alike.then_some((from, to)),
+            ..Axis::new("mass |a||w|", scale)
+        },
         y: mirrored("share of particles"),
         marks: bars.marks(edges),
         ..Panel::default()
@@ -134,6 +139,7 @@ fn turned(films: &Films) -> Option<Panel> {
 fn mirrored(label: &str) -> Axis {
     Axis {
         mirrored: true,
+        include: Some(0.0),
         ..Axis::new(label, Scale::Linear)
     }
 }
