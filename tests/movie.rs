@@ -41,6 +41,10 @@ fn movies_have_a_frame_per_snapshot() {
     place.ok("movie a --run 0 --quiet");
     assert!(place.path("a/figures/movie-000.gif").exists());
     place.fails("movie a --run 2", 2, &["--run", "runs 0 to 1"]);
+    // Of runs of one width the longest is shown.
+    place.ok("run e.toml --out c --engine cpu --no-plots --set grid.flow.steps=[10,20,15]");
+    let said = text(&place.run("movie c").stderr);
+    assert!(said.contains("run 1 in 3 frames"), "{said}");
     place.ok("run e.toml --out b --engine cpu --no-plots --set output.snapshots=0");
     place.fails("movie b", 2, &["snapshots", "output.snapshots"]);
 }

@@ -216,7 +216,7 @@ pub struct ReportArgs {
 pub struct MovieArgs {
     /// A run folder
     pub dir: PathBuf,
-    /// Number of the run, for an experiment with a grid [default: the widest]
+    /// Number of the run, for an experiment with a grid [default: the widest, of several the longest]
     #[arg(long, value_name = "K")]
     pub run: Option<usize>,
     /// No messages: the paths of the movies and errors only

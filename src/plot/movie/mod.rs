@@ -39,8 +39,8 @@ pub struct Movie {
     pub no_mp4: Option<String>,
 }
 
-/// Makes DIR/figures/movie.gif, .apng and .mp4 of the widest run (the first of them), or
-/// movie-KKK of run K.
+/// Makes DIR/figures/movie.gif, .apng and .mp4 of the widest run (of several the longest, and of
+/// those the first), or movie-KKK of run K.
 ///
 /// # Errors
 /// No run folder, no run K, a run without two snapshots, or a file system that refuses.
@@ -54,9 +54,10 @@ pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
             format!("{} has runs 0 to {}", dir.display(), count - 1),
         ));
     }
-    let widest = (0..count)
-        .rev()
-        .max_by_key(|&k| folder.experiment(k).network.width);
+    let widest = (0..count).rev().max_by_key(|&k| {
+        let of = folder.experiment(k);
+        (of.network.width, of.flow.steps)
+    });
     let chosen = run.or(widest).unwrap_or(0);
     let path = folder.place.run(chosen).join("snapshots.npz");
     let films = Films::read(&path)?.filter(|films| films.len() > 1);
