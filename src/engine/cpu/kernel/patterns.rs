@@ -8,13 +8,13 @@ use bytemuck::Zeroable;
 use pulp::Simd;
 
 use super::Push;
+use super::products::SAMPLES;
 use crate::engine::cpu::layout::{GROUP, LANES, Line, bits_per_block, lines_per_block};
 
 /// Samples of a pattern, and patterns.
 const BITS: usize = 4;
 const PATTERNS: usize = 1 << BITS;
-/// Samples of a word of bits, and patterns in it.
-const SAMPLES: usize = 32;
+/// Patterns in a word of bits.
 const PER_WORD: usize = SAMPLES / BITS;
 /// Coordinates of G that are summed in one go, at most: their sums stay in a first-level cache.
 const COORDINATES: usize = 48;

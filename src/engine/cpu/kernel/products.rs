@@ -58,7 +58,7 @@ fn add_products<S: Simd, const N: usize, const V: usize>(
 pub const COORDINATES: usize = 160;
 
 /// Samples of a word of bits.
-const SAMPLES: usize = WORD * GROUP;
+pub const SAMPLES: usize = WORD * GROUP;
 
 /// −z of the samples of a word and a tile of particles, for d above [`COORDINATES`]: bit for bit
 /// what [`products`] makes of −w, in an order of memory that a large d needs.
