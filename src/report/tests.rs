@@ -67,7 +67,7 @@ fn certificates_and_claims_are_shown() {
     let page = page_of(&folder);
     for wanted in [
         "Within 20.0 % of the optimum; certified.",
-        "it has no particle with a &gt; 0 within 90° of (0.000, 1.000)",
+        "<p class=\"soft\">it has no particle with a &gt; 0 within 90° of (0.000, 1.000)",
         "1 of 2 claims of the experiment hold.",
         "a &lt; b",
         "<td class=\"fail\">fail</td>",
