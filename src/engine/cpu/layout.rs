@@ -34,12 +34,72 @@ pub struct Blocks {
     /// Whether z_ij > 0 on the training set, a bit per pair: per block and word of 32 samples, a
     /// word per particle. Of the first chunks only, where all would take too much memory.
     active: Vec<Line>,
-    /// The place of each particle, where they are not in their own order.
-    pub slots: Vec<u32>,
+    /// Where the particles are, if not in their own order.
+    pub slots: Slots,
     pub cut: Cut,
     pub m: usize,
     pub d: usize,
     n: usize,
+}
+
+/// Bits of a place in a segment.
+pub const SLOT_BITS: usize = 24;
+
+/// A place in a segment, in three bytes: in few dimensions a fourth would be felt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slot([u8; SLOT_BITS / 8]);
+
+impl Slot {
+    pub fn new(place: usize) -> Self {
+        let [a, b, c, ..] = place.to_le_bytes();
+        Slot([a, b, c])
+    }
+
+    pub fn get(self) -> usize {
+        let [a, b, c] = self.0;
+        u32::from_le_bytes([a, b, c, 0]) as usize
+    }
+}
+
+/// The place of each particle. None leaves its segment, at most 2^[`SLOT_BITS`] particles that are
+/// sorted together. Empty where all are in their own order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Slots {
+    /// Particles of a segment.
+    segment: usize,
+    /// Places of all particles, each counted from the first of its segment.
+    places: Vec<Slot>,
+}
+
+impl Slots {
+    /// m particles in their own order, to be sorted segment by segment.
+    pub fn in_order(m: usize, segment: usize) -> Self {
+        let place = |j| Slot::new(j % segment);
+        Slots {
+            segment,
+            places: (0..m).map(place).collect(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub fn segment(&self) -> usize {
+        self.segment
+    }
+
+    pub fn segments(&mut self) -> impl Iterator<Item = &mut [Slot]> {
+        self.places.chunks_mut(self.segment)
+    }
+
+    /// Where particle j is.
+    pub fn of(&self, j: usize) -> usize {
+        match self.places.get(j) {
+            Some(place) => j / self.segment * self.segment + place.get(),
+            None => j,
+        }
+    }
 }
 
 /// A part of the particles: the unit of parallel work.
@@ -66,7 +126,7 @@ impl Blocks {
         Blocks {
             lines: vec![Line::zeroed(); blocks * lines_per_block(d)],
             active: vec![Line::zeroed(); kept * bits],
-            slots: Vec::new(),
+            slots: Slots::default(),
             cut,
             m,
             d,
@@ -101,8 +161,9 @@ impl Blocks {
         }
         room.clear();
         room.resize(size, 0.0);
-        for (lane, &slot) in self.slots[index * LANES..].iter().take(LANES).enumerate() {
-            let slot = slot as usize;
+        let first = index * LANES;
+        for lane in 0..LANES.min(self.m - first) {
+            let slot = self.slots.of(first + lane);
             let block = &planes[slot / LANES * size..][..size];
             let own = room.iter_mut().skip(lane).step_by(LANES);
             let found = block.iter().skip(slot % LANES).step_by(LANES);
@@ -113,7 +174,7 @@ impl Blocks {
 
     /// Coordinate k of particle j; k = d is the output weight a.
     pub fn at(&mut self, j: usize, k: usize) -> &mut f32 {
-        let j = self.slots.get(j).map_or(j, |&slot| slot as usize);
+        let j = self.slots.of(j);
         let line = (j / LANES) * lines_per_block(self.d) + k * LINES + j % LANES / 16;
         &mut self.lines[line].0[j % 16]
     }

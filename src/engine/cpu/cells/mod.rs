@@ -44,7 +44,7 @@ pub const DIMENSIONS: std::ops::RangeInclusive<usize> = 3..=ROW;
 const SORT_COST: f64 = 60.0;
 
 /// Where the particles of a run point, and whether they should be sorted anew.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Cells {
     /// Regions of all nodes, chunk by chunk.
     regions: Vec<f32>,
@@ -58,20 +58,21 @@ pub struct Cells {
 impl Cells {
     /// Sorts the particles and finds where they point.
     pub fn new(blocks: &mut Blocks, arch: Arch) -> Self {
+        let mut cells = Cells::default();
+        cells.sort(blocks, arch);
+        cells
+    }
+
+    /// Sorts the particles again. The regions make room for what that needs.
+    fn sort(&mut self, blocks: &mut Blocks, arch: Arch) {
+        *self = Cells::default();
         sort::sort(blocks);
-        let chunks = blocks.len().div_ceil(CHUNK);
-        let mut cells = Cells {
-            regions: vec![0.0; chunks * NODES * 2 * blocks.d],
-            largest: Largest::default(),
-            fresh: None,
-            excess: 0.0,
-        };
-        let d = blocks.d;
-        cells.largest = cells
+        let (d, chunks) = (blocks.d, blocks.len().div_ceil(CHUNK));
+        self.regions = vec![0.0; chunks * NODES * 2 * d];
+        self.largest = self
             .chunks(blocks)
             .map(|(lines, regions)| arch.dispatch(For(d, Settle { lines, regions })))
             .reduce(Largest::default, Largest::or);
-        cells
     }
 
     /// Lines and regions of every chunk.
@@ -127,7 +128,7 @@ impl Cells {
         let fresh = *self.fresh.get_or_insert(cut);
         self.excess += cut.saturating_sub(fresh) as f64 / blocks.len().max(1) as f64;
         if self.excess > SORT_COST {
-            *self = Cells::new(blocks, arch);
+            self.sort(blocks, arch);
         }
         sums
     }

@@ -1,10 +1,9 @@
 //! Sorting particles by direction.
 
-use bytemuck::Zeroable;
 use rayon::prelude::*;
 
 use super::CHUNK;
-use crate::engine::cpu::layout::{Blocks, LANES, Line, lines_per_block};
+use crate::engine::cpu::layout::{Blocks, LANES, Line, SLOT_BITS, Slot, Slots, lines_per_block};
 
 /// Particles that are sorted together, at least: so many that boxes are small.
 const SEGMENT: usize = 64 * CHUNK * LANES;
@@ -14,75 +13,94 @@ const SEGMENTS: usize = 16;
 
 /// Particles of m that are sorted together.
 pub fn segment(m: usize) -> usize {
-    (m / SEGMENTS).next_multiple_of(SEGMENT).max(SEGMENT)
+    let wanted = (m / SEGMENTS).next_multiple_of(SEGMENT);
+    wanted.clamp(SEGMENT, 1 << SLOT_BITS)
 }
 
 /// Sorts the particles, so that blocks, and eight blocks, and so on, hold neighbours.
 pub fn sort(blocks: &mut Blocks) {
     if blocks.slots.is_empty() {
-        blocks.slots = (0..blocks.m as u32).collect();
+        blocks.slots = Slots::in_order(blocks.m, segment(blocks.m));
     }
     match blocks.d {
-        3 => Room::<3>::default().sort(blocks),
-        _ => Room::<4>::default().sort(blocks),
+        3 => sort_in::<3>(blocks),
+        _ => sort_in::<4>(blocks),
     }
 }
 
-/// w/|w|_∞ of a particle, and its number in the segment.
-type Item<const D: usize> = ([f32; D], u32);
-
-/// What sorting a segment needs.
-#[derive(Default)]
-struct Room<const D: usize> {
-    items: Vec<Item<D>>,
-    sorted: Vec<Line>,
+fn sort_in<const D: usize>(blocks: &mut Blocks) {
+    let mut items = Vec::new();
+    let lines = blocks.slots.segment() / LANES * lines_per_block(D);
+    let segments = blocks.lines.chunks_mut(lines);
+    for (lines, slots) in segments.zip(blocks.slots.segments()) {
+        sort_segment::<D>(lines, slots, &mut items);
+    }
 }
 
-impl<const D: usize> Room<D> {
-    fn sort(mut self, blocks: &mut Blocks) {
-        let segment = segment(blocks.m);
-        let lines = segment / LANES * lines_per_block(D);
-        let segments = blocks.lines.chunks_mut(lines);
-        let segments = segments.zip(blocks.slots.chunks_mut(segment));
-        for (number, (lines, slots)) in segments.enumerate() {
-            self.sort_segment(lines, slots, number * segment);
+/// A particle of a segment: w/|w|_∞, rounded to all that boxes need, and the particle's number. Eight
+/// bytes, and where coordinates were there is room for the particle itself on its way: what sorting
+/// needs is little.
+#[derive(Clone, Copy)]
+struct Item<const D: usize>(u64);
+
+impl<const D: usize> Item<D> {
+    const BITS: usize = (64 - SLOT_BITS) / D;
+    const LARGEST: u64 = (1 << Self::BITS) - 1;
+    const NUMBER: u64 = (1 << SLOT_BITS) - 1;
+
+    fn new(w: [f32; D], number: usize) -> Self {
+        let longest = w.iter().fold(0.0_f32, |l, w| l.max(w.abs()));
+        let mut item = 0;
+        for w in w.iter().rev() {
+            let u = if longest > 0.0 { w / longest } else { 0.0 };
+            let whole = (0.5 * (u + 1.0) * Self::LARGEST as f32).round() as u64;
+            item = item << Self::BITS | whole;
         }
+        Item(item << SLOT_BITS | number as u64)
     }
 
-    /// `slots` says where each particle of the segment is; its first place is `first`.
-    fn sort_segment(&mut self, lines: &mut [Line], slots: &mut [u32], first: usize) {
+    fn coordinate(self, k: usize) -> u64 {
+        self.0 >> (SLOT_BITS + k * Self::BITS) & Self::LARGEST
+    }
+
+    fn number(self) -> usize {
+        (self.0 & Self::NUMBER) as usize
+    }
+}
+
+/// Sorts the particles of a segment, whose places `slots` tells.
+fn sort_segment<const D: usize>(lines: &mut [Line], slots: &mut [Slot], items: &mut Vec<Item<D>>) {
+    let at = |slot: usize, k: usize| (slot / LANES * (D + 1) + k) * LANES + slot % LANES;
+    let old: &[f32] = bytemuck::cast_slice(lines);
+    let item = |(j, slot): (usize, &Slot)| {
+        let w = std::array::from_fn(|k| old[at(slot.get(), k)]);
+        Item::new(w, j)
+    };
+    let all = slots.par_iter().enumerate();
+    all.map(item).collect_into_vec(items);
+    split(items);
+    // From here on an item is the old place of the particle, and one of its numbers.
+    for (new, item) in items.iter_mut().enumerate() {
+        let slot = &mut slots[item.number()];
+        *item = Item((slot.get() as u64) << 32);
+        *slot = Slot::new(new);
+    }
+    for k in 0..=D {
         let old: &[f32] = bytemuck::cast_slice(lines);
-        let at = |slot: usize, k: usize| (slot / LANES * (D + 1) + k) * LANES + slot % LANES;
-        let item = |(j, &slot): (usize, &u32)| {
-            let mut u = [0.0; D];
-            for (k, u) in u.iter_mut().enumerate() {
-                *u = old[at(slot as usize - first, k)];
-            }
-            let longest = u.iter().fold(0.0_f32, |l, w| l.max(w.abs()));
-            let u = u.map(|w| if longest > 0.0 { w / longest } else { 0.0 });
-            (u, j as u32)
-        };
-        let items = slots.par_iter().enumerate().map(item);
-        items.collect_into_vec(&mut self.items);
-        split(&mut self.items);
-        self.sorted.clear();
-        self.sorted.resize(lines.len(), Line::zeroed());
-        let block = |(new, items): (&mut [Line], &[Item<D>])| {
-            let new: &mut [f32] = bytemuck::cast_slice_mut(new);
-            for (lane, (_, j)) in items.iter().enumerate() {
-                let from = slots[*j as usize] as usize - first;
-                for k in 0..=D {
-                    new[k * LANES + lane] = old[at(from, k)];
+        items.par_iter_mut().for_each(|item| {
+            let place = item.0 >> 32;
+            let value = old[at(place as usize, k)];
+            *item = Item(place << 32 | u64::from(value.to_bits()));
+        });
+        let blocks = lines.par_chunks_mut(lines_per_block(D));
+        blocks
+            .zip(items.par_chunks(LANES))
+            .for_each(|(block, items)| {
+                let plane = &mut bytemuck::cast_slice_mut::<_, f32>(block)[k * LANES..];
+                for (value, item) in plane.iter_mut().zip(items) {
+                    *value = f32::from_bits(item.0 as u32);
                 }
-            }
-        };
-        let blocks = self.sorted.par_chunks_mut(lines_per_block(D));
-        let items = self.items.par_chunks(LANES);
-        blocks.zip(items).for_each(block);
-        for (slot, (_, j)) in self.items.iter().enumerate() {
-            slots[*j as usize] = (first + slot) as u32;
-        }
-        lines.copy_from_slice(&self.sorted);
+            });
     }
 }
 
@@ -95,25 +113,71 @@ fn split<const D: usize>(items: &mut [Item<D>]) {
     if blocks < 2 {
         return;
     }
-    let (mut low, mut high) = ([f32::INFINITY; D], [f32::NEG_INFINITY; D]);
-    for (u, _) in &*items {
-        for k in 0..D {
-            low[k] = low[k].min(u[k]);
-            high[k] = high[k].max(u[k]);
-        }
-    }
-    let width = |k: &usize| high[*k] - low[*k];
-    let widest = (0..D)
-        .max_by(|p, q| width(p).total_cmp(&width(q)))
-        .unwrap_or(0);
+    let width = |k: &usize| {
+        let all = || items.iter().map(|item| item.coordinate(*k));
+        all().max().unwrap_or(0) - all().min().unwrap_or(0)
+    };
+    let widest = (0..D).max_by_key(width).unwrap_or(0);
     // Whole nodes of every level on the left.
     let left = blocks.next_power_of_two() / 2 * LANES;
-    items.select_nth_unstable_by(left, |(u, _), (v, _)| u[widest].total_cmp(&v[widest]));
+    items.select_nth_unstable_by_key(left, |item| item.coordinate(widest));
     let (left, right) = items.split_at_mut(left);
     if blocks > APART {
         rayon::join(|| split(left), || split(right));
     } else {
         split(left);
         split(right);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::particles::random::{Draws, Stream};
+
+    /// Particles, of more than one segment and less than whole blocks, are found where they say they
+    /// are, and those of a block point the same way.
+    fn sorted<const D: usize>(narrow: f32) {
+        let m = SEGMENT + 1000;
+        let mut values = vec![0.0; m * (D + 1)];
+        Draws::new(1, Stream::Init, 0, 0, 0).fill_gaussian(&mut values);
+        // No direction.
+        values[..D].fill(0.0);
+        let mut blocks = Blocks::new(m, D, 1, 0);
+        let of = |j: usize, k: usize| values[j * (D + 1) + k] as f32;
+        for j in 0..m {
+            (0..=D).for_each(|k| *blocks.at(j, k) = of(j, k));
+        }
+        for _ in 0..2 {
+            sort(&mut blocks);
+            for j in 0..m {
+                (0..=D).for_each(|k| assert_eq!(*blocks.at(j, k), of(j, k)));
+            }
+        }
+        let planes: &[f32] = bytemuck::cast_slice(&blocks.lines);
+        let width = |block: &[f32]| {
+            let direction = |lane: usize| {
+                let w: [f32; D] = std::array::from_fn(|k| block[k * LANES + lane]);
+                let longest = w.iter().fold(0.0_f32, |l, w| l.max(w.abs()));
+                w.map(|w| w / longest)
+            };
+            let first = direction(0);
+            let away = |lane: usize| {
+                let pairs = direction(lane).into_iter().zip(first);
+                pairs.map(|(u, v)| (u - v).abs()).fold(0.0, f32::max)
+            };
+            (1..LANES).map(away).fold(0.0, f32::max)
+        };
+        let whole = SEGMENT / LANES;
+        let widths = planes.chunks_exact((D + 1) * LANES).take(whole).map(width);
+        let mean = widths.filter(|w| w.is_finite()).sum::<f32>() / whole as f32;
+        assert!(mean <= narrow, "{mean}");
+    }
+
+    #[test]
+    fn particles_are_found_again_and_blocks_are_narrow() {
+        // The side of a square, or cube, of a block's share of the faces, and somewhat more.
+        sorted::<3>(2.0 * (24.0 * LANES as f32 / SEGMENT as f32).sqrt());
+        sorted::<4>(2.0 * (64.0 * LANES as f32 / SEGMENT as f32).cbrt());
     }
 }
