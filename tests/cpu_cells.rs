@@ -9,7 +9,7 @@ use common::cpu_with;
 use widefield::data::Dataset;
 use widefield::engine::cpu::{Level, Options};
 use widefield::engine::{
-    Batch, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps, reference,
+    Batch, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps, Unknown, reference,
 };
 use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
@@ -225,8 +225,8 @@ fn no_bit_depends_on_how_particles_are_sorted() {
         }
         assert_ne!(moved[0].f, moved[steps - 1].f);
         // The geometry is told in the particles' own order.
-        let geometry = straight.geometry().unwrap();
-        assert_eq!(other.geometry().unwrap(), geometry);
+        let geometry = straight.geometry(&Unknown).unwrap();
+        assert_eq!(other.geometry(&Unknown).unwrap(), geometry);
     }
 }
 

@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use common::{engines, reference};
 use widefield::data::Dataset;
-use widefield::engine::{Batch, Clock, Engine, Geometry, Precision, Run, Steps};
+use widefield::engine::{Batch, Clock, Engine, Geometry, Origins, Precision, Run, Steps, Unknown};
 use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
@@ -30,6 +31,15 @@ fn data(n: usize, d: usize) -> Dataset {
         d,
         x: x.iter().map(|&v| v as f32).collect(),
         y: (0..n).map(|i| [1.0, -1.0][i % 2]).collect(),
+    }
+}
+
+/// The only run of which it is known where it began, and the balance there.
+struct Began(usize, Vec<f64>);
+
+impl Origins for Began {
+    fn balance(&self, run: usize, range: Range<usize>) -> Option<Vec<f64>> {
+        (run == self.0).then(|| self.1[range].to_vec())
     }
 }
 
@@ -93,18 +103,9 @@ impl Case {
             ..Clock::default()
         };
         engine.set_clock(1, clock).unwrap();
-        let before = engine.geometry().unwrap();
+        let before = engine.geometry(&Unknown).unwrap();
         assert_eq!(before[1].balance_drift, None);
-        // In two parts, as the flow gives large ones.
-        let part = |range: std::ops::Range<usize>| Particles {
-            d,
-            w: self.start.w[range.start * d..range.end * d].to_vec(),
-            a: self.start.a[range].to_vec(),
-        };
-        let half = self.run.m / 2;
-        engine.set_start(1, 0, &part(0..half)).unwrap();
-        engine.set_start(1, half, &part(half..self.run.m)).unwrap();
-        let found = engine.geometry().unwrap();
+        let found = engine.geometry(&Began(1, self.start.balance())).unwrap();
         assert_eq!(found[0].balance_drift, None, "the start of another run");
         found[1]
     }
@@ -152,6 +153,8 @@ fn cases() -> Vec<Case> {
         Case::new(300, 40, 15, Train::Input, Some(3)),
         Case::new(65, 3, 67, Train::Both, Some(60)),
         Case::new(3001, 2, 3, Train::Both, Some(2)),
+        // More than an engine keeps the starts of.
+        Case::new((1 << 20) + 70, 2, 1, Train::Both, None),
     ]
 }
 
@@ -271,8 +274,9 @@ fn balance_drifts_by_the_square_of_a_step() {
     })
     .unwrap();
     engine.write(0, 0, &case.start).unwrap();
-    engine.set_start(0, 0, &case.start).unwrap();
-    assert_eq!(engine.geometry().unwrap()[0].balance_drift, Some(0.0));
+    let origin = Began(0, case.start.balance());
+    let before = engine.geometry(&origin).unwrap();
+    assert_eq!(before[0].balance_drift, Some(0.0));
     let v = engine.velocity(0).unwrap();
     let eta = 0.5;
     let change = |j: usize| {
@@ -285,6 +289,6 @@ fn balance_drifts_by_the_square_of_a_step() {
         evaluate: vec![false],
     };
     engine.advance(&steps).unwrap();
-    let got = engine.geometry().unwrap()[0].balance_drift.unwrap();
+    let got = engine.geometry(&origin).unwrap()[0].balance_drift.unwrap();
     assert!((got - want).abs() <= 1e-13, "{got} {want}");
 }

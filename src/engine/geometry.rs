@@ -1,5 +1,7 @@
 //! The geometry of a cloud of particles: what no prediction shows.
 
+use std::ops::Range;
+
 use super::{Run, ldexp};
 
 /// Where the particles of one run are, and how far they have come.
@@ -11,12 +13,29 @@ pub struct Geometry {
     /// max_j max(|a_j|, |w_j|), in true units.
     pub largest_weight: f64,
     /// max_j |(a_j² − |w_j|²) − (a_j² − |w_j|²) at the start|, in true units: 0 for the flow of both
-    /// layers without decay, which conserves it (MODEL.md, law 3). `None` until the start is known.
+    /// layers without decay, which conserves it (MODEL.md, law 3). `None` where the start is not known.
     pub balance_drift: Option<f64>,
     /// Σ_j |a_j||w_j| · (|w_j restricted to the first k coordinates|/|w_j|)² over Σ_j |a_j||w_j|, with k
     /// from [`Run::informative`]: the share of the features' mass in the informative subspace.
     /// `None` without a k, or without mass.
     pub informative: Option<f64>,
+}
+
+/// Where the particles of a batch were when its runs began. Asked for block by block, so that a large
+/// run need not keep a number per particle: its draws can be made again.
+pub trait Origins: Sync {
+    /// a_j² − |w_j|² of these particles of a run at its start, in true units; `None` where it is not
+    /// known.
+    fn balance(&self, run: usize, range: Range<usize>) -> Option<Vec<f64>>;
+}
+
+/// Nobody knows where the particles were.
+pub struct Unknown;
+
+impl Origins for Unknown {
+    fn balance(&self, _run: usize, _range: Range<usize>) -> Option<Vec<f64>> {
+        None
+    }
 }
 
 /// Units in which the balance of the layers is compared with that at the start: true values are

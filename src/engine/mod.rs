@@ -25,7 +25,7 @@ pub mod select;
 mod short_cuts;
 
 pub use ceilings::Ceilings;
-pub use geometry::Geometry;
+pub use geometry::{Geometry, Origins, Unknown};
 pub use scale::ldexp;
 pub use short_cuts::ShortCuts;
 
@@ -212,11 +212,9 @@ pub trait Engine: Send {
     /// Puts back what was added up before a resume.
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()>;
 
-    /// Says where particles first..first + block.m() of a run were when it began, in true units:
-    /// what [`Geometry::balance_drift`] is measured from. To be given for all particles, once.
-    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()>;
-    /// The geometry of the particles of every run at the present state.
-    fn geometry(&mut self) -> Result<Vec<Geometry>>;
+    /// The geometry of the particles of every run at the present state, with its drift from these
+    /// origins. What they say never changes: an engine may keep it.
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>>;
 
     /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
     /// without a test set when asked for one).

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::member::{End, Member};
 use super::timetable::is_evaluated;
 use super::{Progress, Status};
-use crate::engine::{Engine, Sample, Steps};
+use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::Result;
 use crate::store::Metrics;
 
@@ -45,6 +45,7 @@ impl Context<'_> {
 pub fn drive(
     engine: &mut dyn Engine,
     members: &mut [Member],
+    origins: &dyn Origins,
     context: &mut Context,
 ) -> Result<Outcome> {
     let mut pace = Pace::default();
@@ -54,14 +55,14 @@ pub fn drive(
             .iter()
             .any(|m| m.is_due(&engine.clock(m.slot), context.seconds()))
         {
-            observe(engine, members, context, Look::Due)?;
+            observe(engine, members, origins, context, Look::Due)?;
         }
         context.progress.report(&status(engine, members, pace.rate));
         if members.iter().all(|m| m.end.is_some()) {
             return Ok(Outcome::Ended);
         }
         if context.stop.load(Ordering::Relaxed) {
-            observe(engine, members, context, Look::Last)?;
+            observe(engine, members, origins, context, Look::Last)?;
             return Ok(Outcome::Interrupted);
         }
         let patience = members[0].spec().output.checkpoint_seconds;
@@ -95,6 +96,7 @@ enum Look {
 fn observe(
     engine: &mut dyn Engine,
     members: &mut [Member],
+    origins: &dyn Origins,
     context: &mut Context,
     look: Look,
 ) -> Result<()> {
@@ -130,7 +132,7 @@ fn observe(
         if recorded || last {
             let geometry = match &geometry {
                 Some(known) => known,
-                None => geometry.insert(engine.geometry()?),
+                None => geometry.insert(engine.geometry(origins)?),
             };
             let row = member.measure(row, &geometry[member.slot], engine)?;
             if recorded {

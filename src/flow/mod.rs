@@ -7,6 +7,7 @@ mod aim;
 mod certificates;
 mod drive;
 mod member;
+mod origins;
 mod timetable;
 mod trained;
 mod worlds;
@@ -19,6 +20,7 @@ use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
+use origins::{Beginning, Beginnings};
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
 pub use trained::{Trained, predictions};
 pub use worlds::{Sets, Worlds};
@@ -127,6 +129,7 @@ pub fn train(
             engines.push(described);
         }
         let mut members = Vec::new();
+        let mut beginnings = Beginnings::default();
         for (slot, (&k, sets)) in indices.iter().zip(sets).enumerate() {
             let run = engine.batch().runs[slot].clone();
             let (dir, from) = (folder.make_run(k)?, checkpoints.get(&k));
@@ -138,10 +141,10 @@ pub fn train(
             member.aim = aim;
             let mut rows = context.metrics.rows().iter();
             member.measured = rows.rfind(|row| row.run == k).copied();
-            place(&mut *engine, &mut member, from)?;
+            beginnings.add(place(&mut *engine, &mut member, from)?);
             members.push(member);
         }
-        let driven = drive(&mut *engine, &mut members, &mut context);
+        let driven = drive(&mut *engine, &mut members, &beginnings, &mut context);
         if driven.is_err() {
             // The rows so far are worth keeping; that the run failed is what must be told.
             let _ = context.metrics.write();
@@ -174,24 +177,26 @@ pub fn train(
 
 /// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is
 /// then the first checkpoint. Either way the initialisation is what its drift is measured from.
-fn place(engine: &mut dyn Engine, member: &mut Member, from: Option<&Checkpoint>) -> Result<()> {
+fn place(
+    engine: &mut dyn Engine,
+    member: &mut Member,
+    from: Option<&Checkpoint>,
+) -> Result<Beginning> {
     let spec = member.spec();
     let (m, d) = (member.run.m, engine.batch().d);
     let init = Initializer::new(&spec.init, m, d, spec.seed)?;
-    for range in blocks(m) {
-        let first = range.start;
-        let block = init.block(range);
-        engine.set_start(member.slot, first, &block)?;
-        if from.is_none() {
-            engine.write(member.slot, first, &block)?;
+    if from.is_none() {
+        for range in blocks(m) {
+            engine.write(member.slot, range.start, &init.block(range))?;
         }
     }
     let first = init.block(0..Origin::particles(m, d));
     member.start = Some(Origin::new(&member.run, &first, &member.sets.train));
     match from {
-        Some(checkpoint) => checkpoint.restore(engine, member.slot),
-        None => member.checkpoint(engine),
+        Some(checkpoint) => checkpoint.restore(engine, member.slot)?,
+        None => member.checkpoint(engine)?,
     }
+    Ok(Beginning::new(init, m, engine))
 }
 
 /// The run of an experiment in an engine's terms.

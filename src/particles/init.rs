@@ -78,6 +78,11 @@ impl Initializer {
         })
     }
 
+    /// Whether its particles are drawn, so that a block costs draws and no memory.
+    pub fn is_drawn(&self) -> bool {
+        self.stored.is_none()
+    }
+
     /// Particles of a range of indices.
     pub fn block(&self, range: Range<usize>) -> Particles {
         let d = self.d;

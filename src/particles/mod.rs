@@ -35,4 +35,11 @@ impl Particles {
     pub fn w(&self, j: usize) -> &[f64] {
         &self.w[j * self.d..(j + 1) * self.d]
     }
+
+    /// a_j² − |w_j|² (m).
+    pub fn balance(&self) -> Vec<f64> {
+        let square = |j: usize| self.w(j).iter().map(|w| w * w).sum::<f64>();
+        let each = self.a.iter().enumerate();
+        each.map(|(j, a)| a * a - square(j)).collect()
+    }
 }

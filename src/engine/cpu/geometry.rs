@@ -1,31 +1,46 @@
 //! The geometry of a run on the cpu engine: one pass over the particles, in f64.
 
+use std::ops::Range;
+
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::layout::LANES;
 use super::run::{Setting, State};
 use crate::engine::geometry::{Tally, Units};
-use crate::engine::{Geometry, Run};
-use crate::particles::Particles;
+use crate::engine::{Geometry, Origins, Run};
 
-/// Blocks that one thread takes at a time, at least.
-const TOGETHER: usize = 8;
+/// Particles of a piece: what they add is summed in order, then that of the pieces.
+const PIECE: usize = 64 * LANES;
 
-impl State {
-    /// Notes a² − |w|² of particles at their start. Single precision, as the state: a difference
-    /// below its rounding is none, see [`Look::tally`].
-    pub fn set_start(&mut self, m: usize, first: usize, block: &Particles) {
-        self.start.resize(m, 0.0);
-        for (j, start) in self.start[first..].iter_mut().take(block.m()).enumerate() {
-            let w2 = block.w(j).iter().map(|w| w * w).sum::<f64>();
-            *start = (block.a[j] * block.a[j] - w2) as f32;
-        }
-    }
+/// Starts of so many particles are kept, as are those of more where they take no more than a tenth
+/// of the particles. Others are asked for at every look, which then costs a few steps.
+const KEPT: usize = 1 << 20;
+
+/// The start of these particles. Single precision, as the state: a difference below its rounding is
+/// none, see [`Look::tally`].
+fn start_of(origins: &dyn Origins, run: usize, range: Range<usize>) -> Option<Vec<f32>> {
+    let balance = origins.balance(run, range)?;
+    Some(balance.into_iter().map(|b| b as f32).collect())
 }
 
 impl Setting<'_> {
-    pub fn geometry(&self, state: &State) -> Geometry {
+    /// The geometry of the run at its present state.
+    pub fn geometry(&self, state: &mut State, origins: &dyn Origins) -> Geometry {
+        let (m, index) = (self.run.m, self.index);
+        let started = origins.balance(index, 0..0).is_some();
+        let kept = m <= KEPT || self.d + 1 >= 10;
+        if started && kept && state.start.is_empty() {
+            state.start = vec![0.0; m];
+            let pieces = state.start.par_chunks_mut(PIECE).enumerate();
+            pieces.for_each(|(k, part)| {
+                let range = k * PIECE..k * PIECE + part.len();
+                let starts = start_of(origins, index, range).unwrap_or_default();
+                part.iter_mut()
+                    .zip(starts)
+                    .for_each(|(p, start)| *p = start);
+            });
+        }
         let look = Look {
             run: self.run,
             d: self.d,
@@ -33,17 +48,27 @@ impl Setting<'_> {
             units: Units::new(self.run, state.clock.exponent),
         };
         let blocks = &state.blocks;
-        let one = |room: &mut Vec<f32>, index: usize| {
-            let first = index * LANES;
-            let count = LANES.min(self.run.m - first);
-            let start = state.start.get(first..first + count);
-            look.tally(self.arch, blocks.in_order(index, room), count, start)
+        let piece = |piece: usize| {
+            let end = m.min(piece + PIECE);
+            let fresh = match kept {
+                true => None,
+                false => start_of(origins, index, piece..end),
+            };
+            let starts = fresh.as_deref().or_else(|| state.start.get(piece..end));
+            let (mut tally, mut room) = (Tally::default(), Vec::new());
+            for first in (piece..end).step_by(LANES) {
+                let count = LANES.min(m - first);
+                let start = starts.map(|s| &s[first - piece..][..count]);
+                let planes = blocks.in_order(first / LANES, &mut room);
+                tally.add(&look.tally(self.arch, planes, count, start));
+            }
+            tally
         };
-        let parts = (0..blocks.len()).into_par_iter().with_min_len(TOGETHER);
-        let parts = parts.map_init(Vec::new, one);
+        let pieces = (0..m).into_par_iter().step_by(PIECE);
+        let each: Vec<Tally> = pieces.map(piece).collect();
         let mut total = Tally::default();
-        parts.collect::<Vec<_>>().iter().for_each(|t| total.add(t));
-        total.finish(self.run, state.clock.exponent, !state.start.is_empty())
+        each.iter().for_each(|part| total.add(part));
+        total.finish(self.run, state.clock.exponent, started)
     }
 }
 

@@ -22,7 +22,8 @@ use rayon::prelude::*;
 
 use super::circle::Circle;
 use super::{
-    Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, ShortCuts, Steps, ldexp,
+    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts, Steps,
+    ldexp,
 };
 use crate::error::Result;
 use crate::experiment::Train;
@@ -224,14 +225,8 @@ impl Engine for Cpu {
         Ok(())
     }
 
-    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        let m = self.common.batch.runs[run].m;
-        self.states[run].set_start(m, first, block);
-        Ok(())
-    }
-
-    fn geometry(&mut self) -> Result<Vec<Geometry>> {
-        Ok(self.for_each(|setting, state| setting.geometry(state)))
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+        Ok(self.for_each(|setting, state| setting.geometry(state, origins)))
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

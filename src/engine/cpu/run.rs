@@ -27,7 +27,7 @@ pub struct State {
     pub clock: Clock,
     /// Σ η g (n) over the steps taken.
     pub accumulated: Vec<f64>,
-    /// a² − |w|² at the start (m), once it is known.
+    /// a² − |w|² at the start (m), where it is kept and once it was asked for.
     pub start: Vec<f32>,
     /// Sums on the training set at the present state, once they are known.
     sums: Option<Sums>,

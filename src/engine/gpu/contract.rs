@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::Gpu;
-use crate::engine::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Sample, Steps};
+use crate::engine::{
+    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps,
+};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -63,11 +65,8 @@ impl Engine for Gpu {
         self.write_accumulated(run, &sum)
     }
 
-    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        self.note_start(run, first, block)
-    }
-
-    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+        self.note_starts(origins)?;
         self.survey_particles()
     }
 

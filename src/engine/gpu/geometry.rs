@@ -7,11 +7,13 @@ use super::Gpu;
 use super::kernels::{GEOMETRY, Kernel, Problem, render};
 use super::shape::LANES;
 use super::side::Dispatch;
-use crate::engine::Geometry;
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::plan::{self, Row};
+use crate::engine::{Geometry, Origins};
 use crate::error::Result;
-use crate::particles::Particles;
+
+/// Particles whose start is sent at a time.
+const STARTS: usize = 1 << 16;
 
 /// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -120,26 +122,28 @@ impl Gpu {
         value
     }
 
-    pub(super) fn note_start(&mut self, run: usize, first: usize, p: &Particles) -> Result<()> {
-        self.check_range(run, &(first..first + p.m()))?;
+    /// Puts on the device what it does not know yet of where the runs began.
+    pub(super) fn note_starts(&mut self, origins: &dyn Origins) -> Result<()> {
         self.survey(|gpu, survey| {
-            // What is measured from is what was stored.
-            let square = |v: &f64| gpu.batch.state.nearest(*v).powi(2);
-            let of_w = |j: usize| p.w(j).iter().map(square).sum::<f64>();
-            let balance = (0..p.m()).map(|j| (square(&p.a[j]) - of_w(j)) as f32);
-            let balance: Vec<f32> = balance.collect();
-            for piece in gpu.storage.pieces.iter().filter(|piece| piece.run == run) {
-                let from = piece.particles.start.max(first);
-                let to = piece.particles.end.min(first + p.m());
-                if from < to {
-                    let slot = piece.block * LANES + from - piece.particles.start;
-                    let words = bytemuck::cast_slice(&balance[from - first..to - first]);
-                    let start = &survey.shards[piece.shard].start;
-                    gpu.device.write(start, slot as u64 * 4, words)?;
+            let known = |run: usize| origins.balance(run, 0..0).is_some();
+            let new: Vec<usize> = (0..survey.started.len())
+                .filter(|&run| !survey.started[run] && known(run))
+                .collect();
+            for piece in gpu.storage.pieces.iter().filter(|p| new.contains(&p.run)) {
+                let (start, end) = (piece.particles.start, piece.particles.end);
+                for from in (start..end).step_by(STARTS) {
+                    let range = from..end.min(from + STARTS);
+                    let balance = origins.balance(piece.run, range).unwrap_or_default();
+                    let balance: Vec<f32> = balance.into_iter().map(|b| b as f32).collect();
+                    let slot = piece.block * LANES + from - start;
+                    let words = bytemuck::cast_slice(&balance);
+                    let buffer = &survey.shards[piece.shard].start;
+                    gpu.device.write(buffer, slot as u64 * 4, words)?;
+                    gpu.device.flush()?;
                 }
+                survey.started[piece.run] = true;
             }
-            survey.started[run] = true;
-            gpu.device.flush()
+            Ok(())
         })
     }
 

@@ -19,7 +19,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, ShortCuts, Steps,
+    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts,
+    Steps,
 };
 use crate::error::Result;
 use crate::experiment::{StateFormat, Train};
@@ -312,13 +313,9 @@ impl Engine for Gram {
         Ok(())
     }
 
-    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        self.inner.set_start(run, first, block)
-    }
-
-    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
         self.place()?;
-        self.inner.geometry()
+        self.inner.geometry(origins)
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

@@ -5,12 +5,6 @@ use crate::data::Dataset;
 use crate::engine::{Geometry, Run};
 use crate::particles::Particles;
 
-/// a_j² − |w_j|² (m).
-pub fn balance(p: &Particles) -> Vec<f64> {
-    let square = |j: usize| p.w(j).iter().map(|w| w * w).sum::<f64>();
-    (0..p.m()).map(|j| p.a[j] * p.a[j] - square(j)).collect()
-}
-
 /// The geometry of a run on its training set, from particles in true units and their balance at
 /// the start (m).
 pub fn geometry(run: &Run, p: &Particles, data: &Dataset, start: Option<&[f64]>) -> Geometry {
@@ -32,7 +26,7 @@ pub fn geometry(run: &Run, p: &Particles, data: &Dataset, start: Option<&[f64]>)
         }
     }
     let drift = |start: &[f64]| {
-        let changes = balance(p).into_iter().zip(start).map(|(b, b0)| b - b0);
+        let changes = p.balance().into_iter().zip(start).map(|(b, b0)| b - b0);
         changes.fold(0.0_f64, |largest, change| largest.max(change.abs()))
     };
     Geometry {

@@ -8,10 +8,10 @@ mod stages;
 
 use std::ops::Range;
 
-pub use geometry::{balance, geometry};
+pub use geometry::geometry;
 pub use stages::{predict, residual, step_size, update, velocity};
 
-use super::{Batch, Clock, Engine, Evaluation, Geometry, Precision, Run, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -23,8 +23,6 @@ pub struct Reference {
     clocks: Vec<Clock>,
     /// Σ η g of every run.
     accumulated: Vec<Vec<f64>>,
-    /// a² − |w|² at the start of every run (m), once it is known.
-    starts: Vec<Option<Vec<f64>>>,
 }
 
 impl Reference {
@@ -39,7 +37,6 @@ impl Reference {
         let n = |run: &Run| batch.datasets[run.train_set].n();
         let accumulated = batch.runs.iter().map(|run| vec![0.0; n(run)]).collect();
         Reference {
-            starts: vec![None; batch.runs.len()],
             batch,
             particles,
             clocks,
@@ -157,19 +154,13 @@ impl Engine for Reference {
         Ok(())
     }
 
-    fn set_start(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        let m = self.batch.runs[run].m;
-        let start = self.starts[run].get_or_insert_with(|| vec![0.0; m]);
-        start[first..first + block.m()].copy_from_slice(&balance(block));
-        Ok(())
-    }
-
-    fn geometry(&mut self) -> Result<Vec<Geometry>> {
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
         let runs = self.batch.runs.iter().enumerate();
         Ok(runs
             .map(|(r, run)| {
                 let data = &self.batch.datasets[run.train_set];
-                geometry(run, &self.particles[r], data, self.starts[r].as_deref())
+                let start = origins.balance(r, 0..run.m);
+                geometry(run, &self.particles[r], data, start.as_deref())
             })
             .collect())
     }
