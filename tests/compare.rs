@@ -72,7 +72,7 @@ impl Place {
     }
 
     fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.ok(&format!("compare {args} --json"))).unwrap()
+        serde_json::from_str(&self.ok(&format!("compare {args} --json --no-plots"))).unwrap()
     }
 
     /// Expects exit code 2, these texts, and no comparison written.

@@ -65,6 +65,9 @@ fn published_experiments_pass_and_make_a_page() {
         assert!(place.path("r/sparse-circle").join(file).exists(), "{file}");
     }
     assert!(place.path("r/width-asymptotics/compare.json").exists());
+    // What was compared for the verdicts is drawn too.
+    let own = std::fs::read_to_string(place.path("r/width-asymptotics/report.html")).unwrap();
+    assert!(page.contains("fit: exponent") && own.contains("fit: exponent"));
     // Every experiment has a page of its own, and is led to.
     let links: Vec<&str> = page.split("href=\"").skip(1).collect();
     let links = links.iter().filter_map(|rest| rest.split('"').next());

@@ -236,13 +236,14 @@ pub struct CompareArgs {
     /// Random directions of each sliced Wasserstein distance
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub projections: u32,
-    /// Where the figures go: STEM.csv and STEM.json [default: compare in DIR_A; of two folders,
-    /// compare-with-NAME in each]
+    /// Where the values go instead, without figures and page: STEM.csv and STEM.json [default: compare
+    /// in DIR_A; of two folders, compare-with-NAME in each]
     #[arg(long, value_name = "STEM")]
     pub out: Option<PathBuf>,
-    /// The comparison as JSON on standard output, and nothing else there
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub pages: PageArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::args::CompareArgs;
+use super::pages::renew;
 use super::table::{Table, number, print};
 use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
 use crate::error::{Error, Result};
@@ -32,30 +33,48 @@ pub fn compare(args: CompareArgs) -> Result<()> {
     for (stem, report) in stems.iter().zip([&report, &report.turned()]) {
         written.extend(write(report, stem)?);
     }
-    match args.json {
+    match args.talk.json {
         true => print(&report.to_json()?)?,
         false => show(&report)?,
     }
-    // The pages that the files belong to, as far as there are any.
-    let dirs = [Some(&args.dir_a), args.dir_b.as_ref()];
-    let dirs = dirs.into_iter().flatten().filter(|_| args.out.is_none());
-    let mut pages: Vec<String> = dirs.filter_map(|dir| told_anew(dir)).collect();
-    pages.dedup();
+    let pages: Vec<String> = pages(&args)?
+        .iter()
+        .map(|page| page.display().to_string())
+        .collect();
     let seen = match pages.is_empty() {
         true => String::new(),
         false => format!(", to be seen in {}", pages.join(" and ")),
     };
-    eprintln!("results in {}{seen}", written.join(" and "));
+    args.talk
+        .say(&format!("results in {}{seen}", written.join(" and ")));
     Ok(())
+}
+
+/// The pages that tell what was compared. Of one folder its figures show it too; of two, either tells
+/// what is beside it, as far as it has a page.
+fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
+    let pages = &args.pages;
+    if args.out.is_some() {
+        return Ok(Vec::new());
+    }
+    let Some(dir_b) = &args.dir_b else {
+        let folder = RunFolder::open(&args.dir_a)?;
+        return Ok(renew(&folder, pages, &args.talk).into_iter().collect());
+    };
+    let wanted = !pages.no_plots && !pages.no_report;
+    let dirs = [&args.dir_a, dir_b].into_iter().filter(|_| wanted);
+    let mut told: Vec<PathBuf> = dirs.filter_map(|dir| told_anew(dir)).collect();
+    told.dedup();
+    Ok(told)
 }
 
 /// The page of a folder that has one, with what was compared. The results are whole by now: what it
 /// meets is a message, not a failure.
-fn told_anew(dir: &Path) -> Option<String> {
+fn told_anew(dir: &Path) -> Option<PathBuf> {
     let folder = RunFolder::open(dir).ok()?;
     let page = folder.report().exists().then(|| report::write(&folder))?;
-    let page = page.inspect_err(|error| eprintln!("no report: {error}"));
-    Some(page.ok()?.display().to_string())
+    page.inspect_err(|error| eprintln!("no report: {error}"))
+        .ok()
 }
 
 /// Where the figures go. Of two folders either has them, from its side: their pages tell what is beside

@@ -224,6 +224,7 @@ impl<'a> Comparison<'a> {
                 WidthReport {
                     width: widths[w],
                     variance: finite(variance::variance(&f[w])),
+                    log_error: variance::log_error(&f[w]),
                     exponent_from: from.map(|law| law.exponent),
                     standard_error_from: from.and_then(|law| law.standard_error),
                 }

@@ -102,7 +102,7 @@ impl Ensemble<'_> {
 }
 
 /// How the initial particles of two runs relate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Relation {
     /// No draw in common.

@@ -22,7 +22,8 @@
 //!
 //! The variance of f between the seeds of an ensemble, averaged over the inputs, falls like mˢ with s → −1
 //! (MODEL.md, law 8): it is C/m (1 + c/m + …), so that narrow widths bend the line that [`fit`] draws. The
-//! exponent is told of all widths, and of each width and those above it.
+//! exponent is told of all widths, and of each width and those above it. Its error, and that of the logarithm
+//! of each variance, are the jackknife's.
 //!
 //! # Noise floor
 //!
@@ -49,7 +50,7 @@ pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
 pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport, WidthReport};
-pub use stored::{Compared, Distance, Stored};
+pub use stored::{Compared, Distance, Law, Pair, Stored};
 pub use transport::{Cloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 

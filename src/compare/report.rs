@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ensemble::Relation;
@@ -87,11 +87,14 @@ pub struct VarianceReport {
 }
 
 /// The variance at one width.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WidthReport {
     pub width: usize,
     /// Unbiased, averaged over the inputs.
     pub variance: Option<f64>,
+    /// Of log variance, by the jackknife; null for fewer than three seeds, and in files of versions that
+    /// did not say.
+    pub log_error: Option<f64>,
     /// The exponent of this width and the wider ones, with its error; null at the widest.
     pub exponent_from: Option<f64>,
     pub standard_error_from: Option<f64>,

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::{Relation, WidthReport};
 use crate::error::{Error, Result};
 use crate::store::{RunFolder, Summary};
 
-/// The part of a comparison that its folder's page tells.
+/// The part of a comparison that its folder's page and figures tell.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Stored {
     pub folders: Vec<String>,
     pub ensembles: Vec<Compared>,
     pub pairs: Vec<Pair>,
-    pub variance: Vec<Exponent>,
+    pub variance: Vec<Law>,
 }
 
 /// Runs as they were compared.
@@ -33,6 +34,7 @@ pub struct Compared {
 pub struct Pair {
     pub a: usize,
     pub b: usize,
+    pub relation: Relation,
     pub gaps: Vec<Distance>,
 }
 
@@ -47,12 +49,17 @@ pub struct Distance {
 
 /// The law of the variance that was found.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Exponent {
+pub struct Law {
+    pub parameters: Map<String, Value>,
     pub inputs: String,
     pub seeds: usize,
+    /// From narrow to wide.
+    pub widths: Vec<WidthReport>,
     pub exponent: Option<f64>,
     pub standard_error: Option<f64>,
     pub theory: f64,
+    /// Whether a run starts from the first particles of the wider runs of its seed.
+    pub nested: bool,
 }
 
 impl Stored {

@@ -54,6 +54,18 @@ pub fn fit(widths: &[usize], f: &[Vec<&[f64]>], nested: bool) -> Option<PowerLaw
     })
 }
 
+/// The standard error of log v, with v the variance over these seeds, by the jackknife; `None` for fewer
+/// than three, or a variance of 0.
+pub fn log_error(f: &[&[f64]]) -> Option<f64> {
+    let without = |k: usize| {
+        let kept = f.iter().enumerate().filter(|(seed, _)| *seed != k);
+        variance(&kept.map(|(_, f)| *f).collect::<Vec<_>>()).ln()
+    };
+    let without: Vec<f64> = (0..f.len()).map(without).collect();
+    let error = jackknife(&without).sqrt();
+    Some(error).filter(|error| f.len() >= 3 && error.is_finite())
+}
+
 /// se², from what is found without each of the seeds.
 fn jackknife(without: &[f64]) -> f64 {
     let seeds = without.len() as f64;
@@ -165,6 +177,30 @@ mod tests {
             };
             assert!(mean_of(&other) <= 0.1, "{}", mean_of(&other));
         }
+    }
+
+    /// So is that of one width's variance.
+    #[test]
+    fn the_error_of_a_variance_is_honest() {
+        const TRIALS: usize = 400;
+        let of = |trial: usize| {
+            let f = synthetic(trial as u64, -1.0, false);
+            let seeds: Vec<&[f64]> = f[0].iter().map(Vec::as_slice).collect();
+            (variance(&seeds).ln(), log_error(&seeds).unwrap())
+        };
+        let trials: Vec<(f64, f64)> = (0..TRIALS).map(of).collect();
+        let mean_of =
+            |f: &dyn Fn(&(f64, f64)) -> f64| trials.iter().map(f).sum::<f64>() / TRIALS as f64;
+        let mean = mean_of(&|t| t.0);
+        let spread = mean_of(&|t| (t.0 - mean).powi(2)).sqrt();
+        let said = mean_of(&|t| t.1 * t.1).sqrt();
+        assert!(
+            (0.9..=1.4).contains(&(said / spread)),
+            "{said} for {spread}"
+        );
+        let (a, b) = ([0.0], [1.0]);
+        assert_eq!(log_error(&[&a, &b]), None);
+        assert_eq!(log_error(&[&a, &a, &a]), None);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::axis::plain;
+use super::cloud::thousands;
 use super::figure::Figure;
 use crate::certify::standing::Standing;
+use crate::compare::Stored;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
@@ -24,6 +26,8 @@ pub struct Folder {
     /// Of certificate.json, if there is one. Figures show the bounds of the optimum alone, which
     /// hold at every step.
     pub standings: Vec<Standing>,
+    /// Of compare.json, if there is one and no run has gone on since: its values hold at its steps alone.
+    pub comparison: Option<Stored>,
     /// Runs that differ in their seeds alone.
     pub families: Vec<Family>,
     /// How many runs diverged.
@@ -50,18 +54,24 @@ impl Folder {
         };
         let standings = read_certificates(&place.certificate())?;
         let families = families(&grid);
-        let diverged = match place.summary() {
-            path if path.exists() => {
-                let runs = Summary::read(&path)?.runs.into_iter();
-                runs.filter(|run| run.diverged_at.is_some()).count()
-            }
-            _ => 0,
+        let summary = match place.summary() {
+            path if path.exists() => Some(Summary::read(&path)?),
+            _ => None,
         };
+        let comparison = Stored::read(&place.comparison().with_extension("json"))?;
+        let current = |of: &Stored| {
+            let summary = summary.as_ref();
+            summary.is_some_and(|now| of.left_behind(0, now).is_empty())
+        };
+        let comparison = comparison.filter(current);
+        let runs = summary.iter().flat_map(|summary| &summary.runs);
+        let diverged = runs.filter(|run| run.diverged_at.is_some()).count();
         Ok(Folder {
             place,
             grid,
             metrics,
             standings,
+            comparison,
             families,
             diverged,
         })
@@ -106,6 +116,25 @@ impl Folder {
             ));
         }
         self.one_seed(runs, figure);
+    }
+
+    /// Says so where runs beside each other, given with their steps, ended at different ones, and not
+    /// because their experiments end there.
+    pub fn ends_apart(&self, ends: &[(usize, u64)], figure: &mut Figure) {
+        let steps = || ends.iter().map(|(_, step)| *step);
+        let (Some(first), Some(last)) = (steps().min(), steps().max()) else {
+            return;
+        };
+        let short = |&(run, step): &(usize, u64)| {
+            self.grid
+                .runs
+                .get(run)
+                .is_some_and(|of| step < of.experiment.flow.steps)
+        };
+        if first < last && ends.iter().any(short) {
+            let [first, last] = [first, last].map(|step| thousands(step as usize));
+            figure.remark(format!("runs ended at different steps: {first} to {last}"));
+        }
     }
 
     pub fn experiment(&self, run: usize) -> &Experiment {

@@ -2,8 +2,8 @@
 //! engine is needed.
 //!
 //! `folder` reads the folder · `looks` tells its families apart, `pick` takes a few · `curves`, `margins`, `against`,
-//! `predictor`, `particles`, `histograms` and `variation` make each a [`Figure`], which is data and
-//! nothing else · `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
+//! `widths`, `predictor`, `particles`, `histograms` and `variation` make each a [`Figure`], which is data
+//! and nothing else · `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
 //! its numbers by `values` · `raster` makes pixels of that, and [`movie`] frames. One drawing
 //! path: a PNG is the SVG beside it.
 //!
@@ -33,6 +33,7 @@ mod render;
 mod values;
 mod variation;
 mod view;
+mod widths;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     if let Some(note) = folder.divergence() {
         figures.iter_mut().for_each(|figure| figure.remark(&note));
     }
+    figures.extend(widths::widths(folder));
     let clouds = clouds(folder)?;
     let shown = clouds
         .iter()
