@@ -880,3 +880,36 @@ fn widths_of_one_seed_and_of_several_families() {
         assert!(note.contains(words), "{note}");
     }
 }
+
+/// Values of runs that ended at different steps are not those of one time.
+#[test]
+fn ends_at_different_steps_are_told() {
+    let place = Place::new();
+    place.put("e.toml", &teacher(""));
+    place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16] --set grid.init.seed=[1,2]");
+    let note = |dir: &str, name: &str| {
+        let figure = found(&place.path(dir), name).unwrap();
+        figure.note.unwrap_or_default()
+    };
+    let at = |ends: [u64; 4]| {
+        let rows = ends.iter().enumerate();
+        let rows = rows.map(|(run, end)| format!("{run},1,0.5,1.0\n{run},{end},1.0,0.5\n"));
+        let rows: String = rows.collect();
+        place.put("a/metrics.csv", &format!("run,step,time,risk\n{rows}"));
+        note("a", "against-width")
+    };
+    let apart = "runs ended at different steps";
+    assert!(at([20, 20, 12, 5]).contains(&format!("{apart}: 5 to 20")));
+    assert!(!at([20; 4]).contains(apart));
+    assert!(!at([12; 4]).contains(apart));
+    // So it is in a real run that ends by itself, and not where the steps are what is swept.
+    place.ok("run e.toml --out b --engine cpu --no-plots --set grid.network.width=[1,64] --set flow.stop={risk=0.02} --set flow.steps=5000");
+    let steps = place.summary("b");
+    let step = |k: usize| steps["runs"][k]["steps"].as_u64().unwrap();
+    assert!(step(0) != step(1) && step(1) < 5000, "{steps}");
+    assert!(note("b", "against-width").contains(apart));
+    place.ok("compare b --no-plots");
+    assert!(note("b", "widths").contains(apart));
+    place.ok("run e.toml --out c --engine cpu --no-plots --set grid.flow.steps=[10,20]");
+    assert!(!note("c", "against-steps").contains(apart));
+}

@@ -69,13 +69,24 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
             figure.enter(*label, *colour, Sign::Line(Dash::Solid));
         }
     }
+    let mut columns = Vec::new();
     for (column, label) in quantities {
         let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
         // What is there during the runs may be beyond f64 at their ends.
         if panel.places().next().is_some() {
             figure.panels.push(panel);
+            columns.push(*column);
         }
     }
+    let shown = folder.families.iter();
+    let shown = shown.filter(|family| labels.contains(&family.label_without(key)));
+    let runs = shown.flat_map(|family| &family.runs);
+    let ends = runs.filter_map(|&run| {
+        let mut columns = columns.iter();
+        columns.find_map(|column| last(folder, run, column))?;
+        Some((run, last(folder, run, "step")? as u64))
+    });
+    folder.ends_apart(&ends.collect::<Vec<_>>(), &mut figure);
     if all > count {
         figure.remark(format!(
             "{count} of {all} combinations of the other parameters"
