@@ -41,6 +41,18 @@ impl Optimum {
         }
     }
 
+    /// What a measure reaches: its margin, or its penalised risk.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn value(self, ground: &Ground, nu: &Measure) -> Result<f64> {
+        let (y, sphere) = (&ground.data.y[..], &ground.sphere);
+        Ok(match self {
+            Optimum::Margin => margin::lower_bound(sphere.inputs(), y, nu),
+            Optimum::Penalised { loss, lambda } => Problem::new(loss, y, lambda)?.value(sphere, nu),
+        })
+    }
+
     /// Solves for it from a first measure, and for a margin from first weights p, if there are any.
     ///
     /// # Errors

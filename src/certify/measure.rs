@@ -86,6 +86,14 @@ impl Measure {
         }
     }
 
+    /// ν less its k-th atom.
+    pub fn without(&self, k: usize) -> Self {
+        let mut nu = Measure::zero(self.d);
+        let kept = self.atoms().enumerate().filter(|(l, _)| *l != k);
+        kept.for_each(|(_, (theta, c))| nu.push(theta, c));
+        nu
+    }
+
     /// s ν
     pub fn scaled(&self, s: f64) -> Self {
         let mut nu = self.clone();

@@ -29,6 +29,7 @@ mod inputs;
 pub mod kernel;
 pub mod margin;
 mod measure;
+mod missing;
 pub mod penalised;
 mod pool;
 mod progress;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ground::{Ground, Optimum};
-use super::inputs::{dot, norm};
 use super::kernel::{Gram, KernelMargin, Weights};
+pub use super::missing::Missing;
+use super::missing::missing;
 use super::{Bounds, Certificate, Effort, Measure, margin};
 use crate::data::Dataset;
 use crate::engine::Run;
@@ -15,10 +16,6 @@ use crate::particles::Particles;
 
 /// Atoms of a network from which a solve starts, at most: the heaviest.
 const ATOMS: usize = 2000;
-/// Share of the heaviest particle's mass from which a particle counts as being somewhere.
-const PRESENT: f64 = 1e-6;
-/// Cosine below which an atom of the optimum has no particle near it: 10°.
-const NEAR: f64 = 0.985;
 
 /// Which optimum a run is measured against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,19 +29,6 @@ pub enum Kind {
     KernelMarginFeatures,
     /// γ2 of the law of the initialisation, the limit of large m.
     KernelMarginLaw,
-}
-
-/// A direction that the optimum needs and the run has no particle near.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Missing {
-    /// θ (d), of unit length.
-    pub direction: Vec<f64>,
-    /// Sign of the output weight that it needs.
-    pub sign: f64,
-    /// Its share of the optimum's mass.
-    pub share: f64,
-    /// Degrees to the nearest particle of that sign; 180 where there is none.
-    pub degrees: f64,
 }
 
 /// What certificate.json says of a run: lower ≤ optimum ≤ upper, one of the two by the run itself.
@@ -74,7 +58,7 @@ pub struct Standing {
     /// every step.
     pub optimum_lower: f64,
     pub optimum_upper: f64,
-    /// The heaviest direction of the optimum that the run misses, if there is one.
+    /// The heaviest direction of the optimum that the run misses, if there is one and it matters.
     pub missing: Option<Missing>,
 }
 
@@ -156,7 +140,8 @@ impl Network<'_> {
             lower: reached,
             upper: found.bounds.upper,
         };
-        Ok(self.standing(Kind::Margin, bounds, found))
+        let value = |nu: &Measure| Optimum::Margin.value(ground, nu);
+        self.standing(Kind::Margin, bounds, found, value)
     }
 
     /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
@@ -172,7 +157,8 @@ impl Network<'_> {
             lower: found.bounds.lower,
             upper: reached,
         };
-        Ok(self.standing(Kind::Penalised, bounds, found))
+        let value = |nu: &Measure| optimum.value(ground, nu);
+        self.standing(Kind::Penalised, bounds, found, value)
     }
 
     fn kernel_margins(&self, data: &Dataset, law: Option<Weights>) -> Result<Vec<Certified>> {
@@ -230,7 +216,15 @@ impl Network<'_> {
         (margin.unwrap_or(0.0) - self.rounding * size).max(0.0)
     }
 
-    fn standing(&self, kind: Kind, reached: Bounds, found: Certificate) -> Certified {
+    /// `value` gives what a measure reaches.
+    fn standing(
+        &self,
+        kind: Kind,
+        reached: Bounds,
+        found: Certificate,
+        value: impl Fn(&Measure) -> Result<f64>,
+    ) -> Result<Certified> {
+        let missing = missing(self.particles, &found, reached.gap(), value)?;
         let standing = Standing {
             run: self.index,
             step: self.step,
@@ -244,34 +238,9 @@ impl Network<'_> {
             worst_direction: found.worst_direction,
             optimum_lower: found.bounds.lower,
             optimum_upper: found.bounds.upper,
-            missing: self.missing(&found.measure),
+            missing,
         };
-        (standing, Some(found.measure))
-    }
-
-    /// The heaviest atom of the optimum with no particle of its sign near it.
-    fn missing(&self, optimum: &Measure) -> Option<Missing> {
-        let p = self.particles;
-        let norms: Vec<f64> = (0..p.m()).map(|j| norm(p.w(j))).collect();
-        let masses: Vec<f64> = (p.a.iter().zip(&norms)).map(|(a, w)| a.abs() * w).collect();
-        let least = PRESENT * masses.iter().copied().fold(0.0, f64::max);
-        let there: Vec<usize> = (0..p.m()).filter(|&j| masses[j] > least).collect();
-        let nearest = |theta: &[f64], sign: f64| {
-            let same = there.iter().filter(|&&j| p.a[j] * sign > 0.0);
-            let cosines = same.map(|&j| dot(p.w(j), theta) / norms[j]);
-            cosines.fold(-1.0, f64::max)
-        };
-        let total: f64 = optimum.c.iter().map(|c| c.abs()).sum();
-        let missed = optimum.atoms().filter_map(|(theta, c)| {
-            let cosine = nearest(theta, c);
-            (cosine < NEAR).then(|| Missing {
-                direction: theta.to_vec(),
-                sign: c.signum(),
-                share: c.abs() / total,
-                degrees: cosine.clamp(-1.0, 1.0).acos().to_degrees(),
-            })
-        });
-        missed.max_by(|u, v| u.share.total_cmp(&v.share))
+        Ok((standing, Some(found.measure)))
     }
 }
 
