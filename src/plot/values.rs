@@ -70,10 +70,17 @@ struct Series {
 /// # Errors
 /// None that a figure can cause: values are finite.
 pub fn values(figure: &Figure, layout: &Layout) -> Result<String> {
-    let panels = figure.panels.iter().zip(&layout.panels);
+    let panels = figure.panels.iter().zip(&layout.panels).enumerate();
     let panels = panels
-        .filter(|(panel, _)| !panel.bare)
-        .map(|(panel, placed)| panel_values(panel, placed, &figure.legend));
+        .filter(|(_, (panel, _))| !panel.bare)
+        .map(|(k, (panel, placed))| {
+            let mut values = panel_values(panel, placed, &figure.legend);
+            // Of panels below each other the last one names the axis of all.
+            let mut names = figure.panels[k..].iter().map(|below| &below.x.label);
+            let name = names.find(|name| !name.is_empty());
+            values.x.label = name.map_or("", |name| name);
+            values
+        });
     let values = Values {
         panels: panels.collect(),
     };
@@ -254,10 +261,15 @@ mod tests {
             ],
             ..Panel::default()
         };
-        figure.panels = vec![panel];
+        let unnamed = Panel {
+            x: Axis::new("", Scale::Log),
+            ..panel.clone()
+        };
+        figure.panels = vec![unnamed, panel];
         let text = values(&figure, &Layout::new(&figure)).unwrap();
         let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let panel = &told["panels"][0];
+        assert_eq!(told["panels"][0]["x"]["label"], "step");
+        let panel = &told["panels"][1];
         assert_eq!(
             (&panel["x"]["label"], &panel["x"]["scale"]),
             (&"step".into(), &"log".into())
