@@ -739,8 +739,8 @@ fn widths_show_what_was_compared() {
     let labels: Vec<&str> = figure.legend.iter().map(|e| e.label.as_str()).collect();
     assert_eq!(labels, ["measured", &told, "∝ 1/m", "noise floor"]);
     assert!(page.contains(&told), "no {told} in the page");
-    assert_eq!(series(&figure, 0), ["∝ 1/m", &told, "measured"]);
-    assert_eq!(series(&figure, 1), ["noise floor", "measured"]);
+    assert_eq!(series(&figure, 0), ["measured", &told, "∝ 1/m"]);
+    assert_eq!(series(&figure, 1), ["measured", "noise floor"]);
     let note = figure.note.clone().unwrap();
     for words in [
         "f on test inputs",
@@ -761,25 +761,25 @@ fn widths_show_what_was_compared() {
         .iter()
         .map(|at| (number(&at["width"]), number(&at["variance"])));
     assert_eq!(dots, variances.collect::<Vec<_>>());
-    // The guide, the bars, the fit.
+    // The bars, the fit, the guide.
     assert_eq!(lines.len(), 5);
     let slope = |line: &[(f64, f64)]| {
         let (first, last) = (line[0], line[line.len() - 1]);
         (last.1 / first.1).ln() / (last.0 / first.0).ln()
     };
-    assert!((slope(&lines[0]) + 1.0).abs() < 1e-12, "{lines:?}");
+    assert!((slope(&lines[4]) + 1.0).abs() < 1e-12, "{lines:?}");
     assert!(
-        lines[0]
+        lines[4]
             .iter()
             .zip(&dots)
             .all(|(guide, dot)| guide.1 < dot.1)
     );
-    for ((bar, at), dot) in lines[1..4].iter().zip(widths).zip(&dots) {
+    for ((bar, at), dot) in lines[..3].iter().zip(widths).zip(&dots) {
         let factor = number(&at["log_error"]).exp();
         let ends = [(dot.0, dot.1 / factor), (dot.0, dot.1 * factor)];
         assert_eq!(bar[..], ends);
     }
-    let fit = |figure: &Figure| lines_and_dots(figure, 0).0[4].clone();
+    let fit = |figure: &Figure| lines_and_dots(figure, 0).0[3].clone();
     let mean = |points: &[(f64, f64)]| points.iter().map(|p| p.1.ln()).sum::<f64>();
     assert!((slope(&fit(&figure)) - s).abs() < 1e-9, "{lines:?}");
     assert!(
@@ -801,7 +801,7 @@ fn widths_show_what_was_compared() {
             widest.map(|pair| (width(pair), value(pair))).collect()
         };
         let (lines, dots) = lines_and_dots(&figure, k);
-        assert_eq!(lines, [of("floor"), of("value")]);
+        assert_eq!(lines, [of("value"), of("floor")]);
         assert_eq!(dots, of("value"));
     }
 

@@ -284,6 +284,15 @@ fn every_figure_of_a_run_tells_its_values() {
     let of = |name: &str| &told.iter().find(|(id, _)| id == name).unwrap().1;
     assert!(of("figure-risk").contains("step k: "), "{told:?}");
     assert_eq!(browser.complaints(), [""; 0]);
+    place.ok("run width-asymptotics --quick --out w --engine cpu");
+    browser.open(&place.path("w/report.html"), 1200, "light");
+    browser.key("Tab");
+    browser.eval("document.querySelector('#figure-widths svg').focus()");
+    let tip = tip_of(&mut browser, "widths").unwrap();
+    for words in ["width m: 64", "variance of f: "] {
+        assert!(tip.contains(words), "{tip}");
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 /// Between the samples a map tells f, which the program predicts too.

@@ -2,7 +2,7 @@
 
 use super::axis::{Settled, plain};
 use super::colour::{Colour, GREY, of_family};
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, words};
 use super::looks::{distinct, spread};
 use super::margins::{LAW, LAW_DASH, applies, law_over, reach_over};
@@ -161,20 +161,9 @@ fn panel(
             });
             figure.remark("mean of the seeds; shaded: least to most");
         }
-        means.push(Mark::line(
-            places.iter().map(|p| (p.0, p.1)).collect(),
-            colour,
-        ));
-        let dots = places.iter().map(|&(x, y, ..)| Dot {
-            x,
-            y,
-            radius: 1.8,
-            colour,
-            shape: Shape::Disc,
-        });
-        means.push(Mark::Dots {
-            dots: dots.collect(),
-        });
+        let mean = places.iter().map(|p| (p.0, p.1));
+        means.push(Mark::line(mean.clone().collect(), colour));
+        means.push(Mark::discs(mean, colour));
         let certified = families.iter().filter_map(|family| {
             let reach = reach_over(folder, family, column)?;
             Some((family.number(key)?, reach))

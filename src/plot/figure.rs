@@ -237,6 +237,20 @@ impl Mark {
         }
     }
 
+    /// Discs of the size that goes with lines.
+    pub fn discs(places: impl Iterator<Item = (f64, f64)>, colour: Colour) -> Self {
+        let dot = |(x, y)| Dot {
+            x,
+            y,
+            radius: 1.8,
+            colour,
+            shape: Shape::Disc,
+        };
+        Mark::Dots {
+            dots: places.map(dot).collect(),
+        }
+    }
+
     /// Every (x, y) that should be inside the axes; x is not finite for marks across the panel.
     pub fn places(&self) -> Box<dyn Iterator<Item = (f64, f64)> + '_> {
         match self {

@@ -1,11 +1,11 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! `folder` reads the folder · `looks` tells its families apart, `pick` takes a few · `curves`, `margins`, `against`,
-//! `widths`, `predictor`, `particles`, `histograms` and `variation` make each a [`Figure`], which is data
-//! and nothing else · `axis` and `layout` settle what depends on values and sizes · `render` draws it as SVG, with
-//! its numbers by `values` · `raster` makes pixels of that, and [`movie`] frames. One drawing
-//! path: a PNG is the SVG beside it.
+//! `folder` reads the folder, `compared` its comparison · `looks` tells its families apart, `pick` takes
+//! a few · `curves`, `margins`, `against`, `widths`, `predictor`, `particles`, `histograms` and
+//! `variation` make each a [`Figure`], which is data and nothing else · `axis` and `layout` settle what
+//! depends on values and sizes · `render` draws it as SVG, with its numbers by `values` · `raster`
+//! makes pixels of that, and [`movie`] frames. One drawing path: a PNG is the SVG beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
 //! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
@@ -15,6 +15,7 @@ pub mod axis;
 mod canvas;
 mod cloud;
 mod colour;
+mod compared;
 mod curve;
 mod curves;
 pub mod figure;

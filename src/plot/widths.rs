@@ -1,16 +1,15 @@
 //! Width asymptotics, as the folder's comparison has them: the variance of the prediction between seeds
 //! with its power law, and the gaps to the widest networks beside their noise floors.
 
-use serde_json::{Map, Value};
-
 use super::axis::Settled;
 use super::colour::{Colour, GREY, LIGHT};
+use super::compared::{Kin, families};
 use super::curves::finish;
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
 use super::looks::{Look, Looks};
 use super::predictor::extremes;
-use crate::compare::{Compared, Law, Pair, Relation, Stored};
+use crate::compare::{Law, Pair, Relation, Stored};
 
 /// How fits and noise floors are told from what was measured.
 const FIT: Dash = Dash::Dotted;
@@ -75,96 +74,6 @@ pub fn widths(folder: &Folder) -> Option<Figure> {
     (!figure.is_empty()).then_some(figure)
 }
 
-/// The families that were compared: runs that differ in the width and the seed of the particles alone.
-fn families<'s>(folder: &Folder, stored: &'s Stored) -> Vec<(&'s Map<String, Value>, Family)> {
-    let mut all: Vec<(&Map<String, Value>, Family)> = Vec::new();
-    for Compared {
-        parameters, runs, ..
-    } in &stored.ensembles
-    {
-        if let Some((_, family)) = all.iter_mut().find(|(known, _)| *known == parameters) {
-            family.runs.extend(runs);
-            continue;
-        }
-        let first = runs.first().and_then(|&run| folder.grid.runs.get(run));
-        let keys = first.into_iter().flat_map(|run| &run.parameters);
-        let kept = keys.filter(|(key, _)| parameters.contains_key(*key));
-        let kept = kept.map(|(key, value)| (key.clone(), value.clone()));
-        let family = Family {
-            parameters: kept.collect(),
-            runs: runs.clone(),
-        };
-        all.push((parameters, family));
-    }
-    all
-}
-
-/// What was found of one family.
-struct Kin<'a> {
-    label: String,
-    colour: Colour,
-    law: Option<&'a Law>,
-    /// Its widest networks.
-    widest: usize,
-    /// Gaps to them, with the width of the others.
-    gaps: Vec<(f64, &'a Pair)>,
-}
-
-impl<'a> Kin<'a> {
-    fn new(stored: &'a Stored, parameters: &Map<String, Value>, look: &Look) -> Self {
-        let own = |of: &&Compared| of.parameters == *parameters;
-        let widest = stored.ensembles.iter().filter(own).map(|of| of.width);
-        let widest = widest.max().unwrap_or(0);
-        let width = |k: usize| stored.ensembles.get(k).filter(own).map(|of| of.width);
-        let gaps = stored.pairs.iter().filter_map(|pair| {
-            let (a, b) = (width(pair.a)?, width(pair.b)?);
-            (a.max(b) == widest).then_some((a.min(b) as f64, pair))
-        });
-        // Inputs of the user's come last, and before them those of the test.
-        let mut laws = stored.variance.iter();
-        Kin {
-            label: look.family.label(),
-            colour: look.colour,
-            law: laws.rfind(|law| law.parameters == *parameters),
-            widest,
-            gaps: gaps.collect(),
-        }
-    }
-
-    /// (m, variance, standard error of its logarithm)
-    fn variances(&self) -> impl Iterator<Item = (f64, f64, Option<f64>)> {
-        let all = self.law.into_iter().flat_map(|law| &law.widths);
-        let each = all.filter_map(|at| Some((at.width as f64, at.variance?, at.log_error)));
-        each.filter(|(_, variance, _)| *variance > 0.0)
-    }
-
-    /// The power law: a line of least squares goes through the mean of its points.
-    fn fit(&self) -> Option<Vec<(f64, f64)>> {
-        let s = self.law?.exponent?;
-        let (m, v): (Vec<f64>, Vec<f64>) = self.variances().map(|(m, v, _)| (m, v)).unzip();
-        let mean = |of: &[f64]| of.iter().map(|v| v.ln()).sum::<f64>() / of.len() as f64;
-        let (x, y) = (mean(&m), mean(&v));
-        let at = |&m: &f64| (m, (y + s * (m.ln() - x)).exp());
-        Some(m.iter().map(at).collect())
-    }
-
-    /// (m, gap) and (m, floor) of a quantity, as far as they are known.
-    fn gaps(&self, quantity: &str) -> [Vec<(f64, f64)>; 2] {
-        let found = self.gaps.iter().filter_map(|(m, pair)| {
-            let gap = pair.gaps.iter().rfind(|gap| gap.quantity == quantity)?;
-            Some((*m, gap))
-        });
-        let found: Vec<_> = found.collect();
-        let positive = |(m, value): (f64, Option<f64>)| Some((m, value.filter(|v| *v > 0.0)?));
-        let gaps = found.iter().map(|(m, gap)| (*m, gap.value));
-        let floors = found.iter().map(|(m, gap)| (*m, gap.floor));
-        [
-            gaps.filter_map(positive).collect(),
-            floors.filter_map(positive).collect(),
-        ]
-    }
-}
-
 fn panel(label: &str, title: &Option<String>) -> Panel {
     Panel {
         title: title.clone(),
@@ -183,19 +92,6 @@ fn line(points: Vec<(f64, f64)>, colour: Colour, dash: Dash) -> Mark {
     }
 }
 
-fn dots(places: impl Iterator<Item = (f64, f64)>, colour: Colour) -> Mark {
-    let dot = |(x, y)| Dot {
-        x,
-        y,
-        radius: 1.8,
-        colour,
-        shape: Shape::Disc,
-    };
-    Mark::Dots {
-        dots: places.map(dot).collect(),
-    }
-}
-
 /// Variances with their errors, their fits, and how 1/m would fall.
 fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
     let mut panel = panel("variance of f", title);
@@ -208,7 +104,6 @@ fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
     if guide.is_empty() {
         return None;
     }
-    panel.marks.push(line(guide, LIGHT, Dash::Solid));
     for kin in part {
         let bars = kin.variances().filter_map(|(m, v, error)| {
             let factor = error?.exp();
@@ -218,12 +113,12 @@ fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
         panel
             .marks
             .extend(bars.map(|bar| line(bar, shade, Dash::Solid)));
-        panel
-            .marks
-            .extend(kin.fit().map(|fit| line(fit, kin.colour, FIT)));
         let places = kin.variances().map(|(m, v, _)| (m, v));
-        panel.marks.push(dots(places, kin.colour));
+        panel.marks.push(Mark::discs(places, kin.colour));
+        let fit = kin.fit().map(|fit| line(fit, kin.colour, FIT));
+        panel.marks.extend(fit);
     }
+    panel.marks.push(line(guide, LIGHT, Dash::Solid));
     Some(panel)
 }
 
@@ -232,6 +127,12 @@ fn gaps(part: &[Kin], (quantity, label): (&str, &str), title: &Option<String>) -
     let mut panel = panel(label, title);
     for kin in part {
         let [gaps, floors] = kin.gaps(quantity);
+        if !gaps.is_empty() {
+            panel
+                .marks
+                .push(line(gaps.clone(), kin.colour, Dash::Solid));
+            panel.marks.push(Mark::discs(gaps.into_iter(), kin.colour));
+        }
         match floors.as_slice() {
             [] => {}
             // A line of one point would be a dot.
@@ -241,12 +142,6 @@ fn gaps(part: &[Kin], (quantity, label): (&str, &str), title: &Option<String>) -
                 dash: FLOOR,
             }),
             _ => panel.marks.push(line(floors, kin.colour, FLOOR)),
-        }
-        if !gaps.is_empty() {
-            panel
-                .marks
-                .push(line(gaps.clone(), kin.colour, Dash::Solid));
-            panel.marks.push(dots(gaps.into_iter(), kin.colour));
         }
     }
     let places = panel.marks.iter().flat_map(Mark::places);
@@ -354,6 +249,9 @@ fn remark(folder: &Folder, stored: &Stored, shown: &[Kin], figure: &mut Figure) 
         .flat_map(|(gap, _)| shown.iter().map(|kin| kin.gaps(gap)));
     if floors.into_iter().all(|[_, floors]| floors.is_empty()) {
         figure.remark("a noise floor takes several seeds of the particles");
+    }
+    if figure.panels.iter().any(|panel| panel.y.label == GAPS[1].1) {
+        figure.remark("W₂: of directions, weighted by mass");
     }
     let nested = |(_, pair): &(f64, &Pair)| pair.relation == Relation::Nested;
     if laws().any(|law| law.nested) || pairs().any(nested) {

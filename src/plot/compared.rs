@@ -1,0 +1,98 @@
+//! The folder's comparison, family by family.
+
+use serde_json::{Map, Value};
+
+use super::colour::Colour;
+use super::folder::{Family, Folder};
+use super::looks::Look;
+use crate::compare::{Compared, Law, Pair, Stored};
+
+/// The families that were compared: runs that differ in the width and the seed of the particles alone.
+pub fn families<'s>(folder: &Folder, stored: &'s Stored) -> Vec<(&'s Map<String, Value>, Family)> {
+    let mut all: Vec<(&Map<String, Value>, Family)> = Vec::new();
+    for Compared {
+        parameters, runs, ..
+    } in &stored.ensembles
+    {
+        if let Some((_, family)) = all.iter_mut().find(|(known, _)| *known == parameters) {
+            family.runs.extend(runs);
+            continue;
+        }
+        let first = runs.first().and_then(|&run| folder.grid.runs.get(run));
+        let keys = first.into_iter().flat_map(|run| &run.parameters);
+        let kept = keys.filter(|(key, _)| parameters.contains_key(*key));
+        let kept = kept.map(|(key, value)| (key.clone(), value.clone()));
+        let family = Family {
+            parameters: kept.collect(),
+            runs: runs.clone(),
+        };
+        all.push((parameters, family));
+    }
+    all
+}
+
+/// What was found of one family.
+pub struct Kin<'a> {
+    pub label: String,
+    pub colour: Colour,
+    pub law: Option<&'a Law>,
+    /// Its widest networks.
+    pub widest: usize,
+    /// Gaps to them, with the width of the others.
+    pub gaps: Vec<(f64, &'a Pair)>,
+}
+
+impl<'a> Kin<'a> {
+    pub fn new(stored: &'a Stored, parameters: &Map<String, Value>, look: &Look) -> Self {
+        let own = |of: &&Compared| of.parameters == *parameters;
+        let widest = stored.ensembles.iter().filter(own).map(|of| of.width);
+        let widest = widest.max().unwrap_or(0);
+        let width = |k: usize| stored.ensembles.get(k).filter(own).map(|of| of.width);
+        let gaps = stored.pairs.iter().filter_map(|pair| {
+            let (a, b) = (width(pair.a)?, width(pair.b)?);
+            (a.max(b) == widest).then_some((a.min(b) as f64, pair))
+        });
+        // Inputs of the user's come last, and before them those of the test.
+        let mut laws = stored.variance.iter();
+        Kin {
+            label: look.family.label(),
+            colour: look.colour,
+            law: laws.rfind(|law| law.parameters == *parameters),
+            widest,
+            gaps: gaps.collect(),
+        }
+    }
+
+    /// (m, variance, standard error of its logarithm)
+    pub fn variances(&self) -> impl Iterator<Item = (f64, f64, Option<f64>)> {
+        let all = self.law.into_iter().flat_map(|law| &law.widths);
+        let each = all.filter_map(|at| Some((at.width as f64, at.variance?, at.log_error)));
+        each.filter(|(_, variance, _)| *variance > 0.0)
+    }
+
+    /// The power law: a line of least squares goes through the mean of its points.
+    pub fn fit(&self) -> Option<Vec<(f64, f64)>> {
+        let s = self.law?.exponent?;
+        let (m, v): (Vec<f64>, Vec<f64>) = self.variances().map(|(m, v, _)| (m, v)).unzip();
+        let mean = |of: &[f64]| of.iter().map(|v| v.ln()).sum::<f64>() / of.len() as f64;
+        let (x, y) = (mean(&m), mean(&v));
+        let at = |&m: &f64| (m, (y + s * (m.ln() - x)).exp());
+        Some(m.iter().map(at).collect())
+    }
+
+    /// (m, gap) and (m, floor) of a quantity, as far as they are known.
+    pub fn gaps(&self, quantity: &str) -> [Vec<(f64, f64)>; 2] {
+        let found = self.gaps.iter().filter_map(|(m, pair)| {
+            let gap = pair.gaps.iter().rfind(|gap| gap.quantity == quantity)?;
+            Some((*m, gap))
+        });
+        let found: Vec<_> = found.collect();
+        let positive = |(m, value): (f64, Option<f64>)| Some((m, value.filter(|v| *v > 0.0)?));
+        let gaps = found.iter().map(|(m, gap)| (*m, gap.value));
+        let floors = found.iter().map(|(m, gap)| (*m, gap.floor));
+        [
+            gaps.filter_map(positive).collect(),
+            floors.filter_map(positive).collect(),
+        ]
+    }
+}
