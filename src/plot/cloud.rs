@@ -1,4 +1,4 @@
-//! The particles of a run, read in a stream: per particle its mass, the rows of some, and the
+//! The particles of a run, read in a stream: per particle its mass, some of them whole, and the
 //! network as a function where d ≤ 3.
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::store::NpzReader;
 
-/// Particles whose input weights are kept; as many as a snapshot has.
+/// Particles whose weights are kept; as many as a snapshot has.
 pub const SAMPLE: usize = 4096;
 /// Networks wider than this are functions of binned particles.
 const EXACT: usize = 20_000;
@@ -19,14 +19,13 @@ const BINS: [f64; 4] = [1.0, 1.0, 8192.0, 96.0];
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cloud {
     pub d: usize,
-    /// Output weights (m).
-    pub a: Vec<f64>,
-    /// |w_j| (m).
-    pub norms: Vec<f64>,
+    /// a_j |w_j| (m).
+    pub masses: Vec<f64>,
     /// Angle of each w_j, in degrees, where d = 2.
     pub angles: Vec<f32>,
-    /// Input weights of the first particles, row-major.
+    /// Input weights of the first particles, row-major, and their output weights.
     pub w: Vec<f64>,
+    pub a: Vec<f64>,
     /// Predictions on the training set (n).
     pub f: Vec<f64>,
     /// For d ≤ 3: the network's terms a_j σ(w_j·x), some of them bundled.
@@ -46,15 +45,13 @@ impl Cloud {
     /// Reads particles.npz.
     pub fn read(path: &Path) -> Result<Self> {
         let mut npz = NpzReader::open(path)?;
-        let a = npz.array("a", |npy| each(npy))?;
-        let f = npz.array("f", |npy| each(npy))?;
         let mut cloud = Cloud {
             d: 0,
-            norms: Vec::with_capacity(a.len()),
-            a,
+            masses: npz.array("a", |npy| each(npy))?,
             angles: Vec::new(),
             w: Vec::new(),
-            f,
+            a: Vec::new(),
+            f: npz.array("f", |npy| each(npy))?,
             terms: Vec::new(),
             binned: false,
         };
@@ -66,10 +63,10 @@ impl Cloud {
     pub fn of_snapshot(films: &Films, s: usize) -> Self {
         let mut cloud = Cloud {
             d: films.d,
-            a: (0..films.m).map(|j| films.a(s, j)).collect(),
-            norms: Vec::with_capacity(films.m),
+            masses: (0..films.m).map(|j| films.a(s, j)).collect(),
             angles: Vec::new(),
             w: Vec::new(),
+            a: Vec::new(),
             f: Vec::new(),
             terms: Vec::new(),
             binned: false,
@@ -80,12 +77,12 @@ impl Cloud {
     }
 
     pub fn m(&self) -> usize {
-        self.a.len()
+        self.masses.len()
     }
 
-    /// Particles whose input weights are known.
+    /// Particles whose weights are known.
     pub fn sampled(&self) -> usize {
-        self.w.len() / self.d.max(1)
+        self.a.len()
     }
 
     pub fn row(&self, j: usize) -> &[f64] {
@@ -94,7 +91,7 @@ impl Cloud {
 
     /// |a_j| |w_j|
     pub fn mass(&self, j: usize) -> f64 {
-        self.a[j].abs() * self.norms[j]
+        self.masses[j].abs()
     }
 
     /// "4096 of 1000000 particles", where not all are there.
@@ -117,7 +114,7 @@ impl Cloud {
 
     fn take(&mut self, npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<()> {
         let (m, d) = match *npy.shape() {
-            [m, d] if m as usize == self.a.len() && d > 0 => (m as usize, d as usize),
+            [m, d] if m as usize == self.m() && d > 0 => (m as usize, d as usize),
             _ => return Err(io::Error::other("w and a do not fit together")),
         };
         self.d = d;
@@ -141,12 +138,14 @@ impl Cloud {
         Ok(())
     }
 
+    /// Takes w_j, with a_j in the place of its mass: memory for one number per particle is enough.
     fn push(&mut self, j: usize, w: &[f64], bins: &mut HashMap<(i8, [i16; 2]), Term>) {
-        let a = self.a[j];
+        let a = self.masses[j];
         let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
-        self.norms.push(norm);
+        self.masses[j] = a * norm;
         if j < SAMPLE {
             self.w.extend_from_slice(w);
+            self.a.push(a);
         }
         if let [x, y] = w {
             self.angles.push(y.atan2(*x).to_degrees() as f32);
@@ -195,7 +194,11 @@ fn bin(w: &[f64]) -> (i8, [i16; 2]) {
 }
 
 fn each(npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<Vec<f64>> {
+    let count: u64 = npy.shape().iter().product();
     let mut values = Vec::new();
+    values
+        .try_reserve_exact(count as usize)
+        .map_err(io::Error::other)?;
     stream(npy, |value| values.push(value))?;
     Ok(values)
 }

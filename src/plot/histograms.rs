@@ -42,10 +42,9 @@ pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
 /// Share of the particles by mass, for either sign.
 fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
     let m = cloud.m();
-    let all: Vec<(f64, f64)> = (0..m).map(|j| (cloud.mass(j), cloud.a[j])).collect();
     let there = || {
-        all.iter()
-            .filter(|(mass, _)| *mass > 0.0 && mass.is_finite())
+        let all = cloud.masses.iter().map(|&mass| (mass.abs(), mass));
+        all.filter(|(mass, _)| *mass > 0.0 && mass.is_finite())
     };
     let none = m - there().count();
     if none > 0 {
@@ -71,7 +70,7 @@ fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
         true => (0.9 * most, 1.1 * most),
         false => (to_axis(floor), to_axis(most)),
     };
-    let values = there().map(|&(mass, a)| (to_axis(mass.max(floor)), a, 1.0 / m as f64));
+    let values = there().map(|(mass, a)| (to_axis(mass.max(floor)), a, 1.0 / m as f64));
     let bars = Bars::new(from, to, values);
     let edges = |(l, r, y): (f64, f64, f64)| (to_mass(l), to_mass(r), y);
     let scale = if log { Scale::Log } else { Scale::Linear };
@@ -94,7 +93,7 @@ fn angles(cloud: &Cloud) -> Option<Panel> {
         return None;
     }
     let each = cloud.angles.iter().enumerate();
-    let values = each.map(|(j, &angle)| (f64::from(angle), cloud.a[j], cloud.mass(j) / total));
+    let values = each.map(|(j, &angle)| (f64::from(angle), cloud.masses[j], cloud.mass(j) / total));
     let mut x = Axis::between("angle of w [°]", -180.0, 180.0);
     x.ticks = Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]);
     Some(Panel {

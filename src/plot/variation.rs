@@ -9,7 +9,7 @@ use crate::certify::Inputs;
 use crate::engine::residual::residual;
 use crate::error::Result;
 use crate::experiment::Train;
-use crate::store::Checkpoint;
+use crate::store::{Checkpoint, blocks};
 
 /// Directions around the circle, besides the breakpoints.
 const DIRECTIONS: usize = 1440;
@@ -117,9 +117,12 @@ fn weights(folder: &Folder, run: usize, g: &[f64]) -> Result<Vec<f64>> {
 /// The heaviest particles on the curve.
 fn heaviest(of: &Shown, v: &dyn Fn(f64) -> f64) -> Mark {
     let cloud = of.cloud;
-    let mut order: Vec<usize> = (0..cloud.m()).filter(|&j| cloud.mass(j) > 0.0).collect();
-    order.sort_by(|&j, &k| cloud.mass(k).total_cmp(&cloud.mass(j)));
-    order.truncate(PARTICLES);
+    let mut order: Vec<usize> = Vec::new();
+    for range in blocks(cloud.m()) {
+        order.extend(range.filter(|&j| cloud.mass(j) > 0.0));
+        order.sort_by(|&j, &k| cloud.mass(k).total_cmp(&cloud.mass(j)));
+        order.truncate(PARTICLES);
+    }
     let most = order.first().map_or(1.0, |&j| cloud.mass(j));
     let dots = order.into_iter().map(|j| {
         let angle = f64::from(cloud.angles[j]);
@@ -127,7 +130,7 @@ fn heaviest(of: &Shown, v: &dyn Fn(f64) -> f64) -> Mark {
             x: angle,
             y: v(angle),
             radius: 0.6 + 1.6 * (cloud.mass(j) / most).sqrt(),
-            colour: of_sign(cloud.a[j]),
+            colour: of_sign(cloud.masses[j]),
             shape: Shape::Disc,
         }
     });
