@@ -329,6 +329,7 @@ mod tests {
         if binned {
             let mut bins = HashMap::new();
             (cloud.binned, cloud.terms) = (true, Vec::new());
+            cloud.masses.copy_from_slice(&films.a);
             (0..m).for_each(|j| cloud.push(j, films.w(0, j), &mut bins));
             cloud.terms.extend(bins.into_values());
         }
