@@ -113,11 +113,14 @@ fn split<const D: usize>(items: &mut [Item<D>]) {
     if blocks < 2 {
         return;
     }
-    let width = |k: &usize| {
-        let all = || items.iter().map(|item| item.coordinate(*k));
-        all().max().unwrap_or(0) - all().min().unwrap_or(0)
-    };
-    let widest = (0..D).max_by_key(width).unwrap_or(0);
+    let (mut low, mut high) = ([u64::MAX; D], [0; D]);
+    for item in &*items {
+        for k in 0..D {
+            low[k] = low[k].min(item.coordinate(k));
+            high[k] = high[k].max(item.coordinate(k));
+        }
+    }
+    let widest = (0..D).max_by_key(|&k| high[k] - low[k]).unwrap_or(0);
     // Whole nodes of every level on the left.
     let left = blocks.next_power_of_two() / 2 * LANES;
     items.select_nth_unstable_by_key(left, |item| item.coordinate(widest));
