@@ -13,9 +13,10 @@ use crate::engine::{Geometry, Origins, Run};
 /// Particles of a piece: what they add is summed in order, then that of the pieces.
 const PIECE: usize = 64 * LANES;
 
-/// Starts of so many particles are kept, as are those of more where they take no more than a tenth
-/// of the particles. Others are asked for at every look, which then costs a few steps.
+/// Starts of so many particles are kept, as are those of more where a particle has so many
+/// numbers. Others are asked for at every look, which then costs a few steps.
 const KEPT: usize = 1 << 20;
+const NUMBERS: usize = 10;
 
 /// The start of these particles. Single precision, as the state: a difference below its rounding is
 /// none, see [`Look::tally`].
@@ -29,7 +30,7 @@ impl Setting<'_> {
     pub fn geometry(&self, state: &mut State, origins: &dyn Origins) -> Geometry {
         let (m, index) = (self.run.m, self.index);
         let started = origins.balance(index, 0..0).is_some();
-        let kept = m <= KEPT || self.d + 1 >= 10;
+        let kept = m <= KEPT || self.d + 1 >= NUMBERS;
         if started && kept && state.start.is_empty() {
             state.start = vec![0.0; m];
             let pieces = state.start.par_chunks_mut(PIECE).enumerate();
