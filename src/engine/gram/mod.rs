@@ -13,10 +13,9 @@
 
 mod features;
 mod run;
+mod short;
 
 use std::ops::Range;
-
-use rayon::prelude::*;
 
 use super::{
     Anchor, Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts,
@@ -26,6 +25,7 @@ use crate::error::Result;
 use crate::experiment::{StateFormat, Train};
 use crate::particles::Particles;
 use run::Reduced;
+use short::{Short, Shorts};
 
 /// Particles read at a time.
 const BLOCK: usize = 1 << 14;
@@ -35,40 +35,7 @@ const ALWAYS: usize = 32 << 20;
 /// An engine in which output-only runs take the short cut.
 pub struct Gram {
     inner: Box<dyn Engine>,
-    runs: Vec<Option<Short>>,
-}
-
-/// A run that takes the short cut.
-struct Short {
-    clock: Clock,
-    /// Σ η g (n) over the steps taken.
-    accumulated: Vec<f64>,
-    /// Known once the particles are.
-    reduced: Option<Reduced>,
-    /// Where a resumed run goes on from.
-    anchor: Option<Anchor>,
-    /// Whether the inner engine holds the present a.
-    placed: bool,
-}
-
-impl Short {
-    /// Takes steps; those of size 0 are none.
-    fn take(&mut self, eta: impl Iterator<Item = f64>) {
-        let Some(reduced) = &mut self.reduced else {
-            return;
-        };
-        for eta in eta.filter(|&eta| eta != 0.0) {
-            if self.clock.diverged.is_none() {
-                reduced.step(eta, &mut self.clock, &mut self.accumulated);
-                self.placed = false;
-            }
-        }
-    }
-
-    /// Its Gram matrix, if a is not known at the present state.
-    fn without_output(&mut self) -> Option<&mut Reduced> {
-        self.reduced.as_mut().filter(|r| !r.knows_output())
-    }
+    shorts: Shorts,
 }
 
 /// Whether a run is faster this way. A step costs n² multiply-adds in f64 on the host, instead of
@@ -90,33 +57,23 @@ impl Gram {
     /// Puts the short cut around an engine where some run takes it.
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
-        let takes = |run: &Run| {
+        let short = |run: &Run| {
             let exists = run.train == Train::Output && batch.state == StateFormat::F32;
             let n = batch.datasets[run.train_set].n();
-            short_cuts.take(exists, || pays(run, n, batch.d, inner.name()))
+            let takes = short_cuts.take(exists, || pays(run, n, batch.d, inner.name()));
+            takes.then(|| Short::new(n))
         };
-        let short = |run: &Run| Short {
-            clock: Clock::default(),
-            accumulated: vec![0.0; batch.datasets[run.train_set].n()],
-            reduced: None,
-            anchor: None,
-            placed: true,
-        };
-        let runs: Vec<_> = (batch.runs.iter())
-            .map(|run| takes(run).then(|| short(run)))
-            .collect();
-        match runs.iter().any(Option::is_some) {
-            true => Box::new(Gram { inner, runs }),
-            false => inner,
+        let shorts = Shorts::new(batch.runs.iter().map(short).collect());
+        match shorts.none() {
+            true => inner,
+            false => Box::new(Gram { inner, shorts }),
         }
     }
 
     /// Reads the particles of every run that takes the short cut, and makes its Gram matrix.
     fn prepare(&mut self) -> Result<()> {
-        for run in 0..self.runs.len() {
-            if let Some(short) = &mut self.runs[run]
-                && short.reduced.is_none()
-            {
+        for (run, short) in self.shorts.each() {
+            if short.reduced.is_none() {
                 let batch = self.inner.batch();
                 let of = &batch.runs[run];
                 let (m, data) = (of.m, &batch.datasets[of.train_set]);
@@ -132,40 +89,15 @@ impl Gram {
         Ok(())
     }
 
-    /// Computes a of every run that takes the short cut.
-    fn recover(&mut self) -> Result<()> {
-        self.prepare()?;
-        let shorts = self.runs.par_iter_mut().flatten();
-        let shorts = shorts.filter_map(Short::without_output);
-        shorts
-            .filter(|reduced| reduced.keeps_features())
-            .for_each(Reduced::recover);
-        for (run, short) in self.runs.iter_mut().enumerate() {
-            let Some(reduced) = short.as_mut().and_then(Short::without_output) else {
-                continue;
-            };
-            let m = self.inner.batch().runs[run].m;
-            let mut parts = Vec::new();
-            for range in blocks(m) {
-                let block = self.inner.read(run, range.clone())?;
-                parts.extend(reduced.recover_block(range.start, &block));
-            }
-            reduced.gather(parts);
-        }
-        Ok(())
-    }
-
     /// Puts the present a into the inner engine.
     fn place(&mut self) -> Result<()> {
-        let away = |short: &Option<Short>| short.as_ref().is_some_and(|s| !s.placed);
-        if !self.runs.iter().any(away) {
+        if self.shorts.each().all(|(_, short)| short.placed) {
             return Ok(());
         }
-        self.recover()?;
-        for (run, short) in self.runs.iter_mut().enumerate() {
-            let Some(short) = short.as_mut().filter(|short| !short.placed) else {
-                continue;
-            };
+        self.prepare()?;
+        recover(&mut *self.inner, &mut self.shorts)?;
+        let away = self.shorts.each().filter(|(_, short)| !short.placed);
+        for (run, short) in away {
             let a = short.reduced.as_ref().map_or(&[][..], Reduced::output);
             for range in blocks(a.len()) {
                 let mut block = self.inner.read(run, range.clone())?;
@@ -179,33 +111,6 @@ impl Gram {
         Ok(())
     }
 
-    /// The short runs, each with its number.
-    fn short(&mut self) -> impl ParallelIterator<Item = (usize, &mut Short)> {
-        let runs = self.runs.par_iter_mut().enumerate();
-        runs.filter_map(|(run, short)| Some((run, short.as_mut()?)))
-    }
-
-    /// Evaluations of the short runs in their present states, in place of those of the inner engine.
-    fn evaluate(&mut self, evaluations: &mut [Evaluation]) -> Result<()> {
-        self.recover()?;
-        let found: Vec<_> = (self.short())
-            .filter_map(|(run, Short { reduced, clock, .. })| {
-                let reduced = reduced.as_mut()?;
-                reduced.check(clock);
-                Some((run, reduced.evaluation(*clock)))
-            })
-            .collect();
-        for (run, evaluation) in found {
-            evaluations[run] = evaluation;
-        }
-        Ok(())
-    }
-
-    /// Whether every run takes the short cut.
-    fn alone(&self) -> bool {
-        self.runs.iter().all(Option::is_some)
-    }
-
     /// An evaluation of every run, to be filled in.
     fn blank(&self) -> Vec<Evaluation> {
         let blank = Evaluation {
@@ -216,7 +121,33 @@ impl Gram {
             mean_w2: f64::NAN,
             mean_aw: f64::NAN,
         };
-        vec![blank; self.runs.len()]
+        vec![blank; self.shorts.runs()]
+    }
+}
+
+/// Computes a of every run whose Gram matrix is known, from features that were kept or from
+/// particles.
+fn recover(inner: &mut dyn Engine, shorts: &mut Shorts) -> Result<()> {
+    shorts.recover();
+    for (run, short) in shorts.each() {
+        let Some(reduced) = short.without_output() else {
+            continue;
+        };
+        let m = inner.batch().runs[run].m;
+        let mut parts = Vec::new();
+        for range in blocks(m) {
+            let block = inner.read(run, range.clone())?;
+            parts.extend(reduced.recover_block(range.start, &block));
+        }
+        reduced.gather(parts);
+    }
+    Ok(())
+}
+
+/// Puts evaluations of short runs in the place of those of the inner engine.
+fn put(found: Vec<(usize, Evaluation)>, evaluations: &mut [Evaluation]) {
+    for (run, evaluation) in found {
+        evaluations[run] = evaluation;
     }
 }
 
@@ -247,7 +178,7 @@ impl Engine for Gram {
     }
 
     fn method(&self, run: usize) -> &'static str {
-        match self.runs[run] {
+        match self.shorts.of(run) {
             Some(_) => "gram",
             None => self.inner.method(run),
         }
@@ -255,7 +186,7 @@ impl Engine for Gram {
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
         self.place()?;
-        if let Some(short) = &mut self.runs[run] {
+        if let Some(short) = self.shorts.of_mut(run) {
             short.reduced = None;
             short.anchor = None;
         }
@@ -268,21 +199,21 @@ impl Engine for Gram {
     }
 
     fn clock(&self, run: usize) -> Clock {
-        match &self.runs[run] {
+        match self.shorts.of(run) {
             Some(short) => short.clock,
             None => self.inner.clock(run),
         }
     }
 
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
-        if let Some(short) = &mut self.runs[run] {
+        if let Some(short) = self.shorts.of_mut(run) {
             short.clock = clock;
         }
         self.inner.set_clock(run, clock)
     }
 
     fn anchor(&self, run: usize) -> Option<&Anchor> {
-        let short = self.runs[run].as_ref()?;
+        let short = self.shorts.of(run)?;
         let reduced = short.reduced.as_ref().map(Reduced::anchor);
         reduced.or(short.anchor.as_ref())
     }
@@ -291,7 +222,7 @@ impl Engine for Gram {
         let of = &self.inner.batch().runs[run];
         let fits = (anchor.a.len(), anchor.c.len())
             == (of.m, self.inner.batch().datasets[of.train_set].n());
-        if let Some(short) = self.runs[run].as_mut().filter(|_| fits) {
+        if let Some(short) = self.shorts.of_mut(run).filter(|_| fits) {
             short.reduced = None;
             short.anchor = Some(anchor);
         }
@@ -299,14 +230,14 @@ impl Engine for Gram {
     }
 
     fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
-        match &self.runs[run] {
+        match self.shorts.of(run) {
             Some(short) => Ok(short.accumulated.clone()),
             None => self.inner.accumulated(run),
         }
     }
 
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
-        match &mut self.runs[run] {
+        match self.shorts.of_mut(run) {
             Some(short) => short.accumulated = sum,
             None => self.inner.set_accumulated(run, sum)?,
         }
@@ -323,17 +254,19 @@ impl Engine for Gram {
             self.place()?;
             return self.inner.predict(sample);
         }
-        let mut evaluations = match self.alone() {
+        let mut evaluations = match self.shorts.alone() {
             true => self.blank(),
             false => self.inner.predict(sample)?,
         };
-        self.evaluate(&mut evaluations)?;
+        self.prepare()?;
+        recover(&mut *self.inner, &mut self.shorts)?;
+        put(self.shorts.evaluations(), &mut evaluations);
         Ok(evaluations)
     }
 
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
         self.prepare()?;
-        match self.runs[run].as_mut() {
+        match self.shorts.of_mut(run) {
             Some(Short {
                 reduced: Some(reduced),
                 clock,
@@ -350,36 +283,35 @@ impl Engine for Gram {
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        let runs = self.runs.len();
+        let runs = self.shorts.runs();
         self.prepare()?;
-        let mut evaluations = if self.alone() {
+        let blank = self.blank();
+        let Gram { inner, shorts } = self;
+        let mut others = steps.clone();
+        for (at, eta) in others.eta.iter_mut().enumerate() {
+            if shorts.of(at % runs).is_some() {
+                *eta = 0.0;
+            }
+        }
+        let (evaluations, found) = if shorts.alone() {
             let marked = steps.evaluate.iter().filter(|&&wanted| wanted).count();
-            vec![self.blank(); marked]
+            let found = shorts.advance(steps, |shorts| recover(&mut **inner, shorts));
+            (Ok(vec![blank; marked]), found)
+        } else if shorts.keep_features() {
+            // Neither needs the other: a core that one leaves idle works for the other.
+            let recover = |shorts: &mut Shorts| {
+                shorts.recover();
+                Ok(())
+            };
+            rayon::join(|| inner.advance(&others), || shorts.advance(steps, recover))
         } else {
-            let mut others = steps.clone();
-            for (at, eta) in others.eta.iter_mut().enumerate() {
-                if self.runs[at % runs].is_some() {
-                    *eta = 0.0;
-                }
-            }
-            self.inner.advance(&others)?
+            let evaluations = inner.advance(&others);
+            let found = shorts.advance(steps, |shorts| recover(&mut **inner, shorts));
+            (evaluations, found)
         };
-        let mut wanted = evaluations.iter_mut();
-        // From one evaluation to the next, all runs side by side.
-        let mut first = 0;
-        while first < steps.len() {
-            if steps.evaluate[first]
-                && let Some(evaluations) = wanted.next()
-            {
-                self.evaluate(evaluations)?;
-            }
-            let later = steps.evaluate[first + 1..].iter().position(|&next| next);
-            let end = later.map_or(steps.len(), |k| first + 1 + k);
-            self.short().for_each(|(run, short)| {
-                let eta = (first..end).map(|k| steps.eta[k * runs + run]);
-                short.take(eta);
-            });
-            first = end;
+        let mut evaluations = evaluations?;
+        for (found, evaluations) in found?.into_iter().zip(&mut evaluations) {
+            put(found, evaluations);
         }
         Ok(evaluations)
     }
