@@ -75,6 +75,16 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// Samples and particles for the kernels.
+    fn pass<'s>(&self, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
+        Pass {
+            d: self.d,
+            x: &samples.x,
+            tile: blocks.cut.tile,
+            arch: self.arch,
+        }
+    }
+
     /// One pass over all particles, chunk by chunk in parallel, sums added in the order of chunks.
     fn sweep(
         &self,
@@ -82,12 +92,7 @@ impl Setting<'_> {
         samples: &Samples,
         each: impl Fn(Pass, Chunk) -> Sums + Sync,
     ) -> Sums {
-        let pass = Pass {
-            d: self.d,
-            x: &samples.x,
-            tile: blocks.cut.tile,
-            arch: self.arch,
-        };
+        let pass = self.pass(blocks, samples);
         let mut total = Sums::none(samples.n.div_ceil(GROUP));
         let chunks = blocks.chunks();
         if self.spread {
@@ -117,9 +122,15 @@ impl Setting<'_> {
             return cells.predict_on_train(blocks, self.train, self.arch);
         }
         let Some(circle) = self.circle else {
-            return self.sweep(&mut state.blocks, self.train, |pass, chunk| match push {
-                Some((push, _)) => pass.velocity_update_predict(chunk, push),
-                None => pass.predict(chunk.lines, chunk.active),
+            let blocks = &mut state.blocks;
+            let Some((push, _)) = push else {
+                return self.sweep(blocks, self.train, |pass, chunk| {
+                    pass.predict(chunk.lines, chunk.active)
+                });
+            };
+            let by_pattern = self.pass(blocks, self.train).tabulate(push);
+            return self.sweep(blocks, self.train, |pass, chunk| {
+                pass.velocity_update_predict(chunk, push, &by_pattern)
             });
         };
         let nothing = vec![0.0; self.train.n];

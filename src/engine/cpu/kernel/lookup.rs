@@ -30,6 +30,7 @@ const fn patterns<S: Lookup>() -> usize {
 }
 
 /// Sums of g_i x_i over every pattern of activations, coordinate by coordinate.
+#[derive(Debug)]
 pub struct Table(Vec<Line>);
 
 impl Table {

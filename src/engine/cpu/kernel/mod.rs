@@ -16,7 +16,7 @@ pub use velocity::update;
 use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::layout::{Chunk, GROUP, LANES, Line, bits_per_block, lines_per_block};
+use super::layout::{Chunk, GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
 use crate::experiment::Train;
 
 /// The sums that a chunk of particles contributes.
@@ -62,6 +62,27 @@ pub struct Push<'a> {
     pub keep: f32,
 }
 
+impl Push<'_> {
+    /// g of the samples of a word.
+    fn word(&self, word: usize) -> &[f32] {
+        let first = word * WORD;
+        self.g[first..self.g.len().min(first + WORD)].as_flattened()
+    }
+
+    /// Whether none of these samples pulls.
+    fn is_idle(&self, word: usize) -> bool {
+        self.word(word).iter().all(|&g| g == 0.0)
+    }
+}
+
+/// Sums of g_i x_i by patterns of activations, made once per step for all particles; nothing where
+/// the kernels do without.
+#[derive(Debug, Default)]
+pub struct SumsByPattern {
+    lookup: Option<Table>,
+    patterns: Vec<Line>,
+}
+
 /// Samples, and how the particles are cut.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass<'a> {
@@ -89,16 +110,59 @@ impl Pass<'_> {
         })
     }
 
+    /// What [`Pass::velocity_update_predict`] needs to know of a push.
+    pub fn tabulate(self, push: &Push) -> SumsByPattern {
+        match push.train {
+            Train::Output => SumsByPattern::default(),
+            Train::Both | Train::Input => self.arch.dispatch(Tabulate { pass: self, push }),
+        }
+    }
+
     /// velocity + update + predict in one pass over a chunk: pushes its particles, and predicts
     /// with where they are then. The chunk's activation bits must be those of the last prediction
     /// on these samples.
-    pub fn velocity_update_predict(self, chunk: Chunk, push: &Push) -> Sums {
+    pub fn velocity_update_predict(
+        self,
+        chunk: Chunk,
+        push: &Push,
+        by_pattern: &SumsByPattern,
+    ) -> Sums {
         self.arch.dispatch(Sweep {
             pass: self,
             lines: chunk.lines,
             active: chunk.active,
-            push: Some(push),
+            push: Some((push, by_pattern)),
         })
+    }
+}
+
+struct Tabulate<'a> {
+    pass: Pass<'a>,
+    push: &'a Push<'a>,
+}
+
+impl WithSimd for Tabulate<'_> {
+    type Output = SumsByPattern;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> SumsByPattern {
+        let Tabulate { pass, push } = self;
+        let lookup = match pass.d {
+            1 => Table::new::<S, 1>(simd, pass.x, push),
+            2 => Table::new::<S, 2>(simd, pass.x, push),
+            3 => Table::new::<S, 3>(simd, pass.x, push),
+            4 => Table::new::<S, 4>(simd, pass.x, push),
+            5 => Table::new::<S, 5>(simd, pass.x, push),
+            6 => Table::new::<S, 6>(simd, pass.x, push),
+            7 => Table::new::<S, 7>(simd, pass.x, push),
+            8 => Table::new::<S, 8>(simd, pass.x, push),
+            _ => None,
+        };
+        let patterns = match pass.d < patterns::FROM {
+            true => Vec::new(),
+            false => patterns::tabulate(simd, pass.d, push),
+        };
+        SumsByPattern { lookup, patterns }
     }
 }
 
@@ -107,7 +171,7 @@ struct Sweep<'a> {
     lines: &'a mut [Line],
     /// Activation bits to use and to leave, or nothing.
     active: &'a mut [Line],
-    push: Option<&'a Push<'a>>,
+    push: Option<(&'a Push<'a>, &'a SumsByPattern)>,
 }
 
 impl WithSimd for Sweep<'_> {
@@ -161,14 +225,8 @@ impl Sweep<'_> {
         let bits = self.pass.tile * per_block;
         let finds = self
             .push
-            .is_some_and(|push| !KEPT && push.train != Train::Output);
+            .is_some_and(|(push, _)| !KEPT && push.train != Train::Output);
         let mut found = vec![Line::zeroed(); if finds { bits } else { 0 }];
-        let table = match self.push {
-            Some(push) if push.train != Train::Output && is_small::<D>() => {
-                Table::new::<S, D>(simd, self.pass.x, push)
-            }
-            _ => None,
-        };
         let mut forces = match self.push {
             Some(_) => vec![Line::zeroed(); lines.min(self.lines.len())],
             None => Vec::new(),
@@ -180,7 +238,7 @@ impl Sweep<'_> {
             } else {
                 &mut []
             };
-            if let Some(push) = self.push {
+            if let Some((push, by_pattern)) = self.push {
                 let forces = &mut forces[..lines.len()];
                 let x = self.pass.x;
                 let active = if finds {
@@ -193,12 +251,12 @@ impl Sweep<'_> {
                 };
                 if push.train == Train::Output {
                     velocity::potential::<S, D>(simd, d, lines, x, push, forces);
-                } else if let Some(table) = &table {
+                } else if let Some(table) = &by_pattern.lookup {
                     table.velocity::<S, D>(simd, groups, active, forces);
                 } else if is_small::<D>() {
                     velocity::velocity::<S, D>(simd, x, push, active, forces);
                 } else {
-                    patterns::velocity(simd, d, push, active, forces);
+                    patterns::velocity(simd, d, push, &by_pattern.patterns, active, forces);
                 }
                 velocity::update::<S, D>(simd, d, lines, push, forces);
             }
