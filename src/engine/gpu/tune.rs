@@ -106,7 +106,7 @@ fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
         return vec![
             staging.to_vec(),
             predict(&[16, 32], &[4, 8]),
-            update(&[32], &[(4, 1), (4, 2), (2, 2)]),
+            update(&[32], &[(4, 1), (4, 2), (4, 4), (4, 8), (2, 2)]),
         ];
     }
     // What a thread holds is bounded by its registers, 255 of them at most.
