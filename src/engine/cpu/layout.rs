@@ -1,9 +1,14 @@
 //! How the cpu engine lays out particles and samples, and how it cuts them.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 
+use super::kernel::by_patterns;
+use super::rows::Rows;
 use crate::data::Dataset;
 use crate::engine::Batch;
+use crate::experiment::Train;
 
 /// Particles of a block: a multiple of every vector length there is.
 pub const LANES: usize = 32;
@@ -17,10 +22,13 @@ pub const WORD: usize = 32 / GROUP;
 /// A cache line of f32, or of u32 where it holds bits, so that no vector load crosses one.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub struct Line([f32; 16]);
+pub struct Line([f32; LINE]);
+
+/// Numbers of a line.
+pub const LINE: usize = 16;
 
 /// Lines of a plane of one block.
-const LINES: usize = LANES / 16;
+const LINES: usize = LANES / LINE;
 
 /// Bytes of a plane of one block.
 const PLANE: usize = LANES * size_of::<f32>();
@@ -243,10 +251,12 @@ pub struct Samples {
     pub n: usize,
     /// (groups, d)
     pub x: Vec<[f32; GROUP]>,
+    pub rows: Rows,
 }
 
 impl Samples {
-    pub fn new(data: &Dataset) -> Self {
+    /// With `rows` where velocity asks for them.
+    pub fn new(data: &Dataset, rows: bool) -> Self {
         let (n, d) = (data.n(), data.d);
         let mut x = vec![[0.0; GROUP]; n.div_ceil(GROUP) * d];
         for i in 0..n {
@@ -254,12 +264,21 @@ impl Samples {
                 x[i / GROUP * d + k][i % GROUP] = value;
             }
         }
-        Samples { n, x }
+        let rows = match rows {
+            true => Rows::new(data),
+            false => Rows::none(),
+        };
+        Samples { n, x, rows }
     }
 
-    /// Samples of every data set of a batch.
+    /// Samples of every data set of a batch, with rows where some run moves its w by patterns.
     pub fn of(batch: &Batch) -> Vec<Self> {
-        batch.datasets.iter().map(|set| Samples::new(set)).collect()
+        let samples = |(set, data): (usize, &Arc<Dataset>)| {
+            let mut runs = batch.runs.iter().filter(|run| run.train_set == set);
+            let moved = runs.any(|run| run.train != Train::Output);
+            Samples::new(data, moved && by_patterns(batch.d))
+        };
+        batch.datasets.iter().enumerate().map(samples).collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod geometry;
 mod kernel;
 mod layout;
 mod options;
+mod rows;
 mod run;
 mod unit;
 

@@ -229,7 +229,7 @@ impl Setting<'_> {
         let force = (-eta / self.run.alpha * unit) as f32;
         Push {
             g,
-            rows: &self.data.x,
+            rows: &self.train.rows,
             train: self.run.train,
             force,
             decay: (eta * self.run.lambda) as f32,

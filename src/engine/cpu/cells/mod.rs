@@ -210,7 +210,7 @@ mod tests {
             x: gaussian(n * d, 1),
             y: vec![1.0; n],
         };
-        let samples = Samples::new(&data);
+        let samples = Samples::new(&data, false);
         let mut blocks = Blocks::new(m, d, n, 0);
         let mut weights = gaussian(m * (d + 1), 2).into_iter();
         for j in 0..m {
@@ -224,7 +224,7 @@ mod tests {
         let g = vec![1.0; n];
         let push = Push {
             g: &grouped(g.iter().map(|&g| g as f32), n),
-            rows: &data.x,
+            rows: &samples.rows,
             train: Train::Both,
             force: 0.1,
             decay: 0.0,

@@ -17,6 +17,7 @@ use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{Chunk, GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
+use super::rows::Rows;
 use crate::experiment::Train;
 
 /// The sums that a chunk of particles contributes.
@@ -49,8 +50,8 @@ impl Sums {
 pub struct Push<'a> {
     /// g_i in groups.
     pub g: &'a [[f32; GROUP]],
-    /// The training inputs row by row, (n, d).
-    pub rows: &'a [f32],
+    /// The training inputs, as velocity by patterns reads them.
+    pub rows: &'a Rows,
     pub train: Train,
     /// Factor of w·G in a's change and of a G in w's: −η/α, in stored units.
     pub force: f32,
@@ -158,9 +159,9 @@ impl WithSimd for Tabulate<'_> {
             8 => Table::new::<S, 8>(simd, pass.x, push),
             _ => None,
         };
-        let patterns = match pass.d < patterns::FROM {
-            true => Vec::new(),
-            false => patterns::tabulate(simd, pass.d, push),
+        let patterns = match by_patterns(pass.d) {
+            true => patterns::tabulate(simd, pass.d, push),
+            false => Vec::new(),
         };
         SumsByPattern { lookup, patterns }
     }
@@ -267,9 +268,14 @@ impl Sweep<'_> {
     }
 }
 
+/// Whether velocity adds sums by patterns of activations, which are made of [`Rows`].
+pub const fn by_patterns(d: usize) -> bool {
+    d >= patterns::FROM
+}
+
 /// Whether d = D is known and so small that w and G of a vector of particles fit in registers.
 const fn is_small<const D: usize>() -> bool {
-    D > 0 && D < patterns::FROM
+    D > 0 && !by_patterns(D)
 }
 
 /// Vectors of a plane.

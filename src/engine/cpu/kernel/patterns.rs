@@ -12,15 +12,14 @@ use pulp::Simd;
 
 use super::Push;
 use super::products::SAMPLES;
-use crate::engine::cpu::layout::{LANES, Line, WORD, bits_per_block, lines_per_block};
+use crate::engine::cpu::layout::{LANES, LINE, Line, WORD, bits_per_block, lines_per_block};
+use crate::engine::cpu::rows::PANEL;
 
 /// Samples of a pattern, and patterns.
 const BITS: usize = 4;
 const PATTERNS: usize = 1 << BITS;
 /// Patterns in a word of bits.
 const PER_WORD: usize = SAMPLES / BITS;
-/// Coordinates of G that are summed in one go, at most: their sums stay in a first-level cache.
-const COORDINATES: usize = 48;
 /// Bytes of sums that are made once for all particles, at most: they pass through the first-level
 /// cache tile by tile.
 const SHARED: usize = 256 << 10;
@@ -37,7 +36,7 @@ trait ByWidth {
 #[inline(always)]
 fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
     // Vectors of 16, 8, 4 or 1 numbers for 48, 32 or 16 coordinates.
-    match (S::F32_LANES, coordinates.div_ceil(16)) {
+    match (S::F32_LANES, coordinates.div_ceil(LINE)) {
         (16, 1) => work.run::<S, 1>(simd),
         (16, 2) => work.run::<S, 2>(simd),
         (16, _) => work.run::<S, 3>(simd),
@@ -57,18 +56,17 @@ fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
 #[inline(always)]
 pub fn tabulate<S: Simd>(simd: S, d: usize, push: &Push) -> Vec<Line> {
     let words = push.g.chunks(WORD).len();
-    let lines = words * PER_WORD * PATTERNS * d.div_ceil(16);
-    if d > COORDINATES || lines * size_of::<Line>() > SHARED {
+    let lines = words * PER_WORD * PATTERNS * d.div_ceil(LINE);
+    if d > PANEL || lines * size_of::<Line>() > SHARED {
         return Vec::new();
     }
     let mut lines = vec![Line::zeroed(); lines];
     let table = &mut lines;
-    by_width(simd, d, &mut Shared { d, push, table });
+    by_width(simd, d, &mut Shared { push, table });
     lines
 }
 
 struct Shared<'a> {
-    d: usize,
     push: &'a Push<'a>,
     table: &'a mut [Line],
 }
@@ -79,7 +77,7 @@ impl ByWidth for Shared<'_> {
         let tables = sums_by_pattern::<S, C>(self.table).chunks_exact_mut(PER_WORD);
         for (word, table) in tables.enumerate() {
             if !self.push.is_idle(word) {
-                tabulate_word::<S, C>(simd, self.d, 0..self.d, self.push, word, table);
+                tabulate_word::<S, C>(simd, 0, self.push, word, table);
             }
         }
     }
@@ -94,38 +92,31 @@ fn sums_by_pattern<S: Simd, const C: usize>(lines: &mut [Line]) -> &mut [[[S::f3
     tables
 }
 
-/// The sums of all patterns of the samples of one word.
+/// The sums of all patterns of the samples of one word, over C vectors of coordinates from number
+/// `first` on.
 #[inline(always)]
 fn tabulate_word<S: Simd, const C: usize>(
     simd: S,
-    d: usize,
-    coordinates: Range<usize>,
+    first: usize,
     push: &Push,
     word: usize,
     table: &mut [[[S::f32s; C]; PATTERNS]],
 ) {
     let g = push.word(word);
-    let row = |i: usize| {
-        let row = push
-            .rows
-            .get(i * d + coordinates.start..i * d + coordinates.end);
-        row.unwrap_or_default()
-    };
-    for (quad, sums) in table.iter_mut().enumerate() {
-        let at = quad * BITS;
-        let rows: [&[f32]; BITS] = std::array::from_fn(|bit| row(word * SAMPLES + at + bit));
-        let g: [f32; BITS] = std::array::from_fn(|bit| g.get(at + bit).copied().unwrap_or(0.0));
+    let panel: &[S::f32s] = bytemuck::cast_slice(push.rows.from(first));
+    let (rows, _) = panel.as_chunks::<C>();
+    let rows = rows[word * SAMPLES..(word + 1) * SAMPLES].chunks_exact(BITS);
+    for (quad, (rows, sums)) in rows.zip(table).enumerate() {
+        let g: [S::f32s; BITS] = std::array::from_fn(|bit| {
+            let g = g.get(quad * BITS + bit).copied().unwrap_or(0.0);
+            simd.splat_f32s(g)
+        });
         for v in 0..C {
-            let lanes = v * S::F32_LANES;
             let mut local = [simd.splat_f32s(0.0); PATTERNS];
-            for bit in 0..BITS {
-                let x = rows[bit].get(lanes..).unwrap_or_default();
-                let x: S::f32s = match x.get(..S::F32_LANES) {
-                    Some(whole) => bytemuck::pod_read_unaligned(bytemuck::cast_slice(whole)),
-                    None => simd.partial_load_f32s(x),
-                };
-                let term = simd.mul_f32s(simd.splat_f32s(g[bit]), x);
-                for pattern in 0..1 << bit {
+            for (bit, (row, g)) in rows.iter().zip(g).enumerate() {
+                let term = simd.mul_f32s(g, row[v]);
+                local[1 << bit] = term;
+                for pattern in 1..1 << bit {
                     local[(1 << bit) + pattern] = simd.add_f32s(local[pattern], term);
                 }
             }
@@ -148,7 +139,7 @@ pub fn velocity<S: Simd>(
     forces: &mut [Line],
 ) {
     let blocks = forces.len() / lines_per_block(d);
-    let lines = d.min(COORDINATES).div_ceil(16);
+    let lines = d.min(PANEL).div_ceil(LINE);
     let own = if shared.is_empty() {
         PER_WORD * PATTERNS * lines
     } else {
@@ -165,8 +156,8 @@ pub fn velocity<S: Simd>(
         sums: vec![Line::zeroed(); blocks * LANES * lines],
         table: vec![Line::zeroed(); own],
     };
-    for first in (0..d).step_by(COORDINATES) {
-        tile.coordinates = first..d.min(first + COORDINATES);
+    for first in (0..d).step_by(PANEL) {
+        tile.coordinates = first..d.min(first + PANEL);
         let width = tile.coordinates.len();
         by_width(simd, width, &mut tile);
     }
@@ -204,8 +195,8 @@ impl ByWidth for Tile<'_> {
                 continue;
             }
             let table = if shared.is_empty() {
-                let (own, coordinates) = (&mut own[..PER_WORD], self.coordinates.clone());
-                tabulate_word::<S, C>(simd, self.d, coordinates, self.push, word, own);
+                let own = &mut own[..PER_WORD];
+                tabulate_word::<S, C>(simd, self.coordinates.start, self.push, word, own);
                 &*own
             } else {
                 &shared[word * PER_WORD..(word + 1) * PER_WORD]

@@ -1,0 +1,51 @@
+//! Training inputs as velocity by patterns reads them.
+
+use bytemuck::Zeroable;
+
+use super::layout::{GROUP, LINE, Line, WORD};
+use crate::data::Dataset;
+
+/// Coordinates that velocity sums in one go, at most: their sums stay in a first-level cache.
+pub const PANEL: usize = 48;
+
+/// Inputs sample by sample, in panels of [`PANEL`] coordinates: what is summed in one go lies side
+/// by side, however large d is. Rows of a panel are whole lines, and samples fill whole words of
+/// activation bits; the rest is zero.
+#[derive(Debug)]
+pub struct Rows {
+    /// (panels, samples, lines of a row)
+    lines: Vec<Line>,
+    samples: usize,
+}
+
+impl Rows {
+    pub fn new(data: &Dataset) -> Self {
+        let samples = data.n().next_multiple_of(WORD * GROUP);
+        let mut lines = Vec::new();
+        for first in (0..data.d).step_by(PANEL) {
+            let width = PANEL.min(data.d - first);
+            let per_row = width.div_ceil(LINE);
+            let start = lines.len();
+            lines.resize(start + samples * per_row, Line::zeroed());
+            let rows = lines[start..].chunks_exact_mut(per_row);
+            for (i, row) in rows.take(data.n()).enumerate() {
+                let row: &mut [f32] = bytemuck::cast_slice_mut(row);
+                row[..width].copy_from_slice(&data.row(i)[first..first + width]);
+            }
+        }
+        Rows { lines, samples }
+    }
+
+    /// Of samples that no step moves particles on.
+    pub fn none() -> Self {
+        Rows {
+            lines: Vec::new(),
+            samples: 0,
+        }
+    }
+
+    /// The rows of the panel that starts at a coordinate, up to the end of the last panel.
+    pub fn from(&self, coordinate: usize) -> &[Line] {
+        &self.lines[coordinate / LINE * self.samples..]
+    }
+}
