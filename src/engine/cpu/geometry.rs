@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout::LANES;
@@ -73,6 +73,22 @@ impl Setting<'_> {
     }
 }
 
+/// [`Look::active`] with the vectors of the machine: a closure would be compiled without them.
+struct Active<'a> {
+    look: &'a Look<'a>,
+    w: &'a [f32],
+    count: usize,
+}
+
+impl WithSimd for Active<'_> {
+    type Output = [bool; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [bool; LANES] {
+        self.look.active(self.w, self.count)
+    }
+}
+
 /// What is looked at.
 struct Look<'a> {
     run: &'a Run,
@@ -86,7 +102,11 @@ impl Look<'_> {
     /// The first `count` particles of a block of planes w_1 … w_d and a.
     fn tally(&self, arch: Arch, planes: &[f32], count: usize, start: Option<&[f32]>) -> Tally {
         let (w, a) = planes.split_at(self.d * LANES);
-        let active = arch.dispatch(|| self.active(w, count));
+        let active = arch.dispatch(Active {
+            look: self,
+            w,
+            count,
+        });
         let k = self.run.informative.unwrap_or(0).min(self.d);
         let mut tally = Tally::default();
         for lane in 0..count {
