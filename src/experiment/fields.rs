@@ -100,7 +100,7 @@ fn reserved(neutral: impl Into<Value>, later: fn(&Value) -> bool) -> Reserved {
     }
 }
 
-/// The defaults. What a required key sets here is a placeholder that no caller sees.
+/// The defaults. What stands here for a required key is seen by no caller: the file has its own.
 pub(super) fn template() -> Experiment {
     Experiment {
         title: String::new(),
