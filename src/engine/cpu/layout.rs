@@ -19,6 +19,9 @@ pub const GROUP: usize = 8;
 /// Groups whose activation bits share a word: 32 samples.
 pub const WORD: usize = 32 / GROUP;
 
+/// Samples of a word of bits.
+pub const SAMPLES: usize = WORD * GROUP;
+
 /// A cache line of f32, or of u32 where it holds bits, so that no vector load crosses one.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
@@ -266,7 +269,7 @@ impl Samples {
         }
         let rows = match rows {
             true => Rows::new(data),
-            false => Rows::none(),
+            false => Rows::default(),
         };
         Samples { n, x, rows }
     }

@@ -2,7 +2,7 @@
 
 use bytemuck::Zeroable;
 
-use super::layout::{GROUP, LINE, Line, WORD};
+use super::layout::{LINE, Line, SAMPLES};
 use crate::data::Dataset;
 
 /// Coordinates that velocity sums in one go, at most: their sums stay in a first-level cache.
@@ -10,8 +10,8 @@ pub const PANEL: usize = 48;
 
 /// Inputs sample by sample, in panels of [`PANEL`] coordinates: what is summed in one go lies side
 /// by side, however large d is. Rows of a panel are whole lines, and samples fill whole words of
-/// activation bits; the rest is zero.
-#[derive(Debug)]
+/// activation bits; the rest is zero. By default there are none: not every run reads them.
+#[derive(Debug, Default)]
 pub struct Rows {
     /// (panels, samples, lines of a row)
     lines: Vec<Line>,
@@ -20,7 +20,7 @@ pub struct Rows {
 
 impl Rows {
     pub fn new(data: &Dataset) -> Self {
-        let samples = data.n().next_multiple_of(WORD * GROUP);
+        let samples = data.n().next_multiple_of(SAMPLES);
         let mut lines = Vec::new();
         for first in (0..data.d).step_by(PANEL) {
             let width = PANEL.min(data.d - first);
@@ -36,16 +36,8 @@ impl Rows {
         Rows { lines, samples }
     }
 
-    /// Of samples that no step moves particles on.
-    pub fn none() -> Self {
-        Rows {
-            lines: Vec::new(),
-            samples: 0,
-        }
-    }
-
     /// The rows of the panel that starts at a coordinate, up to the end of the last panel.
-    pub fn from(&self, coordinate: usize) -> &[Line] {
+    pub fn panel(&self, coordinate: usize) -> &[Line] {
         &self.lines[coordinate / LINE * self.samples..]
     }
 }

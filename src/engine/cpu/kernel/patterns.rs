@@ -11,8 +11,9 @@ use bytemuck::Zeroable;
 use pulp::Simd;
 
 use super::Push;
-use super::products::SAMPLES;
-use crate::engine::cpu::layout::{LANES, LINE, Line, WORD, bits_per_block, lines_per_block};
+use crate::engine::cpu::layout::{
+    LANES, LINE, Line, SAMPLES, WORD, bits_per_block, lines_per_block,
+};
 use crate::engine::cpu::rows::PANEL;
 
 /// Samples of a pattern, and patterns.
@@ -103,7 +104,7 @@ fn tabulate_word<S: Simd, const C: usize>(
     table: &mut [[[S::f32s; C]; PATTERNS]],
 ) {
     let g = push.word(word);
-    let panel: &[S::f32s] = bytemuck::cast_slice(push.rows.from(first));
+    let panel: &[S::f32s] = bytemuck::cast_slice(push.rows.panel(first));
     let (rows, _) = panel.as_chunks::<C>();
     let rows = rows[word * SAMPLES..(word + 1) * SAMPLES].chunks_exact(BITS);
     for (quad, (rows, sums)) in rows.zip(table).enumerate() {

@@ -5,7 +5,7 @@ use pulp::{NullaryFnOnce, Simd};
 
 use super::per_plane;
 use super::vectors::first_product;
-use crate::engine::cpu::layout::{GROUP, Line, WORD, lines_per_block};
+use crate::engine::cpu::layout::{GROUP, Line, SAMPLES, lines_per_block};
 
 /// z = w·x of N samples of a group, from number `sample` on, and of V vectors of particles, from
 /// number `first` on. `with` is applied to w.
@@ -56,9 +56,6 @@ fn add_products<S: Simd, const N: usize, const V: usize>(
 /// Coordinates that are summed in one go where d is larger: what they take of a block and of the
 /// samples of a word stays in a first-level cache.
 pub const COORDINATES: usize = 160;
-
-/// Samples of a word of bits.
-pub const SAMPLES: usize = WORD * GROUP;
 
 /// −z of the samples of a word and a tile of particles, for d above [`COORDINATES`]: bit for bit
 /// what [`products`] makes of −w, in an order of memory that a large d needs.
