@@ -207,6 +207,26 @@ fn the_reference_by_hand() {
     assert!((got.informative.unwrap() - 3.8 / 12.0).abs() <= 1e-15);
 }
 
+/// A third of the neurons is active on most samples, a third on one late sample alone, a third never.
+#[test]
+fn a_late_sample_wakes_a_neuron() {
+    let (m, n, late) = (99, 70, 61);
+    let mut case = Case::new(m, n, 2, Train::Both, None);
+    for (i, x) in case.data.x.chunks_exact_mut(2).enumerate() {
+        x.copy_from_slice(if i == late { &[0.0, 1.0] } else { &[1.0, 0.0] });
+    }
+    for (j, w) in case.now.w.chunks_exact_mut(2).enumerate() {
+        w.copy_from_slice(&[[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]][j % 3]);
+    }
+    let mut asleep = case.clone();
+    asleep.data.x[2 * late + 1] = 0.0;
+    for (name, make) in engines() {
+        let dead = |case: &Case| case.geometry(&*make, 0).dead;
+        assert_eq!(dead(&case), 1.0 / 3.0, "{name}");
+        assert_eq!(dead(&asleep), 2.0 / 3.0, "{name}");
+    }
+}
+
 #[test]
 fn a_changed_particle_is_noticed() {
     let case = Case::new(131, 3, 2, Train::Both, Some(1));

@@ -6,6 +6,7 @@
 
 mod atoms;
 mod drift;
+mod panels;
 mod record;
 mod risk;
 mod tangent;

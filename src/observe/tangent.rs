@@ -4,11 +4,12 @@
 //! term for the gradient in a, the second for that in w (Jacot, Gabriel & Hongler 2018).
 
 use std::cell::RefCell;
-use std::ops::Range;
 
-use gemm::{Parallelism, gemm};
+use bytemuck::Zeroable;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::panels::{PANEL, Products, Row, Tile, in_panels, panel};
 use crate::data::Dataset;
 use crate::experiment::Train;
 use crate::particles::Particles;
@@ -17,22 +18,21 @@ use crate::particles::Particles;
 pub const KERNEL_SAMPLES: usize = 256;
 pub const KERNEL_PARTICLES: usize = 1024;
 
-/// Particles, and rows of K, that one thread takes at a time. They decide no order of summation.
-const TOGETHER: usize = 128;
-const ROWS: usize = 32;
+/// Particles of a group, which share a pass over the coordinates, and groups that one thread takes
+/// at a time. They decide no order of summation.
+const GROUP: usize = 8;
+const TOGETHER: usize = 16;
 
 thread_local! {
     /// Room for the features and gates of a kernel, kept from one to the next: to clear it anew each
     /// time takes a tenth of what a kernel takes.
-    static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static ROOM: RefCell<Vec<Row>> = const { RefCell::new(Vec::new()) };
 }
 
-/// K (n, n), row-major, what is right of the diagonal as well as it comes: entries (i, k) with
-/// k ≤ i are complete.
+/// K (n, n) in tiles, one per pair of panels (p, q ≤ p). Rows and columns beyond n are zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TangentKernel {
-    n: usize,
-    entries: Vec<f32>,
+    tiles: Vec<Tile>,
 }
 
 impl TangentKernel {
@@ -40,169 +40,176 @@ impl TangentKernel {
     pub fn new(train: Train, p: &Particles, data: &Dataset) -> Self {
         let (m, d) = (p.m().min(KERNEL_PARTICLES), data.d);
         let n = data.n().min(KERNEL_SAMPLES);
-        let x = &data.x[..n * d];
-        let w: Vec<f32> = p.w[..m * d].iter().map(|&w| w as f32).collect();
-        let a: Vec<f32> = p.a[..m].iter().map(|&a| a as f32).collect();
+        let x = in_panels(&data.x[..n * d], d);
+        let (w, a) = in_groups(p, m);
+        let rows = a.len() * GROUP;
+        let size = n.div_ceil(PANEL) * rows;
         let mut room = ROOM.take();
         // What it holds is written over.
-        room.resize(2 * m * n, 0.0);
-        let (features, gates) = room.split_at_mut(m * n);
-        let kernel = TangentKernel::by(train, (&w, &a), x, d, (features, gates));
-        ROOM.set(room);
-        kernel
-    }
-
-    /// With room for the features σ(z) and the gates a 1[z > 0], both row-major (m, n): what a product
-    /// packs lies side by side.
-    fn by(
-        train: Train,
-        (w, a): (&[f32], &[f32]),
-        x: &[f32],
-        d: usize,
-        (features, gates): (&mut [f32], &mut [f32]),
-    ) -> Self {
-        let (m, n) = (a.len(), x.len() / d);
-        (features.par_chunks_mut(TOGETHER * n))
-            .zip(gates.par_chunks_mut(TOGETHER * n))
-            .zip(w.par_chunks(TOGETHER * d).zip(a.par_chunks(TOGETHER)))
-            .for_each(|((features, gates), (w, a))| {
-                multiply(
-                    Factor::rows(w, d),
-                    Factor::rows(x, d),
-                    features,
-                    n,
-                    Onto::Nothing,
-                );
-                let rows = features.chunks_exact_mut(n).zip(gates.chunks_exact_mut(n));
-                for ((features, gates), &a) in rows.zip(a) {
-                    for (z, gate) in features.iter_mut().zip(gates) {
-                        *gate = if *z > 0.0 { a } else { 0.0 };
-                        *z = z.max(0.0);
-                    }
-                }
+        room.resize(2 * size, Row::zeroed());
+        let (features, gates) = room.split_at_mut(size);
+        let arch = Arch::new();
+        (features.par_chunks_exact_mut(rows))
+            .zip(gates.par_chunks_exact_mut(rows))
+            .zip(x.par_chunks_exact(d))
+            .for_each(|((features, gates), x)| {
+                (w.par_chunks_exact(d).zip(&a))
+                    .zip(features.as_chunks_mut().0)
+                    .zip(gates.as_chunks_mut().0)
+                    .with_min_len(TOGETHER)
+                    .for_each(|(((w, a), features), gates)| {
+                        arch.dispatch(Activate {
+                            w,
+                            a,
+                            x,
+                            features,
+                            gates,
+                        });
+                    });
             });
-        let mut entries = vec![0.0; n * n];
-        let blocks = entries.par_chunks_mut(ROWS * n).enumerate();
-        // One by one: later blocks take longer.
-        blocks.with_max_len(1).for_each(|(block, rows)| {
-            let first = block * ROWS;
-            let end = first + rows.len() / n;
-            if train != Train::Output {
-                let mut inputs = vec![0.0; rows.len()];
-                let own = Factor::rows(&x[first * d..end * d], d);
-                let all = Factor::rows(&x[..end * d], d);
-                multiply(own, all, &mut inputs, n, Onto::Nothing);
-                let own = Factor::columns(gates, n, first..end);
-                let all = Factor::columns(gates, n, 0..end);
-                multiply(own, all, rows, n, Onto::Nothing);
-                rows.iter_mut().zip(&inputs).for_each(|(k, xx)| *k *= xx);
-            }
-            if train != Train::Input {
-                let own = Factor::columns(features, n, first..end);
-                let all = Factor::columns(features, n, 0..end);
-                multiply(own, all, rows, n, Onto::Sum);
-            }
+        let (features, gates) = (&*features, &*gates);
+        let pairs = (0..n.div_ceil(PANEL)).flat_map(|p| (0..=p).map(move |q| [p, q]));
+        let pairs: Vec<[usize; 2]> = pairs.collect();
+        let mut tiles = vec![Tile::zeroed(); pairs.len()];
+        tiles.par_iter_mut().zip(pairs).for_each(|(k, pair)| {
+            arch.dispatch(Entries {
+                k,
+                train,
+                features: pair.map(|p| panel(features, rows, p)),
+                gates: pair.map(|p| panel(gates, rows, p)),
+                x: pair.map(|p| panel(&x, d, p)),
+                each: 1.0 / m as f32,
+            });
         });
-        let each = 1.0 / m as f32;
-        entries.iter_mut().for_each(|k| *k *= each);
-        TangentKernel { n, entries }
+        ROOM.set(room);
+        TangentKernel { tiles }
     }
 
     /// ‖s K − K_0‖ / ‖K_0‖ in the Frobenius norm; `None` where K_0 = 0.
     pub fn change(&self, s: f64, start: &TangentKernel) -> Option<f64> {
-        let (mut change, mut size) = (0.0, 0.0);
-        for i in 0..self.n {
-            let row = i * self.n..i * self.n + i + 1;
-            let pairs = self.entries[row.clone()].iter().zip(&start.entries[row]);
-            for (k, (&now, &before)) in pairs.enumerate() {
-                // Each entry off the diagonal stands for two.
-                let weight = if k < i { 2.0 } else { 1.0 };
-                let before = f64::from(before);
-                change += weight * (s * f64::from(now) - before).powi(2);
-                size += weight * before * before;
-            }
-        }
+        let [change, size] = Arch::new().dispatch(Squares {
+            s,
+            now: &self.tiles,
+            start: &start.tiles,
+        });
         (size > 0.0).then(|| (change / size).sqrt())
     }
 }
 
-/// Vectors whose products with others are wanted.
-#[derive(Clone, Copy)]
-struct Factor<'a> {
-    values: &'a [f32],
-    count: usize,
-    depth: usize,
-    /// Numbers from one vector to the next, and from one of its entries to the next.
-    across: usize,
-    along: usize,
+/// w (groups, d) and a (groups) of the first m particles. The last group is padded with particles
+/// at the origin, which contribute nothing.
+fn in_groups(p: &Particles, m: usize) -> (Vec<[f32; GROUP]>, Vec<[f32; GROUP]>) {
+    let groups = m.div_ceil(GROUP);
+    let mut w = vec![[0.0; GROUP]; groups * p.d];
+    let mut a = vec![[0.0; GROUP]; groups];
+    for j in 0..m {
+        let (group, lane) = (j / GROUP, j % GROUP);
+        a[group][lane] = p.a[j] as f32;
+        let rows = w[group * p.d..].iter_mut();
+        rows.zip(p.w(j)).for_each(|(row, &w)| row[lane] = w as f32);
+    }
+    (w, a)
 }
 
-impl<'a> Factor<'a> {
-    /// The rows of a row-major matrix (·, depth).
-    fn rows(values: &'a [f32], depth: usize) -> Self {
-        Factor {
-            values,
-            count: values.len() / depth,
-            depth,
-            across: depth,
-            along: 1,
+/// The features σ(z) and the gates a 1[z > 0] of a group of particles on a panel of samples.
+struct Activate<'a> {
+    w: &'a [[f32; GROUP]],
+    a: &'a [f32; GROUP],
+    x: &'a [Row],
+    features: &'a mut [Row; GROUP],
+    gates: &'a mut [Row; GROUP],
+}
+
+impl WithSimd for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        *self.features = Zeroable::zeroed();
+        let products = Products {
+            u: self.w,
+            v: self.x,
+            sum: self.features,
+        };
+        products.with_simd(simd);
+        for ((z, gate), &a) in self.features.iter_mut().zip(self.gates).zip(self.a) {
+            for (z, gate) in z.0.iter_mut().zip(&mut gate.0) {
+                *gate = if *z > 0.0 { a } else { 0.0 };
+                *z = z.max(0.0);
+            }
         }
     }
+}
 
-    /// Some columns of a row-major matrix (·, stride).
-    fn columns(values: &'a [f32], stride: usize, range: Range<usize>) -> Self {
-        Factor {
-            values: &values[range.start..],
-            count: range.len(),
-            depth: values.len() / stride,
-            across: 1,
-            along: stride,
+/// A tile of K, zero at first, from what its rows and what its columns are made of.
+struct Entries<'a> {
+    k: &'a mut Tile,
+    train: Train,
+    features: [&'a [Row]; 2],
+    gates: [&'a [Row]; 2],
+    x: [&'a [Row]; 2],
+    /// 1/m
+    each: f32,
+}
+
+impl WithSimd for Entries<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Entries { k, each, .. } = self;
+        if self.train != Train::Output {
+            let mut inner = Tile::zeroed();
+            add(simd, self.gates, k);
+            add(simd, self.x, &mut inner);
+            let inner: &[f32] = bytemuck::cast_slice(&inner);
+            let entries: &mut [f32] = bytemuck::cast_slice_mut(k);
+            entries.iter_mut().zip(inner).for_each(|(k, xx)| *k *= xx);
         }
-    }
-
-    /// Whether its last entry is among its values.
-    fn is_within(&self) -> bool {
-        let last = self.count.saturating_sub(1) * self.across;
-        last + self.depth.saturating_sub(1) * self.along < self.values.len()
+        if self.train != Train::Input {
+            add(simd, self.features, k);
+        }
+        let entries: &mut [f32] = bytemuck::cast_slice_mut(k);
+        entries.iter_mut().for_each(|k| *k *= each);
     }
 }
 
-/// What products are added to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Onto {
-    Nothing,
-    /// The sum so far.
-    Sum,
+/// Adds the products of the samples of two panels.
+#[inline(always)]
+fn add<S: Simd>(simd: S, [u, v]: [&[Row]; 2], sum: &mut Tile) {
+    let u: &[[f32; PANEL]] = bytemuck::cast_slice(u);
+    Products { u, v, sum }.with_simd(simd);
 }
 
-/// out (a.count, stride): the products of each of a's vectors with each of b's.
-fn multiply(a: Factor, b: Factor, out: &mut [f32], stride: usize, onto: Onto) {
-    assert!(a.is_within() && b.is_within() && a.depth == b.depth);
-    assert!(b.count <= stride && a.count * stride <= out.len());
-    // SAFETY: the pointers cover all vectors and a.count × stride numbers, as asserted, and `out`
-    // is borrowed mutably.
-    unsafe {
-        gemm(
-            a.count,
-            b.count,
-            a.depth,
-            out.as_mut_ptr(),
-            1,
-            stride as isize,
-            onto == Onto::Sum,
-            a.values.as_ptr(),
-            a.along as isize,
-            a.across as isize,
-            b.values.as_ptr(),
-            b.across as isize,
-            b.along as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+/// Σ (s K − K_0)² and Σ K_0² over all entries.
+struct Squares<'a> {
+    s: f64,
+    now: &'a [Tile],
+    start: &'a [Tile],
+}
+
+impl WithSimd for Squares<'_> {
+    type Output = [f64; 2];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [f64; 2] {
+        let (mut change, mut size) = (0.0, 0.0);
+        // A tile beside the diagonal stands for two.
+        let weights = (0..).flat_map(|p| (0..=p).map(move |q| if q < p { 2.0 } else { 1.0 }));
+        for ((now, start), weight) in self.now.iter().zip(self.start).zip(weights) {
+            let (mut changes, mut sizes) = ([0.0; PANEL], [0.0; PANEL]);
+            for (now, start) in now.iter().zip(start) {
+                for k in 0..PANEL {
+                    let before = f64::from(start.0[k]);
+                    let moved = self.s * f64::from(now.0[k]) - before;
+                    changes[k] += moved * moved;
+                    sizes[k] += before * before;
+                }
+            }
+            change += weight * changes.iter().sum::<f64>();
+            size += weight * sizes.iter().sum::<f64>();
+        }
+        [change, size]
     }
 }
 
@@ -231,6 +238,11 @@ mod tests {
         )
     }
 
+    fn entry(kernel: &TangentKernel, i: usize, k: usize) -> f32 {
+        let (p, q) = (i / PANEL, k / PANEL);
+        kernel.tiles[p * (p + 1) / 2 + q][i % PANEL].0[k % PANEL]
+    }
+
     #[test]
     fn the_kernel_by_definition() {
         let (p, data) = example();
@@ -254,7 +266,7 @@ mod tests {
                         }
                     };
                     let want = (0..4).map(term).sum::<f64>() / 4.0;
-                    let got = kernel.entries[i * data.n() + k];
+                    let got = entry(&kernel, i, k);
                     assert_eq!(f64::from(got), want, "{train:?} {i} {k}");
                 }
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::layout::LANES;
+use super::layout::{GROUP, LANES};
 use super::run::{Setting, State};
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::{Geometry, Origins, Run};
@@ -17,6 +17,9 @@ const PIECE: usize = 64 * LANES;
 /// numbers. Others are asked for at every look, which then costs a few steps.
 const KEPT: usize = 1 << 20;
 const NUMBERS: usize = 10;
+
+/// Groups of samples that all particles of a block are looked at on together.
+const TOGETHER: usize = 1;
 
 /// The start of these particles. Single precision, as the state: a difference below its rounding is
 /// none, see [`Look::tally`].
@@ -45,7 +48,7 @@ impl Setting<'_> {
         let look = Look {
             run: self.run,
             d: self.d,
-            rows: &self.data.x,
+            x: &self.train.x,
             units: Units::new(self.run, state.clock.exponent),
         };
         let blocks = &state.blocks;
@@ -93,8 +96,8 @@ impl WithSimd for Active<'_> {
 struct Look<'a> {
     run: &'a Run,
     d: usize,
-    /// Training inputs (n, d).
-    rows: &'a [f32],
+    /// Training inputs in groups (groups, d).
+    x: &'a [[f32; GROUP]],
     units: Units,
 }
 
@@ -137,24 +140,53 @@ impl Look<'_> {
         tally
     }
 
-    /// Which particles of a block some sample activates. Most are active on one of the first few
-    /// samples. A product of two f32 is exact in f64, so no instruction set changes a bit.
+    /// Which particles of a block some sample activates. A product of two f32 is exact in f64, so no
+    /// instruction set and no order of samples changes a bit.
     #[inline(always)]
     fn active(&self, w: &[f32], count: usize) -> [bool; LANES] {
         let mut active = [false; LANES];
         active[count..].fill(true);
-        for x in self.rows.chunks_exact(self.d) {
-            let mut z = [0.0_f64; LANES];
-            for (w, &x) in w.chunks_exact(LANES).zip(x) {
-                for (z, &w) in z.iter_mut().zip(w) {
-                    *z += f64::from(w) * f64::from(x);
+        let mut groups = self.x.chunks_exact(self.d);
+        // Most are active on one of the first few samples.
+        for x in groups.by_ref().take(TOGETHER) {
+            for sample in 0..GROUP {
+                let mut z = [0.0_f64; LANES];
+                for (w, x) in w.chunks_exact(LANES).zip(x) {
+                    let x = f64::from(x[sample]);
+                    for (z, &w) in z.iter_mut().zip(w) {
+                        *z += f64::from(w) * x;
+                    }
+                }
+                for (active, z) in active.iter_mut().zip(z) {
+                    *active |= z > 0.0;
                 }
             }
-            for (active, z) in active.iter_mut().zip(z) {
-                *active |= z > 0.0;
-            }
             if active.iter().all(|&active| active) {
-                break;
+                return active;
+            }
+        }
+        // Those that are left, one by one.
+        for (lane, active) in active
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, active)| !**active)
+        {
+            for x in groups.clone() {
+                let mut z = [0.0_f64; GROUP];
+                for (w, x) in w.chunks_exact(LANES).zip(x) {
+                    let w = f64::from(w[lane]);
+                    for (z, &x) in z.iter_mut().zip(x) {
+                        *z += w * f64::from(x);
+                    }
+                }
+                let mut largest = 0.0_f64;
+                for z in z {
+                    largest = largest.max(z);
+                }
+                if largest > 0.0 {
+                    *active = true;
+                    break;
+                }
             }
         }
         active

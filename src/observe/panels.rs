@@ -1,0 +1,130 @@
+//! Products Σ_j u_ji v_jk of samples i and k, panel by panel, with the vectors of the machine.
+
+use bytemuck::{Pod, Zeroable};
+use pulp::{Simd, WithSimd};
+
+/// Samples of a panel: a multiple of every vector length there is.
+pub const PANEL: usize = 32;
+
+/// One number per sample of a panel, aligned so that no vector load crosses a cache line.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(128))]
+pub struct Row(pub [f32; PANEL]);
+
+/// Numbers for every pair of two panels' samples.
+pub type Tile = [Row; PANEL];
+
+/// Rows of both factors that stay in a first-level cache. They decide no order of summation.
+const DEPTH: usize = 128;
+
+/// Adds Σ_j u_j[i] v_j[k] to sum[i][k], j from first to last.
+pub struct Products<'a, const W: usize> {
+    /// (j, i); W is a multiple of eight.
+    pub u: &'a [[f32; W]],
+    /// (j, k)
+    pub v: &'a [Row],
+    /// (i, k)
+    pub sum: &'a mut [Row; W],
+}
+
+impl<const W: usize> WithSimd for Products<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let sum: &mut [S::f32s] = bytemuck::cast_slice_mut(self.sum);
+        for (u, v) in self.u.chunks(DEPTH).zip(self.v.chunks(DEPTH)) {
+            let v: &[S::f32s] = bytemuck::cast_slice(v);
+            for row in (0..W).step_by(8) {
+                // A multiply-add takes as long as eight: twelve sums leave some slack.
+                if S::REGISTER_COUNT >= 32 {
+                    add::<S, W, 8, 2>(simd, (u, row), v, sum);
+                } else {
+                    add::<S, W, 6, 2>(simd, (u, row), v, sum);
+                    add::<S, W, 2, 4>(simd, (u, row + 6), v, sum);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of N of u's samples, from number `row` on, V vectors at a time.
+#[inline(always)]
+fn add<S: Simd, const W: usize, const N: usize, const V: usize>(
+    simd: S,
+    (u, row): (&[[f32; W]], usize),
+    v: &[S::f32s],
+    sum: &mut [S::f32s],
+) {
+    let vectors = PANEL / S::F32_LANES;
+    for first in (0..vectors).step_by(V) {
+        let place = |i: usize| (row + i) * vectors + first;
+        let mut z = [[simd.splat_f32s(0.0); V]; N];
+        for (i, z) in z.iter_mut().enumerate() {
+            z.copy_from_slice(&sum[place(i)..place(i) + V]);
+        }
+        for (u, v) in u.iter().zip(v.chunks_exact(vectors)) {
+            let v = &v[first..first + V];
+            for (z, &u) in z.iter_mut().zip(&u[row..row + N]) {
+                let u = simd.splat_f32s(u);
+                for (z, v) in z.iter_mut().zip(v) {
+                    *z = simd.mul_add_e_f32s(*v, u, *z);
+                }
+            }
+        }
+        for (i, z) in z.iter().enumerate() {
+            sum[place(i)..place(i) + V].copy_from_slice(z);
+        }
+    }
+}
+
+/// Vectors of n samples, row-major (n, d), as panels (panels, d). The last one is padded with zeros.
+pub fn in_panels(x: &[f32], d: usize) -> Vec<Row> {
+    let n = x.len() / d;
+    let mut rows = vec![Row::zeroed(); n.div_ceil(PANEL) * d];
+    for (i, x) in x.chunks_exact(d).enumerate() {
+        let rows = rows[i / PANEL * d..].iter_mut();
+        rows.zip(x).for_each(|(row, &x)| row.0[i % PANEL] = x);
+    }
+    rows
+}
+
+/// Panel number p of panels of so many rows.
+pub fn panel(rows: &[Row], each: usize, p: usize) -> &[Row] {
+    &rows[p * each..(p + 1) * each]
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Arch;
+
+    use super::*;
+
+    /// Small integers: every sum is exact, also where it is cut.
+    #[test]
+    fn products_are_sums_of_products() {
+        let depth = DEPTH + 3;
+        let number = |j: usize, i: usize| ((j * j + 31 * i) % 17) as f32 - 8.0;
+        let u: Vec<[f32; 16]> = (0..depth)
+            .map(|j| std::array::from_fn(|i| number(j, i)))
+            .collect();
+        let v: Vec<Row> = (0..depth)
+            .map(|j| Row(std::array::from_fn(|k| number(j + 5, k))))
+            .collect();
+        for arch in [Arch::Scalar, Arch::new()] {
+            let mut sum = [Row([1.0; PANEL]); 16];
+            let products = Products {
+                u: &u,
+                v: &v,
+                sum: &mut sum,
+            };
+            arch.dispatch(products);
+            for (i, row) in sum.iter().enumerate() {
+                for (k, &got) in row.0.iter().enumerate() {
+                    let want: f32 = u.iter().zip(&v).map(|(u, v)| u[i] * v.0[k]).sum();
+                    assert_eq!(got, 1.0 + want, "{arch:?} {i} {k}");
+                }
+            }
+        }
+    }
+}
