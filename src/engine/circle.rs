@@ -20,6 +20,7 @@ pub(super) struct Circle {
     /// Counterclockwise from the direction (1, 0), which may be the first. With every end its
     /// opposite is here too, so the second half is the first one turned by half a circle.
     pub ends: Vec<[f32; 2]>,
+    /// In the order of their axes.
     pub samples: Vec<Spanning>,
     /// Samples of the data set, those at the origin included.
     pub n: usize,
@@ -33,6 +34,18 @@ pub(super) struct Spanning {
     pub x: [f32; 2],
     pub enter: usize,
     pub leave: usize,
+}
+
+impl Spanning {
+    /// Its end on the first half of the circle.
+    pub fn axis(&self) -> usize {
+        self.enter.min(self.leave)
+    }
+
+    /// Whether that is where it becomes active.
+    pub fn enters_first(&self) -> bool {
+        self.enter < self.leave
+    }
 }
 
 /// u × v; its sign is exact for vectors of f32.
@@ -70,8 +83,10 @@ impl Circle {
             enter: place(entry(x)),
             leave: place(leave(x)),
         });
+        let mut samples: Vec<Spanning> = samples.collect();
+        samples.sort_by_key(Spanning::axis);
         Circle {
-            samples: samples.collect(),
+            samples,
             ends,
             n: data.n(),
         }

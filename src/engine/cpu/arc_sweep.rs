@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::arcs::{self, Work};
+use super::arcs;
 use super::kernel::{Push, Sums, moments, update};
 use super::layout::{LANES, Line, lines_per_block};
 use crate::engine::circle::Circle;
@@ -27,7 +27,8 @@ pub struct Route {
     table: Vec<arcs::Arc>,
     /// Σ a_j w_j per position, chunk by chunk.
     sums: Vec<Vec<[f64; 2]>>,
-    work: Work,
+    /// Their sums over all chunks.
+    total: Vec<[f64; 2]>,
 }
 
 impl Route {
@@ -38,9 +39,9 @@ impl Route {
         Route {
             // The origin is on no arc, so every particle looks for its own.
             positions: vec![circle.positions() as u32 - 1; particles],
-            table: Vec::new(),
+            table: circle.table(),
             sums: vec![Vec::new(); chunks.clamp(1, CHUNKS)],
-            work: Work::default(),
+            total: Vec::new(),
         }
     }
 
@@ -54,7 +55,7 @@ impl Route {
         push: Option<&Push>,
         arch: Arch,
     ) -> Sums {
-        circle.fill_table(g, &mut self.table, &mut self.work);
+        circle.fill_table(g, &mut self.table);
         let table = &self.table;
         let chunk = (lines.len() / lines_per_block(D)).div_ceil(self.sums.len());
         let parts: Vec<[f64; 3]> = lines
@@ -79,10 +80,12 @@ impl Route {
                 .zip(part)
                 .for_each(|(sum, add)| *sum += add);
         }
-        let mut total = vec![[0.0; 2]; circle.positions()];
         let parts = &self.sums;
+        let positions = parts.iter().map(Vec::len).max();
+        self.total.clear();
+        self.total.resize(positions.unwrap_or(0), [0.0; 2]);
         let piece = 4096;
-        let pieces = total.par_chunks_mut(piece).enumerate();
+        let pieces = self.total.par_chunks_mut(piece).enumerate();
         pieces.for_each(|(k, total)| {
             for part in parts.iter().filter_map(|part| part.get(k * piece..)) {
                 for (sum, add) in total.iter_mut().zip(part) {
@@ -91,7 +94,7 @@ impl Route {
             }
         });
         Sums {
-            f: circle.predict(&total, &mut self.work),
+            f: circle.predict(&self.total),
             moments,
         }
     }

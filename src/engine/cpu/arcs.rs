@@ -1,10 +1,10 @@
 //! Forces and predictions of the exact short cut for d = 2, on the arcs of a [`Circle`].
 //!
 //! Running sums along the circle add a term where it enters and take it away where it leaves. They
-//! are integers (fixed point, 112 bits below the largest term), so that what is taken away is what
-//! was added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
+//! are whole numbers of two units, so that what is taken away is what was added: a neuron that no
+//! sample activates has a velocity of exactly 0, as in the direct kernels.
 
-use super::unit::{Unit, carries, largest};
+use super::unit::{Unit, carries, largest, nearest};
 use crate::engine::circle::{Circle, Spanning, cross};
 
 /// One arc: its two ends, counterclockwise, and G on it.
@@ -18,78 +18,115 @@ pub struct Arc {
 /// Arcs on which [`Circle::follow`] looks before it searches them all.
 const NEAR: usize = 8;
 
-/// Running sums in the making, kept from step to step: fresh memory would cost more than the sums.
-#[derive(Debug, Default, Clone)]
-pub struct Work {
-    entering: Vec<[i128; 2]>,
-    leaving: Vec<[i128; 2]>,
-    running: Vec<[i128; 2]>,
+/// Two sums, each as so many units and so many of the finer ones.
+type Whole = [f64; 4];
+
+/// Bits of a sum of all terms in a unit: f64 holds every one.
+const ROOM: i32 = 51;
+
+/// A unit for the terms of a sum, and a finer one for what it leaves of them: together they reach
+/// from the largest term 2 · 51 bits down, less twice the bits that the number of terms takes.
+#[derive(Debug)]
+struct Units {
+    unit: Unit,
+    /// Fine units of a unit, and the inverse.
+    up: f64,
+    down: f64,
 }
 
-/// Bits of a sum of all terms.
-const ROOM: i32 = 124;
-
-/// Two terms as whole numbers of a unit.
-fn pack(unit: &Unit, v: [f64; 2]) -> [i128; 2] {
-    v.map(|v| unit.measure(v) as i128)
-}
-
-/// Two sums of terms. What was not finite has no sum; the run must notice.
-fn unpack(unit: &Unit, v: [i128; 2]) -> [f64; 2] {
-    if unit.lost {
-        return [f64::NAN; 2];
+impl Units {
+    /// For so many terms of this largest absolute value, NaN where one is not finite.
+    fn new(largest: f64, terms: usize) -> Self {
+        let bits = ROOM - carries(terms);
+        Units {
+            unit: Unit::new(largest, bits),
+            up: f64::from(bits).exp2(),
+            down: f64::from(-bits).exp2(),
+        }
     }
-    v.map(|v| unit.value(v as f64))
+
+    /// Two terms.
+    #[inline(always)]
+    fn pack(&self, v: [f64; 2]) -> Whole {
+        let v = v.map(|v| self.unit.measure(v));
+        let whole = v.map(nearest);
+        let rest = [0, 1].map(|k| nearest((v[k] - whole[k]) * self.up));
+        [whole[0], whole[1], rest[0], rest[1]]
+    }
+
+    /// Two sums of terms. What was not finite has no sum; the run must notice.
+    #[inline(always)]
+    fn unpack(&self, v: Whole) -> [f64; 2] {
+        if self.unit.lost {
+            return [f64::NAN; 2];
+        }
+        [0, 1].map(|k| self.unit.value(v[k] + v[k + 2] * self.down))
+    }
 }
 
-fn add(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
-    [u[0] + v[0], u[1] + v[1]]
+#[inline(always)]
+fn add(u: Whole, v: Whole) -> Whole {
+    [u[0] + v[0], u[1] + v[1], u[2] + v[2], u[3] + v[3]]
 }
 
-fn sub(u: [i128; 2], v: [i128; 2]) -> [i128; 2] {
-    [u[0] - v[0], u[1] - v[1]]
+#[inline(always)]
+fn sub(u: Whole, v: Whole) -> Whole {
+    [u[0] - v[0], u[1] - v[1], u[2] - v[2], u[3] - v[3]]
 }
 
 impl Circle {
-    /// Fills in the arcs and ends with their G for a residual g (n).
-    pub fn fill_table(&self, g: &[f64], table: &mut Vec<Arc>, work: &mut Work) {
+    /// The arcs and ends, with G = 0.
+    pub fn table(&self) -> Vec<Arc> {
         let ends = self.ends.len();
-        let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
-        let room = ROOM - carries(2 * self.samples.len());
-        let unit = Unit::new(largest(self.samples.iter().flat_map(term)), room);
-        let Work {
-            entering, leaving, ..
-        } = work;
-        for sums in [&mut *entering, &mut *leaving] {
-            sums.clear();
-            sums.resize(ends, [0; 2]);
-        }
-        // On the arc before the first end.
-        let mut sum = [0; 2];
-        for s in &self.samples {
-            let term = pack(&unit, term(s));
-            entering[s.enter] = add(entering[s.enter], term);
-            leaving[s.leave] = add(leaving[s.leave], term);
-            if s.enter > s.leave {
-                sum = add(sum, term);
-            }
-        }
-        let rounded = |sum| unpack(&unit, sum).map(|v| v as f32);
         let nowhere = Arc {
             g: [0.0; 2],
             from: [0.0; 2],
             to: [0.0; 2],
         };
-        table.resize(self.positions(), nowhere);
-        for p in 0..ends {
-            let on_end = sub(sum, leaving[p]);
-            sum = add(on_end, entering[p]);
-            table[ends + p].g = rounded(on_end);
-            table[p] = Arc {
-                g: rounded(sum),
-                from: self.ends[p],
-                to: self.ends[(p + 1) % ends],
-            };
+        let mut table = vec![nowhere; self.positions()];
+        for (p, arc) in table[..ends].iter_mut().enumerate() {
+            arc.from = self.ends[p];
+            arc.to = self.ends[(p + 1) % ends];
+        }
+        table
+    }
+
+    /// Samples that share an axis, axis by axis.
+    fn axes(&self) -> impl Iterator<Item = &[Spanning]> {
+        self.samples.chunk_by(|s, t| s.axis() == t.axis())
+    }
+
+    /// Fills in G of the arcs and ends for a residual g (n).
+    pub fn fill_table(&self, g: &[f64], table: &mut [Arc]) {
+        let ends = self.ends.len();
+        let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
+        let units = Units::new(
+            largest(self.samples.iter().flat_map(term)),
+            2 * self.samples.len(),
+        );
+        let rounded = |sum| units.unpack(sum).map(|v| v as f32);
+        // On the arc before the first end.
+        let mut sum = Whole::default();
+        for s in self.samples.iter().filter(|s| !s.enters_first()) {
+            sum = add(sum, units.pack(term(s)));
+        }
+        let mut place = 0;
+        for enters in [true, false] {
+            for samples in self.axes() {
+                let mut on_end = sum;
+                for s in samples {
+                    let term = units.pack(term(s));
+                    if s.enters_first() == enters {
+                        sum = add(sum, term);
+                    } else {
+                        sum = sub(sum, term);
+                        on_end = sub(on_end, term);
+                    }
+                }
+                table[ends + place].g = rounded(on_end);
+                table[place].g = rounded(sum);
+                place += 1;
+            }
         }
     }
 
@@ -122,29 +159,40 @@ impl Circle {
         self.locate(w)
     }
 
-    /// Σ_j a_j σ(w_j·x_i) (n) from the sums of a_j w_j per position.
-    pub fn predict(&self, sums: &[[f64; 2]], work: &mut Work) -> Vec<f64> {
+    /// Σ_j a_j σ(w_j·x_i) (n) from the sums of a_j w_j per position, of which the last may be missing
+    /// where they are 0.
+    pub fn predict(&self, sums: &[[f64; 2]]) -> Vec<f64> {
         let ends = self.ends.len();
-        let room = ROOM - carries(sums.len());
-        let unit = Unit::new(largest(sums.iter().copied().flatten()), room);
-        // Running sums along the circle: end 0, arc 0, end 1, arc 1, …
-        let running = &mut work.running;
-        running.clear();
-        let mut total = [0; 2];
-        running.push(total);
-        for p in 0..ends {
-            for position in [ends + p, p] {
-                total = add(total, pack(&unit, sums[position]));
-                running.push(total);
+        let half = ends / 2;
+        let units = Units::new(largest(sums.iter().copied().flatten()), self.positions());
+        let at = |position: usize| {
+            let sum = sums.get(position);
+            sum.map_or(Whole::default(), |&sum| units.pack(sum))
+        };
+        let (on_arc, on_end) = (at, |p: usize| at(ends + p));
+        // Over the open half circles from an end to its opposite, and back.
+        let (mut ahead, mut back) = (Whole::default(), Whole::default());
+        for p in 0..half {
+            ahead = add(ahead, on_arc(p));
+            back = add(back, on_arc(half + p));
+            if p > 0 {
+                ahead = add(ahead, on_end(p));
+                back = add(back, on_end(half + p));
             }
         }
         let mut f = vec![0.0; self.n];
-        for s in &self.samples {
-            let inside = sub(running[2 * s.leave], running[2 * s.enter + 1]);
-            let around = if s.enter > s.leave { total } else { [0; 2] };
-            let sum = unpack(&unit, add(around, inside));
-            let x = s.x.map(f64::from);
-            f[s.index] = x[0] * sum[0] + x[1] * sum[1];
+        for (p, samples) in self.axes().enumerate() {
+            if p > 0 {
+                let (passed, met) = (on_arc(p - 1), on_arc(half + p - 1));
+                ahead = sub(add(sub(ahead, passed), met), on_end(p));
+                back = sub(add(sub(back, met), passed), on_end(half + p));
+                ahead = add(ahead, on_end(half + p - 1));
+                back = add(back, on_end(p - 1));
+            }
+            for s in samples {
+                let sum = units.unpack(if s.enters_first() { ahead } else { back });
+                f[s.index] = f64::from(s.x[0]) * sum[0] + f64::from(s.x[1]) * sum[1];
+            }
         }
         f
     }
@@ -177,8 +225,8 @@ mod tests {
     }
 
     fn table(circle: &Circle, g: &[f64]) -> Vec<Arc> {
-        let mut table = Vec::new();
-        circle.fill_table(g, &mut table, &mut Work::default());
+        let mut table = circle.table();
+        circle.fill_table(g, &mut table);
         table
     }
 
@@ -221,6 +269,19 @@ mod tests {
         }
     }
 
+    /// Where a large residual does not act, one of 10⁻¹⁵ times its size still has all its digits.
+    #[test]
+    fn a_large_term_leaves_no_trace() {
+        let data = data(&[[1.0, 0.5], [-0.25, 1.0], [-1.0, 0.125]]);
+        let circle = Circle::new(&data);
+        let g = [1.0, 1e-15, 3e-15];
+        let table = table(&circle, &g);
+        let w = [-1.0, 1.0];
+        let want = plain(&data, &g, w).map(|v| v as f32);
+        assert!(want[0].abs() < 1e-14);
+        assert_eq!(table[circle.locate(w)].g, want);
+    }
+
     #[test]
     fn what_is_not_finite_stays_so() {
         let circle = Circle::new(&data(&[[1.0, 0.5], [-0.25, 1.0]]));
@@ -228,7 +289,7 @@ mod tests {
             assert!(table(&circle, &[1.0, bad])[0].g[0].is_nan());
             let mut sums = vec![[0.0; 2]; circle.positions()];
             sums[1][0] = bad;
-            assert!(circle.predict(&sums, &mut Work::default())[0].is_nan());
+            assert!(circle.predict(&sums)[0].is_nan());
         }
     }
 
@@ -254,6 +315,6 @@ mod tests {
                 *want += a * f64::from(w[0] * x[0] + w[1] * x[1]).max(0.0);
             }
         }
-        assert_eq!(circle.predict(&sums, &mut Work::default()), want);
+        assert_eq!(circle.predict(&sums), want);
     }
 }

@@ -40,7 +40,7 @@ impl Unit {
     /// A term of at most 2^51 units as a whole number of them.
     #[inline(always)]
     pub fn whole(&self, v: f64) -> f64 {
-        (self.measure(v) + ROUND) - ROUND
+        nearest(self.measure(v))
     }
 
     /// [`Unit::whole`] of a vector.
@@ -66,6 +66,12 @@ impl Unit {
     pub fn value(&self, units: f64) -> f64 {
         units * self.down[0] * self.down[1]
     }
+}
+
+/// The whole number nearest to one below 2^51 in absolute value.
+#[inline(always)]
+pub fn nearest(v: f64) -> f64 {
+    (v + ROUND) - ROUND
 }
 
 /// Largest absolute value; NaN if one is not finite.

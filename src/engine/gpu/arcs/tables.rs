@@ -148,35 +148,32 @@ fn tile_within(tiles: usize, wanted: usize) -> usize {
 fn append_circle(data: &Dataset, pairs: &mut Vec<[u32; 2]>) -> u32 {
     let circle = Circle::new(data);
     let half = circle.ends.len() / 2;
-    let upright = |s: &Spanning| s.enter.min(s.leave);
-    let mut sorted: Vec<&Spanning> = circle.samples.iter().collect();
-    sorted.sort_by_key(|s| upright(s));
+    let samples = &circle.samples;
     // Of those in line with each end: the first, and the next beyond them.
     let mut lines = vec![0; half + 1];
-    sorted.iter().for_each(|s| lines[upright(s) + 1] += 1);
+    samples.iter().for_each(|s| lines[s.axis() + 1] += 1);
     (0..half).for_each(|e| lines[e + 1] += lines[e]);
-    let enters = |s: &Spanning| s.enter < half;
-    let end = |s: &Spanning| entry(s.x).map(|v| if enters(s) { v } else { -v });
-    let keys: Vec<f64> = sorted.iter().map(|s| key(end(s))).collect();
+    let end = |s: &Spanning| entry(s.x).map(|v| if s.enters_first() { v } else { -v });
+    let keys: Vec<f64> = samples.iter().map(|s| key(end(s))).collect();
     let bits = |v: [f32; 2]| v.map(f32::to_bits);
     pairs.extend((0..=keys.len()).map(|arc| bits(bounds(&keys, arc))));
     pairs.push(bits(NOWHERE));
-    pairs.extend(sorted.iter().map(|s| bits(end(s))));
+    pairs.extend(samples.iter().map(|s| bits(end(s))));
     pairs.extend(
-        sorted
+        samples
             .iter()
-            .map(|s| [lines[upright(s)], lines[upright(s) + 1]]),
+            .map(|s| [lines[s.axis()], lines[s.axis() + 1]]),
     );
     pairs.extend(
-        sorted
+        samples
             .iter()
-            .map(|s| [s.index as u32, u32::from(enters(s))]),
+            .map(|s| [s.index as u32, u32::from(s.enters_first())]),
     );
     let mut cuts = vec![false; circle.n];
-    sorted.iter().for_each(|s| cuts[s.index] = true);
+    samples.iter().for_each(|s| cuts[s.index] = true);
     let rest = (0..circle.n).filter(|&i| !cuts[i]);
     pairs.extend(rest.map(|i| [i as u32, 0]));
-    sorted.len() as u32
+    samples.len() as u32
 }
 
 /// 1 − x/(|x| + |y|), in [0, 2): it rises with the angle of a direction in [0, π).
