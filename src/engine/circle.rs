@@ -67,6 +67,14 @@ pub(super) fn entry(x: [f32; 2]) -> [f32; 2] {
     [x[1], -x[0]]
 }
 
+/// 1 − x/(|x| + |y|) for y ≥ 0 and 3 + x/(|x| + |y|) below: in [0, 4], it rises with the angle in
+/// [0, 2π).
+pub(super) fn key([x, y]: [f32; 2]) -> f64 {
+    let (x, y) = (f64::from(x), f64::from(y));
+    let share = x / (x.abs() + y.abs());
+    if y < 0.0 { 3.0 + share } else { 1.0 - share }
+}
+
 impl Circle {
     pub fn new(data: &Dataset) -> Self {
         let rows = data.x.chunks_exact(2).map(|x| [x[0], x[1]]).enumerate();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::arcs;
 use super::kernel::{Push, Sums, moments, update};
-use super::layout::{LANES, Line, lines_per_block};
+use super::layout::{LANES, LINE, Line, lines_per_block};
 use crate::engine::circle::Circle;
 use crate::experiment::Train;
 
@@ -18,6 +18,20 @@ const PER_POSITION: usize = 2;
 
 /// Chunks, at most.
 const CHUNKS: usize = 16;
+
+/// Blocks of a tile.
+const TILE: usize = 16;
+
+/// A bit for each lane.
+const LANE_BITS: [u32; LANES] = {
+    let mut bits = [0; LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        bits[lane] = 1 << lane;
+        lane += 1;
+    }
+    bits
+};
 
 /// What the short cut keeps of a run from step to step.
 #[derive(Debug, Clone)]
@@ -120,70 +134,199 @@ impl WithSimd for ArcSweep<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> [f64; 3] {
-        let by_position = self.by_position;
-        let origin = self.circle.positions() - 1;
-        by_position.clear();
-        by_position.resize(self.circle.arcs(), [0.0; 2]);
-        let blocks = self.lines.chunks_exact_mut(lines_per_block(D));
-        for (block, positions) in blocks.zip(self.positions.chunks_exact_mut(LANES)) {
-            if let Some(push) = self.push {
-                velocity_update(simd, block, positions, self.table, push);
-            }
-            let planes: &[f32] = bytemuck::cast_slice(block);
-            let (w0, rest) = planes.split_at(LANES);
-            let (w1, a) = rest.split_at(LANES);
-            for lane in 0..LANES {
-                let w = [w0[lane], w1[lane]];
-                let mut position = positions[lane] as usize;
-                if !Circle::is_on(&self.table[position], w) {
-                    position = self.circle.follow(self.table, position, w);
-                    positions[lane] = position as u32;
-                    if position == origin {
-                        // Padding is here, and nothing contributes.
-                        continue;
-                    }
-                    if position >= by_position.len() {
-                        by_position.resize(origin, [0.0; 2]);
-                    }
-                }
-                let a = f64::from(a[lane]);
-                let sum = &mut by_position[position];
-                sum[0] += a * f64::from(w[0]);
-                sum[1] += a * f64::from(w[1]);
-            }
-        }
+        self.by_position.clear();
+        self.by_position.resize(self.circle.arcs(), [0.0; 2]);
         let mut sums = [0.0; 3];
         // In pieces, so that single precision sums stay short.
-        for tile in self.lines.chunks(16 * lines_per_block(D)) {
+        let tiles = self.lines.chunks_mut(TILE * lines_per_block(D));
+        for (tile, positions) in tiles.zip(self.positions.chunks_mut(TILE * LANES)) {
+            let blocks = tile.chunks_exact_mut(lines_per_block(D));
+            for (block, positions) in blocks.zip(positions.as_chunks_mut().0) {
+                let arcs = gather(self.table, positions);
+                if let Some(push) = self.push {
+                    velocity_update(simd, block, &arcs, push);
+                }
+                let planes: &[f32] = bytemuck::cast_slice(block);
+                let doubtful = doubtful(simd, planes, &arcs);
+                look(self.circle, planes, positions, doubtful, self.by_position);
+                add(planes, positions, self.by_position);
+            }
             moments(simd, D, tile, &mut sums);
         }
         sums
     }
 }
 
+/// G and the bounds of keys at the positions of a block, plane by plane.
+#[inline(always)]
+fn gather(table: &[arcs::Arc], positions: &[u32; LANES]) -> [Line; 4 * LANES / LINE] {
+    let mut lines = [Line::zeroed(); 4 * LANES / LINE];
+    let planes: &mut [f32] = bytemuck::cast_slice_mut(&mut lines);
+    let (planes, _) = planes.as_chunks_mut::<LANES>();
+    // Four at a time, which turn around in registers.
+    for lane in (0..LANES).step_by(4) {
+        let mut four = [[0.0; 4]; 4];
+        for (arc, &position) in four.iter_mut().zip(&positions[lane..lane + 4]) {
+            *arc = bytemuck::cast(table[position as usize]);
+        }
+        for (k, plane) in planes.iter_mut().enumerate() {
+            for (value, arc) in plane[lane..lane + 4].iter_mut().zip(&four) {
+                *value = arc[k];
+            }
+        }
+    }
+    lines
+}
+
+/// Lanes of which the keys do not say for sure that they are where they were, a bit each.
+#[inline(always)]
+fn doubtful<S: Simd>(simd: S, planes: &[f32], arcs: &[Line]) -> u32 {
+    let planes: &[S::f32s] = bytemuck::cast_slice(planes);
+    let arcs: &[S::f32s] = bytemuck::cast_slice(arcs);
+    let per_plane = LANES / S::F32_LANES;
+    let lanes: [u32; LANES] = LANE_BITS;
+    let bits: &[S::u32s] = bytemuck::cast_slice(&lanes);
+    let mut doubtful = [0_u32; LANES];
+    let found: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut doubtful);
+    for (v, found) in found.iter_mut().enumerate() {
+        let key = arcs::keys(simd, planes[v], planes[per_plane + v]);
+        let sure = simd.and_m32s(
+            simd.less_than_f32s(arcs[2 * per_plane + v], key),
+            simd.less_than_f32s(key, arcs[3 * per_plane + v]),
+        );
+        *found = simd.select_u32s(sure, simd.splat_u32s(0), bits[v]);
+    }
+    doubtful.iter().fold(0, |all, bit| all | bit)
+}
+
+/// Finds where doubtful lanes are, and makes room for ends where a particle is on one.
+#[inline(always)]
+fn look(
+    circle: &Circle,
+    planes: &[f32],
+    positions: &mut [u32; LANES],
+    mut doubtful: u32,
+    by_position: &mut Vec<[f64; 2]>,
+) {
+    let origin = circle.positions() - 1;
+    while doubtful != 0 {
+        let lane = doubtful.trailing_zeros() as usize;
+        doubtful &= doubtful - 1;
+        let w = [planes[lane], planes[LANES + lane]];
+        let position = circle.follow(positions[lane] as usize, w);
+        positions[lane] = position as u32;
+        if position >= by_position.len() && position < origin {
+            by_position.resize(origin, [0.0; 2]);
+        }
+    }
+}
+
+/// Adds a w of each particle of a block to the sum of its position. The origin has none: padding is
+/// there, and nothing contributes.
+#[inline(always)]
+fn add(planes: &[f32], positions: &[u32; LANES], by_position: &mut [[f64; 2]]) {
+    let mut terms = [[0.0; 2]; LANES];
+    for (lane, term) in terms.iter_mut().enumerate() {
+        let [w0, w1, a] = [0, 1, 2].map(|k| f64::from(planes[k * LANES + lane]));
+        *term = [a * w0, a * w1];
+    }
+    for (&position, term) in positions.iter().zip(&terms) {
+        if let Some(sum) = by_position.get_mut(position as usize) {
+            sum[0] += term[0];
+            sum[1] += term[1];
+        }
+    }
+}
+
 /// velocity + update of one block: G from the table instead of a sum over samples.
 #[inline(always)]
-fn velocity_update<S: Simd>(
-    simd: S,
-    block: &mut [Line],
-    positions: &[u32],
-    table: &[arcs::Arc],
-    push: &Push,
-) {
+fn velocity_update<S: Simd>(simd: S, block: &mut [Line], arcs: &[Line], push: &Push) {
     let mut forces = [Line::zeroed(); lines_per_block(D)];
-    let planes: &mut [f32] = bytemuck::cast_slice_mut(&mut forces);
-    let (g0, rest) = planes.split_at_mut(LANES);
-    let (g1, potential) = rest.split_at_mut(LANES);
-    for (lane, &position) in positions.iter().enumerate() {
-        let arc = &table[position as usize];
-        g0[lane] = arc.g[0];
-        g1[lane] = arc.g[1];
-    }
+    let (big_g, potential) = forces.split_at_mut(D * LANES / LINE);
+    big_g.copy_from_slice(&arcs[..D * LANES / LINE]);
     if push.train == Train::Output {
         let w: &[f32] = bytemuck::cast_slice(block);
+        let g: &[f32] = bytemuck::cast_slice(big_g);
+        let potential: &mut [f32] = bytemuck::cast_slice_mut(potential);
         for (lane, w_g) in potential.iter_mut().enumerate() {
-            *w_g = w[lane] * g0[lane] + w[LANES + lane] * g1[lane];
+            *w_g = w[lane] * g[lane] + w[LANES + lane] * g[LANES + lane];
         }
     }
     update::<S, D>(simd, D, block, push, &forces);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use crate::engine::cpu::layout::Blocks;
+    use crate::particles::random::{Draws, Stream};
+
+    fn circle() -> Circle {
+        let mut x = vec![0.0; 2 * 100];
+        Draws::new(1, Stream::TrainData, 0, 0, 0).fill_gaussian(&mut x);
+        let mut x: Vec<f32> = x.into_iter().map(|v| v as f32).collect();
+        // On the axes, where keys begin and fold, and in line with each other.
+        x.extend([1.0, 0.0, 0.0, 2.0, -1.0, 0.0, x[0], x[1], -x[2], -x[3]]);
+        let n = x.len() / 2;
+        Circle::new(&Dataset {
+            d: 2,
+            x,
+            y: vec![1.0; n],
+        })
+    }
+
+    /// Directions on ends and as close to them as f32 has, and in between; of all sizes, and none.
+    fn directions(circle: &Circle) -> Vec<[f32; 2]> {
+        let mut all = vec![[0.0; 2]];
+        for end in &circle.ends {
+            for k in 0..2 {
+                let (mut up, mut down) = (*end, *end);
+                up[k] = end[k].next_up();
+                down[k] = end[k].next_down();
+                all.extend([*end, up, down]);
+            }
+        }
+        let between = circle.ends.windows(2);
+        all.extend(between.map(|e| [e[0][0] + e[1][0], e[0][1] + e[1][1]]));
+        let sizes = [1.0, 1e-30, 3e-38, 1e-44, 1e30, 1e38];
+        let sized = |w: [f32; 2]| sizes.map(|size| w.map(|w| w * size));
+        all.into_iter().flat_map(sized).collect()
+    }
+
+    /// Positions of particles that point there, after they were somewhere else; whether they are
+    /// right.
+    fn are_found(circle: &Circle, widen: f32) -> bool {
+        let directions = directions(circle);
+        let m = directions.len();
+        let mut blocks = Blocks::new(m, D, circle.n, 0);
+        let g = vec![0.0; circle.n];
+        let mut route = Route::new(circle, blocks.lines.len());
+        for arc in &mut route.table {
+            arc.from -= widen;
+            arc.to += widen;
+        }
+        let mut right = true;
+        // A neighbour in this list is a small move, or a jump.
+        for turn in 0..3 {
+            for j in 0..m {
+                let w = directions[(j + turn * 7) % m];
+                (0..D).for_each(|k| *blocks.at(j, k) = w[k]);
+                *blocks.at(j, D) = 1.0;
+            }
+            route.sweep(circle, &mut blocks.lines, &g, None, Arch::new());
+            for j in 0..m {
+                let at = circle.locate(directions[(j + turn * 7) % m]);
+                right &= route.positions[j] as usize == at;
+            }
+        }
+        right
+    }
+
+    #[test]
+    fn particles_are_where_they_point() {
+        let circle = circle();
+        assert!(are_found(&circle, 0.0));
+        assert!(!are_found(&circle, 1e-6));
+    }
 }

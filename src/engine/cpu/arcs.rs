@@ -4,15 +4,43 @@
 //! are whole numbers of two units, so that what is taken away is what was added: a neuron that no
 //! sample activates has a velocity of exactly 0, as in the direct kernels.
 
-use super::unit::{Unit, carries, largest, nearest};
-use crate::engine::circle::{Circle, Spanning, cross};
+use bytemuck::{Pod, Zeroable};
+use pulp::Simd;
 
-/// One arc: its two ends, counterclockwise, and G on it.
-#[derive(Debug, Clone, Copy)]
+use super::unit::{Unit, carries, largest, nearest};
+use crate::engine::circle::{Circle, Spanning, cross, key};
+
+/// One position on the circle: G, and between which keys a direction is surely there.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(16))]
 pub struct Arc {
     pub g: [f32; 2],
-    from: [f32; 2],
-    to: [f32; 2],
+    pub from: f32,
+    pub to: f32,
+}
+
+/// How much [`keys`] may be off: 2^-24 of the share for |x| + |y| and as much for the quotient, 2^-23
+/// for the last sum, and 2^-23 for the bounds themselves.
+const MARGIN: f64 = 1.0 / (1 << 21) as f64;
+
+/// Sizes |x| + |y| of directions that have a key in single precision: no part of them has lost digits.
+const SIZES: [f32; 2] = [1e-30, 1e38];
+
+/// [`key`] of directions; NaN where single precision does not have it.
+#[inline(always)]
+pub fn keys<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
+    let splat = |v: f32| simd.splat_f32s(v);
+    let size = simd.add_f32s(simd.abs_f32s(x), simd.abs_f32s(y));
+    let share = simd.div_f32s(x, size);
+    let above = simd.sub_f32s(splat(1.0), share);
+    let below = simd.add_f32s(splat(3.0), share);
+    let key = simd.select_f32s(simd.less_than_f32s(y, splat(0.0)), below, above);
+    let [least, most] = SIZES.map(splat);
+    let known = simd.and_m32s(
+        simd.less_than_f32s(least, size),
+        simd.less_than_f32s(size, most),
+    );
+    simd.select_f32s(known, key, splat(f32::NAN))
 }
 
 /// Arcs on which [`Circle::follow`] looks before it searches them all.
@@ -75,18 +103,19 @@ fn sub(u: Whole, v: Whole) -> Whole {
 }
 
 impl Circle {
-    /// The arcs and ends, with G = 0.
+    /// All positions, with G = 0. Of an end, or the origin, no key is sure.
     pub fn table(&self) -> Vec<Arc> {
-        let ends = self.ends.len();
         let nowhere = Arc {
             g: [0.0; 2],
-            from: [0.0; 2],
-            to: [0.0; 2],
+            from: 4.0,
+            to: 0.0,
         };
         let mut table = vec![nowhere; self.positions()];
-        for (p, arc) in table[..ends].iter_mut().enumerate() {
-            arc.from = self.ends[p];
-            arc.to = self.ends[(p + 1) % ends];
+        for (p, arc) in table[..self.arcs()].iter_mut().enumerate() {
+            // The last arc may go on beyond the first half axis, where keys begin anew.
+            let to = self.ends.get(p + 1).map_or(5.0, |&end| key(end));
+            arc.from = (key(self.ends[p]) + MARGIN) as f32;
+            arc.to = (to - MARGIN) as f32;
         }
         table
     }
@@ -130,30 +159,33 @@ impl Circle {
         }
     }
 
-    /// Whether a direction is still on an arc (never true for an end or the origin).
+    /// Whether a direction is on an arc (never true for an end or the origin).
     #[inline(always)]
-    pub fn is_on(arc: &Arc, w: [f32; 2]) -> bool {
-        cross(arc.from, w) > 0.0 && cross(w, arc.to) > 0.0
+    pub fn is_on(&self, position: usize, w: [f32; 2]) -> bool {
+        let Some(&from) = self.ends.get(position) else {
+            return false;
+        };
+        let to = self.ends[(position + 1) % self.ends.len()];
+        cross(from, w) > 0.0 && cross(w, to) > 0.0
     }
 
-    /// Position of a direction that was at `last`: particles move little, so it is looked for on
-    /// the next few arcs first.
-    #[inline(always)]
-    pub fn follow(&self, table: &[Arc], last: usize, w: [f32; 2]) -> usize {
+    /// Position of a direction that was at `last`: particles move little, so it is looked for there
+    /// and on the next few arcs first.
+    pub fn follow(&self, last: usize, w: [f32; 2]) -> usize {
         let ends = self.ends.len();
         if last < ends {
-            let ahead = cross(w, table[last].to) <= 0.0;
+            let ahead = cross(w, self.ends[(last + 1) % ends]) <= 0.0;
             let mut position = last;
-            for _ in 0..NEAR {
+            for _ in 0..=NEAR {
+                if self.is_on(position, w) {
+                    return position;
+                }
                 position = match ahead {
                     true if position + 1 == ends => 0,
                     true => position + 1,
                     false if position == 0 => ends - 1,
                     false => position - 1,
                 };
-                if Circle::is_on(&table[position], w) {
-                    return position;
-                }
             }
         }
         self.locate(w)
@@ -255,13 +287,13 @@ mod tests {
                     let w = [u as f32, v as f32];
                     let at = circle.locate(w);
                     for last in 0..circle.positions() {
-                        assert_eq!(circle.follow(&table, last, w), at, "{w:?} from {last}");
+                        assert_eq!(circle.follow(last, w), at, "{w:?} from {last}");
                     }
                     let want = plain(data, &g, w).map(|v| v as f32);
                     assert_eq!(table[at].g, want, "{w:?} at {at}");
                     let on_arc = at < circle.ends.len();
                     // An arc of half a circle is bounded by one line; both tests hold on it.
-                    assert_eq!(Circle::is_on(&table[at], w), on_arc, "{w:?} at {at}");
+                    assert_eq!(circle.is_on(at, w), on_arc, "{w:?} at {at}");
                     ends += usize::from(!on_arc && w != [0.0; 2]);
                 }
             }

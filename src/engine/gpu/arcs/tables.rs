@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use super::kernels::ArcShape;
 use crate::data::Dataset;
 use crate::engine::Batch;
-use crate::engine::circle::{Circle, Spanning, entry};
+use crate::engine::circle::{Circle, Spanning, entry, key};
 use crate::engine::gpu::layout::NONE;
 use crate::engine::gpu::shape::LANES;
 use crate::engine::plan::{MOMENTS, Row, Size, Storage, Tiling};
@@ -176,17 +176,11 @@ fn append_circle(data: &Dataset, pairs: &mut Vec<[u32; 2]>) -> u32 {
     samples.len() as u32
 }
 
-/// 1 − x/(|x| + |y|), in [0, 2): it rises with the angle of a direction in [0, π).
-fn key([x, y]: [f32; 2]) -> f64 {
-    let (x, y) = (f64::from(x), f64::from(y));
-    1.0 - x / (x.abs() + y.abs())
-}
-
-/// How much the kernels' keys may be off: |x| + |y| and the last difference by a rounding of 2^-24,
+/// How much the kernels' [`key`]s may be off: |x| + |y| and the last difference by a rounding of 2^-24,
 /// the quotient by 2.5 units in the last place (5 · 2^-24), and 2^-24 for the bounds themselves.
 const MARGIN: f64 = 1.0 / (1 << 21) as f64;
 
-/// Between which keys a direction is surely on an arc.
+/// Between which keys a direction of the first half circle is surely on an arc.
 fn bounds(keys: &[f64], arc: usize) -> [f32; 2] {
     let from = arc.checked_sub(1).map_or(-1.0, |k| keys[k] + MARGIN);
     let to = keys.get(arc).map_or(3.0, |key| key - MARGIN);
