@@ -3,8 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use pulp::{Simd, WithSimd};
 
-/// Samples of a panel: a multiple of every vector length there is.
-pub const PANEL: usize = 32;
+use crate::engine::cpu::{LANES, add_products};
+
+/// Samples of a panel, as many as the particles of a block: the kernels for these serve both.
+pub const PANEL: usize = LANES;
 
 /// One number per sample of a panel, aligned so that no vector load crosses a cache line.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
@@ -63,15 +65,7 @@ fn add<S: Simd, const W: usize, const N: usize, const V: usize>(
         for (i, z) in z.iter_mut().enumerate() {
             z.copy_from_slice(&sum[place(i)..place(i) + V]);
         }
-        for (u, v) in u.iter().zip(v.chunks_exact(vectors)) {
-            let v = &v[first..first + V];
-            for (z, &u) in z.iter_mut().zip(&u[row..row + N]) {
-                let u = simd.splat_f32s(u);
-                for (z, v) in z.iter_mut().zip(v) {
-                    *z = simd.mul_add_e_f32s(*v, u, *z);
-                }
-            }
-        }
+        add_products(simd, &mut z, v, first, u, row, |v| v);
         for (i, z) in z.iter().enumerate() {
             sum[place(i)..place(i) + V].copy_from_slice(z);
         }

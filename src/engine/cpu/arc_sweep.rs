@@ -184,8 +184,7 @@ fn doubtful<S: Simd>(simd: S, planes: &[f32], arcs: &[Line]) -> u32 {
     let planes: &[S::f32s] = bytemuck::cast_slice(planes);
     let arcs: &[S::f32s] = bytemuck::cast_slice(arcs);
     let per_plane = LANES / S::F32_LANES;
-    let lanes: [u32; LANES] = LANE_BITS;
-    let bits: &[S::u32s] = bytemuck::cast_slice(&lanes);
+    let bits: &[S::u32s] = bytemuck::cast_slice(&LANE_BITS);
     let mut doubtful = [0_u32; LANES];
     let found: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut doubtful);
     for (v, found) in found.iter_mut().enumerate() {

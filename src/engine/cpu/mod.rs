@@ -30,6 +30,8 @@ use crate::error::Result;
 use crate::experiment::Train;
 use crate::particles::Particles;
 pub use ceilings::ceilings;
+pub(crate) use kernel::add_products;
+pub(crate) use layout::LANES;
 use layout::{Blocks, Samples};
 use options::{CIRCLE_COST, Pool};
 pub use options::{Level, Options};

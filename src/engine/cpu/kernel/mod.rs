@@ -11,6 +11,7 @@ mod velocity;
 
 use lookup::Table;
 pub use predict::moments;
+pub use products::add_products;
 pub use velocity::update;
 
 use bytemuck::Zeroable;

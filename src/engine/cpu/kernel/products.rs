@@ -32,14 +32,14 @@ pub fn products<S: Simd, const N: usize, const V: usize>(
     z
 }
 
-/// Adds w·x over further coordinates to z, see [`products`].
+/// Adds w·x over further coordinates to z, see [`products`]; W samples lie side by side.
 #[inline(always)]
-fn add_products<S: Simd, const N: usize, const V: usize>(
+pub fn add_products<S: Simd, const N: usize, const V: usize, const W: usize>(
     simd: S,
     z: &mut [[S::f32s; V]; N],
     w: &[S::f32s],
     first: usize,
-    x: &[[f32; GROUP]],
+    x: &[[f32; W]],
     sample: usize,
     with: impl Fn(S::f32s) -> S::f32s,
 ) {
