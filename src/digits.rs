@@ -17,6 +17,16 @@ pub fn significant(value: f64, figures: usize) -> String {
     }
 }
 
+/// A value as one would type it, to six significant digits: `0.03`, `1e18`.
+pub fn short(value: f64) -> String {
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    match rounded.abs() {
+        0.0 => "0".into(),
+        size if (1e-4..1e6).contains(&size) => format!("{rounded}"),
+        _ => format!("{rounded:e}"),
+    }
+}
+
 /// A number of things: `1 run`, `21 runs`.
 pub fn counted(count: u64, name: &str) -> String {
     match count {
@@ -38,6 +48,12 @@ mod tests {
         assert_eq!(digits(0.0), "0");
         assert_eq!(significant(0.25, 9), "0.250000000");
         assert_eq!(significant(2.5e-26, 9), "2.50000000e-26");
+    }
+
+    #[test]
+    fn typed_numbers_are_short() {
+        let typed = [0.3 / 10.0, 1e18, 5e-7, -299_999.0, 0.0, 0.25].map(short);
+        assert_eq!(typed, ["0.03", "1e18", "5e-7", "-299999", "0", "0.25"]);
     }
 
     #[test]

@@ -41,7 +41,15 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         .iter()
         .map(|n| format!("flow.steps={n}"))
         .collect();
-    let grid = load(&folder.experiment().display().to_string(), &sets)?;
+    let file = folder.experiment().display().to_string();
+    if args.steps.is_some() && load(&file, &[])?.varies("flow.steps") {
+        return Err(Error::input(
+            "--steps",
+            format!("the grid of {file} varies flow.steps: one number for all would undo it"),
+            "resume without --steps, or change the list in the file's [grid]",
+        ));
+    }
+    let grid = load(&file, &sets)?;
     let first = grid.runs.iter().enumerate().find_map(|(k, _)| {
         let found = Checkpoint::newest(&folder.run(k)).transpose()?;
         Some(found.map(|c| (k, c)))

@@ -56,6 +56,18 @@ impl Dataset {
         Ok(self)
     }
 
+    /// A digest of the samples: equal for equal d, X and y, and for no others.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for size in [self.d, self.n()] {
+            hasher.update(&(size as u64).to_le_bytes());
+        }
+        for values in [&self.x, &self.y] {
+            hasher.update(bytemuck::cast_slice(values));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Input i, of length d.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.x[i * self.d..(i + 1) * self.d]

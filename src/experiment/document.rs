@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -238,7 +238,7 @@ pub(super) struct Origin<'a> {
 }
 
 /// Layers of keys: each overrides those before it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Layer<'a> {
     File,
     /// The section `[quick]` of the file.
@@ -267,12 +267,21 @@ impl Origin<'_> {
         }
     }
 
+    /// The copy, beside this file, of a data file that is no longer there: a run folder may have been
+    /// moved.
+    fn kept(&self, path: &Path) -> Option<PathBuf> {
+        let copy = self.folder.join(KEPT_DATA).join(kept_name(path));
+        let moved = self.layer == Layer::File && !path.exists() && copy.exists();
+        std::path::absolute(copy).ok().filter(|_| moved)
+    }
+
     /// Makes the paths of a file absolute, so that a resolved file works from any folder.
     fn absolute(&self, key: &str, value: &mut Value) -> std::result::Result<(), Wrong> {
         let Some(path) = value.as_str().filter(|_| key.ends_with("path")) else {
             return Ok(());
         };
         let full = std::path::absolute(self.folder.join(path)).ok();
+        let full = full.map(|full| self.kept(&full).unwrap_or(full));
         let text = full
             .as_deref()
             .filter(|_| !path.is_empty())
@@ -288,6 +297,17 @@ impl Origin<'_> {
         };
         Ok(())
     }
+}
+
+/// Below a run folder: copies of its data files, see [`kept_name`].
+pub const KEPT_DATA: &str = "data";
+
+/// The name of the copy of a data file in a run folder: that of the file, told apart from others of
+/// its name by a digest of the whole path.
+pub fn kept_name(path: &Path) -> String {
+    let digest = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("{}-{name}", &digest[..8])
 }
 
 /// A key of the grid as messages and resolved files write it.

@@ -35,6 +35,12 @@ pub struct GridRun {
 }
 
 impl Grid {
+    /// Whether this key has several values in the grid.
+    pub fn varies(&self, key: &str) -> bool {
+        let grid = self.document.get("grid").and_then(Value::as_table);
+        grid.is_some_and(|grid| grid.contains_key(key))
+    }
+
     /// The resolved experiment file. [`super::load`] of it, from any folder, gives this grid again.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();

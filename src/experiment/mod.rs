@@ -32,6 +32,7 @@ mod unknown;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
+pub use document::{KEPT_DATA, kept_name};
 pub use expect::{Check, Filter, Other, Over, QUANTITIES, number_of};
 pub use grid::{Grid, GridRun};
 pub use presets::{Preset, presets};
@@ -72,6 +73,24 @@ impl Experiment {
             Source::Clusters | Source::Teacher | Source::Circle
         );
         drawn.then_some(self.seed)
+    }
+
+    /// The keys that apply to this experiment and their values, as a file writes them.
+    pub fn keys(&self) -> Vec<(&'static str, toml::Value)> {
+        fields::write(self)
+    }
+
+    /// The files that the experiment reads.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let data = &self.data;
+        let files = [
+            &data.path,
+            &data.targets_path,
+            &data.test_path,
+            &data.test_targets_path,
+            &self.init.path,
+        ];
+        files.into_iter().flatten().map(|path| path.as_path())
     }
 
     /// Whether this run's steps are multiplied by max(1, √((1/m) Σ a²)).

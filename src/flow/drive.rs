@@ -3,16 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::member::{End, Member};
-use super::timetable::is_evaluated;
+use super::member::Member;
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Metrics;
 
 /// Steps between two looks at the clock are chosen to take about this long: short enough for a
 /// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
 const STRETCH: Duration = Duration::from_millis(250);
+
+/// A run that has ended is stored with all that end within this time: its particles stay as they
+/// are, and the rows of metrics are written once for them.
+const ENDED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Steps per stretch, at most: bounds the evaluations held in memory.
 const STRETCH_STEPS: u64 = 1024;
@@ -49,7 +52,7 @@ pub fn drive(
     context: &mut Context,
 ) -> Result<Outcome> {
     let mut pace = Pace::default();
-    let mut last_checkpoint = Instant::now();
+    let mut last_save = Instant::now();
     loop {
         if members
             .iter()
@@ -59,19 +62,28 @@ pub fn drive(
         }
         context.progress.report(&status(engine, members, pace.rate));
         if members.iter().all(|m| m.end.is_some()) {
+            save(engine, members, context, Look::Due)?;
             return Ok(Outcome::Ended);
         }
         if context.stop.load(Ordering::Relaxed) {
             observe(engine, members, origins, context, Look::Last)?;
+            save(engine, members, context, Look::Last)?;
             return Ok(Outcome::Interrupted);
         }
-        let patience = members[0].spec().output.checkpoint_seconds;
-        if last_checkpoint.elapsed().as_secs_f64() >= patience {
-            save(engine, members)?;
-            context.metrics.write()?;
-            last_checkpoint = Instant::now();
+        let ended = members.iter().any(Member::awaits_storing);
+        let patience = Duration::try_from_secs_f64(members[0].spec().output.checkpoint_seconds);
+        let patience = patience.unwrap_or(Duration::MAX);
+        let patience = if ended {
+            patience.min(ENDED_PATIENCE)
+        } else {
+            patience
+        };
+        if last_save.elapsed() >= patience {
+            save(engine, members, context, Look::Due)?;
+            last_save = Instant::now();
         }
         let steps = stretch(engine, members, pace.steps());
+        let before: Vec<u64> = members.iter().map(|m| engine.clock(m.slot).step).collect();
         let begun = Instant::now();
         for evaluated in engine.advance(&steps)? {
             for member in members.iter_mut().filter(|m| m.end.is_none()) {
@@ -79,7 +91,26 @@ pub fn drive(
             }
         }
         pace.measure(steps.len() as u64, begun.elapsed());
+        for (member, before) in members.iter().zip(before) {
+            let clock = engine.clock(member.slot);
+            if member.end.is_none() && clock.diverged.is_none() && clock.step == before {
+                return Err(standing_still(engine, member, before));
+            }
+        }
     }
+}
+
+/// A step size that is 0 in the engine's precision would keep a run where it is for ever.
+fn standing_still(engine: &dyn Engine, member: &Member, step: u64) -> Error {
+    let eta = member.eta(step);
+    Error::engine(
+        engine.name(),
+        format!(
+            "run {}: η is {eta:e} after {step} steps, which its arithmetic takes for 0",
+            member.index
+        ),
+        "raise flow.step, or choose a flow.schedule that falls more slowly",
+    )
 }
 
 /// Which runs are looked at.
@@ -112,23 +143,14 @@ fn observe(
     let mut geometry = None;
     for member in members.iter_mut().filter(|m| m.end.is_none()) {
         let now = &evaluations[member.slot];
-        let step = now.clock.step;
-        if now.clock.diverged.is_some() || !now.is_finite() {
-            member.end = Some(End::Diverged(now.clock.diverged.unwrap_or(step)));
-            member.finish(engine)?;
-            continue;
-        }
-        if last {
-            member.checkpoint(engine)?;
-        }
         member.see(now);
-        if !is_due(member) {
+        if member.end.is_some() || !is_due(member) {
             continue;
         }
         let row = member.row(now, tests.get(member.slot));
         // What is due at this very step was done before.
         let ending = !last && member.stops_at(&row, seconds);
-        let recorded = !last && (ending || member.records_at(step));
+        let recorded = !last && (ending || member.records_at(row.step));
         if recorded || last {
             let geometry = match &geometry {
                 Some(known) => known,
@@ -140,14 +162,42 @@ fn observe(
             }
         }
         if last {
-            member.finish(engine)?;
             continue;
         }
         member.snapshot(engine, ending)?;
         if ending {
-            member.end = Some(End::Done);
-            member.checkpoint(engine)?;
-            member.finish(engine)?;
+            member.end_here(now);
+        }
+    }
+    Ok(())
+}
+
+/// Writes what a resume needs: the rows of metrics first, then checkpoints of the runs that move
+/// and are finite, and the files of those that have ended. So no checkpoint is ever ahead of its
+/// rows: a kill between the two costs steps that are taken again, never a row. A last save leaves
+/// every run as a reader of the folder expects it.
+fn save(
+    engine: &mut dyn Engine,
+    members: &mut [Member],
+    context: &mut Context,
+    look: Look,
+) -> Result<()> {
+    context.metrics.write()?;
+    let moving = members.iter().any(|m| m.end.is_none());
+    let now = match moving {
+        true => engine.predict(Sample::Train)?,
+        false => Vec::new(),
+    };
+    for member in members.iter_mut() {
+        match member.end {
+            None if member.is_finite(&now[member.slot]) => {
+                member.checkpoint(engine)?;
+                if look == Look::Last {
+                    member.finish(engine)?;
+                }
+            }
+            None => {}
+            Some(_) => member.store(engine)?,
         }
     }
     Ok(())
@@ -167,23 +217,11 @@ fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
             eta[member.slot] = member.eta(at(member) + k);
         }
         steps.eta.extend(eta);
-        // The state before the first step was looked at already.
         steps
             .evaluate
-            .push(k > 0 && active().any(|m| is_evaluated(at(m) + k)));
+            .push(active().any(|m| m.is_evaluated(at(m) + k)));
     }
     steps
-}
-
-/// Checkpoints of all runs that still move and are finite.
-fn save(engine: &mut dyn Engine, members: &[Member]) -> Result<()> {
-    let now = engine.predict(Sample::Train)?;
-    for member in members.iter().filter(|m| m.end.is_none()) {
-        if now[member.slot].is_finite() {
-            member.checkpoint(engine)?;
-        }
-    }
-    Ok(())
 }
 
 fn status(engine: &dyn Engine, members: &[Member], rate: f64) -> Status {

@@ -8,8 +8,8 @@ use super::worlds::Sets;
 use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
 use crate::error::Result;
 use crate::experiment::{Choice, Experiment, GridRun, Stop};
-use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms};
-use crate::store::{Checkpoint, Label, RunSummary, Snapshots, write_particles};
+use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms, is_finite};
+use crate::store::{Checkpoint, Identity, Label, RunSummary, Snapshots, write_particles};
 
 /// Why a run no longer moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Member {
     pub grid: GridRun,
     pub run: Run,
     pub sets: Sets,
+    identity: Identity,
     pub best: Best,
     /// The last look, for the progress line, and the last one at the particles too, for the summary.
     pub last: Option<Row>,
@@ -37,6 +38,8 @@ pub struct Member {
     pub start: Option<Start>,
     atoms: Option<f64>,
     pub end: Option<End>,
+    /// Whether its files are written since it ended.
+    stored: bool,
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
     pub dir: PathBuf,
@@ -52,7 +55,7 @@ impl Member {
         slot: usize,
         grid: GridRun,
         run: Run,
-        sets: Sets,
+        (sets, identity): (Sets, Identity),
         dir: &Path,
         from: Option<&Checkpoint>,
     ) -> Result<Self> {
@@ -71,11 +74,13 @@ impl Member {
             grid,
             run,
             sets,
+            identity,
             last: None,
             measured: None,
             start: None,
             atoms: None,
             end: None,
+            stored: false,
             aim: None,
             dir: dir.to_path_buf(),
         })
@@ -133,11 +138,35 @@ impl Member {
                 || self.snapshot_steps.binary_search(&step).is_ok())
     }
 
-    /// Takes an evaluation on the training set into account.
+    /// Whether the state after `step` updates is evaluated for the best margins and for divergence:
+    /// at multiples of [`EVALUATION_INTERVAL`], at records and at the last step. It depends on the
+    /// run alone, never on its company in a batch, on speed or on interruptions.
+    pub fn is_evaluated(&self, step: u64) -> bool {
+        is_evaluated(step) || self.records_at(step) || step >= self.total()
+    }
+
+    /// Takes an evaluation on the training set into account, if it is of a step at which the run is
+    /// evaluated. The run ends where a number is not finite.
     pub fn see(&mut self, now: &Evaluation) {
-        if now.is_finite() {
+        let step = now.clock.step;
+        if let Some(at) = now.clock.diverged {
+            self.end = Some(End::Diverged(at));
+        } else if !now.is_finite() || (self.is_evaluated(step) && !self.is_finite(now)) {
+            self.end = Some(End::Diverged(step));
+        } else if self.is_evaluated(step) {
             self.best.update(&self.run, &self.sets.train, now);
         }
+    }
+
+    /// Whether predictions, risk and objective are finite numbers in true units.
+    pub fn is_finite(&self, now: &Evaluation) -> bool {
+        now.clock.diverged.is_none() && is_finite(&self.run, &self.sets.train, now)
+    }
+
+    /// Ends the run at this state.
+    pub fn end_here(&mut self, now: &Evaluation) {
+        self.best.update(&self.run, &self.sets.train, now);
+        self.end = Some(End::Done);
     }
 
     /// Whether a run with this row, at a moment when it is due, has reached its end.
@@ -209,19 +238,38 @@ impl Member {
             kernels: engine.kernels(),
             best: self.best,
             standardization: self.sets.standardization.clone(),
+            identity: Some(self.identity.clone()),
         };
         Checkpoint::write(&self.dir, engine, self.slot, &label)
+    }
+
+    /// Whether the run has ended and its files are still to be written.
+    pub fn awaits_storing(&self) -> bool {
+        self.end.is_some() && !self.stored
+    }
+
+    /// Writes the files of a run that has ended, once.
+    pub fn store(&mut self, engine: &mut dyn Engine) -> Result<()> {
+        if self.stored {
+            return Ok(());
+        }
+        match self.end {
+            Some(End::Diverged(_)) => self.snapshots.finish(engine.precision())?,
+            _ => {
+                self.checkpoint(engine)?;
+                self.finish(engine)?;
+            }
+        }
+        self.stored = true;
+        Ok(())
     }
 
     /// Writes what a reader of the folder expects once the run no longer moves.
     pub fn finish(&mut self, engine: &mut dyn Engine) -> Result<()> {
         self.snapshots.finish(engine.precision())?;
-        if !matches!(self.end, Some(End::Diverged(_))) {
-            let first = engine.read(self.slot, 0..self.run.m.min(ATOM_PARTICLES))?;
-            self.atoms = atoms(&first);
-            write_particles(&self.dir.join("particles.npz"), engine, self.slot)?;
-        }
-        Ok(())
+        let first = engine.read(self.slot, 0..self.run.m.min(ATOM_PARTICLES))?;
+        self.atoms = atoms(&first);
+        write_particles(&self.dir.join("particles.npz"), engine, self.slot)
     }
 
     pub fn summary(&self, engine: &dyn Engine) -> RunSummary {
@@ -233,7 +281,10 @@ impl Member {
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), serde_json::to_value(value).ok()?)))
                 .collect(),
-            steps: engine.clock(self.slot).step,
+            steps: match self.end {
+                Some(End::Diverged(step)) => step,
+                _ => engine.clock(self.slot).step,
+            },
             method: engine.method(self.slot).into(),
             kernels: engine.kernels(),
             last: self.measured.as_ref().map(Into::into).unwrap_or_default(),

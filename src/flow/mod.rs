@@ -5,6 +5,8 @@
 
 mod aim;
 mod certificates;
+mod continuation;
+mod divergence;
 mod drive;
 mod member;
 mod origins;
@@ -18,6 +20,7 @@ use std::time::Instant;
 
 use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
+use continuation::{continues, tell_changes};
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 use origins::{Beginning, Beginnings};
@@ -111,6 +114,9 @@ pub fn train(
         batches.entry(kind).or_default().push(k);
     }
     worlds.check_initial_files(grid)?;
+    for (&k, checkpoint) in &checkpoints {
+        continues(checkpoint, &grid.runs[k].experiment, &mut worlds)?;
+    }
 
     let mut aims = Aims::default();
     let mut summaries = Vec::new();
@@ -124,6 +130,13 @@ pub fn train(
         let mut engine = make(batch, kernels)?;
         // Everything that can be wrong with the input is known by now: the folder may be written.
         folder.begin(&grid.to_toml())?;
+        let files = indices
+            .iter()
+            .flat_map(|&k| grid.runs[k].experiment.files());
+        folder.keep_data(files)?;
+        if let Some(checkpoint) = from {
+            tell_changes(checkpoint, &*engine);
+        }
         let described = (engine.name().to_owned(), engine.adapter());
         if !engines.contains(&described) {
             engines.push(described);
@@ -137,7 +150,9 @@ pub fn train(
                 Some(Stop::Gap(gap)) => Some(aims.of(gap, &run, &sets.train)?),
                 _ => None,
             };
-            let mut member = Member::new(k, slot, grid.runs[k].clone(), run, sets, &dir, from)?;
+            let identity = worlds.identity(&grid.runs[k].experiment)?;
+            let of = (sets, identity);
+            let mut member = Member::new(k, slot, grid.runs[k].clone(), run, of, &dir, from)?;
             member.aim = aim;
             let mut rows = context.metrics.rows().iter();
             member.measured = rows.rfind(|row| row.run == k).copied();
@@ -236,27 +251,23 @@ fn verdict(
     let Some(&(run, step)) = lost.first() else {
         return Ok(());
     };
-    let GridRun { experiment, .. } = &grid.runs[run];
+    let experiment = &grid.runs[run].experiment;
+    let largest = Worlds::default().largest_input(experiment)?;
     let checkpoint = match Checkpoint::newest(&folder.run(run))? {
         Some(checkpoint) => checkpoint.path().display().to_string(),
         None => "missing".into(),
     };
-    let remedy = match step {
-        0 => "start from smaller weights (init.scale_w, init.scale_a) or inputs: they or their \
-              squares leave single precision"
-            .into(),
-        _ => format!(
-            "try a smaller step, such as --set flow.step={}",
-            experiment.flow.step / 10.0
-        ),
-    };
     Err(Error::Diverged {
         what: format!(
-            "{} of {} diverged; run {run}: a weight or prediction was not finite after {}",
+            "{} of {} diverged; run {run}: a weight, prediction, risk or objective was not finite \
+             after {}",
             lost.len(),
             counted(summaries.len() as u64, "run"),
             counted(step, "step")
         ),
-        remedy: format!("{remedy}; the last finite checkpoint is {checkpoint}"),
+        remedy: format!(
+            "{}; the last finite checkpoint is {checkpoint}",
+            divergence::remedy(experiment, largest, step)
+        ),
     })
 }

@@ -8,6 +8,7 @@ use crate::engine::Batch;
 use crate::error::{Error, Result};
 use crate::experiment::{DataSpec, Experiment, Grid, InitKind, StateFormat};
 use crate::particles::init::Initializer;
+use crate::store::Identity;
 
 /// The training and test set of one run.
 #[derive(Debug, Clone)]
@@ -67,6 +68,13 @@ impl Worlds {
         Ok(sets)
     }
 
+    /// The largest coordinate of a run's training inputs, without its sign.
+    pub fn largest_input(&mut self, experiment: &Experiment) -> Result<f64> {
+        let train = self.sets(experiment)?.train;
+        let largest = train.x.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        Ok(f64::from(largest))
+    }
+
     /// Input dimension of a run.
     pub fn dimension(&mut self, experiment: &Experiment) -> Result<usize> {
         Ok(self.sets(experiment)?.train.d)
@@ -99,6 +107,22 @@ impl Worlds {
             all.push(sets);
         }
         Ok((batch, all))
+    }
+
+    /// What decides the states of a run.
+    ///
+    /// # Errors
+    /// Data or initial particles that cannot be read.
+    pub fn identity(&mut self, experiment: &Experiment) -> Result<Identity> {
+        let sets = self.sets(experiment)?;
+        let m = experiment.network.width;
+        let init = Initializer::new(&experiment.init, m, sets.train.d, experiment.seed)?;
+        Ok(Identity::of(
+            experiment,
+            &sets.train,
+            sets.test.as_deref(),
+            &init,
+        ))
     }
 
     /// Reads every initialisation that comes from a file, so that a bad one is known before

@@ -13,7 +13,7 @@ mod tangent;
 
 pub use atoms::{ATOM_PARTICLES, atoms};
 pub use drift::{Drift, Start};
-pub use record::{Best, Row};
+pub use record::{Best, Row, is_finite};
 pub use risk::risk;
 pub use tangent::TangentKernel;
 

@@ -53,10 +53,7 @@ impl Row {
         train: (&Dataset, &Evaluation),
         test: Option<(&Dataset, &Evaluation)>,
     ) -> Self {
-        let on = |(data, now): (&Dataset, &Evaluation)| {
-            let p = now.prediction_exponent;
-            risk(run.loss, now.f.iter().map(|&f| ldexp(f, p)), &data.y)
-        };
+        let on = |(data, now): (&Dataset, &Evaluation)| risk(run.loss, predictions(now), &data.y);
         let (data, now) = train;
         let norms = Norms::new(run, now);
         let margins = Margins::new(run, data, now);
@@ -66,7 +63,7 @@ impl Row {
             step: now.clock.step,
             time: now.clock.time,
             risk,
-            objective: risk / (run.alpha * run.alpha) + run.lambda / 2.0 * norms.param_norm,
+            objective: objective(run, risk, &norms),
             risk_test: test.map(on),
             error_train: error(data, &now.f),
             error_test: test.and_then(|(data, now)| error(data, &now.f)),
@@ -95,6 +92,30 @@ impl Row {
             direction_cosine: drift.and_then(|drift| drift.direction_cosine),
             ..self
         }
+    }
+}
+
+/// f (n) in true units.
+fn predictions(now: &Evaluation) -> impl Iterator<Item = f64> {
+    let p = now.prediction_exponent;
+    now.f.iter().map(move |&f| ldexp(f, p))
+}
+
+/// F = (1/α²) R(f) + (λ/2m) Σ (a² + |w|²); without decay the norms have no part in it.
+fn objective(run: &Run, risk: f64, norms: &Norms) -> f64 {
+    let decay = match run.lambda {
+        0.0 => 0.0,
+        lambda => lambda / 2.0 * norms.param_norm,
+    };
+    risk / (run.alpha * run.alpha) + decay
+}
+
+/// Whether the stored numbers, the predictions, R(f) and F are finite, the latter three in true
+/// units: f64 ends at 1.8·10³⁰⁸.
+pub fn is_finite(run: &Run, data: &Dataset, now: &Evaluation) -> bool {
+    now.is_finite() && predictions(now).all(f64::is_finite) && {
+        let risk = risk(run.loss, predictions(now), &data.y);
+        objective(run, risk, &Norms::new(run, now)).is_finite()
     }
 }
 

@@ -83,6 +83,16 @@ impl Initializer {
         self.stored.is_none()
     }
 
+    /// A digest of particles from a file; `None` for particles that are drawn.
+    pub fn digest(&self) -> Option<String> {
+        let stored = self.stored.as_ref()?;
+        let mut hasher = blake3::Hasher::new();
+        for values in [&stored.w, &stored.a] {
+            hasher.update(bytemuck::cast_slice(values));
+        }
+        Some(hasher.finalize().to_hex().to_string())
+    }
+
     /// Particles of a range of indices.
     pub fn block(&self, range: Range<usize>) -> Particles {
         let d = self.d;

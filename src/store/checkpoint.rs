@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::{decode, encode, header, size_of_value};
 use super::state::{BLOCK, State, blocks};
-use super::write_atomically;
+use super::{Identity, write_atomically};
 use crate::data::Standardization;
 use crate::engine::{Anchor, Clock, Engine, Precision};
 use crate::error::{Error, Result};
@@ -40,6 +40,9 @@ pub struct Label {
     pub best: Best,
     /// What was done to the inputs of a standardised data file.
     pub standardization: Option<Standardization>,
+    /// What decides the run's states; older checkpoints have none.
+    #[serde(default)]
+    pub identity: Option<Identity>,
 }
 
 /// A checkpoint on disk that was found whole.
@@ -292,6 +295,7 @@ mod tests {
             kernels: None,
             best: Best::default(),
             standardization: None,
+            identity: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod atomic;
 mod checkpoint;
 mod format;
+mod identity;
 mod metrics;
 mod npz;
 mod polished;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use atomic::write_atomically;
 pub use checkpoint::{Checkpoint, Label};
+pub use identity::Identity;
 pub use metrics::Metrics;
 pub use npz::{NpzReader, NpzWriter};
 pub use polished::{read_polished, write_polished};
@@ -27,6 +29,10 @@ pub use state::{State, blocks, write_particles};
 pub use summary::{LastRow, RunSummary, Summary};
 
 use crate::error::{Error, Result};
+use crate::experiment::{KEPT_DATA, kept_name};
+
+/// Data files up to this size are copied into a run's folder.
+const KEPT_BYTES: u64 = 16 << 20;
 
 /// A folder that holds, or will hold, the results of one experiment. Locked while it is open for
 /// writing, so that two processes never share one.
@@ -60,6 +66,29 @@ impl RunFolder {
         })
     }
 
+    /// Copies data files that are small into the folder, so that it can be moved to where they are
+    /// not. The name of a copy is [`kept_name`] of the path; a file that is there already stays.
+    ///
+    /// # Errors
+    /// A copy that cannot be written.
+    pub fn keep_data<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<()> {
+        let folder = self.dir.join(KEPT_DATA);
+        for path in paths {
+            let copy = folder.join(kept_name(path));
+            let small = std::fs::metadata(path).is_ok_and(|of| of.len() <= KEPT_BYTES);
+            if !small || copy.exists() {
+                continue;
+            }
+            std::fs::create_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
+            let content = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
+            write_atomically(&copy, |out| {
+                out.write_all(&content)
+                    .map_err(|e| Error::writing(&copy, e))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Makes the folder, empties it of an older run, and writes experiment.toml: from then on it
     /// holds a run. A reopened folder loses its verdicts alone, which are of a state that goes now.
     pub fn begin(&mut self, toml: &str) -> Result<()> {
@@ -68,7 +97,11 @@ impl RunFolder {
         }
         std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         self.lock = Some(lock(&self.dir)?);
-        for folder in [self.dir.join("runs"), self.figures()] {
+        for folder in [
+            self.dir.join("runs"),
+            self.dir.join(KEPT_DATA),
+            self.figures(),
+        ] {
             if Self::holds_a_run(&self.dir) && folder.exists() {
                 std::fs::remove_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
             }

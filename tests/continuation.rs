@@ -1,0 +1,260 @@
+//! A run that was stopped, killed or moved goes on as if nothing had happened, or says why it
+//! cannot.
+
+mod common;
+
+use std::path::Path;
+
+use common::place::{Place, text};
+
+/// Two members that end at different steps, and one that does not end soon.
+const GRID: &str = r#"
+[data]
+source = "xor"
+[network]
+width = 64
+[risk]
+loss = "softmin"
+[flow]
+steps = 600
+step = 0.5
+schedule = "inverse-sqrt"
+[output]
+records = 12
+snapshots = 3
+[grid]
+"flow.steps" = [130, 333, 600]
+"#;
+
+/// Lines of metrics.csv, and of summary.json what no clock tells.
+fn told(dir: &Path) -> (String, serde_json::Value) {
+    let metrics = std::fs::read_to_string(dir.join("metrics.csv")).unwrap();
+    let summary = std::fs::read(dir.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    (metrics, summary["runs"].clone())
+}
+
+fn checkpoints(dir: &Path, run: usize) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir.join(format!("runs/{run:03}"))).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.to_string_lossy().contains("checkpoint-"));
+    paths.sort();
+    paths
+}
+
+/// Best margins are taken at steps that the run alone decides: whatever its company in the batch,
+/// and wherever it was interrupted, they are the same.
+#[test]
+fn best_margins_depend_on_the_run_alone() {
+    let place = Place::new();
+    place.put("e.toml", GRID);
+    place.ok("run e.toml --out whole --engine cpu --no-plots");
+    let whole = told(&place.path("whole"));
+    for run in 0..3 {
+        let out = format!("split{run}");
+        place.ok(&format!("run e.toml --out {out} --engine cpu --no-plots"));
+        // The state that a kill leaves: one member far behind the others.
+        let own = checkpoints(&place.path(&out), run);
+        std::fs::remove_file(own.last().unwrap()).unwrap();
+        place.ok(&format!("resume {out} --no-plots"));
+        assert_eq!(told(&place.path(&out)), whole, "member {run} left behind");
+    }
+    let steps = [130, 333, 600];
+    for (run, steps) in steps.into_iter().enumerate() {
+        place.put("one.toml", GRID.split("[grid]").next().unwrap());
+        let out = format!("alone{run}");
+        place.ok(&format!(
+            "run one.toml --out {out} --engine cpu --no-plots --set flow.steps={steps}"
+        ));
+        let alone = told(&place.path(&out)).1;
+        for best in [
+            "best_margin_f1",
+            "best_margin_param",
+            "best_margin_f2",
+            "best_step",
+        ] {
+            assert_eq!(alone[0][best], whole.1[run][best], "{best} of run {run}");
+        }
+    }
+}
+
+/// A kill at any moment leaves no checkpoint whose rows are not there.
+#[test]
+fn rows_are_written_before_checkpoints() {
+    let place = Place::new();
+    place.put(
+        "e.toml",
+        &GRID.replace("[130, 333, 600]", "[130, 333, 100000000]"),
+    );
+    let mut child = place
+        .command("run e.toml --out a --engine cpu --no-plots --quiet")
+        .spawn()
+        .unwrap();
+    let ended = |run: usize, step: u64| {
+        let name = format!("runs/{run:03}/checkpoint-{step:012}.safetensors");
+        place.path("a").join(name).exists()
+    };
+    let start = std::time::Instant::now();
+    while !(ended(0, 130) && ended(1, 333)) {
+        assert!(start.elapsed().as_secs() < 120, "nothing was stored");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let metrics = std::fs::read_to_string(place.path("a/metrics.csv")).unwrap();
+    for (run, last) in [(0, 130), (1, 333)] {
+        let row = format!("\n{run},{last},");
+        assert!(metrics.contains(&row), "run {run}: {metrics}");
+    }
+}
+
+/// A checkpoint is continued by its own experiment and data alone.
+#[test]
+fn another_experiment_is_refused_by_what_differs() {
+    let place = Place::new();
+    let rows = "a,b,y\n1,0.5,1\n-1,0.5,-1\n0.5,-1,1\n";
+    place.put("t.csv", rows);
+    let file = GRID
+        .replace(
+            "source = \"xor\"",
+            "source = \"file\"\npath = \"t.csv\"\ntarget = \"y\"",
+        )
+        .replace("[grid]\n\"flow.steps\" = [130, 333, 600]\n", "");
+    place.put("e.toml", &file);
+    place.ok("run e.toml --out a --engine cpu --no-plots --set flow.steps=100");
+    let resolved = std::fs::read_to_string(place.path("a/experiment.toml")).unwrap();
+    let edit = |from: &str, to: &str| {
+        assert!(resolved.contains(from), "{from} in {resolved}");
+        place.put("a/experiment.toml", &resolved.replace(from, to));
+    };
+    let results = std::fs::read(place.path("a/runs/000/particles.npz")).unwrap();
+    for (from, to, told) in [
+        ("seed = 1", "seed = 2", "now seed = 2 instead of seed = 1"),
+        ("\"softmin\"", "\"logistic\"", "risk.loss = \"logistic\""),
+        ("\"mean-field\"", "\"ntk\"", "network.scaling"),
+        ("step = 0.5", "step = 0.25", "flow.step = 0.25"),
+    ] {
+        edit(from, to);
+        place.refuses("resume a --no-plots", &["of another run", told]);
+    }
+    edit("seed = 1", "seed = 1");
+    place.put("t.csv", &rows.replace("-1,0.5", "-1,0.75"));
+    place.refuses("resume a --no-plots", &["other training samples"]);
+    place.put("t.csv", rows);
+    place.ok("resume a --no-plots");
+    assert!(results == std::fs::read(place.path("a/runs/000/particles.npz")).unwrap());
+}
+
+#[test]
+fn one_number_of_steps_does_not_replace_a_grid() {
+    let place = Place::new();
+    place.put("e.toml", GRID);
+    place.ok("run e.toml --out a --engine cpu --no-plots");
+    place.refuses("resume a --steps 700", &["--steps", "varies flow.steps"]);
+}
+
+/// A schedule that depends on the number of steps cannot be extended in silence; another engine is
+/// named.
+#[test]
+fn what_is_not_as_it_was_is_told() {
+    let place = Place::new();
+    place.put("e.toml", GRID.split("[grid]").next().unwrap());
+    place.ok("run e.toml --out a --engine cpu --no-plots --set flow.schedule=cosine");
+    let same = text(&place.run("resume a --no-plots").stderr);
+    assert!(
+        !same.contains("bit for bit") && !same.contains("cosine"),
+        "{same}"
+    );
+    let longer = text(&place.run("resume a --steps 700 --no-plots").stderr);
+    assert!(
+        longer.contains("cosine schedule now falls to 0 over 700"),
+        "{longer}"
+    );
+    let other = text(&place.run("resume a --no-plots --engine reference").stderr);
+    assert!(other.contains("not bit for bit"), "{other}");
+}
+
+/// A run folder that was moved to where its data are not goes on from its copy of them.
+#[test]
+fn a_moved_folder_brings_its_data() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("here")).unwrap();
+    place.put("here/t.csv", "a,b,y\n1,0.5,1\n-1,0.5,-1\n0.5,-1,1\n");
+    let file = GRID.replace(
+        "source = \"xor\"",
+        "source = \"file\"\npath = \"t.csv\"\ntarget = \"y\"",
+    );
+    place.put("here/e.toml", &file);
+    place.ok("run here/e.toml --out here/a --engine cpu --no-plots");
+    let before = told(&place.path("here/a"));
+    std::fs::rename(place.path("here/a"), place.path("moved")).unwrap();
+    std::fs::remove_dir_all(place.path("here")).unwrap();
+    place.ok("resume moved --no-plots");
+    assert_eq!(told(&place.path("moved")), before);
+    place.ok("certify moved --run 2 --no-plots --quiet");
+    place.put("new.csv", "a,b\n1,2\n");
+    place.ok("predict moved --data new.csv --run 2");
+}
+
+/// Weight decay beyond 2/η makes the weights grow without end: numbers beyond f64 are no result.
+#[test]
+fn a_decay_that_grows_diverges() {
+    let place = Place::new();
+    place.put("t.csv", "a,b,y\n1,2,1\n-1,0.5,-1\n2,-1,1\n");
+    let file = GRID
+        .replace(
+            "source = \"xor\"",
+            "source = \"file\"\npath = \"t.csv\"\ntarget = \"y\"",
+        )
+        .replace("softmin\"", "logistic\"\nweight_decay = 1e6")
+        .replace("inverse-sqrt", "constant")
+        .replace("[grid]\n\"flow.steps\" = [130, 333, 600]\n", "");
+    place.put("e.toml", &file);
+    for engine in ["cpu", "reference"] {
+        place.fails(
+            &format!("run e.toml --out {engine} --engine {engine} --no-plots"),
+            1,
+            &[
+                "1 of 1 run diverged",
+                "weight decay alone",
+                "flow.step=5e-7",
+            ],
+        );
+        let summary = place.summary(engine);
+        let run = &summary["runs"][0];
+        assert!(
+            run["diverged_at"]
+                .as_u64()
+                .is_some_and(|at| at > 0 && at <= 100),
+            "{run}"
+        );
+        assert!(run["risk"].is_f64() && run["objective"].is_f64(), "{run}");
+        let metrics = std::fs::read_to_string(place.path(engine).join("metrics.csv")).unwrap();
+        assert!(
+            !metrics.contains("inf") && !metrics.contains("NaN"),
+            "{metrics}"
+        );
+    }
+}
+
+/// Large steps of softmin: whatever a run ends with, no number of it is infinite and exit 0.
+#[test]
+fn no_run_ends_well_with_an_infinite_number() {
+    let place = Place::new();
+    place.put("e.toml", GRID.split("[grid]").next().unwrap());
+    for (at, step) in ["1e3", "1e6", "1e30", "1e300"].into_iter().enumerate() {
+        let out = place.run(&format!(
+            "run e.toml --out {at} --engine cpu --no-plots --set flow.schedule=constant --set flow.step={step}"
+        ));
+        let summary = place.summary(&at.to_string());
+        let run = &summary["runs"][0];
+        let finite = run["risk"].is_f64() && run["param_norm"].is_f64();
+        let diverged = run["diverged_at"].is_u64();
+        assert_eq!(
+            out.status.code(),
+            Some(i32::from(diverged)),
+            "{step}: {run}"
+        );
+        assert!(finite || diverged, "{step}: {run}");
+    }
+}
