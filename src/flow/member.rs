@@ -209,6 +209,7 @@ impl Member {
             kernels: engine.kernels(),
             best: self.best,
             standardization: self.sets.standardization.clone(),
+            columns: self.sets.columns.clone(),
         };
         Checkpoint::write(&self.dir, engine, self.slot, &label)
     }

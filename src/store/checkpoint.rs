@@ -40,6 +40,9 @@ pub struct Label {
     pub best: Best,
     /// What was done to the inputs of a standardised data file.
     pub standardization: Option<Standardization>,
+    /// Names of the input columns of a data file that gives them.
+    #[serde(default)]
+    pub columns: Vec<String>,
 }
 
 /// A checkpoint on disk that was found whole.
@@ -292,6 +295,7 @@ mod tests {
             kernels: None,
             best: Best::default(),
             standardization: None,
+            columns: Vec::new(),
         }
     }
 
