@@ -73,7 +73,7 @@ const LOOKS: [&str; 33] = [
     "visibility",
 ];
 /// Attributes that say where something is, and what for.
-const PLACES: [&str; 36] = [
+const PLACES: [&str; 38] = [
     "aria-label",
     "clipPathUnits",
     "cx",
@@ -110,6 +110,8 @@ const PLACES: [&str; 36] = [
     "x1",
     "x2",
     "y",
+    "y1",
+    "y2",
 ];
 /// Functions in the value of an attribute, but for `url` of something in the drawing.
 const FUNCTIONS: [&str; 10] = [
@@ -251,7 +253,6 @@ impl Writer<'_> {
                 let parts: Vec<&str> = value.split(';').filter(looks).collect();
                 put("style", &parts.join(";"));
             }
-            "y1" | "y2" => put(name, &value),
             _ if LOOKS.contains(&name) || PLACES.contains(&name) => put(name, &value),
             _ => {}
         }
