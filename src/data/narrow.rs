@@ -67,8 +67,8 @@ pub fn weights(
     exponent: i64,
 ) -> Result<Vec<f64>> {
     let place = path.display().to_string();
-    // Beyond these every weight but 0 leaves f64; in two steps, as 2^1100 is none.
-    let power = exponent.clamp(-2200, 2200) as i32;
+    // Beyond these every weight but 0 leaves f32; in two steps, as f64 has no 2^2000.
+    let power = exponent.clamp(-2000, 2000) as i32;
     let (half, rest) = (2.0_f64.powi(power / 2), 2.0_f64.powi(power - power / 2));
     let weights: Vec<f64> = stored.iter().map(|v| v * half * rest).collect();
     let largest = weights.iter().fold(0.0_f64, |l, v| l.max(v.abs()));
