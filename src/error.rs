@@ -98,6 +98,10 @@ impl Error {
     /// A read of a file named by the user that failed: a bad argument.
     pub fn reading(path: &Path, source: io::Error) -> Self {
         let remedy = match source.kind() {
+            // Paths in experiment files are absolute once the file is read.
+            io::ErrorKind::NotFound if path.is_absolute() => {
+                "check the path; in an experiment file, a relative one starts at the folder of that file, in --set at the current folder"
+            }
             io::ErrorKind::NotFound => {
                 "check the path; a relative one starts at the current folder"
             }

@@ -33,7 +33,8 @@
 //! [`reproduction`] the page of all verdicts · [`verify`] an engine against the reference ·
 //! [`mod@bench`] an engine against the machine's ceilings · [`cli`] the commands. Imports go
 //! downward only: cli → reproduction → report, plot → expect → compare → flow → store, verify,
-//! bench → certify → observe → engine → particles, data → experiment → error.
+//! bench → certify → observe → engine → particles, data → experiment → error; `arrays` (.npy and
+//! .npz files) and `memory` (what fits there) serve all who read files.
 //!
 //! # An example
 //!
@@ -62,6 +63,7 @@
 //! # }
 //! ```
 
+mod arrays;
 pub mod bench;
 pub mod certify;
 pub mod cli;
@@ -73,6 +75,7 @@ pub mod error;
 pub mod expect;
 pub mod experiment;
 pub mod flow;
+mod memory;
 pub mod observe;
 pub mod particles;
 pub mod plot;

@@ -157,7 +157,7 @@ pub fn form(quick: bool) -> Form {
 pub struct PredictArgs {
     /// A run folder
     pub dir: PathBuf,
-    /// Inputs: .npz with X, .npy (n, d), or .csv
+    /// Inputs: .npz with X, .npy (n, d), or .csv, whose columns are matched by name
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
     /// Number of the run, for an experiment with a grid
@@ -230,7 +230,7 @@ pub struct CompareArgs {
     pub dir_a: PathBuf,
     /// Another run folder
     pub dir_b: Option<PathBuf>,
-    /// Predict on these inputs too: .npz with X, .npy (n, d), or .csv
+    /// Predict on these inputs too: .npz with X, .npy (n, d), or .csv, matched by name
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// Random directions of each sliced Wasserstein distance

@@ -32,6 +32,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         trained.checkpoint.d,
         &trained.experiment.data,
         trained.checkpoint.label.standardization.as_ref(),
+        &trained.checkpoint.label.columns,
     )?;
     let f = match args.polished {
         true => {

@@ -70,7 +70,13 @@ impl Inputs {
         }
         if let Some(path) = file {
             let read = ensembles.iter().zip(&sets).map(|(of, sets)| {
-                read_inputs(path, d, &of.any().data, sets.standardization.as_ref())
+                read_inputs(
+                    path,
+                    d,
+                    &of.any().data,
+                    sets.standardization.as_ref(),
+                    &sets.columns,
+                )
             });
             let read = read.collect::<Result<Vec<_>>>()?;
             inputs.append("file", read.iter());

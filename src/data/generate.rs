@@ -2,9 +2,62 @@
 
 use rand::seq::SliceRandom;
 
+use super::narrow::{merged, warn_of};
 use super::{Dataset, Split};
-use crate::experiment::{DataSpec, Inputs, Source};
+use crate::error::{Error, Result};
+use crate::experiment::{DataSpec, Inputs, Source, StateFormat};
+use crate::memory;
 use crate::particles::random::{Draws, Stream};
+
+/// Refuses samples that memory does not hold, before any is drawn.
+pub fn fits(spec: &DataSpec) -> Result<()> {
+    let size = |v: usize| v as u128;
+    let (n, d) = (size(spec.n.unwrap_or(0)), size(spec.d.unwrap_or(0)));
+    let samples = (n + size(spec.test)) * (d + 1) * 4;
+    let (world, more) = match spec.source {
+        Source::Clusters => (size(spec.k) * size(spec.k) * 4, " and data.k"),
+        Source::Teacher | Source::Circle => (
+            size(spec.teacher_width) * d.max(2) * 8,
+            " and data.teacher_width",
+        ),
+        _ => (0, ""),
+    };
+    memory::require(
+        "data.n, data.d",
+        &format!(
+            "{n} samples of dimension {d}, with data.test = {},",
+            spec.test
+        ),
+        samples + world,
+        &format!("lower data.n, data.d, data.test{more}"),
+    )
+}
+
+/// Refuses targets beyond f32, as large noise makes them, and tells points that f32 makes one.
+pub fn check(spec: &DataSpec, split: &Split) -> Result<()> {
+    let beyond = |set: &Dataset| set.y.iter().any(|y| !y.is_finite());
+    if [Some(&split.train), split.test.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(beyond)
+    {
+        return Err(Error::input(
+            "data.noise",
+            format!("{:e} makes targets beyond single precision", spec.noise),
+            "give less noise",
+        ));
+    }
+    let points = spec.points.as_deref().unwrap_or_default();
+    let exact: Vec<[f64; 2]> = points.iter().map(|point| [point[0], 1.0]).collect();
+    let set = &split.train;
+    if spec.source == Source::Interpolation
+        && let Some(rows) = merged(exact.as_flattened(), &set.x, set.d, &set.y)
+    {
+        let remedy = "move the points nearer to 0, where single precision tells them apart";
+        warn_of(rows, "data.points", &set.y, StateFormat::F32, remedy);
+    }
+    Ok(())
+}
 
 /// Samples of a generated source. Loading an experiment has filled in n, d and the points.
 pub fn generate(spec: &DataSpec, seed: u64) -> Split {
@@ -28,6 +81,7 @@ pub fn generate(spec: &DataSpec, seed: u64) -> Split {
         train,
         test,
         standardization: None,
+        columns: Vec::new(),
     }
 }
 

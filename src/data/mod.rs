@@ -2,10 +2,10 @@
 
 mod file;
 mod generate;
+mod narrow;
 
 use std::path::Path;
 
-use half::f16;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -30,29 +30,21 @@ impl Dataset {
         self.y.len()
     }
 
-    /// The samples as an experiment of this state sees them: inputs rounded to f16, to the nearest.
+    /// The samples as an experiment of this state sees them: inputs rounded to f16, to the nearest,
+    /// with a warning where rows of different targets become equal.
     ///
     /// # Errors
-    /// An input beyond the largest f16.
+    /// Inputs that f16 cannot hold.
     pub fn rounded(mut self, state: StateFormat) -> Result<Self> {
         if state == StateFormat::F32 {
             return Ok(self);
         }
-        for (at, x) in self.x.iter_mut().enumerate() {
-            let near = state.nearest(f64::from(*x)) as f32;
-            if !near.is_finite() {
-                return Err(Error::input(
-                    "precision.state",
-                    format!(
-                        "\"f16\" cannot hold the input {x:e} of row {}: it ends at {}",
-                        at / self.d,
-                        f16::MAX
-                    ),
-                    "rescale the inputs (data.standardize = true does), or use \"f32\"",
-                ));
-            }
-            *x = near;
+        let x = narrow::to_f16(&self)?;
+        if let Some(rows) = narrow::merged(&self.x, &x, self.d, &self.y) {
+            let remedy = "data.standardize = true may keep such rows apart, and \"f32\" does";
+            narrow::warn_of(rows, "precision.state", &self.y, state, remedy);
         }
+        self.x = x;
         Ok(self)
     }
 
@@ -81,6 +73,9 @@ pub struct Split {
     pub test: Option<Dataset>,
     /// What was done to the columns of a standardised file, to be done to new inputs too.
     pub standardization: Option<Standardization>,
+    /// Names of the input columns, by which those of new inputs are matched; empty where the file
+    /// names none.
+    pub columns: Vec<String>,
 }
 
 /// x ↦ (x − mean) / scale, column by column, with the training set's statistics; scale is 1 for
@@ -96,27 +91,42 @@ pub struct Standardization {
 ///
 /// # Errors
 /// Everything that can be wrong with a file, naming the file, the place in it and the remedy;
-/// targets that are not ±1 with a classification loss.
+/// targets that are not ±1 with a classification loss; numbers that f32 cannot hold, and samples
+/// that memory cannot.
 pub fn load(spec: &DataSpec, seed: u64, loss: Loss) -> Result<Split> {
     match spec.source {
         Source::File => file::load(spec, loss),
-        _ => Ok(generate::generate(spec, seed)),
+        _ => {
+            generate::fits(spec)?;
+            let split = generate::generate(spec, seed);
+            generate::check(spec, &split)?;
+            Ok(split)
+        }
     }
 }
 
 /// Reads inputs for a trained network of input dimension d: the rows of a .npz (array X), an .npy,
 /// a .csv (the training data's target column, if it is there, is passed over) or idx images. What
-/// was done to the training inputs (standardisation, bias) is done to them; targets are 0.
+/// was done to the training inputs (standardisation, bias) is done to them; targets are 0. Columns
+/// are matched by name where both have names: `columns` are those of the training data.
 ///
 /// # Errors
-/// As [`load`]; rows whose length does not lead to d.
+/// As [`load`]; rows whose length does not lead to d; other columns.
 pub fn read_inputs(
     path: &Path,
     d: usize,
     spec: &DataSpec,
     standardization: Option<&Standardization>,
+    columns: &[String],
 ) -> Result<Dataset> {
     let x = file::read_inputs(path, spec.target.as_deref())?;
+    if columns.is_empty() && spec.target.is_some() && !x.names.is_empty() {
+        tracing::warn!(
+            "{}: its columns are taken in their order: the checkpoint is of a version that kept no names",
+            path.display()
+        );
+    }
+    let x = file::in_columns(path, x, columns)?;
     let bias = spec.source == Source::File && spec.bias;
     let expected = d - usize::from(bias);
     if x.columns != expected {
@@ -136,12 +146,13 @@ pub fn read_inputs(
     })
 }
 
-/// Reads initial particles: an .npz with w (m, d) and a (m), rounded to f32.
+/// Reads initial particles: an .npz with w (m, d), a (m) and, as particles.npz has it, `exponent`,
+/// the power of two that both lack; rounded to f32.
 ///
 /// # Errors
-/// As [`load`]; another width or dimension than the experiment's.
+/// As [`load`]; another width or dimension than the experiment's; weights that f32 cannot hold.
 pub fn read_particles(path: &Path, m: usize, d: usize) -> Result<Particles> {
-    let (w, a) = file::particles(path)?;
+    let file::Stored { w, a, exponent } = file::particles(path)?;
     if (w.columns, w.rows(), a.len()) != (d, m, m) {
         return Err(Error::input(
             path.display().to_string(),
@@ -151,10 +162,9 @@ pub fn read_particles(path: &Path, m: usize, d: usize) -> Result<Particles> {
             ),
         ));
     }
-    let exact = |v: Vec<f64>| v.iter().map(|&v| f64::from(v as f32)).collect();
     Ok(Particles {
         d,
-        w: exact(w.values),
-        a: exact(a),
+        w: narrow::weights(path, "input weight", &w.values, d, exponent)?,
+        a: narrow::weights(path, "output weight", &a, 1, exponent)?,
     })
 }

@@ -6,6 +6,7 @@ use super::gram::Gram;
 use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, reference};
 use crate::error::{Error, Result};
 use crate::experiment::StateFormat;
+use crate::memory;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +130,12 @@ impl Selection {
                 Box::new(gpu::Gpu::new(batch, &options)?)
             }
             // The arbiter takes no short cut.
-            Choice::Reference => return Ok(Box::new(reference::Reference::new(batch))),
+            Choice::Reference => {
+                fits(&batch, 8)?;
+                return Ok(Box::new(reference::Reference::new(batch)));
+            }
             _ => {
+                fits(&batch, 4)?;
                 let options = cpu::Options {
                     short_cuts,
                     ..cpu::Options::default()
@@ -159,6 +164,17 @@ impl Selection {
             _ => Ok(None),
         }
     }
+}
+
+/// Refuses particles that memory does not hold, at so many bytes a weight, before any is made.
+fn fits(batch: &Batch, bytes: u128) -> Result<()> {
+    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
+    memory::require(
+        "network.width",
+        &format!("{particles} particles of dimension {}", batch.d),
+        particles * (batch.d as u128 + 1) * bytes,
+        "lower network.width, or train fewer runs of the grid at a time",
+    )
 }
 
 fn describe(found: &gpu::AdapterFacts, why: &str) -> String {

@@ -112,6 +112,20 @@ fn network(e: &Experiment, given: &Given) -> Result<()> {
     let scale = "a finite number, 0 or more";
     given.ensure(non_negative(e.init.scale_w), &["init.scale_w"], scale)?;
     given.ensure(non_negative(e.init.scale_a), &["init.scale_a"], scale)?;
+    let least = e.precision.state.least_normal();
+    let keeps_digits = |scale: f64| scale == 0.0 || scale >= least;
+    let allowed =
+        format!("0, or {least:.1e} and more, below which weights lose digits or become 0");
+    for (scale, key) in [
+        (e.init.scale_w, "init.scale_w"),
+        (e.init.scale_a, "init.scale_a"),
+    ] {
+        given.ensure(
+            keeps_digits(scale),
+            &[key, "precision.state"],
+            allowed.as_str(),
+        )?;
+    }
     if e.init.kind == InitKind::File {
         let npz = "an .npz file with w (m,d) and a (m)";
         given.require("init.path", &format!("init.kind = \"file\" reads {npz}"))?;

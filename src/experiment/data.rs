@@ -40,7 +40,8 @@ pub struct DataSpec {
     pub path: Option<PathBuf>,
     /// file: the .npy of y, or the idx label file; required for these two forms.
     pub targets_path: Option<PathBuf>,
-    /// file: the csv column of the targets; required for csv.
+    /// file: the csv column of the targets; required for csv. Columns of test samples and of new
+    /// inputs are matched by name.
     pub target: Option<String>,
     /// file (idx): the two classes to tell apart, labelled −1 and +1 in this order. Default: all
     /// classes, with their numbers as targets.

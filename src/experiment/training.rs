@@ -269,6 +269,14 @@ impl StateFormat {
         }
     }
 
+    /// The least number above 0 with all digits of the format.
+    pub fn least_normal(self) -> f64 {
+        match self {
+            StateFormat::F32 => f32::MIN_POSITIVE.into(),
+            StateFormat::F16 => f16::MIN_POSITIVE.to_f64(),
+        }
+    }
+
     /// The nearest number of this format; infinity beyond its largest.
     pub fn nearest(self, v: f64) -> f64 {
         match self {

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::forms::among;
 use crate::error::Error;
+use crate::memory::units;
 
 /// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
 #[derive(Debug)]
@@ -167,7 +168,18 @@ impl Field for u64 {
 impl Field for usize {
     fn read(&mut self, value: &Value) -> Result<(), Wrong> {
         // Engines index samples and particles by 32 bits.
-        *self = whole(value, u32::MAX.into())? as usize;
+        let read = whole(value, u32::MAX.into());
+        *self = read.map_err(|mut wrong| {
+            let beyond = value.as_integer().filter(|v| *v > u32::MAX.into());
+            if let Some(bytes) = beyond.map(|v| 4 * v as u128) {
+                let needed = format!(
+                    "; so many numbers need {bytes} bytes at least ({})",
+                    units(bytes)
+                );
+                wrong.what.push_str(&needed);
+            }
+            wrong
+        })? as usize;
         Ok(())
     }
 

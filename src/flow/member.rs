@@ -239,6 +239,7 @@ impl Member {
             best: self.best,
             standardization: self.sets.standardization.clone(),
             identity: Some(self.identity.clone()),
+            columns: self.sets.columns.clone(),
         };
         Checkpoint::write(&self.dir, engine, self.slot, &label)
     }

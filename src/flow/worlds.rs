@@ -16,6 +16,8 @@ pub struct Sets {
     pub train: Arc<Dataset>,
     pub test: Option<Arc<Dataset>>,
     pub standardization: Option<Standardization>,
+    /// Names of the input columns, where the data file gives them.
+    pub columns: Vec<String>,
 }
 
 /// Every data set met so far.
@@ -57,6 +59,7 @@ impl Worlds {
             train: Arc::new(split.train.rounded(state)?),
             test: test.map(Arc::new),
             standardization: split.standardization,
+            columns: split.columns,
         };
         self.known.push(World {
             spec: spec.clone(),

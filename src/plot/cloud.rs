@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use crate::arrays::{self, Array, NpzReader};
 use crate::error::Result;
-use crate::store::NpzReader;
 
 /// Particles whose weights are kept; as many as a snapshot has.
 pub const SAMPLE: usize = 4096;
@@ -112,7 +112,7 @@ impl Cloud {
         (0..self.m()).map(|j| self.mass(j)).sum::<f64>() / self.m() as f64
     }
 
-    fn take(&mut self, npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<()> {
+    fn take(&mut self, npy: Array) -> io::Result<()> {
         let (m, d) = match *npy.shape() {
             [m, d] if m as usize == self.m() && d > 0 => (m as usize, d as usize),
             _ => return Err(io::Error::other("w and a do not fit together")),
@@ -193,18 +193,16 @@ fn bin(w: &[f64]) -> (i8, [i16; 2]) {
     (face, place)
 }
 
-fn each(npy: npyz::NpyFile<&mut dyn io::Read>) -> io::Result<Vec<f64>> {
-    let count: u64 = npy.shape().iter().product();
-    let mut values = Vec::new();
-    values
-        .try_reserve_exact(count as usize)
-        .map_err(io::Error::other)?;
+fn each(npy: Array) -> io::Result<Vec<f64>> {
+    arrays::fits(npy.len(), size_of::<f64>())?;
+    let mut values = Vec::with_capacity(npy.len() as usize);
     stream(npy, |value| values.push(value))?;
     Ok(values)
 }
 
 /// The values of an array of f32 or f64, one after another.
-fn stream(npy: npyz::NpyFile<&mut dyn io::Read>, mut put: impl FnMut(f64)) -> io::Result<()> {
+fn stream(npy: Array, mut put: impl FnMut(f64)) -> io::Result<()> {
+    arrays::in_order(&npy)?;
     match npy.dtype().num_bytes() {
         Some(4) => npy
             .data::<f32>()
@@ -257,7 +255,7 @@ impl Films {
             return Ok(None);
         }
         let mut npz = NpzReader::open(path)?;
-        let steps = npz.array("step", |npy| npy.into_vec::<i64>())?;
+        let steps = npz.array("step", arrays::values::<i64>)?;
         let (mut shape, mut kept) = ([0; 3], 0);
         let w = npz.array("w", |npy| {
             if let [s, m, d] = *npy.shape() {
@@ -295,11 +293,7 @@ impl Films {
 }
 
 /// The first `kept` of every `length` values.
-fn first(
-    npy: npyz::NpyFile<&mut dyn io::Read>,
-    length: usize,
-    kept: usize,
-) -> io::Result<Vec<f64>> {
+fn first(npy: Array, length: usize, kept: usize) -> io::Result<Vec<f64>> {
     let (mut values, mut k) = (Vec::new(), 0);
     stream(npy, |value| {
         if k % length.max(1) < kept {

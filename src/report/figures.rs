@@ -1,9 +1,12 @@
 //! Figures of a run folder, fit for a page of many: ids are unique in it.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::svg::inline;
+use crate::arrays;
 use crate::error::{Error, Result};
 
 /// A drawing of a run folder.
@@ -15,8 +18,8 @@ pub struct Figure {
     pub svg: String,
 }
 
-/// The SVG files of a folder, by name; none where there is no folder. Their ids are made unique
-/// with `label`.
+/// The SVG files of a folder, by name; none where there is no folder. Only what draws is taken from
+/// them, and their ids are made unique with `label`; one that is no SVG is left out with a warning.
 ///
 /// # Errors
 /// A folder or file that cannot be read.
@@ -32,43 +35,30 @@ pub fn figures(folder: &Path, label: &str) -> Result<Vec<Figure>> {
         .map_err(reading)?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "svg"));
     paths.sort();
-    let figure = |path: &std::path::PathBuf| {
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
-        let svg = inline(&text, &format!("{label}-{name}-"));
-        Ok(Figure { name, svg })
-    };
-    paths.iter().map(figure).collect()
-}
-
-/// The svg element of a file, every id and every reference to one with this prefix.
-fn inline(text: &str, prefix: &str) -> String {
-    // What stands before the element, an XML declaration and a document type, has no place in HTML.
-    let element = text.find("<svg").map_or("", |start| &text[start..]);
-    [" id=\"", "url(#", "href=\"#"]
-        .into_iter()
-        .fold(element.to_owned(), |svg, before| {
-            svg.replace(before, &format!("{before}{prefix}"))
-        })
+    let mut figures = Vec::new();
+    for path in &paths {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut text = String::new();
+        let mut file = arrays::open(path)?;
+        let read = file.read_to_string(&mut text);
+        read.map_err(|e| Error::reading(path, e))?;
+        match inline(&text, &format!("{label}-{name}-")) {
+            Ok(svg) => figures.push(Figure {
+                name: name.into_owned(),
+                svg,
+            }),
+            Err(what) => tracing::warn!(
+                "{}: is left out of the page, because {what}; widefield plot draws it again",
+                path.display()
+            ),
+        }
+    }
+    Ok(figures)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_and_their_references_are_renamed_together() {
-        let text = "<?xml version=\"1.0\"?>\n<svg id=\"a\"><use xlink:href=\"#b\"/><g id=\"b\" clip-path=\"url(#a)\"/></svg>";
-        let svg = inline(text, "p-");
-        assert_eq!(
-            svg,
-            "<svg id=\"p-a\"><use xlink:href=\"#p-b\"/><g id=\"p-b\" clip-path=\"url(#p-a)\"/></svg>"
-        );
-    }
 
     #[test]
     fn a_folder_gives_its_drawings_in_order() {

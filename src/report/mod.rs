@@ -2,12 +2,13 @@
 //! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
 //!
 //! `words` tells the experiment · [`verdicts`] and [`width`] what is proved, claimed and compared ·
-//! [`figures`] takes in the drawings · `tables` thins what is long · the page itself is
+//! [`figures`] takes in the drawings, which `svg` makes harmless · `tables` thins what is long · the page itself is
 //! assets/report.html, with the look of assets/page.css and the hover values and zoom of
 //! assets/report.js over assets/axes.js. Pure reading: no engine is needed.
 
 pub mod figures;
 mod repeat;
+mod svg;
 mod tables;
 pub mod verdicts;
 pub mod width;
@@ -16,9 +17,12 @@ mod words;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use self::repeat::Repeat;
 use self::verdicts::Optimality;
@@ -35,6 +39,17 @@ pub const SCRIPT: &str = concat!(
     include_str!("../../assets/axes.js"),
     include_str!("../../assets/report.js")
 );
+/// What pages may do, for their meta element: run [`SCRIPT`], known by its hash, and load nothing.
+pub fn policy() -> String {
+    // As browsers read it, whatever ends the lines of the source.
+    let script = SCRIPT.replace("\r\n", "\n");
+    let hash = STANDARD.encode(Sha256::digest(script));
+    format!(
+        "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; \
+         script-src 'sha256-{hash}'; img-src data:"
+    )
+}
+
 const PAGE: &str = include_str!("../../assets/report.html");
 
 /// Writes report.html anew, from what the folder holds; its path.
@@ -110,6 +125,7 @@ fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
         title => title,
         style => STYLE,
         script => SCRIPT,
+        policy => policy(),
         words => words::paragraphs(&parts.grid),
         toml => &parts.toml,
         summary => Serde(&parts.summary),

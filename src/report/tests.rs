@@ -99,3 +99,30 @@ fn a_damaged_file_is_named() {
     let error = write(&folder).unwrap_err().to_string();
     assert!(error.contains("metrics.csv"), "{error}");
 }
+
+/// Browsers run a script only if its hash is the policy's.
+#[test]
+fn the_policy_names_the_script_of_the_page_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "x");
+    let figures = dir.path().join("figures");
+    std::fs::create_dir(&figures).unwrap();
+    let attack = "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>risk</title><script nonce=\"widefield\">evil()</script><rect onclick=\"evil()\"/></svg>";
+    std::fs::write(figures.join("risk.svg"), attack).unwrap();
+    std::fs::write(figures.join("broken.svg"), "<svg><g></svg>").unwrap();
+    let page = page_of(&folder);
+    assert!(
+        page.contains("<svg><title>risk</title><rect/></svg>"),
+        "{page}"
+    );
+    assert!(!page.contains("evil") && !page.contains("broken"), "{page}");
+    let (_, rest) = page.split_once("<script>").unwrap();
+    let (script, _) = rest.split_once("</script>").unwrap();
+    let hashed = |script: &str| {
+        let hash = STANDARD.encode(Sha256::digest(script));
+        page.contains(&format!("script-src 'sha256-{hash}'; "))
+    };
+    assert!(hashed(script));
+    assert!(!hashed(&format!("{script} ")));
+    assert_eq!(page.matches("<script").count(), 1);
+}

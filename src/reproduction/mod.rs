@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 use crate::report::figures::Figure;
-use crate::report::{SCRIPT, STYLE};
+use crate::report::{SCRIPT, STYLE, policy};
 use crate::store::{Summary, write_atomically};
 
 const PAGE: &str = include_str!("page.html");
@@ -60,6 +60,7 @@ fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
         figures => Serde(figures),
         style => STYLE,
         script => SCRIPT,
+        policy => policy(),
         version => crate::VERSION,
         passed => verdicts().filter(|verdict| verdict.passed).count(),
         count => verdicts().count(),

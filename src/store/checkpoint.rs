@@ -43,6 +43,9 @@ pub struct Label {
     /// What decides the run's states; older checkpoints have none.
     #[serde(default)]
     pub identity: Option<Identity>,
+    /// Names of the input columns of a data file that gives them.
+    #[serde(default)]
+    pub columns: Vec<String>,
 }
 
 /// A checkpoint on disk that was found whole.
@@ -296,6 +299,7 @@ mod tests {
             best: Best::default(),
             standardization: None,
             identity: None,
+            columns: Vec::new(),
         }
     }
 

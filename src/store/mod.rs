@@ -18,11 +18,12 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+pub use crate::arrays::NpzReader;
 pub use atomic::write_atomically;
 pub use checkpoint::{Checkpoint, Label};
 pub use identity::Identity;
 pub use metrics::Metrics;
-pub use npz::{NpzReader, NpzWriter};
+pub use npz::NpzWriter;
 pub use polished::{read_polished, write_polished};
 pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};

@@ -1,7 +1,6 @@
 //! .npz files: zip archives of .npy arrays, written in a stream.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use npyz::WriterBuilder;
@@ -56,38 +55,5 @@ impl<'a> NpzWriter<'a> {
             .finish()
             .map(|_| ())
             .map_err(|e| Error::writing(&path, e.into()))
-    }
-}
-
-/// Reads arrays of a .npz file by name.
-pub struct NpzReader {
-    zip: zip::ZipArchive<BufReader<File>>,
-    path: PathBuf,
-}
-
-impl NpzReader {
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::reading(path, e))?;
-        let zip = zip::ZipArchive::new(BufReader::new(file))
-            .map_err(|e| Error::reading(path, e.into()))?;
-        Ok(NpzReader {
-            zip,
-            path: path.to_path_buf(),
-        })
-    }
-
-    /// Hands the array's shape and reader to `take`.
-    pub fn array<R>(
-        &mut self,
-        name: &str,
-        take: impl FnOnce(npyz::NpyFile<&mut dyn Read>) -> std::io::Result<R>,
-    ) -> Result<R> {
-        let at = |e| Error::reading(&self.path, e);
-        let mut entry = self
-            .zip
-            .by_name(&format!("{name}.npy"))
-            .map_err(|e| at(e.into()))?;
-        let reader: &mut dyn Read = &mut entry;
-        npyz::NpyFile::new(reader).and_then(take).map_err(at)
     }
 }

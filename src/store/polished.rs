@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{NpzReader, NpzWriter, write_atomically};
+use super::{NpzWriter, write_atomically};
+use crate::arrays::{NpzReader, values};
 use crate::certify::{Inputs, Measure};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -44,7 +45,7 @@ pub fn read_polished(dir: &Path) -> Result<Particles> {
         ));
     }
     let mut npz = NpzReader::open(&path)?;
-    let mut layer = |name| npz.array(name, |npy| npy.into_vec::<f64>());
+    let mut layer = |name| npz.array(name, values::<f64>);
     let (w, a) = (layer("w")?, layer("a")?);
     match a.len() {
         m if m > 0 && w.len() % m == 0 => Ok(Particles {

@@ -8,7 +8,8 @@ use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::state::State;
-use super::{NpzReader, NpzWriter, write_atomically};
+use super::{NpzWriter, write_atomically};
+use crate::arrays::{NpzReader, values};
 use crate::engine::{Engine, Precision};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -109,15 +110,11 @@ impl Snapshots {
     /// Reads the .npz of a finished session.
     fn finished(&self) -> Result<Vec<Snapshot>> {
         let mut npz = NpzReader::open(&self.path)?;
-        let steps = npz.array("step", |npy| npy.into_vec::<i64>())?;
+        let steps = npz.array("step", |npy| values::<i64>(npy))?;
         let mut layer = |name| {
             npz.array(name, |npy| match npy.dtype().num_bytes() {
-                Some(4) => Ok(npy
-                    .into_vec::<f32>()?
-                    .iter()
-                    .map(|&v| f64::from(v))
-                    .collect()),
-                _ => npy.into_vec::<f64>(),
+                Some(4) => Ok(values::<f32>(npy)?.iter().map(|&v| f64::from(v)).collect()),
+                _ => values(npy),
             })
         };
         let (w, a): (Vec<f64>, Vec<f64>) = (layer("w")?, layer("a")?);

@@ -1,45 +1,73 @@
 //! .csv files: a header, and one row of numbers per sample.
 
+use std::io::Read;
 use std::path::Path;
 
-use super::Table;
+use super::npy::{WHOLE, WHOLE_REMEDY};
+use super::{Table, listed};
+use crate::arrays;
 use crate::error::{Error, Result};
 use crate::experiment::nearest;
+use crate::memory;
 
 /// Inputs and the targets of one column.
 pub fn samples(path: &Path, target: &str) -> Result<(Table, Vec<f64>)> {
-    let (header, rows) = read(path)?;
-    let Some(at) = header.iter().position(|name| name == target) else {
-        let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let all = read(path)?;
+    let Some(at) = all.names.iter().position(|name| name == target) else {
+        let names: Vec<&str> = all.names.iter().map(String::as_str).collect();
+        if is_headerless(&all.names) {
+            return Err(no_header(path, &all.names));
+        }
         let hint = nearest(target, &names)
             .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
         return Err(Error::input(
             path.display().to_string(),
             format!("has no column `{target}`{hint}"),
-            format!("its columns are: {}", header.join(", ")),
+            format!("its columns are: {}", listed(&all.names)),
         ));
     };
-    let y = rows.iter().map(|row| row[at]).collect();
-    Ok((without(&header, &rows, Some(at)), y))
+    let y = all.values.iter().skip(at).step_by(all.columns);
+    let y = y.copied().collect();
+    Ok((without(all, Some(at)), y))
 }
 
 /// Inputs alone; the column of targets is left out if it is there.
 pub fn inputs(path: &Path, target: Option<&str>) -> Result<Table> {
-    let (header, rows) = read(path)?;
-    let at = header.iter().position(|name| Some(name.as_str()) == target);
-    Ok(without(&header, &rows, at))
+    let all = read(path)?;
+    let at = all
+        .names
+        .iter()
+        .position(|name| Some(name.as_str()) == target);
+    Ok(without(all, at))
 }
 
-fn without(header: &[String], rows: &[Vec<f64>], at: Option<usize>) -> Table {
-    let kept = |row: &Vec<f64>| -> Vec<f64> {
-        let columns = row.iter().enumerate();
-        let columns = columns.filter(|(k, _)| Some(*k) != at);
-        columns.map(|(_, v)| *v).collect()
-    };
-    Table {
-        columns: (header.len() - usize::from(at.is_some())).max(1),
-        values: rows.iter().flat_map(kept).collect(),
-    }
+fn without(mut all: Table, at: Option<usize>) -> Table {
+    let Some(at) = at else { return all };
+    let mut k = 0;
+    all.values.retain(|_| {
+        let column = k % all.columns;
+        k += 1;
+        column != at
+    });
+    all.names.remove(at);
+    all.columns = all.names.len().max(1);
+    all
+}
+
+/// Whether the first line is one of numbers: more likely a sample than names.
+fn is_headerless(header: &[String]) -> bool {
+    header.iter().all(|name| name.parse::<f64>().is_ok())
+}
+
+fn no_header(path: &Path, header: &[String]) -> Error {
+    Error::input(
+        format!("{}:1", path.display()),
+        format!(
+            "its first line holds numbers where the names of the columns belong; as names they are: {}",
+            listed(header)
+        ),
+        "put a line of names before it, such as x1,x2,y, and name the column of targets with target",
+    )
 }
 
 /// A header that would make an input of what is none.
@@ -54,32 +82,87 @@ fn check_header(path: &Path, header: &[String]) -> Result<()> {
             format!("has one column, `{name}`"),
             "separate values by commas",
         )),
-        _ => match header.iter().position(String::is_empty) {
+        _ => {
             // pandas writes its index so, and row numbers are no input.
-            Some(k) => Err(wrong(
-                format!("column {k} (counted from 0) has no name"),
-                "name it, or remove it: pandas leaves its index out with to_csv(…, index=False)",
-            )),
-            None => Ok(()),
-        },
+            if let Some(k) = header.iter().position(String::is_empty) {
+                return Err(wrong(
+                    format!("column {k} (counted from 0) has no name"),
+                    "name it, or remove it: pandas leaves its index out with to_csv(…, index=False)",
+                ));
+            }
+            let mut seen = std::collections::HashMap::new();
+            let twice = header.iter().enumerate().find_map(|(k, name)| {
+                let first = seen.insert(name, k)?;
+                Some((name, first, k))
+            });
+            match twice {
+                Some(_) if is_headerless(header) => Err(no_header(path, header)),
+                Some((name, first, second)) => Err(wrong(
+                    format!(
+                        "columns {first} and {second} (counted from 0) are both named `{name}`"
+                    ),
+                    "rename one or remove it: targets that are inputs too give the answer away",
+                )),
+                None => Ok(()),
+            }
+        }
     }
 }
 
-fn read(path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
-    let at = |line: u64| format!("{}:{line}", path.display());
+/// The line, counted from 1, in which the record that begins at this byte stands. A reader of
+/// records may still stand at the end of the line before.
+fn line_at(path: &Path, byte: u64) -> std::io::Result<u64> {
+    let mut line = 1;
+    let mut after_return = false;
+    let file = std::fs::File::open(path)?;
+    for (at, next) in std::io::BufReader::new(file).bytes().enumerate() {
+        let next = next?;
+        if at as u64 >= byte && !matches!(next, b'\r' | b'\n') {
+            break;
+        }
+        // "\r\n", "\n" and "\r" alone end a line.
+        if next == b'\r' || (next == b'\n' && !after_return) {
+            line += 1;
+        }
+        after_return = next == b'\r';
+    }
+    Ok(line)
+}
+
+fn read(path: &Path) -> Result<Table> {
+    let at = |position: Option<&csv::Position>| {
+        let line = position.and_then(|position| line_at(path, position.byte()).ok());
+        match line {
+            Some(line) => format!("{}:{line}", path.display()),
+            None => path.display().to_string(),
+        }
+    };
     let bad = |e: csv::Error| match e.kind() {
         csv::ErrorKind::UnequalLengths {
             pos,
             expected_len,
             len,
         } => Error::input(
-            at(pos.as_ref().map_or(0, csv::Position::line)),
+            at(pos.as_ref()),
             format!("has {len} values, the lines before {expected_len}"),
             "give every line the same number of values",
         ),
+        csv::ErrorKind::Utf8 { pos, .. } => Error::input(
+            at(pos.as_ref()),
+            "is not UTF-8 text",
+            "save the file as CSV in UTF-8",
+        ),
         _ => Error::reading(path, std::io::Error::other(e.to_string())),
     };
-    let file = std::fs::File::open(path).map_err(|e| Error::reading(path, e))?;
+    let file = arrays::open(path)?;
+    let length = file.metadata().map_err(|e| Error::reading(path, e))?.len();
+    // A value takes two bytes of text at least, and is held twice for a while.
+    memory::require(
+        &path.display().to_string(),
+        "its text may hold values for which it",
+        8 * u128::from(length),
+        "give fewer rows, or save them as .npz",
+    )?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(file);
@@ -90,28 +173,43 @@ fn read(path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
         .map(str::to_owned)
         .collect();
     check_header(path, &header)?;
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(bad)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cell = |(k, cell): (usize, &str)| {
-            cell.parse::<f64>().map_err(|_| {
-                let name = header.get(k).map_or("", String::as_str);
-                match cell {
-                    "" => Error::input(
-                        at(line),
-                        format!("column `{name}` is empty here"),
-                        "give a number, or leave out rows in which one is missing",
-                    ),
-                    _ => Error::input(
-                        at(line),
-                        format!("`{cell}` in column `{name}` is not a number"),
-                        "every column must be numeric: remove the column, or encode it",
-                    ),
-                }
-            })
-        };
-        rows.push(record.iter().enumerate().map(cell).collect::<Result<_>>()?);
+    let mut values = Vec::new();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(bad)? {
+        for (cell, name) in record.iter().zip(&header) {
+            let value = number(cell, name);
+            let wrong = |(what, remedy)| Error::input(at(record.position()), what, remedy);
+            values.push(value.map_err(wrong)?);
+        }
     }
-    Ok((header, rows))
+    Ok(Table {
+        columns: header.len(),
+        values,
+        names: header,
+    })
+}
+
+/// The number in a cell of a column, or what is wrong with it and what to do.
+fn number(cell: &str, column: &str) -> std::result::Result<f64, (String, &'static str)> {
+    let value = cell.parse::<f64>().map_err(|_| match cell {
+        "" => (
+            format!("column `{column}` is empty here"),
+            "give a number, or leave out rows in which one is missing",
+        ),
+        _ => (
+            format!("`{cell}` in column `{column}` is not a number"),
+            "every column must be numeric: remove the column, or encode it",
+        ),
+    })?;
+    // As with arrays of whole numbers.
+    let whole = || cell.parse::<i128>();
+    if value.abs() >= WHOLE as f64 && whole().is_ok_and(|whole| value as i128 != whole) {
+        return Err((
+            format!(
+                "column `{column}` holds {cell}, and whole numbers beyond 2^53 would be rounded"
+            ),
+            WHOLE_REMEDY,
+        ));
+    }
+    Ok(value)
 }

@@ -1,13 +1,14 @@
 //! MNIST's idx files, gzip or not (told by their first bytes).
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 
 use super::Table;
+use crate::arrays;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Type byte of unsigned bytes, the only one MNIST and its kin use.
 const UNSIGNED_BYTE: u8 = 8;
@@ -22,10 +23,10 @@ pub fn images(path: &Path) -> Result<Table> {
             "give the image file as path and the label file as targets_path",
         ));
     }
-    Ok(Table {
-        columns: shape[1..].iter().product::<usize>().max(1),
-        values: bytes.iter().map(|&b| f64::from(b) / 255.0).collect(),
-    })
+    Ok(Table::unnamed(
+        shape[1..].iter().product::<usize>().max(1),
+        bytes.iter().map(|&b| f64::from(b) / 255.0).collect(),
+    ))
 }
 
 /// Labels as they are.
@@ -43,16 +44,21 @@ pub fn labels(path: &Path) -> Result<Vec<f64>> {
 
 fn read(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
     let at = |e| Error::reading(path, e);
-    let mut file = BufReader::new(File::open(path).map_err(at)?);
+    let file = arrays::open(path)?;
+    let length = file.metadata().map_err(at)?.len();
+    let mut file = BufReader::new(file);
     let mut magic = [0; 2];
     let known = file.read_exact(&mut magic).is_ok();
     file.rewind().map_err(at)?;
-    let mut bytes = Vec::new();
-    if known && magic == [0x1f, 0x8b] {
-        GzDecoder::new(file).read_to_end(&mut bytes).map_err(at)?;
-    } else {
-        file.read_to_end(&mut bytes).map_err(at)?;
-    }
+    let is_gzip = known && magic == [0x1f, 0x8b];
+    let (mut reader, most): (Box<dyn Read>, u64) = match is_gzip {
+        // Of several members too, as gzip itself reads them.
+        true => (
+            Box::new(MultiGzDecoder::new(file)),
+            length.saturating_mul(arrays::MOST_EXPANDED),
+        ),
+        false => (Box::new(file), length),
+    };
     let wrong = |what: String| {
         Error::input(
             path.display().to_string(),
@@ -60,24 +66,47 @@ fn read(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
             "give an idx file of unsigned bytes, as MNIST has them, whole",
         )
     };
-    let &[0, 0, UNSIGNED_BYTE, dimensions, ..] = bytes.as_slice() else {
+    let mut start = [0; 4];
+    let known = reader.read_exact(&mut start).is_ok();
+    let (true, [0, 0, UNSIGNED_BYTE, dimensions]) = (known, start) else {
         return Err(wrong("does not begin like an idx file of bytes".into()));
     };
-    let start = 4 + 4 * usize::from(dimensions);
-    let Some(header) = bytes.get(4..start) else {
+    let mut sizes = vec![0; 4 * usize::from(dimensions)];
+    if reader.read_exact(&mut sizes).is_err() {
         return Err(wrong("ends within its header".into()));
-    };
-    let (sizes, _) = header.as_chunks::<4>();
+    }
+    let (sizes, _) = sizes.as_chunks::<4>();
     let shape: Vec<usize> = sizes
         .iter()
         .map(|s| u32::from_be_bytes(*s) as usize)
         .collect();
-    let count = shape.iter().try_fold(1_usize, |a, &b| a.checked_mul(b));
-    let body = bytes.split_off(start);
-    if count != Some(body.len()) {
+    let count = shape
+        .iter()
+        .try_fold(1_u64, |a, &b| a.checked_mul(b as u64))
+        .filter(|&count| count <= most);
+    let Some(count) = count else {
         return Err(wrong(format!(
-            "announces the shape {shape:?} and holds {} values",
-            body.len()
+            "announces the shape {shape:?}, and holds {length} bytes in all"
+        )));
+    };
+    // As bytes, as f64, and as f64 once more where classes are picked.
+    memory::require(
+        &path.display().to_string(),
+        &format!("an array of shape {shape:?}"),
+        17 * u128::from(count),
+        "give fewer images, or use a machine with more memory",
+    )?;
+    let mut body = Vec::new();
+    // One byte more than announced tells a longer file.
+    reader.take(count + 1).read_to_end(&mut body).map_err(at)?;
+    if count != body.len() as u64 {
+        let more = if body.len() as u64 > count {
+            "more"
+        } else {
+            "fewer"
+        };
+        return Err(wrong(format!(
+            "announces the shape {shape:?}, {count} values, and holds {more}"
         )));
     }
     Ok((shape, body))

@@ -8,18 +8,30 @@ mod tests;
 
 use std::path::Path;
 
+use super::narrow::{merged, to_f32, warn_of};
 use super::{Dataset, Split, Standardization};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, FileForm, Loss};
+use crate::experiment::{DataSpec, FileForm, Loss, StateFormat};
 
 /// Rows of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     pub columns: usize,
     pub values: Vec<f64>,
+    /// Names of the columns, where the file gives them: all or none.
+    pub names: Vec<String>,
 }
 
 impl Table {
+    /// Of a file that names no columns.
+    pub fn unnamed(columns: usize, values: Vec<f64>) -> Self {
+        Table {
+            columns,
+            values,
+            names: Vec::new(),
+        }
+    }
+
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns
     }
@@ -42,44 +54,113 @@ pub fn load(spec: &DataSpec, loss: Loss) -> Result<Split> {
     };
     let raw = read(path, spec.targets_path.as_deref(), spec)?;
     let raw = limited(raw, spec.n, path)?;
+    let columns = raw.x.names.clone();
     let standardization = spec.standardize.then(|| statistics(&raw.x));
-    let dataset = |path: &Path, raw: Raw| -> Result<Dataset> {
-        check_targets(path, &raw.y, loss)?;
-        let y = narrow(path, &raw.y, 1)?;
-        let x = finish(path, raw.x, standardization.as_ref(), spec.bias)?;
+    let dataset = |path: &Path, targets: Option<&Path>, raw: Raw| -> Result<Dataset> {
+        let targets = targets.unwrap_or(path);
+        check_targets(targets, &raw.y, loss)?;
+        let place = targets.display().to_string();
+        let y = to_f32(&place, "target", &raw.y, 1, "rescale the targets")?;
+        let x = standardised(raw.x, standardization.as_ref());
+        let remedy = match spec.standardize {
+            true => {
+                "subtract what the rows have in common before saving: more than data.standardize can"
+            }
+            false => "data.standardize = true keeps such rows apart",
+        };
+        let narrow = narrowed(path, &x, standardization.is_some())?;
+        if let Some(rows) = merged(&x.values, &narrow, x.columns, &y) {
+            let place = path.display().to_string();
+            warn_of(rows, &place, &y, StateFormat::F32, remedy);
+        }
+        let x = with_bias(narrow, x.columns, spec.bias);
         Ok(Dataset {
             d: x.len() / y.len(),
             x,
             y,
         })
     };
-    let train = dataset(path, raw)?;
+    let train = dataset(path, spec.targets_path.as_deref(), raw)?;
     let test = match &spec.test_path {
         None => None,
         Some(path) => {
-            let raw = read(path, spec.test_targets_path.as_deref(), spec)?;
+            let targets = spec.test_targets_path.as_deref();
+            let mut raw = read(path, targets, spec)?;
+            raw.x = in_columns(path, raw.x, &columns)?;
             let raw = limited(raw, (spec.test > 0).then_some(spec.test), path)?;
-            Some(dataset(path, raw)?)
+            let d = raw.x.columns + usize::from(spec.bias);
+            if d != train.d {
+                return Err(Error::input(
+                    path.display().to_string(),
+                    format!(
+                        "its inputs have dimension {d}, the training set's {}",
+                        train.d
+                    ),
+                    "give test samples with the same columns",
+                ));
+            }
+            Some(dataset(path, targets, raw)?)
         }
     };
-    if let Some(test) = &test
-        && test.d != train.d
-        && let Some(path) = &spec.test_path
-    {
-        return Err(Error::input(
-            path.display().to_string(),
-            format!(
-                "its inputs have dimension {}, the training set's {}",
-                test.d, train.d
-            ),
-            "give test samples with the same columns",
-        ));
-    }
     Ok(Split {
         train,
         test,
         standardization,
+        columns,
     })
+}
+
+/// The columns of new inputs in the order of the training data, where both have names.
+///
+/// # Errors
+/// Columns that one of them lacks.
+pub fn in_columns(path: &Path, x: Table, wanted: &[String]) -> Result<Table> {
+    if x.names == wanted || x.names.is_empty() || wanted.is_empty() {
+        return Ok(x);
+    }
+    let lacks = |names: &[String], of: &[String]| -> Vec<String> {
+        let missing = of.iter().filter(|name| !names.contains(name));
+        missing.cloned().collect()
+    };
+    let (missing, more) = (lacks(&x.names, wanted), lacks(wanted, &x.names));
+    if !missing.is_empty() || !more.is_empty() {
+        let told = |what: &str, names: &[String]| match names {
+            [] => None,
+            names => Some(format!("{what} {}", listed(names))),
+        };
+        let parts = [
+            told("lacks the columns", &missing),
+            told("has, beyond those of the training data,", &more),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        return Err(Error::input(
+            path.display().to_string(),
+            parts.join(", and "),
+            format!(
+                "give the columns of the training data, in any order: {}",
+                listed(wanted)
+            ),
+        ));
+    }
+    let place = |name: &String| x.names.iter().position(|other| other == name);
+    let order: Vec<usize> = wanted.iter().filter_map(place).collect();
+    let rows = x.values.chunks_exact(x.columns);
+    let values = rows.flat_map(|row| order.iter().map(|&k| row[k])).collect();
+    Ok(Table {
+        columns: x.columns,
+        values,
+        names: wanted.to_vec(),
+    })
+}
+
+/// Names for a message, the first of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(", … ({} in all)", names.len()));
+    }
+    text
 }
 
 /// Inputs of a file in any form, targets passed over.
@@ -94,14 +175,23 @@ pub fn read_inputs(path: &Path, target: Option<&str>) -> Result<Table> {
     Ok(table)
 }
 
-/// Initial particles of an .npz: w as rows, and a.
-pub fn particles(path: &Path) -> Result<(Table, Vec<f64>)> {
-    let (w, a) = (npy::npz_matrix(path, "w")?, npy::npz_vector(path, "a")?);
+/// Particles of an .npz.
+pub struct Stored {
+    /// Input weights as rows.
+    pub w: Table,
+    pub a: Vec<f64>,
+    /// Power of two that both lack; 0 where the file says nothing.
+    pub exponent: i64,
+}
+
+/// Initial particles of an .npz: w, a, and the exponent that a run with huge norms has beside them.
+pub fn particles(path: &Path) -> Result<Stored> {
+    let w = npy::npz_matrix(path, "w")?;
+    let a = npy::npz_vector(path, "a")?;
     check_rows(path, &w)?;
     check_finite(path, &a, 1, "output weight")?;
-    narrow(path, &w.values, w.columns)?;
-    narrow(path, &a, 1)?;
-    Ok((w, a))
+    let exponent = npy::npz_integer(path, "exponent")?.unwrap_or(0);
+    Ok(Stored { w, a, exponent })
 }
 
 fn form(path: &Path) -> Result<FileForm> {
@@ -149,31 +239,37 @@ fn read(path: &Path, targets: Option<&Path>, spec: &DataSpec) -> Result<Raw> {
                 x: idx::images(path)?,
                 y: idx::labels(second("an idx image")?)?,
             };
+            check_count(path, targets, &raw)?;
             match spec.classes {
                 Some(classes) => two_classes(path, raw, classes)?,
                 None => raw,
             }
         }
     };
-    if raw.x.rows() != raw.y.len() {
-        return Err(Error::input(
-            path.display().to_string(),
-            format!("has {} inputs and {} targets", raw.x.rows(), raw.y.len()),
-            "give one target for each row",
-        ));
-    }
+    check_count(path, targets, &raw)?;
     check_rows(path, &raw.x)?;
-    check_finite(path, &raw.y, 1, "target")?;
+    check_finite(targets.unwrap_or(path), &raw.y, 1, "target")?;
     Ok(raw)
+}
+
+/// One target for each input, in files that may be two.
+fn check_count(path: &Path, targets: Option<&Path>, raw: &Raw) -> Result<()> {
+    let (inputs, count) = (raw.x.rows(), raw.y.len());
+    if inputs == count {
+        return Ok(());
+    }
+    let of = targets.map_or(String::new(), |file| format!(" in {}", file.display()));
+    Err(Error::input(
+        path.display().to_string(),
+        format!("has {inputs} inputs, and there are {count} targets{of}"),
+        "give one target for each row, from files that belong together",
+    ))
 }
 
 /// Keeps the samples of two classes, labelled −1 and +1.
 fn two_classes(path: &Path, raw: Raw, [minus, plus]: [u8; 2]) -> Result<Raw> {
     let mut kept = Raw {
-        x: Table {
-            columns: raw.x.columns,
-            values: Vec::new(),
-        },
+        x: Table::unnamed(raw.x.columns, Vec::new()),
         y: Vec::new(),
     };
     for (row, &y) in raw.x.values.chunks(raw.x.columns).zip(&raw.y) {
@@ -243,74 +339,104 @@ fn check_targets(path: &Path, y: &[f64], loss: Loss) -> Result<()> {
     if !loss.is_classification() {
         return Ok(());
     }
-    match y.iter().position(|y| y.abs() != 1.0) {
-        None => Ok(()),
-        Some(row) => Err(Error::input(
-            path.display().to_string(),
-            format!(
-                "the label in row {row} (counted from 0) is {}, and a classification loss needs labels −1 and +1",
-                y[row]
-            ),
-            "recode the labels (0 and 1 become −1 and +1), pick two classes of an idx file with classes = [3, 8], or use loss = \"square\"",
-        )),
-    }
+    let Some(row) = y.iter().position(|y| y.abs() != 1.0) else {
+        return Ok(());
+    };
+    let is_csv = FileForm::of(path) == Some(FileForm::Csv);
+    let remedy = match y.iter().all(|y| [0.0, 1.0].contains(y)) {
+        true if is_csv => "write -1 for 0, or use loss = \"square\"",
+        // Unsigned labels would turn 2·0 − 1 into 255 or more.
+        true => {
+            "save the labels as 2 * y.astype(\"f4\") - 1 with numpy, which makes −1 of 0 or False, or use loss = \"square\""
+        }
+        false => {
+            "recode the labels, pick two classes of an idx file with classes = [3, 8], or use loss = \"square\""
+        }
+    };
+    Err(Error::input(
+        path.display().to_string(),
+        format!(
+            "the label in row {row} (counted from 0) is {}, and a classification loss needs labels −1 and +1",
+            y[row]
+        ),
+        remedy,
+    ))
 }
 
 fn statistics(x: &Table) -> Standardization {
     let n = x.rows() as f64;
-    let column = |k: usize| x.values.iter().skip(k).step_by(x.columns);
-    let mean: Vec<f64> = (0..x.columns).map(|k| column(k).sum::<f64>() / n).collect();
-    let scale = (0..x.columns).map(|k| {
-        let deviation = column(k).map(|v| (v - mean[k]).powi(2)).sum::<f64>() / n;
+    let column = |k: usize| {
+        let values = x.values.iter().skip(k).step_by(x.columns);
+        let size = values.clone().fold(0.0_f64, |a, v| a.max(v.abs()));
+        // In a unit near the values, a power of two: neither sums nor squares leave f64.
+        let unit = match size {
+            0.0 => 1.0,
+            _ => 2.0_f64.powi((size.log2().floor() as i32).clamp(-1000, 1000)),
+        };
+        let mean = values.clone().map(|v| v / unit).sum::<f64>() / n;
+        let squares = values.map(|v| (v / unit - mean).powi(2));
+        let deviation = (squares.sum::<f64>() / n).sqrt();
         // A constant column has rounding errors for a deviation.
-        let size = column(k).fold(0.0_f64, |a, v| a.max(v.abs()));
-        if deviation.sqrt() <= 1e-12 * size {
-            1.0
-        } else {
-            deviation.sqrt()
+        match deviation <= 1e-12 * (size / unit) {
+            true => (mean * unit, 1.0),
+            false => (mean * unit, deviation * unit),
         }
-    });
-    Standardization {
-        scale: scale.collect(),
-        mean,
+    };
+    let (mean, scale) = (0..x.columns).map(column).unzip();
+    Standardization { mean, scale }
+}
+
+/// The training set's statistics applied.
+fn standardised(mut x: Table, standardization: Option<&Standardization>) -> Table {
+    if let Some(s) = standardization {
+        for (at, v) in x.values.iter_mut().enumerate() {
+            let k = at % x.columns;
+            *v = (*v - s.mean[k]) / s.scale[k];
+        }
+    }
+    x
+}
+
+/// Inputs as f32.
+fn narrowed(path: &Path, x: &Table, is_standardised: bool) -> Result<Vec<f32>> {
+    let (what, remedy) = match is_standardised {
+        true => (
+            "standardised value",
+            "rescale the data, and write 0 where a value that small means nothing",
+        ),
+        false => (
+            "value",
+            "rescale the data, or set data.standardize = true; write 0 where a value that small means nothing",
+        ),
+    };
+    to_f32(
+        &path.display().to_string(),
+        what,
+        &x.values,
+        x.columns,
+        remedy,
+    )
+}
+
+fn with_bias(x: Vec<f32>, columns: usize, bias: bool) -> Vec<f32> {
+    match bias {
+        false => x,
+        true => {
+            let rows = x.chunks(columns);
+            rows.flat_map(|row| row.iter().copied().chain([1.0]))
+                .collect()
+        }
     }
 }
 
-/// Standardises, appends the bias, narrows to f32.
+/// New inputs as a network takes them: standardised, in f32, with the bias.
 pub fn finish(
     path: &Path,
     x: Table,
     standardization: Option<&Standardization>,
     bias: bool,
 ) -> Result<Vec<f32>> {
-    let mut values = x.values;
-    if let Some(s) = standardization {
-        for (at, v) in values.iter_mut().enumerate() {
-            let k = at % x.columns;
-            *v = (*v - s.mean[k]) / s.scale[k];
-        }
-    }
-    let narrow = narrow(path, &values, x.columns)?;
-    if !bias {
-        return Ok(narrow);
-    }
-    let rows = narrow.chunks(x.columns);
-    Ok(rows
-        .flat_map(|row| row.iter().copied().chain([1.0]))
-        .collect())
-}
-
-fn narrow(path: &Path, values: &[f64], columns: usize) -> Result<Vec<f32>> {
-    if let Some(at) = values.iter().position(|v| !(*v as f32).is_finite()) {
-        return Err(Error::input(
-            path.display().to_string(),
-            format!(
-                "the value {:e} in row {} (counted from 0) is beyond single precision",
-                values[at],
-                at / columns
-            ),
-            "rescale the data, or set standardize = true",
-        ));
-    }
-    Ok(values.iter().map(|&v| v as f32).collect())
+    let x = standardised(x, standardization);
+    let narrow = narrowed(path, &x, standardization.is_some())?;
+    Ok(with_bias(narrow, x.columns, bias))
 }

@@ -1,13 +1,18 @@
 //! .npy and .npz files, any real number format, C or Fortran order.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::{NpyFile, Order, TypeChar};
+use npyz::{DType, Order, TypeChar};
 
 use super::Table;
+use crate::arrays::{self, NpzReader, array};
 use crate::error::{Error, Result};
+
+/// Up to here every whole number is an f64.
+pub const WHOLE: u64 = 1 << 53;
+/// What to do about larger ones.
+pub const WHOLE_REMEDY: &str =
+    "subtract what all rows have in common, such as the least value of the column, before saving";
 
 /// An array and its shape, in C order.
 struct Array {
@@ -31,77 +36,146 @@ pub fn npz_vector(path: &Path, name: &str) -> Result<Vec<f64>> {
     as_vector(from_npz(path, name)?, path, &format!("array {name}"))
 }
 
+/// A single whole number; `None` where the file has no array of this name.
+pub fn npz_integer(path: &Path, name: &str) -> Result<Option<i64>> {
+    if !NpzReader::open(path)?.has(name) {
+        return Ok(None);
+    }
+    let array = from_npz(path, name)?;
+    match array.values[..] {
+        [value] if value.fract() == 0.0 && value.abs() <= WHOLE as f64 => Ok(Some(value as i64)),
+        _ => Err(Error::input(
+            path.display().to_string(),
+            format!("array {name} is not one whole number"),
+            "write it as numpy.int64(…), or leave it out",
+        )),
+    }
+}
+
 fn open(path: &Path) -> Result<Array> {
-    let file = File::open(path).map_err(|e| Error::reading(path, e))?;
-    read(&mut BufReader::new(file), path, "the array")
+    let mut file = arrays::open(path)?;
+    let length = file.metadata().map_err(|e| Error::reading(path, e))?.len();
+    let read = array(&mut file, length, |npy| Ok(read(npy)));
+    found(
+        read.map_err(|e| Error::reading(path, e))?,
+        path,
+        "the array",
+    )
 }
 
 fn from_npz(path: &Path, name: &str) -> Result<Array> {
-    let file = File::open(path).map_err(|e| Error::reading(path, e))?;
-    let mut zip =
-        zip::ZipArchive::new(BufReader::new(file)).map_err(|e| Error::reading(path, e.into()))?;
-    let entry = format!("{name}.npy");
-    if zip.index_for_name(&entry).is_none() {
-        let names: Vec<String> = zip
-            .file_names()
-            .flatten()
-            .map(|name| name.trim_end_matches(".npy").to_owned())
-            .collect();
+    let mut npz = NpzReader::open(path)?;
+    if !npz.has(name) {
         return Err(Error::input(
             path.display().to_string(),
-            format!("has no array {name}; it has: {}", names.join(", ")),
+            format!("has no array {name}; it has: {}", npz.names().join(", ")),
             format!("save it under that name: numpy.savez(file, {name}=…)"),
         ));
     }
-    let mut entry = zip
-        .by_name(&entry)
-        .map_err(|e| Error::reading(path, e.into()))?;
-    read(&mut entry, path, &format!("array {name}"))
+    let read = npz.array(name, |npy| Ok(read(npy)))?;
+    found(read, path, &format!("array {name}"))
 }
 
-fn read(reader: &mut dyn Read, path: &Path, what: &str) -> Result<Array> {
-    let at = |e| Error::reading(path, e);
-    let npy = NpyFile::new(reader).map_err(at)?;
+/// What is wrong with the values of an array that is whole.
+enum Fault {
+    Damaged(std::io::Error),
+    /// More than memory holds.
+    TooLarge(String),
+    /// Not numbers, or complex ones.
+    Type(DType),
+    /// A whole number that f64 does not have.
+    Whole(i128),
+}
+
+/// An array, or what is wrong with it in words.
+fn found(read: std::result::Result<Array, Fault>, path: &Path, what: &str) -> Result<Array> {
+    let wrong = |told: String, remedy: &str| {
+        Err(Error::input(
+            path.display().to_string(),
+            format!("{what} {told}"),
+            remedy,
+        ))
+    };
+    match read {
+        Ok(array) => Ok(array),
+        Err(Fault::Damaged(error)) => Err(Error::reading(path, error)),
+        Err(Fault::TooLarge(lack)) => {
+            wrong(lack, "save fewer rows, or use a machine with more memory")
+        }
+        Err(Fault::Whole(value)) => wrong(
+            format!("holds {value}, and whole numbers beyond 2^53 would be rounded"),
+            WHOLE_REMEDY,
+        ),
+        Err(Fault::Type(dtype)) => {
+            let kind = match &dtype {
+                DType::Plain(of) => match of.type_char() {
+                    TypeChar::Complex => "complex numbers",
+                    TypeChar::Object => "Python objects",
+                    TypeChar::ByteStr | TypeChar::UnicodeStr => "text",
+                    TypeChar::TimeDelta | TypeChar::DateTime => "times",
+                    TypeChar::Float => "floating-point numbers of an unusual size",
+                    _ => "no numbers",
+                },
+                _ => "records of several fields",
+            };
+            let remedy = match kind {
+                "complex numbers" => {
+                    "give real numbers: real and imaginary parts as columns, numpy.hstack([X.real, X.imag])"
+                }
+                _ => "convert it to real numbers: numpy.asarray(array, dtype=float)",
+            };
+            wrong(format!("has the type {}: {kind}", dtype.descr()), remedy)
+        }
+    }
+}
+
+fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
     let shape: Vec<usize> = npy.shape().iter().map(|&s| s as usize).collect();
     let order = npy.order();
     let dtype = npy.dtype();
     let format = match &dtype {
-        npyz::DType::Plain(format) => Some((format.type_char(), format.size_field())),
+        DType::Plain(format) => Some((format.type_char(), format.size_field())),
         _ => None,
     };
+    // As stored, as f64, and as f64 in another order or narrowed.
+    let bytes = u128::from(npy.len()) * (dtype.num_bytes().unwrap_or(0) as u128 + 16);
+    if let Some(lack) = crate::memory::lacking(bytes) {
+        return Err(Fault::TooLarge(lack));
+    }
     macro_rules! values {
         ($t:ty) => {
             npy.into_vec::<$t>()
-                .map_err(at)?
+                .map_err(Fault::Damaged)?
                 .into_iter()
-                .map(|v| v as f64)
+                .map(f64::from)
                 .collect()
         };
+    }
+    macro_rules! whole {
+        ($t:ty) => {{
+            let values = npy.into_vec::<$t>().map_err(Fault::Damaged)?;
+            let rounded = |v: &$t| *v as f64 as i128 != i128::from(*v);
+            if let Some(value) = values.iter().find(|v| rounded(v)) {
+                return Err(Fault::Whole((*value).into()));
+            }
+            values.into_iter().map(|v| v as f64).collect()
+        }};
     }
     let values: Vec<f64> = match format {
         Some((TypeChar::Float, 8)) => values!(f64),
         Some((TypeChar::Float, 4)) => values!(f32),
-        Some((TypeChar::Float, 2)) => npy
-            .into_vec::<half::f16>()
-            .map_err(at)?
-            .into_iter()
-            .map(f64::from)
-            .collect(),
-        Some((TypeChar::Int, 8)) => values!(i64),
+        Some((TypeChar::Float, 2)) => values!(half::f16),
+        Some((TypeChar::Int, 8)) => whole!(i64),
         Some((TypeChar::Int, 4)) => values!(i32),
         Some((TypeChar::Int, 2)) => values!(i16),
         Some((TypeChar::Int, 1)) => values!(i8),
-        Some((TypeChar::Uint, 8)) => values!(u64),
+        Some((TypeChar::Uint, 8)) => whole!(u64),
         Some((TypeChar::Uint, 4)) => values!(u32),
         Some((TypeChar::Uint, 2)) => values!(u16),
         Some((TypeChar::Uint, 1)) => values!(u8),
-        _ => {
-            return Err(Error::input(
-                path.display().to_string(),
-                format!("{what} has the type {}", dtype.descr()),
-                "convert it to real numbers: numpy.asarray(array, dtype=float)",
-            ));
-        }
+        // As numpy counts them: 1 for True.
+        Some((TypeChar::Bool, 1)) => values!(bool),
+        _ => return Err(Fault::Type(dtype)),
     };
     Ok(Array {
         values: match (order, shape.as_slice()) {
@@ -116,10 +190,7 @@ fn read(reader: &mut dyn Read, path: &Path, what: &str) -> Result<Array> {
 
 fn as_matrix(array: Array, path: &Path, what: &str) -> Result<Table> {
     match array.shape[..] {
-        [_, columns] if columns > 0 => Ok(Table {
-            columns,
-            values: array.values,
-        }),
+        [_, columns] if columns > 0 => Ok(Table::unnamed(columns, array.values)),
         _ => Err(wrong_shape(path, what, &array.shape, "(n, d) with d ≥ 1")),
     }
 }
