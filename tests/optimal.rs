@@ -234,3 +234,195 @@ fn certificates_of_an_earlier_step_are_told_apart() {
     assert_eq!(steps(), [(0, 300), (1, 300)]);
     assert!(!page().contains(outdated));
 }
+
+/// A data set of a few rows, and the experiment that reads it.
+fn rows(place: &Place, csv: &str) {
+    place.put("t.csv", csv);
+    let file = "source = \"file\"\npath = \"t.csv\"\ntarget = \"y\"";
+    let text = XOR.replace("source = \"xor\"", file);
+    place.put("t.toml", &text.replace("steps = 4000", "steps = 200"));
+}
+
+const RUN: &str = "run t.toml --out a --force --quiet --no-plots --engine cpu";
+
+#[test]
+fn a_small_row_sets_the_scale() {
+    let place = Place::new();
+    rows(&place, "a,b,y\n1e6,0,1\n0,1e-6,-1\n");
+    place.ok(RUN);
+    let found = &certified(&place, "a --no-plots")[0];
+    for side in ["optimum_lower", "optimum_upper"] {
+        assert!((number(found, side) / 1e-6 - 1.0).abs() <= 1e-6, "{found}");
+    }
+    assert!(number(found, "lower") <= number(found, "upper"), "{found}");
+}
+
+#[test]
+fn rows_without_a_margin_are_named() {
+    let place = Place::new();
+    let cases = [
+        (
+            "a,b,y\n1,0,1\n1,0,-1\n",
+            "rows 0 and 1",
+            r#"{"equal":[0,1]}"#,
+        ),
+        ("a,b,y\n1,0,1\n0,0,1\n", "row 1", r#"{"zero":1}"#),
+        ("a,b,y\n1,2,1\n2,1,1\n2,4,-1\n", "row 2", r#"{"ray":[0,2]}"#),
+    ];
+    for (csv, named, conflict) in cases {
+        rows(&place, csv);
+        place.ok(RUN);
+        let found = &certified(&place, "a --no-plots")[0];
+        assert_eq!(found["conflict"].to_string(), conflict);
+        assert_eq!(number(found, "optimum_upper"), 0.0);
+        let told = place.ok("certify a --quiet");
+        assert!(
+            told.contains(&format!("is 0 (certified): {named} of the training data")),
+            "{told}"
+        );
+        assert!(!told.contains("-0"), "{told}");
+        place.fails(
+            &format!("{RUN} --set flow.stop.gap=0.1"),
+            2,
+            &["flow.stop", named],
+        );
+        place.ok(&format!("{RUN} --set network.train=output"));
+        let told = place.ok("certify a --quiet --no-plots");
+        assert!(told.contains(named), "{told}");
+    }
+}
+
+#[test]
+fn an_optimum_without_neurons_is_a_network() {
+    let place = Place::new();
+    rows(&place, "x,y\n1,1\n");
+    place.ok(&format!(
+        "{RUN} --set risk.loss=square --set risk.weight_decay=2"
+    ));
+    let found = &certified(&place, "a --polish --no-plots")[0];
+    for side in ["optimum_lower", "optimum_upper"] {
+        assert!((number(found, side) - 0.5).abs() <= 1e-9, "{found}");
+    }
+    place.put("x.csv", "x\n1\n-2\n");
+    assert_eq!(
+        place.ok("predict a --data x.csv --polished"),
+        "f\n0.0\n0.0\n"
+    );
+}
+
+/// A run of one layer is told apart from the networks whose optimum it is measured against.
+#[test]
+fn what_was_compared_is_said() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    let decay = "--set risk.loss=logistic --set risk.weight_decay=0.02 --set flow.steps=200";
+    for (layer, told_so) in [("output", true), ("input", true), ("both", false)] {
+        place.ok(&format!(
+            "run xor.toml --out a --force --quiet --no-plots {decay} --set network.train={layer}"
+        ));
+        let told = place.ok("certify a --quiet --no-plots");
+        let only = format!("it trains its {layer} layer alone");
+        assert_eq!(told.contains(&only), told_so, "{told}");
+        assert_eq!(told.contains("layers are both free"), told_so, "{told}");
+    }
+}
+
+/// The features of a network of finite width have a margin of their own, which may be above that of
+/// their law.
+#[test]
+fn a_margin_beyond_the_law_is_no_distance_of_zero() {
+    let place = Place::new();
+    rows(&place, "a,b,y\n1,0,1\n");
+    // Of one sample the margin is its features' size, at most times that of the law.
+    let train = "--set network.train=output --set flow.norm_scaled=true --set flow.steps=2000";
+    let mut beyond = 0;
+    for seed in 1..=6 {
+        place.ok(&format!("{RUN} {train} --set seed={seed}"));
+        let found = &certified(&place, "a --no-plots")[1];
+        assert_eq!(found["kind"], "kernel_margin_law");
+        let (lower, upper) = (number(found, "lower"), number(found, "upper"));
+        assert!(lower <= upper, "{found}");
+        let reached = number(found, "reached");
+        if reached > upper {
+            beyond += 1;
+            assert!(number(found, "gap") >= reached - upper, "{found}");
+            let told = place.ok("certify a --quiet --no-plots");
+            assert!(told.contains("a kernel of their own"), "{told}");
+        }
+    }
+    assert!(beyond > 0);
+}
+
+#[test]
+fn an_effort_that_is_none_is_refused() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    place.ok("run xor.toml --out a --quiet --no-plots --set flow.steps=10");
+    for tolerance in ["nan", "inf", "0", "-0.0", "-1"] {
+        let args = format!("certify a --tolerance={tolerance}");
+        place.refuses(&args, &["--tolerance", "above 0"]);
+    }
+    place.refuses("certify a --probes 0", &["--probes"]);
+    place.ok("certify a --no-plots --tolerance 0.1 --probes 1");
+}
+
+/// What cannot be certified is told, and keeps nothing else from being certified.
+#[test]
+fn one_failure_does_not_stop_the_others() {
+    let place = Place::new();
+    place.put("xor.toml", XOR);
+    place.ok(
+        "run xor.toml --out a --quiet --no-plots --set flow.steps=50 --set risk.loss=square \
+         --set grid.risk.weight_decay=[0.0,0.1,0.2]",
+    );
+    let certified = || {
+        let text = std::fs::read(place.path("a/certificate.json")).unwrap();
+        let all: Vec<Value> = serde_json::from_slice(&text).unwrap();
+        all.iter()
+            .map(|s| number(s, "run") as u64)
+            .collect::<Vec<_>>()
+    };
+    place.fails("certify a --no-plots", 2, &["run 0", "no optimum"]);
+    assert_eq!(certified(), [1, 2]);
+    std::fs::remove_file(place.path("a/certificate.json")).unwrap();
+    for entry in std::fs::read_dir(place.path("a/runs/001")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("checkpoint-") {
+            std::fs::write(path, "no checkpoint").unwrap();
+        }
+    }
+    place.fails(
+        "certify a --no-plots",
+        2,
+        &["run 0", "damaged", "2 of 3 runs failed: 0, 1"],
+    );
+    assert_eq!(certified(), [2]);
+}
+
+/// Of a run that diverged the last finite state is certified and predicted with, and said to be that.
+#[test]
+fn a_run_that_diverged_is_told_as_one() {
+    let place = Place::new();
+    rows(&place, "a,b,y\n1,2,1\n-1,0.5,-1\n2,-1,1\n");
+    let huge = "--set risk.loss=logistic --set risk.weight_decay=1e6 --set flow.schedule=constant";
+    place.fails(&format!("{RUN} {huge}"), 1, &["diverged"]);
+    let step = place.summary("a")["runs"][0]["diverged_at"]
+        .as_u64()
+        .unwrap();
+    let out = place.run("certify a --quiet --no-plots");
+    let said = text(&out.stdout) + &text(&out.stderr);
+    assert!(said.contains("diverged"), "{said}");
+    for wrong in [" inf", "NaN", "951711232.0 %"] {
+        assert!(!said.contains(wrong), "{said}");
+    }
+    if out.status.success() {
+        assert!(
+            said.contains(&format!("it diverged at step {step}")),
+            "{said}"
+        );
+    }
+    place.put("x.csv", "a,b\n1,2\n");
+    let out = place.run("predict a --data x.csv");
+    let said = text(&out.stdout) + &text(&out.stderr);
+    assert!(said.contains("diverged"), "{said}");
+}

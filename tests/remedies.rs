@@ -100,7 +100,11 @@ fn an_optimum_of_zero_is_told_as_what_it_is() {
     let place = with_data("u,v,y\n1,2,1\n1,2,-1\n");
     place.ok("run e.toml --out a --engine cpu");
     let said = place.ok("certify a");
-    assert!(said.contains("no network was found"), "{said}");
+    assert!(said.contains("rows 0 and 1 of the training data"), "{said}");
+    assert!(
+        said.contains("are equal and have different labels"),
+        "{said}"
+    );
     assert!(!said.contains("the run is within"), "{said}");
     let page = std::fs::read_to_string(place.path("a/report.html")).unwrap();
     assert!(page.contains("No margin is above 0"));

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::inputs::{Inputs, dot};
+use super::inputs::{Inputs, dot, unit};
 use super::ridge;
 use crate::error::Result;
 use crate::particles::random::{Draws, Stream};
@@ -72,16 +72,26 @@ impl Probes<'_> {
     }
 }
 
-/// The highest of these, each once, best first, while they have more than 0.
-pub(super) fn distinct(mut peaks: Vec<Peak>, most: usize, same: f64) -> Vec<Peak> {
+/// The highest of these, each once, best first, while they have more than 0. Two are one where their
+/// cosine is beyond `same`, with coordinates in units (d) of what the samples feel of them.
+pub(super) fn distinct(mut peaks: Vec<Peak>, most: usize, same: f64, columns: &[f64]) -> Vec<Peak> {
     peaks.retain(|p| p.0 > 0.0);
     peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let felt = |theta: &[f64]| unit(theta.iter().zip(columns).map(|(t, c)| t * c).collect());
     let mut kept: Vec<Peak> = Vec::new();
+    let mut directions: Vec<Vec<f64>> = Vec::new();
     for peak in peaks {
         if kept.len() == most {
             break;
         }
-        if kept.iter().all(|k| dot(&k.1, &peak.1) <= same) {
+        let Some(direction) = felt(&peak.1) else {
+            continue;
+        };
+        if directions
+            .iter()
+            .all(|other| dot(other, &direction) <= same)
+        {
+            directions.push(direction);
             kept.push(peak);
         }
     }
@@ -93,5 +103,6 @@ pub(super) fn distinct(mut peaks: Vec<Peak>, most: usize, same: f64) -> Vec<Peak
 /// # Errors
 /// Those of the climb.
 pub fn peaks(inputs: &Inputs, q: &[f64], theta: Vec<f64>, climb: &dyn Climb) -> Result<Vec<Peak>> {
-    Ok(distinct(climb.peaks(inputs, q, theta)?, KEPT, SAME))
+    let found = climb.peaks(inputs, q, theta)?;
+    Ok(distinct(found, KEPT, SAME, inputs.columns()))
 }

@@ -19,20 +19,26 @@ const GAP: f64 = 1e-11;
 /// make problems on which each of them fails now and then, and seldom two.
 const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false), (1e-14, true)];
 
-/// A matrix game: p (n) in the simplex and c ≥ 0 (K) of
+/// Share of the accuracy asked for that is added to every share b_i, so that the solver's errors
+/// leave no f_i below its share, be that as small as it may.
+const SURPLUS: f64 = 0.1;
+
+/// q ≥ 0 (n) and c in the simplex (K) of the game
 ///
 /// ```text
-/// min over p of max over k of Σ_i p_i A_ki
+/// min over q ≥ 0 with Σ_i b_i q_i = 1 of max over k of Σ_i q_i A_ki
+///     = max over c in the simplex of min over i of f_i/b_i,   f_i = Σ_k c_k A_ki,
 /// ```
 ///
-/// for payoffs A, one row of length n per atom, of order 1, as near to the optimum as `gap` says, or as
-/// [`GAP`] does where that is wider.
-pub fn game(a: &[Vec<f64>], n: usize, gap: f64) -> Result<(Vec<f64>, Vec<f64>)> {
-    // Variables p and s: Σ p = 1, A p − s ≤ 0, −p ≤ 0; minimise s.
-    let atoms = a.len();
+/// for payoffs A, one row of length n per atom, of order 1, and shares b (n) of which the largest is 1, as
+/// near to the optimum as `gap` says, or as [`GAP`] does where that is wider.
+pub fn game(a: &[Vec<f64>], b: &[f64], gap: f64) -> Result<(Vec<f64>, Vec<f64>)> {
+    // Variables q and s: Σ b q = 1, A q − s ≤ 0, −q ≤ 0; minimise s.
+    let (atoms, n) = (a.len(), b.len());
+    let shares = with_surplus(b, gap);
     let mut matrix = Columns::new(1 + atoms + n);
-    for i in 0..n {
-        matrix.push(0, 1.0);
+    for (i, share) in shares.iter().enumerate() {
+        matrix.push(0, *share);
         matrix.push_payoffs(1, a, i, 1.0);
         matrix.push(1 + atoms + i, -1.0);
         matrix.end();
@@ -50,15 +56,13 @@ pub fn game(a: &[Vec<f64>], n: usize, gap: f64) -> Result<(Vec<f64>, Vec<f64>)> 
         right,
         cones: vec![ZeroConeT(1), NonnegativeConeT(atoms + n)],
     };
+    let ones = vec![1.0; atoms];
     problem.solve(
         gap,
-        |x, z| (in_simplex(&x[..n]), in_simplex(&z[1..1 + atoms])),
-        |p, c| {
-            let most = a.iter().map(|row| dot(row, p)).fold(f64::MIN, f64::max);
-            let least = mixture(a, c, vec![0.0; n])
-                .into_iter()
-                .fold(f64::MAX, f64::min);
-            most - least
+        |x, z| (in_simplex(&x[..n], b), in_simplex(&z[1..1 + atoms], &ones)),
+        |q, c| {
+            let most = a.iter().map(|row| dot(row, q)).fold(f64::MIN, f64::max);
+            most - least_share(&mixture(a, c, vec![0.0; n]), b)
         },
     )
 }
@@ -78,16 +82,22 @@ pub fn lasso(
     lambda: f64,
     unit: f64,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
-    // In v_i = q_i/√(unit h_i), with every constraint divided by λ: all of order 1.
+    // In v_i = q_i/size_i, with every constraint divided by λ: coefficients and v of order 1, be
+    // it the curvature that holds q_i or, where inputs are large, the constraints.
     let n = b.len();
-    let size: Vec<f64> = h.iter().map(|h| (unit * h).sqrt()).collect();
+    let largest = |i: usize| a.iter().map(|row| row[i].abs()).fold(0.0, f64::max);
+    let size = |(i, h): (usize, &f64)| (unit * h).sqrt().min(lambda / largest(i));
+    let size: Vec<f64> = h.iter().enumerate().map(size).collect();
+    let mut form = Columns::new(n);
     let mut matrix = Columns::new(a.len());
-    for (i, size) in size.iter().enumerate() {
+    for (i, (size, h)) in size.iter().zip(h).enumerate() {
+        form.push(i, size * size / (unit * h));
+        form.end();
         matrix.push_payoffs(0, a, i, size / lambda);
         matrix.end();
     }
     let problem = Problem {
-        form: CscMatrix::identity(n),
+        form: form.into_csc(),
         cost: b.iter().zip(&size).map(|(b, s)| b * s / unit).collect(),
         matrix: matrix.into_csc(),
         right: vec![1.0; a.len()],
@@ -112,16 +122,19 @@ pub fn lasso(
     )
 }
 
-/// p in the simplex that makes pᵀ K p smallest, for a positive semidefinite K (n, n) of order 1.
-pub fn nearest_point(k: &[f64], n: usize) -> Result<Vec<f64>> {
+/// q ≥ 0 (n) with Σ_i b_i q_i = 1 that makes qᵀ K q smallest, for a positive semidefinite K (n, n) of
+/// order 1 and shares b (n) of which the largest is 1: then qᵀ K q = min over i of (K q)_i/b_i. As near to
+/// that as `gap` says for shares much below it, and else as [`GAP`] does.
+pub fn nearest_point(k: &[f64], b: &[f64], gap: f64) -> Result<Vec<f64>> {
+    let n = b.len();
     let mut form = Columns::new(n);
     for j in 0..n {
         (0..=j).for_each(|i| form.push(i, k[i * n + j]));
         form.end();
     }
     let mut matrix = Columns::new(1 + n);
-    for i in 0..n {
-        matrix.push(0, 1.0);
+    for (i, share) in with_surplus(b, gap).iter().enumerate() {
+        matrix.push(0, *share);
         matrix.push(1 + i, -1.0);
         matrix.end();
     }
@@ -134,15 +147,27 @@ pub fn nearest_point(k: &[f64], n: usize) -> Result<Vec<f64>> {
         right,
         cones: vec![ZeroConeT(1), NonnegativeConeT(n)],
     };
-    let (p, _) = problem.solve(
+    let (q, _) = problem.solve(
         GAP,
-        |p, _| (in_simplex(p), Vec::new()),
-        |p, _| {
-            let slopes: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, p)).collect();
-            dot(&slopes, p) - slopes.iter().copied().fold(f64::MAX, f64::min)
+        |q, _| (in_simplex(q, b), Vec::new()),
+        |q, _| {
+            let slopes: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, q)).collect();
+            dot(&slopes, q) - least_share(&slopes, b)
         },
     )?;
-    Ok(p)
+    Ok(q)
+}
+
+/// b_i and something for the errors of a solution this near to the optimum.
+fn with_surplus(b: &[f64], gap: f64) -> Vec<f64> {
+    let surplus = SURPLUS * gap.max(GAP);
+    b.iter().map(|b| b + surplus).collect()
+}
+
+/// min over i of f_i/b_i
+fn least_share(f: &[f64], b: &[f64]) -> f64 {
+    let shares = f.iter().zip(b).map(|(f, b)| f / b);
+    shares.fold(f64::INFINITY, f64::min)
 }
 
 /// start + Σ_k c_k A_k
@@ -152,10 +177,10 @@ fn mixture(a: &[Vec<f64>], c: &[f64], start: Vec<f64>) -> Vec<f64> {
     sum
 }
 
-/// Without what is negative, and with sum 1.
-fn in_simplex(p: &[f64]) -> Vec<f64> {
-    let total: f64 = p.iter().map(|p| p.max(0.0)).sum();
-    p.iter().map(|p| p.max(0.0) / total).collect()
+/// Without what is negative, and with Σ_i b_i q_i = 1.
+fn in_simplex(q: &[f64], b: &[f64]) -> Vec<f64> {
+    let total: f64 = q.iter().zip(b).map(|(q, b)| q.max(0.0) * b).sum();
+    q.iter().map(|q| q.max(0.0) / total).collect()
 }
 
 /// min ½ xᵀ P x + cost·x subject to right − A x in the cones.

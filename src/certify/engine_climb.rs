@@ -100,7 +100,8 @@ impl EngineClimb {
 
 impl Climb for EngineClimb {
     fn peaks(&self, inputs: &Inputs, q: &[f64], theta: Vec<f64>) -> Result<Vec<Peak>> {
-        let best = distinct(self.climb(inputs, q, theta)?, FINISHED, SAME);
+        let climbed = self.climb(inputs, q, theta)?;
+        let best = distinct(climbed, FINISHED, SAME, inputs.columns());
         let finish = |(_, theta): &Peak| ridge::ascend(inputs, q, theta);
         Ok(best.par_iter().map(finish).collect())
     }

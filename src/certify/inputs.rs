@@ -8,16 +8,27 @@ pub struct Inputs {
     d: usize,
     x: Vec<f64>,
     norms: Vec<f64>,
+    columns: Vec<f64>,
 }
 
 impl Inputs {
     pub fn new(data: &Dataset) -> Self {
         let x: Vec<f64> = data.x.iter().map(|&x| f64::from(x)).collect();
-        let norms = x.chunks_exact(data.d).map(norm).collect();
+        let norms: Vec<f64> = x.chunks_exact(data.d).map(norm).collect();
+        let mut columns = vec![0.0_f64; data.d];
+        let rows = x
+            .chunks_exact(data.d)
+            .zip(&norms)
+            .filter(|(_, r)| **r > 0.0);
+        for (x, r) in rows {
+            let pairs = columns.iter_mut().zip(x);
+            pairs.for_each(|(column, x)| *column = column.max(x.abs() / r));
+        }
         Inputs {
             d: data.d,
             x,
             norms,
+            columns,
         }
     }
 
@@ -46,9 +57,19 @@ impl Inputs {
         &self.norms
     }
 
-    /// The largest |x_i|: the unit of margins.
+    /// The largest |x_i|.
     pub fn radius(&self) -> f64 {
         self.norms.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The least |x_i|: no margin is above it.
+    pub fn least_norm(&self) -> f64 {
+        self.norms.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The largest |x_ik|/|x_i| of each coordinate k (d): what the samples feel of it.
+    pub fn columns(&self) -> &[f64] {
+        &self.columns
     }
 
     /// σ(θ·x_i) (n): what an atom at θ predicts.

@@ -17,11 +17,16 @@ use std::f64::consts::{PI, TAU};
 use rayon::prelude::*;
 
 use super::inputs::{Inputs, add, dot, norm};
-use super::margin::{check_labels, check_simplex};
+use super::margin::{check_labels, check_simplex, normalised};
 use super::{Bounds, conic};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::particles::Particles;
+
+/// How near to its optimum each finite problem is solved, in turn, for samples of large features.
+const ROOMS: [f64; 4] = [0.0, 0.0, 1e-10, 1e-8];
+/// The relative gap that ends the turns.
+const CLOSE: f64 = 1e-10;
 
 /// The law τ of the input weights w.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,21 +145,43 @@ impl Gram {
     }
 
     /// Brackets γ2. Data that no f separates has a lower bound of 0, and an upper one of 0 up to
-    /// rounding, whose root is 1e-7 of the largest feature.
+    /// rounding, whose root is 1e-7 of the least feature; a sample without features has both 0.
     ///
     /// # Errors
     /// Labels other than ±1; a failure of the finite solver.
     pub fn hard_margin(&self, y: &[f32]) -> Result<KernelMargin> {
         check_labels(y, self.n)?;
-        let mut p = vec![1.0 / self.n as f64; self.n];
+        let n = self.n;
+        // γ2 ≤ √k_ii for every sample: with q_i = p_i √k_ii the kernel has a diagonal of 1.
+        let norms: Vec<f64> = (0..n).map(|i| self.k[i * n + i].sqrt()).collect();
+        let least = norms.iter().copied().fold(f64::INFINITY, f64::min);
+        if let Some(i) = norms.iter().position(|&r| r == 0.0) {
+            let mut p = vec![0.0; n];
+            p[i] = 1.0;
+            let bounds = Bounds {
+                lower: 0.0,
+                upper: 0.0,
+            };
+            return Ok(KernelMargin { bounds, p });
+        }
+        let shares: Vec<f64> = norms.iter().map(|r| least / r).collect();
+        let mut p = normalised(shares.clone());
         let mut bounds = self.bounds(y, &p)?;
-        // The second solve has its unit from the first: then the value is of order 1.
-        for _ in 0..2 {
-            let unit = bounds.upper * bounds.upper;
-            let signed: Vec<f64> = (0..self.n * self.n)
-                .map(|at| f64::from(y[at / self.n] * y[at % self.n]) * self.k[at] / unit)
+        // The second solve has its unit from the first: then the value is of order 1. Where it is far
+        // below the least feature, the errors of samples with large ones need more room.
+        for room in ROOMS {
+            if bounds.relative_gap() <= CLOSE {
+                break;
+            }
+            let unit = (bounds.upper / least).min(1.0).powi(2);
+            let signed: Vec<f64> = (0..n * n)
+                .map(|at| {
+                    let (i, j) = (at / n, at % n);
+                    f64::from(y[i] * y[j]) * self.k[at] / norms[i] / norms[j] / unit
+                })
                 .collect();
-            let found = conic::nearest_point(&signed, self.n)?;
+            let q = conic::nearest_point(&signed, &shares, room)?;
+            let found = normalised(q.iter().zip(&shares).map(|(q, b)| q * b).collect());
             let better = self.bounds(y, &found)?;
             let lower = bounds.lower.max(better.lower);
             if better.upper <= bounds.upper {

@@ -1,6 +1,7 @@
 //! γ1, the largest margin over measures of total variation 1, between two bounds.
 
 use super::climb::Probes;
+use super::conflict::Conflict;
 use super::inputs::{Inputs, dot};
 use super::pool::Pool;
 use super::progress::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
@@ -13,9 +14,6 @@ const NEW_ATOMS: usize = 16;
 /// How near to its optimum a finite problem is solved: a share of the present relative gap, at most.
 const NEAR: f64 = 1e-4;
 const NEAR_MOST: f64 = 1e-6;
-/// A margin below this share of the largest |x_i| is 0 up to rounding.
-const NOTHING: f64 = 1e-11;
-
 /// γ1 ≤ max_θ |Σ_i p_i y_i σ(θ·x_i)|, from any weights p (n) in the simplex: a [`Maximum`] whose
 /// bound holds for γ1.
 ///
@@ -37,17 +35,24 @@ pub fn lower_bound(inputs: &Inputs, y: &[f32], nu: &Measure) -> f64 {
     }
     let terms = (nu.len() + inputs.d() + 8) as f64;
     let error = 2.0 * terms * f64::EPSILON;
-    let margins = nu.predict(inputs).into_iter().zip(y).zip(inputs.norms());
+    // Σ_k |c_k| |θ_k| |x|, coordinate by coordinate, is what the terms of f add up to at most.
+    let mut coordinates = vec![0.0; inputs.d()];
+    for (theta, c) in nu.atoms() {
+        let pairs = coordinates.iter_mut().zip(theta);
+        pairs.for_each(|(sum, t)| *sum += (c / total * t).abs());
+    }
+    let size = |x: &[f64]| -> f64 { x.iter().zip(&coordinates).map(|(x, c)| x.abs() * c).sum() };
+    let margins = nu.predict(inputs).into_iter().zip(y).zip(inputs.rows());
     let least = margins
-        .map(|((f, &y), x)| f64::from(y) * f / total - error * x)
+        .map(|((f, &y), x)| f64::from(y) * f / total - error * size(x))
         .fold(f64::INFINITY, f64::min);
     (least * (1.0 - error)).max(0.0)
 }
 
 /// Brackets γ1 from a first measure (a trained network, or zero) and first weights p, if there are
 /// any. Ends at the tolerance, when no direction violates, or after the rounds allowed.
-/// Data that no f separates has γ1 = 0: the lower bound is 0, and the upper one 0 or within
-/// rounding of it.
+/// Data that no f separates has γ1 = 0: the lower bound is 0, and the upper one 0 where a [`Conflict`]
+/// shows it, or within rounding of it.
 ///
 /// # Errors
 /// Labels other than ±1; p as in [`upper_bound`]; a failure of the finite solver.
@@ -65,10 +70,9 @@ pub fn solve(
     if let Some(p) = p {
         check_simplex(p, n)?;
     }
-    if let Some(p) = conflict(inputs, y) {
-        return Ok(inseparable(inputs, p));
+    if let Some(conflict) = Conflict::find(inputs, y) {
+        return Ok(inseparable(inputs, conflict.weights(inputs)));
     }
-    let p = p.map_or_else(|| vec![1.0 / n as f64; n], <[f64]>::to_vec);
     let mut solve = Solve::new(sphere, y, p)?;
     solve.offer(start);
     solve
@@ -85,32 +89,56 @@ pub fn solve(
     })
 }
 
+/// The finite problem is one for the directions u_i = x_i/|x_i|, whose payoffs are all of order 1
+/// however different the |x_i| are: with p_i |x_i| for p_i, sample i has to have y_i f(u_i) ≥ γ1/|x_i|.
 struct Solve<'a> {
     sphere: &'a Sphere,
     y: &'a [f32],
+    /// Rows y_i σ(θ·u_i).
     pool: Pool<'a>,
+    /// min |x| / |x_i| (n)
+    shares: Vec<f64>,
     /// The best measure, of total variation 1, and its bound.
     best: Measure,
     lower: f64,
     /// The best weights and their bound.
     p: Vec<f64>,
     upper: Maximum,
+    /// Whether finite problems are solved as accurately as can be: where no direction violates one that
+    /// was not, the error is what keeps the bounds apart.
+    is_accurate: bool,
 }
 
 impl<'a> Solve<'a> {
-    fn new(sphere: &'a Sphere, y: &'a [f32], p: Vec<f64>) -> Result<Self> {
-        let upper = bound_of(sphere, y, &p, FIRST_PROBES)?;
-        let labels = y.iter().map(|&y| f64::from(y)).collect();
-        let mut pool = Pool::new(sphere.inputs(), labels);
+    fn new(sphere: &'a Sphere, y: &'a [f32], p: Option<&[f64]>) -> Result<Self> {
+        let inputs = sphere.inputs();
+        let (norms, least) = (inputs.norms(), inputs.least_norm());
+        let shares: Vec<f64> = norms.iter().map(|r| least / r).collect();
+        let factors = y.iter().zip(norms).map(|(&y, r)| f64::from(y) / r);
+        let mut pool = Pool::new(inputs, factors.collect());
+        let even = || normalised(shares.clone());
+        let mut p = p.map_or_else(even, <[f64]>::to_vec);
+        let mut upper = bound_of(sphere, y, &p, FIRST_PROBES)?;
         pool.add_peaks(&upper.peaks, &signed(&p, y), 0.0, usize::MAX);
+        // One sample alone says more than such weights.
+        if upper.value > least {
+            let other = even();
+            let bound = bound_of(sphere, y, &other, FIRST_PROBES)?;
+            pool.add_peaks(&bound.peaks, &signed(&other, y), 0.0, usize::MAX);
+            if bound.bound < upper.bound {
+                (upper, p) = (bound, other);
+            }
+        }
         Ok(Solve {
             sphere,
             y,
             pool,
-            best: Measure::zero(sphere.inputs().d()),
+            shares,
+            best: Measure::zero(inputs.d()),
             lower: 0.0,
             p,
             upper,
+            is_accurate: false,
         })
     }
 
@@ -142,19 +170,25 @@ impl ColumnGeneration for Solve<'_> {
     }
 
     fn is_nothing(&self) -> bool {
-        self.upper.bound <= NOTHING * self.sphere.inputs().radius()
+        self.upper.is_rounding()
     }
 
     fn round(&mut self, probes: Probes) -> Result<bool> {
         let inputs = self.sphere.inputs();
         let n = inputs.n();
-        let unit = self.upper.value;
+        let least = inputs.least_norm();
+        let unit = (self.upper.value / least).min(1.0);
         let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
         let rows: Vec<Vec<f64>> = self.pool.rows().iter().map(scaled).collect();
         // Atoms that are still to come move the optimum far more.
-        let near = (NEAR * self.bounds().relative_gap()).min(NEAR_MOST);
-        let (p, c) = conic::game(&rows, n, near)?;
-        let nu = self.pool.measure(&c);
+        let near = match self.is_accurate {
+            true => 0.0,
+            false => (NEAR * self.bounds().relative_gap()).min(NEAR_MOST),
+        };
+        let (q, c) = conic::game(&rows, &self.shares, near)?;
+        let p = normalised(q.iter().zip(&self.shares).map(|(q, b)| q * b).collect());
+        let sizes: Vec<f64> = self.shares.iter().map(|b| b * unit).collect();
+        let nu = self.pool.measure(&c, &sizes);
         self.offer(&nu);
         let upper = bound_of(
             self.sphere,
@@ -165,17 +199,19 @@ impl ColumnGeneration for Solve<'_> {
                 ..probes
             },
         )?;
-        self.pool.forget(&c, &p);
-        let values = self.pool.rows().iter().map(|row| dot(row, &p));
+        let weights: Vec<f64> = p.iter().zip(inputs.norms()).map(|(p, r)| p * r).collect();
+        self.pool.forget(&c, &weights);
+        let values = self.pool.rows().iter().map(|row| dot(row, &weights));
         let level = values.fold(0.0, f64::max) * (1.0 + 1e-12);
         let most = NEW_ATOMS + n / 4;
-        let q = signed(&p, self.y);
-        let added = self.pool.add_peaks(&upper.peaks, &q, level, most);
+        let signed = signed(&p, self.y);
+        let added = self.pool.add_peaks(&upper.peaks, &signed, level, most);
         self.pool.add_measure(&nu.merged(inputs), 1.0);
         if upper.bound < self.upper.bound {
             (self.upper, self.p) = (upper, p);
         }
-        Ok(added > 0)
+        let was_accurate = std::mem::replace(&mut self.is_accurate, added == 0);
+        Ok(added > 0 || !was_accurate)
     }
 
     fn search_again(&mut self, probes: Probes) -> Result<()> {
@@ -201,31 +237,11 @@ fn signed(p: &[f64], y: &[f32]) -> Vec<f64> {
     p.iter().zip(y).map(|(p, &y)| p * f64::from(y)).collect()
 }
 
-/// Weights with V = 0 where the labels of samples on one ray differ, or a sample is 0: f(κx) =
-/// κ f(x), so no f separates them.
-fn conflict(inputs: &Inputs, y: &[f32]) -> Option<Vec<f64>> {
-    let n = inputs.n();
-    let weights = |pairs: &[(usize, f64)]| {
-        let total: f64 = pairs.iter().map(|(_, p)| p).sum();
-        let mut p = vec![0.0; n];
-        pairs.iter().for_each(|&(i, w)| p[i] = w / total);
-        p
-    };
-    if let Some(i) = inputs.norms().iter().position(|&x| x == 0.0) {
-        return Some(weights(&[(i, 1.0)]));
-    }
-    // On one ray all ratios to the largest coordinate agree: products of two f32 are exact.
-    let pivot = |x: &[f64]| (0..x.len()).max_by(|&a, &b| x[a].abs().total_cmp(&x[b].abs()));
-    let same_ray = |i: usize, j: usize| {
-        let (u, v) = (inputs.row(i), inputs.row(j));
-        pivot(u).is_some_and(|k| {
-            u[k] * v[k] > 0.0 && u.iter().zip(v).all(|(a, b)| a * v[k] == b * u[k])
-        })
-    };
-    let mut pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i, j)));
-    let (i, j) = pairs.find(|&(i, j)| y[i] != y[j] && same_ray(i, j))?;
-    let norms = inputs.norms();
-    Some(weights(&[(i, norms[j]), (j, norms[i])]))
+/// Weights ≥ 0, as they are with sum 1.
+pub(super) fn normalised(mut p: Vec<f64>) -> Vec<f64> {
+    let total: f64 = p.iter().sum();
+    p.iter_mut().for_each(|p| *p /= total);
+    p
 }
 
 /// γ1 = 0 exactly, for every d.

@@ -1,10 +1,12 @@
 //! Signed measures of finitely many atoms on the unit sphere: networks in the convex picture.
 
+use std::cmp::Ordering;
+
 use super::inputs::{Inputs, add, dot, norm};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
-/// Two atoms count as on the same side of x^⊥ with this slack, relative to |x|.
+/// Two atoms count as on the same side of x^⊥ with this slack, relative to Σ_k |θ_k||x_k|.
 const SAME_SIDE: f64 = 1e-12;
 
 /// ν = Σ_k c_k δ_(θ_k), with |θ_k| = 1: it predicts f(x) = Σ_k c_k σ(θ_k·x).
@@ -174,7 +176,7 @@ impl Measure {
         let mut groups: Vec<Group> = Vec::new();
         for k in self.by_mass() {
             let atom = Group::new(inputs, self.theta(k), self.c[k]);
-            match groups.iter_mut().find(|g| g.accepts(&atom, inputs)) {
+            match groups.iter_mut().find(|g| g.accepts(&atom)) {
                 Some(group) => group.take(atom, inputs),
                 None => groups.push(atom),
             }
@@ -187,11 +189,12 @@ impl Measure {
     }
 }
 
-/// Atoms put together: their sum Σ |c| θ, and θ·x_i of it.
+/// Atoms put together: their sum Σ |c| θ, and whether θ·x_i of it is above 0, below, or neither but for
+/// rounding.
 struct Group {
     sign: f64,
     sum: Vec<f64>,
-    z: Vec<f64>,
+    sides: Vec<Ordering>,
 }
 
 impl Group {
@@ -199,23 +202,31 @@ impl Group {
         let sum: Vec<f64> = theta.iter().map(|t| c.abs() * t).collect();
         Group {
             sign: c.signum(),
-            z: inputs.rows().map(|x| dot(&sum, x)).collect(),
+            sides: sides(&sum, inputs),
             sum,
         }
     }
 
-    fn accepts(&self, other: &Group, inputs: &Inputs) -> bool {
-        let (own, their) = (SAME_SIDE * norm(&self.sum), SAME_SIDE * norm(&other.sum));
-        let sides = self.z.iter().zip(&other.z).zip(inputs.norms());
-        self.sign == other.sign
-            && sides.into_iter().all(|((&a, &b), &x)| {
-                let (own, their) = (own * x, their * x);
-                !(a > own && b < -their || a < -own && b > their)
-            })
+    fn accepts(&self, other: &Group) -> bool {
+        let mut sides = self.sides.iter().zip(&other.sides);
+        self.sign == other.sign && sides.all(|(a, b)| a.reverse() != *b || a.is_eq())
     }
 
     fn take(&mut self, other: Group, inputs: &Inputs) {
         add(&mut self.sum, 1.0, &other.sum);
-        self.z = inputs.rows().map(|x| dot(&self.sum, x)).collect();
+        self.sides = sides(&self.sum, inputs);
     }
+}
+
+/// On which side of θ^⊥ the samples are.
+fn sides(theta: &[f64], inputs: &Inputs) -> Vec<Ordering> {
+    let side = |x: &[f64]| {
+        let slack: f64 = x.iter().zip(theta).map(|(x, t)| (x * t).abs()).sum();
+        match dot(theta, x) {
+            z if z > SAME_SIDE * slack => Ordering::Greater,
+            z if z < -SAME_SIDE * slack => Ordering::Less,
+            _ => Ordering::Equal,
+        }
+    };
+    inputs.rows().map(side).collect()
 }

@@ -22,6 +22,7 @@
 
 mod arrangement;
 mod climb;
+mod conflict;
 mod conic;
 mod engine_climb;
 mod ground;
@@ -34,6 +35,8 @@ pub mod penalised;
 mod pool;
 mod progress;
 mod ridge;
+#[cfg(test)]
+mod scales;
 mod sphere;
 pub mod standing;
 #[cfg(test)]
@@ -41,6 +44,7 @@ mod tests;
 pub mod words;
 
 pub use climb::{Climb, CpuClimb, Peak, Probes};
+pub use conflict::Conflict;
 pub use engine_climb::EngineClimb;
 pub use ground::{Ground, Grounds, Optimum};
 pub use inputs::Inputs;

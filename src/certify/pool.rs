@@ -4,27 +4,30 @@ use super::climb::Peak;
 use super::inputs::{Inputs, dot};
 use super::measure::Measure;
 
-/// Two directions this near, squared, are one.
+/// Two directions this near, squared and as the samples see them, are one.
 const SAME: f64 = 1e-20;
+
+/// Share of what is much for a sample from which an atom matters.
+const MATTERS: f64 = 1e-10;
 
 /// Atoms without mass that are kept, besides one per sample.
 const SPARE: usize = 100;
 
-/// Signed atoms ±δ_θ, with the row ±y_i σ(θ·x_i) (n) of each.
+/// Signed atoms ±δ_θ, with the row ±κ_i σ(θ·x_i) (n) of each for given factors κ.
 pub struct Pool<'a> {
     inputs: &'a Inputs,
-    /// What multiplies sample i: its label, or 1.
-    labels: Vec<f64>,
+    /// What multiplies the row's entry of sample i.
+    factors: Vec<f64>,
     /// Directions, with ±1 as masses.
     atoms: Measure,
     rows: Vec<Vec<f64>>,
 }
 
 impl<'a> Pool<'a> {
-    pub fn new(inputs: &'a Inputs, labels: Vec<f64>) -> Self {
+    pub fn new(inputs: &'a Inputs, factors: Vec<f64>) -> Self {
         Pool {
             inputs,
-            labels,
+            factors,
             atoms: Measure::zero(inputs.d()),
             rows: Vec::new(),
         }
@@ -45,19 +48,21 @@ impl<'a> Pool<'a> {
 
     /// Adds an atom, unless it is there.
     pub fn add(&mut self, theta: &[f64], sign: f64) {
-        let apart = |t: &[f64]| {
-            t.iter()
-                .zip(theta)
-                .map(|(t, u)| (t - u) * (t - u))
-                .sum::<f64>()
+        let felt = |(v, column): (f64, &f64)| (v * column).powi(2);
+        let columns = self.inputs.columns();
+        let size: f64 = theta.iter().copied().zip(columns).map(felt).sum();
+        let apart = |t: &[f64]| -> f64 {
+            let differences = t.iter().zip(theta).map(|(t, u)| t - u);
+            differences.zip(columns).map(felt).sum()
         };
-        let same = |(t, s): (&[f64], f64)| s == sign && apart(t) <= SAME;
+        let same = |(t, s): (&[f64], f64)| s == sign && apart(t) <= SAME * size;
         if self.atoms.atoms().any(same) {
             return;
         }
         let features = self.inputs.features(theta);
-        let terms = features.iter().zip(&self.labels);
-        self.rows.push(terms.map(|(f, y)| sign * y * f).collect());
+        let terms = features.iter().zip(&self.factors);
+        self.rows
+            .push(terms.map(|(f, factor)| sign * factor * f).collect());
         self.atoms.push(theta, sign);
     }
 
@@ -78,13 +83,18 @@ impl<'a> Pool<'a> {
         added
     }
 
-    /// The measure with these masses on the signed atoms, the smallest left out.
-    pub fn measure(&self, masses: &[f64]) -> Measure {
-        let mut nu = self.atoms.clone();
-        nu.c.iter_mut()
-            .zip(masses)
-            .for_each(|(c, mass)| *c *= mass.max(0.0));
-        nu.pruned(1e-10)
+    /// The measure with these masses on the signed atoms, without those that matter for no sample:
+    /// `sizes` (n) says what is much in the rows.
+    pub fn measure(&self, masses: &[f64], sizes: &[f64]) -> Measure {
+        let mut nu = Measure::zero(self.atoms.d);
+        let atoms = self.atoms.atoms().zip(&self.rows).zip(masses);
+        for (((theta, sign), row), mass) in atoms {
+            let much = |(v, size): (&f64, &f64)| mass * v.abs() > MATTERS * size;
+            if row.iter().zip(sizes).any(much) {
+                nu.push(theta, sign * mass);
+            }
+        }
+        nu
     }
 
     /// Keeps the atoms with mass, and of the others those whose rows are nearest to tight for the

@@ -1,5 +1,7 @@
 //! The maximum of |V(θ)| = |Σ_i q_i σ(θ·x_i)| over the unit sphere, on which every bound rests.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::arrangement::Arrangement;
@@ -15,6 +17,9 @@ use crate::error::{Error, Result};
 const OTHERS: usize = 64;
 /// Numbers in X beyond which 10 000 probes climb on an engine: in f64 they would take minutes.
 const LARGE: usize = 1 << 15;
+
+/// Samples from which making the arrangement for d = 3 is told of: it takes seconds then.
+const TOLD: usize = 2000;
 
 /// How the maximum over the sphere is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +61,18 @@ pub struct Maximum {
     pub peaks: Vec<Peak>,
 }
 
+impl Maximum {
+    /// Whether it is no larger than what rounding may have hidden: V may be 0 everywhere.
+    pub fn is_rounding(&self) -> bool {
+        self.value <= self.bound - self.value
+    }
+}
+
 /// The unit sphere, prepared for one data set: X is cut into cells once, for any number of q.
 pub struct Sphere {
     inputs: Inputs,
-    /// Where d ≤ 3.
-    cells: Option<Arrangement>,
+    /// Where d ≤ 3, made when first asked for.
+    cells: OnceLock<Arrangement>,
     climb: Box<dyn Climb>,
 }
 
@@ -85,11 +97,9 @@ impl Sphere {
 
     /// With a search of one's own.
     pub fn with_climb(data: &Dataset, climb: Box<dyn Climb>) -> Self {
-        let inputs = Inputs::new(data);
-        let cells = (inputs.d() <= 3).then(|| Arrangement::new(&inputs));
         Sphere {
-            inputs,
-            cells,
+            inputs: Inputs::new(data),
+            cells: OnceLock::new(),
             climb,
         }
     }
@@ -101,7 +111,19 @@ impl Sphere {
 
     /// Whether the maximum is exact (d ≤ 3).
     pub fn is_exact(&self) -> bool {
-        self.cells.is_some()
+        self.inputs.d() <= 3
+    }
+
+    /// The cells, where d ≤ 3. For d = 3 and many samples their making takes a while, and is told.
+    fn cells(&self) -> Option<&Arrangement> {
+        let make = || {
+            let (n, d) = (self.inputs.n(), self.inputs.d());
+            if d == 3 && n >= TOLD {
+                tracing::info!("cutting the sphere along the circles of {n} samples");
+            }
+            Arrangement::new(&self.inputs)
+        };
+        self.is_exact().then(|| self.cells.get_or_init(make))
     }
 
     /// The maximum of |V| for q (n). Where it is exact, a search from some of the probes finds
@@ -117,7 +139,7 @@ impl Sphere {
         let count = theta.len() / inputs.d();
         let mut found = peaks(inputs, q, theta, self.climb.as_ref())?;
         let slack = inputs.slack(q);
-        let proof = match &self.cells {
+        let proof = match self.cells() {
             Some(cells) => {
                 let floor = found.first().map_or(0.0, |p| p.0);
                 if let Some(higher) = cells.above(q, floor) {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conflict::Conflict;
 use super::ground::{Ground, Optimum};
+use super::inputs::Inputs;
 use super::kernel::{Gram, KernelMargin, Weights};
 pub use super::missing::Missing;
 use super::missing::missing;
@@ -16,6 +18,11 @@ use crate::particles::Particles;
 
 /// Atoms of a network from which a solve starts, at most: the heaviest.
 const ATOMS: usize = 2000;
+
+/// Bounds this far apart, relative to the optimum, are told with the reason, if it is that coordinates of
+/// the inputs differ so many times in size.
+const OPEN: f64 = 1e-3;
+const FAR: f64 = 1e5;
 
 /// Which optimum a run is measured against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +47,13 @@ pub struct Standing {
     pub step: u64,
     pub kind: Kind,
     /// For a margin what the run reached at its best, less rounding errors; for a penalised risk
-    /// the dual bound.
+    /// the dual bound. The margin of a kernel's law may be exceeded by a network of finite width, which
+    /// has a kernel of its own: then the bound of that margin.
     pub lower: f64,
     /// For a margin the dual bound; for a penalised risk what the run reached.
     pub upper: f64,
-    /// upper − lower: how far the run is from the optimum, at most.
+    /// How far the run is from the optimum, at most: upper − lower, or what it reached beyond the lower
+    /// bound of a kernel's law.
     pub gap: f64,
     /// The gap as a share of the optimum.
     pub relative_gap: f64,
@@ -60,6 +69,26 @@ pub struct Standing {
     pub optimum_upper: f64,
     /// The heaviest direction of the optimum that the run misses, if there is one and it matters.
     pub missing: Option<Missing>,
+    /// What the run reached; absent in files of versions that did not say.
+    #[serde(default)]
+    pub reached: Option<f64>,
+    /// The one layer that the run trains, where the optimum is one of networks of which both are free.
+    #[serde(default)]
+    pub only: Option<Layer>,
+    /// Samples that no network classifies right, where there are some: the optimum is 0 then.
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
+    /// The step at which the run diverged, if it did: the standing is of an earlier one.
+    #[serde(default)]
+    pub diverged_at: Option<u64>,
+}
+
+/// A layer of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    Input,
+    Output,
 }
 
 impl Standing {
@@ -128,6 +157,10 @@ impl Network<'_> {
     fn margin(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
         let (y, nu) = (&ground.data().y[..], self.measure());
         let inputs = ground.sphere().inputs();
+        let conflict = Conflict::find(inputs, y);
+        let columns = inputs.columns().iter().copied().filter(|c| *c > 0.0);
+        let (small, large) =
+            columns.fold((f64::INFINITY, 0.0_f64), |(s, l), c| (s.min(c), l.max(c)));
         let last = margin::lower_bound(inputs, y, &nu);
         let reached = last.max(self.reached(self.best_margin_f1, inputs.radius()));
         let allows = |bounds: &Bounds| reached <= bounds.upper;
@@ -136,36 +169,64 @@ impl Network<'_> {
             let start = (&heaviest(&nu), weights.as_deref());
             Optimum::Margin.solve(data, sphere, start, effort)
         })?;
-        let bounds = Bounds {
-            lower: reached,
-            upper: found.bounds.upper,
+        // No run is above a margin that was certified, but for its engine's rounding errors; what beats a
+        // searched bound shows that the search missed something.
+        let bounds = match found.proof.is_certified() {
+            true => Bounds {
+                lower: reached.min(found.bounds.upper),
+                upper: found.bounds.upper,
+            },
+            false => Bounds {
+                lower: reached,
+                upper: found.bounds.upper.max(reached),
+            },
         };
+        if found.bounds.relative_gap() > OPEN && large > FAR * small {
+            tracing::warn!(
+                "run {}: coordinates of the inputs differ {:.0e} times in size, and rounding keeps the \
+                 bounds of the largest margin apart; `data.standardize = true` puts them on one scale",
+                self.index,
+                large / small
+            );
+        }
         let value = |nu: &Measure| Optimum::Margin.value(ground, nu);
-        self.standing(Kind::Margin, bounds, found, value)
+        let (mut standing, measure) =
+            self.standing(Kind::Margin, (bounds, reached), found, value)?;
+        standing.conflict = conflict;
+        Ok((standing, measure))
     }
 
     /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
     /// with equality for balanced particles.
     fn penalised(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
         let reached = self.penalised_risk(ground);
+        if !reached.is_finite() {
+            return Err(Error::input(
+                format!("run {}", self.index),
+                format!("its penalised risk is {reached}: it diverged"),
+                "run it again with a smaller flow.step, or less decay or scale",
+            ));
+        }
         let allows = |bounds: &Bounds| bounds.lower <= reached;
         let optimum = Optimum::of(self.run);
         let found = ground.certificate(optimum, effort, allows, |data, sphere| {
             optimum.solve(data, sphere, (&heaviest(&self.measure()), None), effort)
         })?;
         let bounds = Bounds {
-            lower: found.bounds.lower,
+            lower: found.bounds.lower.min(reached),
             upper: reached,
         };
         let value = |nu: &Measure| optimum.value(ground, nu);
-        self.standing(Kind::Penalised, bounds, found, value)
+        self.standing(Kind::Penalised, (bounds, reached), found, value)
     }
 
     fn kernel_margins(&self, data: &Dataset, law: Option<Weights>) -> Result<Vec<Certified>> {
-        let entry = |kind, KernelMargin { bounds, .. }: KernelMargin, lower: f64| {
-            let reached = Bounds {
-                lower,
-                upper: bounds.upper,
+        let conflict = Conflict::find(&Inputs::new(data), &data.y);
+        let entry = |kind, KernelMargin { bounds, .. }: KernelMargin, reached: f64| {
+            let beyond = kind == Kind::KernelMarginLaw && reached > bounds.upper;
+            let (lower, gap) = match beyond {
+                true => (bounds.lower, reached - bounds.lower),
+                false => (reached.min(bounds.upper), (bounds.upper - reached).max(0.0)),
             };
             let standing = Standing {
                 run: self.index,
@@ -173,14 +234,18 @@ impl Network<'_> {
                 kind,
                 lower,
                 upper: bounds.upper,
-                gap: reached.gap(),
-                relative_gap: reached.relative_gap(),
+                gap,
+                relative_gap: share(gap, bounds.upper),
                 certified: true,
                 probes: 0,
                 worst_direction: Vec::new(),
                 optimum_lower: bounds.lower,
                 optimum_upper: bounds.upper,
                 missing: None,
+                reached: Some(reached),
+                only: None,
+                conflict,
+                diverged_at: None,
             };
             (standing, None)
         };
@@ -189,10 +254,20 @@ impl Network<'_> {
         // A feature's size bounds what rounding does to a margin_f2.
         let size = (0..own.n()).map(|i| own.values()[i * own.n() + i].sqrt());
         let reached = self.reached(self.best_margin_f2, size.fold(0.0, f64::max));
-        let features = own.hard_margin(y)?;
+        let margin = |kernel: &Gram| match conflict {
+            Some(conflict) => Ok(KernelMargin {
+                bounds: Bounds {
+                    lower: 0.0,
+                    upper: 0.0,
+                },
+                p: conflict.weights(&Inputs::new(data)),
+            }),
+            None => kernel.hard_margin(y),
+        };
+        let features = margin(&own)?;
         let mut all = vec![entry(Kind::KernelMarginFeatures, features, reached)];
         if let Some(law) = law {
-            let limit = Gram::of_law(law, data).hard_margin(y)?;
+            let limit = margin(&Gram::of_law(law, data))?;
             all.push(entry(Kind::KernelMarginLaw, limit, reached));
         }
         Ok(all)
@@ -216,31 +291,52 @@ impl Network<'_> {
         (margin.unwrap_or(0.0) - self.rounding * size).max(0.0)
     }
 
+    /// The layer that the run trains, where it trains one.
+    fn only(&self) -> Option<Layer> {
+        match self.run.train {
+            Train::Both => None,
+            Train::Input => Some(Layer::Input),
+            Train::Output => Some(Layer::Output),
+        }
+    }
+
     /// `value` gives what a measure reaches.
     fn standing(
         &self,
         kind: Kind,
-        reached: Bounds,
+        (bounds, reached): (Bounds, f64),
         found: Certificate,
         value: impl Fn(&Measure) -> Result<f64>,
     ) -> Result<Certified> {
-        let missing = missing(self.particles, &found, reached.gap(), value)?;
+        let missing = missing(self.particles, &found, bounds.gap(), value)?;
         let standing = Standing {
             run: self.index,
             step: self.step,
             kind,
-            lower: reached.lower,
-            upper: reached.upper,
-            gap: reached.gap(),
-            relative_gap: reached.gap() / found.bounds.upper.abs().max(f64::MIN_POSITIVE),
+            lower: bounds.lower,
+            upper: bounds.upper,
+            gap: bounds.gap(),
+            relative_gap: share(bounds.gap(), found.bounds.upper),
             certified: found.proof.is_certified(),
             probes: found.proof.probes(),
             worst_direction: found.worst_direction,
             optimum_lower: found.bounds.lower,
             optimum_upper: found.bounds.upper,
             missing,
+            reached: Some(reached),
+            only: self.only(),
+            conflict: None,
+            diverged_at: None,
         };
         Ok((standing, Some(found.measure)))
+    }
+}
+
+/// A gap as a share of an optimum. Nothing is a share of an optimum of 0 but no gap.
+fn share(gap: f64, optimum: f64) -> f64 {
+    match gap {
+        0.0 => 0.0,
+        gap => (gap / optimum.abs()).min(f64::MAX),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::experiment::Loss;
 use crate::particles::random::{Draws, Stream};
 
 /// Gaussian draws of a seed.
-fn gaussian(seed: u64, count: usize) -> Vec<f64> {
+pub(super) fn gaussian(seed: u64, count: usize) -> Vec<f64> {
     let mut values = vec![0.0; count];
     Draws::new(seed, Stream::TrainData, 0, 0, 0).fill_gaussian(&mut values);
     values

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::CertifyArgs;
 use super::pages::{renew, seen};
+use super::style;
 use super::table::{Table, number, print};
 use crate::certify::standing::{Certified, Standing};
 use crate::certify::{Grounds, Sphere};
@@ -11,9 +12,10 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, Worlds, write_certificates};
-use crate::store::{RunFolder, write_polished};
+use crate::store::{RunFolder, diverged_at, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
+    check(args)?;
     let folder = RunFolder::open(&args.dir)?;
     let grid = load(&folder.experiment().display().to_string(), &[])?;
     let started = (0..grid.runs.len()).filter(|&k| folder.is_started(k));
@@ -28,21 +30,36 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     let mut worlds = Worlds::default();
     let mut grounds = Grounds::default();
     let mut standings = Vec::new();
+    let mut failures = Vec::new();
+    let all = runs.len();
     for run in runs {
-        let trained = Trained::open(&folder, &grid, run)?;
-        let data = worlds.sets(&trained.experiment)?.train;
         if !args.talk.quiet {
             eprintln!("certifying run {run}");
         }
-        let ground = grounds.of(&data, |data| {
-            let selection = selection.clone();
-            Sphere::searched_on(data, move |batch| selection.build(batch))
-        });
-        let found = trained.certify(run, ground, args.tolerance, Some(args.probes))?;
-        if args.polish {
-            polish(&folder.run(run), run, &found, &data, &trained)?;
+        let mut one = || -> Result<()> {
+            let trained = Trained::open(&folder, &grid, run)?;
+            let data = worlds.sets(&trained.experiment)?.train;
+            let ground = grounds.of(&data, |data| {
+                let selection = selection.clone();
+                Sphere::searched_on(data, move |batch| selection.build(batch))
+            });
+            let found = trained.certify(run, ground, args.tolerance, Some(args.probes))?;
+            let diverged_at = diverged_at(&folder, run);
+            standings.extend(found.iter().map(|(standing, _)| Standing {
+                diverged_at,
+                ..standing.clone()
+            }));
+            match args.polish {
+                true => polish(&folder.run(run), run, &found, &data, &trained),
+                false => Ok(()),
+            }
+        };
+        if let Err(error) = one() {
+            failures.push((run, error));
         }
-        standings.extend(found.into_iter().map(|(standing, _)| standing));
+    }
+    if standings.is_empty() {
+        return failed(failures, all);
     }
     let path = folder.certificate();
     write_certificates(&path, &standings)?;
@@ -67,6 +84,47 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     };
     args.talk
         .say(&format!("results in {}{polished}{page}", path.display()));
+    failed(failures, all)
+}
+
+/// What went wrong with some of so many runs, the others being certified: a failure alone is told as it
+/// is, of several each, and then how many they are.
+fn failed(mut failures: Vec<(usize, Error)>, all: usize) -> Result<()> {
+    if failures.len() <= 1 {
+        return failures.pop().map_or(Ok(()), |(_, error)| Err(error));
+    }
+    failures.iter().for_each(|(_, error)| style::error(error));
+    let runs: Vec<String> = failures.iter().map(|(run, _)| run.to_string()).collect();
+    let what = format!("{} of {all} runs failed: {}", runs.len(), runs.join(", "));
+    let remedy = "what is wrong with each is told above; the others are certified";
+    let of_input = |(_, error): &(usize, Error)| matches!(error, Error::Input { .. });
+    Err(match failures.iter().all(of_input) {
+        true => Error::input("certify", what, remedy),
+        false => Error::Certificate {
+            what,
+            remedy: remedy.into(),
+        },
+    })
+}
+
+/// Refuses an effort that is none.
+fn check(args: &CertifyArgs) -> Result<()> {
+    if let Some(tolerance) = args.tolerance
+        && !(tolerance > 0.0 && tolerance.is_finite())
+    {
+        return Err(Error::input(
+            "--tolerance",
+            format!("is {tolerance}"),
+            "give a relative gap above 0, such as 1e-4",
+        ));
+    }
+    if args.probes == 0 {
+        return Err(Error::input(
+            "--probes",
+            "is 0: nothing would be searched",
+            "give the number of directions to search where d > 3, such as 10000",
+        ));
+    }
     Ok(())
 }
 
@@ -96,10 +154,12 @@ fn show(standings: &[Standing]) -> Result<()> {
         table.row([
             s.run.to_string(),
             s.kind.words().to_owned(),
-            format!("{:.6e}", s.lower),
-            format!("{:.6e}", s.upper),
+            // Adding 0 takes the sign off −0.
+            format!("{:.6e}", s.lower + 0.0),
+            format!("{:.6e}", s.upper + 0.0),
             number(Some(s.gap)),
-            number(Some(s.relative_gap)),
+            // Of an optimum of 0 a gap is no share.
+            number(Some(s.relative_gap).filter(|gap| *gap < f64::MAX)),
             s.proof(),
         ]);
     }

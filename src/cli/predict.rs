@@ -10,7 +10,7 @@ use crate::data::read_inputs;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, predictions};
-use crate::store::{NpzWriter, RunFolder, read_polished, write_atomically};
+use crate::store::{NpzWriter, RunFolder, diverged_at, read_polished, write_atomically};
 
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let folder = RunFolder::open(&args.dir)?;
@@ -34,14 +34,27 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         trained.checkpoint.label.standardization.as_ref(),
         &trained.checkpoint.label.columns,
     )?;
+    let diverged = diverged_at(&folder, args.run);
+    if let Some(step) = diverged.filter(|_| !args.polished) {
+        eprintln!(
+            "run {} diverged at step {step}: predictions are of step {}, its last finite checkpoint",
+            args.run, trained.checkpoint.clock.step
+        );
+    }
     let f = match args.polished {
         true => {
             let network = read_polished(&folder.run(args.run))?;
             let alpha = trained.experiment.network.alpha();
             Measure::of_network(&network, alpha).predict(&Inputs::new(&inputs))
         }
-        false => predictions(&mut *trained.engine(inputs)?)?,
+        false => {
+            let mut engine = trained.engine(inputs)?;
+            trained.check_finite(&engine.read(0, 0..trained.checkpoint.m)?)?;
+            predictions(&mut *engine)?
+        }
     };
+    // Adding 0 takes the sign off −0.
+    let f: Vec<f64> = f.into_iter().map(|f| f + 0.0).collect();
     match &args.out {
         Some(path) => {
             write(path, &f)?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::certify::{Effort, Grounds, Measure, Optimum, Sphere};
+use crate::certify::words::INSEPARABLE;
+use crate::certify::{Conflict, Effort, Grounds, Measure, Optimum, Sphere};
 use crate::data::Dataset;
 use crate::engine::Run;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observe::{Best, Row};
 
 /// The value at which a run stops.
@@ -37,7 +38,7 @@ impl Aims {
     /// What a run on this data has to reach for the certified gap, a share of the optimum.
     ///
     /// # Errors
-    /// Labels other than ±1, a failure of the solver.
+    /// Labels other than ±1, data that no network was found to classify right, a failure of the solver.
     pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
         let optimum = Optimum::of(run);
         let effort = Effort {
@@ -56,6 +57,14 @@ impl Aims {
             optimum.solve(data, sphere, (&Measure::zero(data.d), None), &effort)
         });
         let bounds = found?.bounds;
+        if optimum == Optimum::Margin && bounds.lower <= 0.0 {
+            let conflict = Conflict::find(ground.sphere().inputs(), &data.y);
+            return Err(Error::input(
+                "flow.stop",
+                conflict.map_or(INSEPARABLE.into(), Conflict::words),
+                "there is no margin to stop near: mend the data, or leave out flow.stop",
+            ));
+        }
         Ok(match optimum {
             Optimum::Penalised { .. } => {
                 let value = bounds.lower + gap * bounds.lower.abs();

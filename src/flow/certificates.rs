@@ -34,6 +34,7 @@ impl Trained {
         let mut engine = self.engine(ground.data().clone())?;
         let run = engine.batch().runs[0].clone();
         let particles = true_particles(&mut *engine)?;
+        self.check_finite(&particles)?;
         let checkpoint = &self.checkpoint;
         let accumulated = checkpoint.accumulated()?;
         let network = Network {
@@ -53,6 +54,24 @@ impl Trained {
             ..Effort::default()
         };
         network.certify(ground, law(&self.experiment), &effort)
+    }
+}
+
+impl Trained {
+    /// Refuses weights that are not finite: nothing that is computed from them means anything.
+    ///
+    /// # Errors
+    /// Such a weight, with the checkpoint that holds it.
+    pub fn check_finite(&self, particles: &Particles) -> Result<()> {
+        let mut weights = particles.w.iter().chain(&particles.a);
+        if weights.all(|w| w.is_finite()) {
+            return Ok(());
+        }
+        Err(Error::input(
+            self.checkpoint.path().display().to_string(),
+            "holds weights that are not finite: the run diverged",
+            "run it again with a smaller flow.step, or less decay or scale",
+        ))
     }
 }
 

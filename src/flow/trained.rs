@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, StateFormat};
-use crate::store::{Checkpoint, RunFolder};
+use crate::store::{Checkpoint, RunFolder, diverged_at};
 
 /// A run of a folder as its newest good checkpoint has it.
 pub struct Trained {
@@ -30,6 +30,13 @@ impl Trained {
             ));
         };
         let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? else {
+            if let Some(step) = diverged_at(folder, k) {
+                return Err(Error::input(
+                    folder.run(k).display().to_string(),
+                    format!("has no checkpoint: run {k} diverged at step {step}"),
+                    "train it again with a smaller flow.step, or less decay or scale",
+                ));
+            }
             return Err(Error::input(
                 folder.run(k).display().to_string(),
                 "has no checkpoint: the run was never started",

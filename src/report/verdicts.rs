@@ -88,8 +88,14 @@ fn headline(standings: &[&Standing]) -> Option<String> {
     match standings {
         [] => None,
         all if all.iter().all(|s| !s.is_separable()) => {
-            Some(format!("No margin is above 0 ({proof}): {INSEPARABLE}."))
+            let conflict = all.iter().find_map(|s| s.conflict);
+            let why = conflict.map_or(INSEPARABLE.into(), |conflict| conflict.words());
+            Some(format!("No margin is above 0 ({proof}): {why}."))
         }
+        [one] if high > 0.5 => Some(format!(
+            "Optimality: {}; {proof}.",
+            one.distance("the optimum")
+        )),
         [_] => Some(format!("Within {} of the optimum; {proof}.", percent(high))),
         _ => Some(format!(
             "Within {} (the best run) to {} (the worst) of the optimum; {proof}.",
@@ -105,13 +111,19 @@ fn bound(s: &Standing, current: bool) -> Bound {
         step: s.step,
         current,
         optimum: s.kind.words(),
-        lower: format!("{:.6e}", s.lower),
-        upper: format!("{:.6e}", s.upper),
+        // Adding 0 takes the sign off −0.
+        lower: format!("{:.6e}", s.lower + 0.0),
+        upper: format!("{:.6e}", s.upper + 0.0),
         gap: percent(s.relative_gap),
         certified: s.certified,
         proof: s.proof(),
-        sentence: (current && (s.missing.is_some() || !s.is_separable())).then(|| s.sentence()),
+        sentence: (current && is_telling(s)).then(|| s.sentence()),
     }
+}
+
+/// Whether there is more to say than two bounds do.
+fn is_telling(s: &Standing) -> bool {
+    s.missing.is_some() || !s.is_separable() || s.only.is_some() || s.diverged_at.is_some()
 }
 
 /// The verdicts on the experiment's claims, none where it claims nothing.

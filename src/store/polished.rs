@@ -45,18 +45,52 @@ pub fn read_polished(dir: &Path) -> Result<Particles> {
         ));
     }
     let mut npz = NpzReader::open(&path)?;
-    let mut layer = |name| npz.array(name, values::<f64>);
-    let (w, a) = (layer("w")?, layer("a")?);
-    match a.len() {
-        m if m > 0 && w.len() % m == 0 => Ok(Particles {
-            d: w.len() / m,
+    let mut layer = |name| {
+        npz.array(name, |npy| {
+            let shape = npy.shape().to_vec();
+            Ok((shape, values::<f64>(npy)?))
+        })
+    };
+    let ((shape, w), (_, a)) = (layer("w")?, layer("a")?);
+    // An optimum may have no neuron at all: then the shape alone knows d.
+    match shape[..] {
+        [m, d] if m == a.len() as u64 && d > 0 => Ok(Particles {
+            d: d as usize,
             w,
             a,
         }),
-        m => Err(Error::input(
+        _ => Err(Error::input(
             path.display().to_string(),
-            format!("holds {} input weights of {m} neurons", w.len()),
+            format!(
+                "holds input weights of shape {shape:?} for {} neurons",
+                a.len()
+            ),
             "widefield certify --polish makes it again",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_without_neurons_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Dataset {
+            d: 3,
+            x: vec![1.0, 2.0, 3.0],
+            y: vec![1.0],
+        };
+        write_polished(dir.path(), &Measure::zero(3), 1.0, &data).unwrap();
+        let network = read_polished(dir.path()).unwrap();
+        assert_eq!((network.m(), network.d), (0, 3));
+        let mut one = Measure::zero(3);
+        one.push(&[0.0, 1.0, 0.0], -2.0);
+        write_polished(dir.path(), &one, 1.0, &data).unwrap();
+        let network = read_polished(dir.path()).unwrap();
+        assert_eq!((network.m(), network.d), (1, 3));
+        let f = Measure::of_network(&network, 1.0).predict(&Inputs::new(&data));
+        assert!((f[0] + 4.0).abs() <= 1e-15, "{f:?}");
     }
 }

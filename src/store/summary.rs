@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::write_atomically;
+use super::{RunFolder, write_atomically};
 use crate::error::{Error, Result};
 use crate::observe::{Best, Row};
 
@@ -87,6 +87,13 @@ impl From<&Row> for LastRow {
             direction_cosine: row.direction_cosine,
         }
     }
+}
+
+/// The step at which a run of a folder diverged, if it did and the folder has a summary that says so.
+pub fn diverged_at(folder: &RunFolder, run: usize) -> Option<u64> {
+    let summary = Summary::read(&folder.summary()).ok()?;
+    let mut runs = summary.runs.iter();
+    runs.find(|of| of.run == run)?.diverged_at
 }
 
 impl Summary {

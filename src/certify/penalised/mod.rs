@@ -25,10 +25,6 @@ use crate::observe;
 
 pub use solve::solve;
 
-/// Share of the largest logistic curvature below which a smaller one counts as this: a step is
-/// then shorter than Newton's.
-const FLAT: f64 = 1e-7;
-
 /// The convex problem: a risk with targets y (n) and a weight decay λ.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {
@@ -87,6 +83,7 @@ impl<'a> Problem<'a> {
     /// g of another length than n or not finite; those of [`Sphere::maximum`].
     pub fn dual_bound(&self, sphere: &Sphere, g: &[f64], probes: Probes) -> Result<DualPoint> {
         check_weights("residual g", g, self.y.len())?;
+        let g = &self.in_domain(g)[..];
         let maximum = sphere.maximum(g, probes)?;
         let feasible = if maximum.bound > 0.0 {
             self.lambda / maximum.bound * (1.0 - 2.0 * f64::EPSILON)
@@ -108,8 +105,7 @@ impl<'a> Problem<'a> {
             Loss::Logistic => {
                 let t = self.shares(g);
                 let largest = t.iter().copied().fold(0.0, f64::max);
-                // Outside [0, 1] the conjugate is infinite.
-                if t.iter().any(|&t| t < 0.0) || largest == 0.0 {
+                if largest == 0.0 {
                     return 0.0;
                 }
                 let slope = |s: f64| -> f64 {
@@ -140,6 +136,16 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// g where R* is finite for some multiple: a logistic g_i of the wrong sign, as rounding leaves it
+    /// where a sample is of next to no weight, counts as 0.
+    fn in_domain(&self, g: &[f64]) -> Vec<f64> {
+        let pairs = g.iter().zip(self.y);
+        let wrong = |g: f64, y: f32| self.loss == Loss::Logistic && g * f64::from(y) > 0.0;
+        pairs
+            .map(|(&g, &y)| if wrong(g, y) { 0.0 } else { g })
+            .collect()
+    }
+
     /// t_i = −n y_i q_i of the logistic conjugate.
     fn shares(&self, q: &[f64]) -> Vec<f64> {
         let n = self.y.len() as f64;
@@ -167,8 +173,9 @@ impl<'a> Problem<'a> {
     }
 
     /// Curvatures h (n) and targets b (n) of the quadratic model Σ_i ½ h_i (f_i − b_i)² of R at
-    /// the predictions f: R itself, if it is the square risk.
-    fn model(&self, f: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// the predictions f: R itself, if it is the square risk. A logistic curvature below the share `flat`
+    /// of the largest counts as this: a step is then shorter than Newton's.
+    fn model(&self, f: &[f64], flat: f64) -> (Vec<f64>, Vec<f64>) {
         let n = self.y.len() as f64;
         if self.loss == Loss::Square {
             return (vec![1.0 / n; f.len()], widened(self.y));
@@ -176,7 +183,7 @@ impl<'a> Problem<'a> {
         let g = residual(self.loss, f, self.y);
         let curvature = |t: f64| t * (1.0 - t) / n;
         let mut h: Vec<f64> = self.shares(&g).into_iter().map(curvature).collect();
-        let floor = FLAT * h.iter().copied().fold(FLAT / n, f64::max);
+        let floor = flat * h.iter().copied().fold(flat / n, f64::max);
         h.iter_mut().for_each(|h| *h = h.max(floor));
         let b = f.iter().zip(&g).zip(&h).map(|((f, g), h)| f - g / h);
         let b = b.collect();

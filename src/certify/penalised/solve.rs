@@ -14,6 +14,12 @@ use crate::experiment::Loss;
 const NEW_ATOMS: usize = 16;
 /// Newton steps of a finite logistic problem.
 const NEWTON: usize = 30;
+/// Shares of the largest curvature below which a smaller one counts as this: at first, and the least and
+/// largest. Where a sample is large and right by far, its curvature is next to nothing, and a large share
+/// would hold its prediction in place; where a step leads nowhere, it has to be held.
+const FLAT: f64 = 1e-7;
+const FLATTEST: f64 = 1e-13;
+const STEEPEST: f64 = 1e-3;
 
 /// Brackets the optimum from a first measure: a trained network, or zero. Ends at the tolerance,
 /// when no direction violates, or after the rounds allowed.
@@ -50,6 +56,8 @@ struct Solve<'a> {
     best: Measure,
     upper: f64,
     dual: DualPoint,
+    /// The present share of the largest curvature.
+    flat: f64,
 }
 
 impl<'a> Solve<'a> {
@@ -75,6 +83,7 @@ impl<'a> Solve<'a> {
             best,
             upper,
             dual,
+            flat: FLAT,
         })
     }
 
@@ -88,11 +97,17 @@ impl<'a> Solve<'a> {
         }
         let inputs = self.sphere.inputs();
         let mut dual = None;
+        let size = self
+            .problem
+            .y
+            .iter()
+            .fold(0.0_f32, |size, y| size.max(y.abs()));
+        let sizes = vec![f64::from(size); inputs.n()];
         for _ in 0..NEWTON {
-            let (h, b) = self.problem.model(&self.best.predict(inputs));
+            let (h, b) = self.problem.model(&self.best.predict(inputs), self.flat);
             let rows = self.pool.rows();
             let (q, masses) = conic::lasso(rows, &h, &b, self.problem.lambda, self.upper)?;
-            let target = self.pool.measure(&masses).scaled(-1.0);
+            let target = self.pool.measure(&masses, &sizes).scaled(-1.0);
             (self.masses, dual) = (masses, Some(q));
             let before = self.upper;
             let mut step = 1.0;
@@ -100,8 +115,14 @@ impl<'a> Solve<'a> {
             while step > 1e-3 && !self.offer(&self.best.mixed(&target, step)) {
                 step *= 0.5;
             }
-            if self.problem.loss == Loss::Square || before - self.upper <= 1e-13 * before {
+            let gained = before - self.upper > 1e-13 * before;
+            if self.problem.loss == Loss::Square || (!gained && self.flat >= STEEPEST) {
                 break;
+            }
+            match step {
+                _ if !gained => self.flat *= 1e3,
+                1.0 => self.flat = FLATTEST.max(1e-2 * self.flat),
+                _ => {}
             }
         }
         Ok(dual)

@@ -1,0 +1,200 @@
+//! Rows and columns of very different sizes: bounds hold and close whatever the units of a sample are.
+
+use super::tests::gaussian;
+use super::*;
+use crate::data::Dataset;
+use crate::experiment::Loss;
+
+/// Random samples with labels, each times 10^(±rows) at most, each coordinate times 10^(±columns).
+fn set(seed: u64, rows: f64, columns: f64) -> Dataset {
+    let d = 2 + seed as usize % 2;
+    let n = 2 + seed as usize % 7;
+    let exponents = gaussian(seed + 2000, n + d);
+    let power = |most: f64, at: usize| 10f64.powf(most * (exponents[at] / 2.0).clamp(-1.0, 1.0));
+    let x = gaussian(seed, n * d).into_iter().enumerate();
+    let x = x.map(|(at, x)| (x * power(rows, at / d) * power(columns, n + at % d)) as f32);
+    let labels = gaussian(seed + 1000, n)
+        .into_iter()
+        .map(|y| y.signum() as f32);
+    Dataset {
+        d,
+        x: x.collect(),
+        y: labels.collect(),
+    }
+}
+
+fn solved(data: &Dataset) -> Certificate {
+    let zero = Measure::zero(data.d);
+    margin::solve(&Sphere::new(data), &data.y, &zero, None, &Effort::default()).unwrap()
+}
+
+/// Whether the bounds follow from the measure and the weights that come with them, by the definition
+/// and, for the weights, in many directions.
+fn is_proved(data: &Dataset, c: &Certificate) -> bool {
+    let inputs = Inputs::new(data);
+    let f = c.measure.predict(&inputs);
+    let margins = f.iter().zip(&data.y).map(|(f, &y)| f * f64::from(y));
+    let least = margins.fold(f64::INFINITY, f64::min);
+    let mass = c.measure.total_variation();
+    let reached = if mass > 0.0 { least / mass } else { 0.0 };
+    let q: Vec<f64> = c
+        .dual
+        .iter()
+        .zip(&data.y)
+        .map(|(p, &y)| p * f64::from(y))
+        .collect();
+    let probes = Probes {
+        given: &c.measure.theta,
+        random: 200,
+        seed: 1,
+    };
+    let directions = probes.directions(data.d, usize::MAX);
+    let values = directions
+        .chunks(data.d)
+        .map(|t| inputs.variation(&q, t).abs());
+    let most = values.fold(0.0, f64::max);
+    c.bounds.lower <= reached * (1.0 + 1e-9) && most <= c.bounds.upper * (1.0 + 1e-9)
+}
+
+#[test]
+fn rows_of_any_size_have_closed_bounds() {
+    let mut caught = 0;
+    for (rows, columns) in [(6.0, 0.0), (30.0, 0.0), (0.0, 3.0), (6.0, 2.0)] {
+        for seed in 0..40 {
+            let data = set(seed, rows, columns);
+            let c = solved(&data);
+            let case = format!(
+                "rows {rows}, columns {columns}, seed {seed}: {:?}",
+                c.bounds
+            );
+            assert!(c.bounds.relative_gap() <= 1e-6, "{case}");
+            assert!(
+                c.bounds.upper <= Inputs::new(&data).least_norm() * (1.0 + 1e-6),
+                "{case}"
+            );
+            assert!(is_proved(&data, &c), "{case}");
+            // The sabotage: a bound above what the measure reaches, and labels turned.
+            let mut claimed = c.clone();
+            claimed.bounds.lower *= 1.001;
+            assert!(!is_proved(&data, &claimed), "{case}");
+            let mut turned = data.clone();
+            turned.y[0] = -turned.y[0];
+            caught += usize::from(!is_proved(&turned, &c));
+        }
+    }
+    assert_eq!(caught, 160);
+}
+
+/// Of samples along the axes γ1 is known: those of one sign of the label share a direction.
+#[test]
+fn samples_along_the_axes() {
+    for seed in 0..60 {
+        let d = 2 + seed as usize % 2;
+        let sizes: Vec<f32> = (gaussian(seed, d).into_iter())
+            .map(|u| 10f64.powf(30.0 * (u / 2.0).clamp(-1.0, 1.0)) as f32)
+            .collect();
+        let y: Vec<f32> = (gaussian(seed + 7, d).into_iter())
+            .map(|y| y.signum() as f32)
+            .collect();
+        let mut x = vec![0.0; d * d];
+        (0..d).for_each(|i| x[i * d + i] = sizes[i]);
+        let group = |sign: f32| {
+            let of = sizes.iter().zip(&y).filter(|(_, y)| **y == sign);
+            of.map(|(&r, _)| f64::from(r).powi(-2)).sum::<f64>().sqrt()
+        };
+        let truth = 1.0 / (group(1.0) + group(-1.0));
+        let c = solved(&Dataset { d, x, y });
+        let case = format!("seed {seed}: {:?} {truth}", c.bounds);
+        assert!(c.bounds.relative_gap() <= 1e-6, "{case}");
+        let slack = 1e-12 * truth;
+        assert!(
+            c.bounds.lower <= truth + slack && truth - slack <= c.bounds.upper,
+            "{case}"
+        );
+    }
+}
+
+/// γ1(c X) = c γ1(X).
+#[test]
+fn margins_are_in_the_units_of_the_inputs() {
+    for seed in 0..20 {
+        let data = set(seed, 1.0, 0.0);
+        let own = solved(&data).bounds;
+        for power in [-100, -30, 30, 100] {
+            let unit = 2f64.powi(power);
+            let x = data
+                .x
+                .iter()
+                .map(|x| (f64::from(*x) * unit) as f32)
+                .collect();
+            let other = solved(&Dataset { x, ..data.clone() }).bounds;
+            let case = format!("seed {seed}, 2^{power}: {own:?} {other:?}");
+            assert!(other.relative_gap() <= 1e-6, "{case}");
+            assert!(
+                other.lower / unit <= own.upper && own.lower <= other.upper / unit,
+                "{case}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_small_row_beside_a_large_one() {
+    let data = Dataset {
+        d: 2,
+        x: vec![1e6, 0.0, 0.0, 1e-6],
+        y: vec![1.0, -1.0],
+    };
+    let c = solved(&data);
+    let small = f64::from(1e-6_f32);
+    let truth = 1.0 / (1e-6 + 1.0 / small);
+    assert!(c.bounds.relative_gap() <= 1e-6, "{:?}", c.bounds);
+    assert!(
+        c.bounds.lower <= truth && truth <= c.bounds.upper,
+        "{:?}",
+        c.bounds
+    );
+    assert!((c.bounds.lower / 1e-6 - 1.0).abs() <= 1e-6);
+}
+
+#[test]
+fn penalised_risks_of_rows_of_any_size() {
+    for loss in [Loss::Square, Loss::Logistic] {
+        for spread in [2.0, 6.0] {
+            for seed in 0..30 {
+                let data = set(seed, spread, 0.0);
+                let sphere = Sphere::new(&data);
+                let lambda = 10f64.powf(-3.0 + (gaussian(seed, 1)[0]).clamp(-2.0, 2.0));
+                let problem = penalised::Problem::new(loss, &data.y, lambda).unwrap();
+                let zero = Measure::zero(data.d);
+                let c = penalised::solve(&sphere, &problem, &zero, &Effort::default()).unwrap();
+                let case = format!(
+                    "{loss:?}, {spread}, seed {seed}, λ {lambda}: {:?}",
+                    c.bounds
+                );
+                assert!(c.bounds.relative_gap() <= 1e-6, "{case}");
+                let value = problem.value(&sphere, &c.measure);
+                assert!(value <= c.bounds.upper && c.bounds.lower <= value, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn kernel_margins_of_rows_of_any_size() {
+    for rows in [0.0, 6.0, 30.0] {
+        for seed in 0..40 {
+            let data = set(seed, rows, 0.0);
+            let law = kernel::Weights::Gaussian { scale: 1.0 };
+            let gram = kernel::Gram::of_law(law, &data);
+            let found = gram.hard_margin(&data.y).unwrap();
+            let case = format!("rows {rows}, seed {seed}: {:?}", found.bounds);
+            assert!(found.bounds.relative_gap() <= 1e-5, "{case}");
+            let again = gram.bounds(&data.y, &found.p).unwrap();
+            assert!(
+                again.upper == found.bounds.upper && again.lower <= again.upper,
+                "{case}"
+            );
+        }
+    }
+}
