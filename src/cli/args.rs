@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::examples;
+use super::{examples, terminal};
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::Result;
 use crate::experiment::{Form, StateFormat};
@@ -364,7 +364,7 @@ impl TalkArgs {
     /// A message on stderr, unless quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            terminal::say(text);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::CertifyArgs;
 use super::pages::{renew, seen};
 use super::table::{Table, number, print};
+use super::terminal::say;
 use crate::certify::standing::{Certified, Standing};
 use crate::certify::{Grounds, Sphere};
 use crate::data::Dataset;
@@ -32,7 +33,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         let trained = Trained::open(&folder, &grid, run)?;
         let data = worlds.sets(&trained.experiment)?.train;
         if !args.talk.quiet {
-            eprintln!("certifying run {run}");
+            say(&format!("certifying run {run}"));
         }
         let ground = grounds.of(&data, |data| {
             let selection = selection.clone();

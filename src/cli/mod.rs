@@ -7,6 +7,7 @@ mod certify;
 mod compare;
 mod completions;
 mod examples;
+mod interrupt;
 mod list;
 mod man;
 mod movie;
@@ -20,6 +21,7 @@ mod run;
 mod show;
 mod style;
 mod table;
+mod terminal;
 mod verdicts;
 mod verify;
 
@@ -37,12 +39,14 @@ pub fn main() -> ExitCode {
         // choose among adapters ourselves. SAFETY: no other thread is running yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
+    // Looked at before anything can close it.
+    let _ = terminal::is_on_stdout();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Messages)
         .without_time()
         .with_target(false)
         .with_level(false)
-        .with_ansi(style::on_stderr())
+        .with_ansi(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("WIDEFIELD_LOG")
                 .unwrap_or_else(|_| "widefield=info,error".into()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::args::{PageArgs, TalkArgs};
 use super::plot::said;
+use super::terminal::say;
 use crate::error::{Error, Result};
 use crate::plot::draw;
 use crate::report::write;
@@ -35,7 +36,7 @@ pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> Option<P
         return None;
     }
     let page = write(folder);
-    page.inspect_err(|error| eprintln!("no report: {error}"))
+    page.inspect_err(|error| say(&format!("no report: {error}")))
         .ok()
 }
 
@@ -50,6 +51,6 @@ pub fn seen(page: Option<PathBuf>) -> String {
 fn figures(folder: &RunFolder, talk: &TalkArgs) {
     match draw(folder.dir()) {
         Ok(figures) => talk.say(&said(folder.dir(), figures.len())),
-        Err(error) => eprintln!("no figures: {error}"),
+        Err(error) => say(&format!("no figures: {error}")),
     }
 }
