@@ -105,8 +105,9 @@ fn bound(s: &Standing, current: bool) -> Bound {
         step: s.step,
         current,
         optimum: s.kind.words(),
-        lower: format!("{:.6e}", s.lower),
-        upper: format!("{:.6e}", s.upper),
+        // A zero without a sign.
+        lower: format!("{:.6e}", s.lower + 0.0),
+        upper: format!("{:.6e}", s.upper + 0.0),
         gap: percent(s.relative_gap),
         certified: s.certified,
         proof: s.proof(),
