@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use toml::{Table, Value};
+use toml_writer::ToTomlKey;
 
 use super::check::{self, Given};
 use super::document::{Axis, Document};
@@ -43,7 +44,7 @@ impl Grid {
             match value {
                 Value::Table(claims) if key == "expect" => {
                     for (claim, check) in claims {
-                        let claim = Value::from(claim.as_str());
+                        let claim = claim.to_toml_key();
                         line(&mut sections, format_args!("\n[expect.{claim}]"));
                         for (key, value) in check.as_table().into_iter().flatten() {
                             line(&mut sections, format_args!("{key} = {value}"));
@@ -53,8 +54,8 @@ impl Grid {
                 Value::Table(section) => {
                     line(&mut sections, format_args!("\n[{key}]"));
                     for (key, value) in section {
-                        let quote = if key.contains('.') { "\"" } else { "" };
-                        line(&mut sections, format_args!("{quote}{key}{quote} = {value}"));
+                        let key = key.to_toml_key();
+                        line(&mut sections, format_args!("{key} = {value}"));
                     }
                 }
                 _ => line(&mut text, format_args!("{key} = {value}")),
@@ -96,11 +97,21 @@ pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
     for check in &expect {
         insert_below(&mut resolved, "expect", &check.claim, check.write().into());
     }
-    Ok(Grid {
+    let grid = Grid {
         document: resolved,
         runs,
         expect,
-    })
+    };
+    let written = grid.to_toml().parse::<Table>();
+    match written.is_ok_and(|written| written == grid.document) {
+        true => Ok(grid),
+        // A folder with this file could not be opened again.
+        false => Err(Error::input(
+            &document.label,
+            "is not the same when it is written out and read again",
+            "please report it, with this file",
+        )),
+    }
 }
 
 /// Run `index`: the axes' values are its digits, the last axis varying fastest.
