@@ -12,14 +12,14 @@ use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::expect::conclude;
-use crate::experiment::{Grid, Train, load, load_form};
+use crate::experiment::{Grid, Train, load, load_changed};
 use crate::flow::{Start, train};
 use crate::report::verdicts::optimality;
 use crate::report::width::width;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
 pub fn run(args: RunArgs) -> Result<()> {
-    let grid = load_form(&args.experiment, form(args.quick), &args.sets)?;
+    let grid = load_changed(&args.experiment, form(args.quick), &args.changes.changes())?;
     let dir = args.out.clone().unwrap_or_else(|| {
         let stem = Path::new(&args.experiment).file_stem();
         let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());

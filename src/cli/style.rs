@@ -7,14 +7,13 @@ use anstyle::{AnsiColor, Style};
 use super::terminal::printable;
 use crate::error::Error;
 
-/// The message of a command that failed, looking as clap's own do.
+/// The message of a command that failed, looking as clap's own do; a message for each mistake.
 pub fn error(error: &Error) {
     let red: Style = AnsiColor::Red.on_default().bold();
-    let text = error.to_string();
-    // There is nowhere left to tell that it cannot be told.
-    let _ = writeln!(
-        anstream::stderr(),
-        "{red}error:{red:#} {}",
-        printable(&text)
-    );
+    let mut out = anstream::stderr();
+    for error in error.each() {
+        let text = error.to_string();
+        // There is nowhere left to tell that it cannot be told.
+        let _ = writeln!(out, "{red}error:{red:#} {}", printable(&text));
+    }
 }

@@ -1,5 +1,6 @@
 //! The combinations of a grid, and the resolved file.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use toml::{Table, Value};
@@ -8,6 +9,8 @@ use toml_writer::ToTomlKey;
 use super::check::{self, Given};
 use super::document::{Axis, Document};
 use super::expect::Check;
+use super::mistakes::Mistakes;
+use super::value::Wrong;
 use super::{Experiment, fields};
 use crate::error::{Error, Result};
 
@@ -71,28 +74,35 @@ fn line(text: &mut String, content: std::fmt::Arguments) {
 }
 
 /// Reads every value of a document and checks every combination of its grid.
-pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
+pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
+    let mut mistakes = std::mem::take(&mut document.mistakes);
+    let document = &document;
     let mut base = fields::template();
     base.title = title.to_owned();
     for (key, entry) in &document.entries {
-        fields::read(&mut base, key, &entry.value).map_err(|wrong| wrong.at(&entry.place))?;
+        if let Err(wrong) = fields::read(&mut base, key, &entry.value) {
+            mistakes.add(&entry.place, wrong);
+            mistakes.spoil(key);
+        }
     }
     let mut count = 1_usize;
     for axis in &document.axes {
         count = count.saturating_mul(axis.values.len());
         if count > MOST_RUNS {
             let what = format!("makes the grid larger than {MOST_RUNS} runs");
-            return Err(Error::input(
-                &axis.place,
-                what,
-                "shorten the lists of [grid]",
-            ));
+            let wrong = Wrong::new(what, "shorten the lists of [grid]");
+            mistakes.add(&axis.place, wrong);
+            // None of them is worth a look.
+            count = 0;
+            break;
         }
     }
-    let runs = (0..count).map(|index| run(document, &base, index));
-    let runs = runs.collect::<Result<Vec<_>>>()?;
-    let expect = document.claims.iter().map(Check::read);
-    let expect = expect.collect::<Result<Vec<_>>>()?;
+    let runs = (0..count).map(|index| run(document, &base, index, &mut mistakes));
+    let runs = runs.collect::<Vec<_>>();
+    let claims = document.claims.iter();
+    let expect = claims.filter_map(|claim| Check::read(claim, &mut mistakes));
+    let expect = expect.collect::<Vec<_>>();
+    mistakes.told()?;
     let mut resolved = common(&document.axes, &runs);
     for check in &expect {
         insert_below(&mut resolved, "expect", &check.claim, check.write().into());
@@ -115,7 +125,12 @@ pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
 }
 
 /// Run `index`: the axes' values are its digits, the last axis varying fastest.
-fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridRun> {
+fn run(
+    document: &Document,
+    base: &Experiment,
+    mut index: usize,
+    mistakes: &mut Mistakes,
+) -> GridRun {
     let mut swept = Vec::new();
     for axis in document.axes.iter().rev() {
         swept.push((axis, &axis.values[index % axis.values.len()]));
@@ -123,18 +138,21 @@ fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridR
     }
     swept.reverse();
     let mut experiment = base.clone();
+    let mut spoilt = BTreeSet::new();
     for (axis, value) in &swept {
-        let read = fields::read(&mut experiment, axis.key, value);
-        read.map_err(|wrong| wrong.at(&axis.place))?;
+        if let Err(wrong) = fields::read(&mut experiment, axis.key, value) {
+            mistakes.add(&axis.place, wrong);
+            spoilt.insert(axis.key);
+        }
     }
     fields::fill(&mut experiment.data);
-    check::check(
-        &experiment,
-        &Given {
-            document,
-            swept: &swept,
-        },
-    )?;
+    let mut given = Given {
+        document,
+        swept: &swept,
+        mistakes,
+        spoilt,
+    };
+    check::check(&experiment, &mut given);
     // As a file writes them, so that 5 and 5.0 are the same parameter.
     let written = fields::write(&experiment);
     let parameter = |(axis, value): &(&Axis, &Value)| {
@@ -143,10 +161,10 @@ fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridR
         (axis.key.to_owned(), value)
     };
     let parameters = swept.iter().map(parameter).collect();
-    Ok(GridRun {
+    GridRun {
         parameters,
         experiment,
-    })
+    }
 }
 
 /// The resolved file of these runs. A default that differs between runs, because it depends on a
