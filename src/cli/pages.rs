@@ -10,15 +10,17 @@ use crate::plot::draw;
 use crate::report::write;
 use crate::store::RunFolder;
 
-/// Draws and writes what the runs that ended have to show, be it by diverging, and says where
-/// everything is. The results are whole by now: what a page meets is a message, not a failure.
+/// Draws and writes what the runs that ended have to show, be it by diverging or against a claim, and
+/// says where everything is. The results are whole by now: what a page meets is a message, not a failure.
 pub fn finish(
     done: Result<()>,
     folder: &RunFolder,
     wanted: &PageArgs,
     talk: &TalkArgs,
 ) -> Result<()> {
-    if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
+    let has_results =
+        |error: &Error| matches!(error, Error::Diverged { .. } | Error::Verify { .. });
+    if done.as_ref().is_err_and(|error| !has_results(error)) {
         return done;
     }
     let page = seen(renew(folder, wanted, talk));

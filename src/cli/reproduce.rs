@@ -124,19 +124,9 @@ fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
 
 /// An error if any claim fails.
 fn verdict(parts: &[Part]) -> Result<()> {
-    let all = parts
-        .iter()
-        .flat_map(|part| part.verdicts.iter().map(move |v| (part, v)));
-    let failed: Vec<String> = all
-        .clone()
-        .filter(|(_, verdict)| !verdict.passed)
-        .map(|(part, verdict)| format!("{}: {}", part.name, verdict.claim))
-        .collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Verify {
-        what: format!("{} of {} claims fail", failed.len(), all.count()),
-        remedy: failed.join("\n  "),
-    })
+    let all = parts.iter().flat_map(|part| {
+        let verdicts = part.verdicts.iter();
+        verdicts.map(move |verdict| (format!("{}: {}", part.name, verdict.claim), verdict))
+    });
+    verdicts::conclude_named(&all.collect::<Vec<_>>())
 }

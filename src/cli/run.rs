@@ -106,8 +106,9 @@ fn go(
             .and_then(|text| print(&(text + "\n"))),
         false => report(&summary, grid),
     };
+    let mut verdicts = Vec::new();
     if !matches!(trained, Err(Error::Interrupted { .. })) {
-        let verdicts = conclude(folder, grid, &summary)?;
+        verdicts = conclude(folder, grid, &summary)?;
         if !talk.json && !verdicts.is_empty() {
             printed = printed.and(print("\n").and_then(|()| verdicts::print(&verdicts)));
         }
@@ -120,6 +121,7 @@ fn go(
             summary.wall_seconds
         ));
     });
+    let done = done.and_then(|()| verdicts::conclude(&verdicts));
     finish(done, folder, pages, talk).and(printed)
 }
 
