@@ -6,6 +6,7 @@ mod bench;
 mod certify;
 mod compare;
 mod completions;
+mod endings;
 mod examples;
 mod interrupt;
 mod list;

@@ -7,7 +7,7 @@ use super::interrupt;
 use super::pages::finish;
 use super::progress::Line;
 use super::table::{Table, number, print};
-use super::verdicts;
+use super::{endings, verdicts};
 use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
@@ -94,6 +94,9 @@ fn go(
     (pages, talk): (&PageArgs, &TalkArgs),
 ) -> Result<()> {
     talk.say(&selection.reason);
+    for line in endings::never_met(grid) {
+        talk.say(&line);
+    }
     let trained = compute(grid, folder, start, selection, talk);
     let written = folder.summary();
     if !written.exists() {
@@ -112,6 +115,9 @@ fn go(
         if !talk.json && !verdicts.is_empty() {
             printed = printed.and(print("\n").and_then(|()| verdicts::print(&verdicts)));
         }
+    }
+    for line in endings::told(grid, &summary) {
+        talk.say(&line);
     }
     tell(folder, grid, &summary, talk);
     let done = trained.map(|summary| {

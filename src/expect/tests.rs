@@ -226,6 +226,7 @@ fn quantities_are_the_columns_of_a_summary() {
         atoms: None,
         best: Default::default(),
         diverged_at: None,
+        stopped_by: None,
     };
     let columns = serde_json::to_value(run).unwrap();
     // What a run is and when it ended, not what came of it.
@@ -238,6 +239,7 @@ fn quantities_are_the_columns_of_a_summary() {
         "time",
         "best_step",
         "diverged_at",
+        "stopped_by",
     ];
     let columns = columns.as_object().unwrap().keys().map(String::as_str);
     let columns: BTreeSet<&str> = columns.filter(|name| !others.contains(name)).collect();

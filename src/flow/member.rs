@@ -37,6 +37,8 @@ pub struct Member {
     pub start: Option<Start>,
     atoms: Option<f64>,
     pub end: Option<End>,
+    /// The stopping criterion that it met, if it met one.
+    stopped_by: Option<Stop>,
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
     pub dir: PathBuf,
@@ -76,6 +78,7 @@ impl Member {
             start: None,
             atoms: None,
             end: None,
+            stopped_by: None,
             aim: None,
             dir: dir.to_path_buf(),
         })
@@ -141,7 +144,7 @@ impl Member {
     }
 
     /// Whether a run with this row, at a moment when it is due, has reached its end.
-    pub fn stops_at(&self, row: &Row, seconds: f64) -> bool {
+    pub fn stops_at(&mut self, row: &Row, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
             Some(Stop::Gap(_)) => {
                 let reached = |aim: Aim| aim.is_reached(row, &self.best);
@@ -151,6 +154,7 @@ impl Member {
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,
         };
+        self.stopped_by = self.spec().flow.stop.filter(|_| criterion);
         criterion || row.step >= self.total()
     }
 
@@ -243,6 +247,7 @@ impl Member {
                 Some(End::Diverged(step)) => Some(step),
                 _ => None,
             },
+            stopped_by: self.stopped_by.map(|stop| stop.name().into()),
         }
     }
 }
