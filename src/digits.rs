@@ -27,6 +27,19 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// A whole number, 0 or more, given as a float: 1e5 is one. `None` for others, and from 2⁵³ on, where
+/// floats leave whole numbers out.
+pub fn whole_number(value: f64) -> Option<u64> {
+    let exact = (0.0..9_007_199_254_740_992.0).contains(&value) && value.fract() == 0.0;
+    exact.then_some(value as u64)
+}
+
+/// A whole number, 0 or more, as people write it: `100000` or `1e5`.
+pub fn parse_whole(text: &str) -> Option<u64> {
+    let float = || whole_number(text.parse().ok()?);
+    text.parse().ok().or_else(float)
+}
+
 /// A number of things: `1 run`, `21 runs`.
 pub fn counted(count: u64, name: &str) -> String {
     match count {
@@ -54,6 +67,36 @@ mod tests {
     fn typed_numbers_are_short() {
         let typed = [0.3 / 10.0, 1e18, 5e-7, -299_999.0, 0.0, 0.25].map(short);
         assert_eq!(typed, ["0.03", "1e18", "5e-7", "-299999", "0", "0.25"]);
+    }
+
+    #[test]
+    fn whole_numbers_have_two_spellings() {
+        for (text, whole) in [
+            ("0", Some(0)),
+            ("100000", Some(100_000)),
+            ("1e5", Some(100_000)),
+            ("2.5e3", Some(2500)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("1e15", Some(1_000_000_000_000_000)),
+            ("1e16", None),
+            ("1.5", None),
+            ("1e-1", None),
+            ("-1", None),
+            ("-1e3", None),
+            ("nan", None),
+            ("inf", None),
+            ("1e400", None),
+            ("", None),
+            ("x", None),
+        ] {
+            assert_eq!(parse_whole(text), whole, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_zero_has_a_sign() {
+        assert_eq!(digits(-0.0), "0");
+        assert_eq!(significant(-0.0, 9), "0");
     }
 
     #[test]

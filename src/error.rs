@@ -15,6 +15,9 @@ pub enum Error {
         what: String,
         remedy: String,
     },
+    /// Several things that the user wrote, in the order of their lines; each is an [`Error::Input`].
+    #[error("{}", told(.0))]
+    Several(Vec<Error>),
     /// The file system refused.
     #[error("cannot {action} {}: {source}\n  {remedy}", path.display())]
     File {
@@ -33,7 +36,7 @@ pub enum Error {
     /// Some runs produced a number that is not finite.
     #[error("{what}\n  {remedy}")]
     Diverged { what: String, remedy: String },
-    /// A check of `widefield verify` failed.
+    /// A check of `widefield verify`, or a claim of an experiment, failed.
     #[error("{what}\n  {remedy}")]
     Verify { what: String, remedy: String },
     /// A certificate could not be computed.
@@ -47,6 +50,12 @@ pub enum Error {
     Interrupted { folder: PathBuf },
 }
 
+/// One after the other.
+fn told(errors: &[Error]) -> String {
+    let each = errors.iter().map(ToString::to_string);
+    each.collect::<Vec<_>>().join("\n")
+}
+
 /// Exit code after Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -54,7 +63,7 @@ impl Error {
     /// Exit code of the process, as INTERFACE.md fixes it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Input { .. } => 2,
+            Error::Input { .. } | Error::Several(_) => 2,
             Error::Interrupted { .. } => INTERRUPTED,
             _ => 1,
         }
@@ -69,6 +78,23 @@ impl Error {
             place: place.into(),
             what: what.into(),
             remedy: remedy.into(),
+        }
+    }
+
+    /// All of these as one; none is none.
+    pub fn all(mut errors: Vec<Error>) -> Result<()> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.swap_remove(0)),
+            _ => Err(Error::Several(errors)),
+        }
+    }
+
+    /// The single errors of this one.
+    pub fn each(&self) -> &[Error] {
+        match self {
+            Error::Several(all) => all,
+            one => std::slice::from_ref(one),
         }
     }
 

@@ -57,7 +57,9 @@ fn a_run_leaves_what_the_interface_promises() {
     let place = Place::new();
     place.put("e.toml", SMALL);
     let table = place.ok("run e.toml --out a --engine cpu");
-    assert!(table.contains("margin_f1"), "{table}");
+    for column in ["risk_test", "error_test", "margin_f1"] {
+        assert!(table.contains(column), "{column} in {table}");
+    }
     for name in [
         "experiment.toml",
         "summary.json",

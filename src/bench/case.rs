@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::data::Dataset;
+use crate::digits::parse_whole;
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
 use crate::experiment::{Loss, StateFormat};
@@ -78,7 +79,7 @@ impl FromStr for Case {
         };
         let numbers: Vec<Option<usize>> = text
             .split(',')
-            .map(|part| part.trim().parse().ok())
+            .map(|part| usize::try_from(parse_whole(part.trim())?).ok())
             .collect();
         let [Some(m), Some(n), Some(d)] = numbers[..] else {
             return refuse("is not three whole numbers with commas between them");
@@ -152,8 +153,9 @@ mod tests {
             assert_eq!(case.to_string().parse::<Case>().ok(), Some(case));
         }
         assert_eq!(" 1, 2,3".parse::<Case>().ok(), Some(case(1, 2, 3)));
+        assert_eq!("1e3,2,3".parse::<Case>().ok(), Some(case(1000, 2, 3)));
         assert_eq!(case(10, 3, 2).flops(), 360.0);
-        for bad in ["", "1,2", "1,2,3,4", "1,2,x", "0,1,1", "1,2,-3", "1e3,2,3"] {
+        for bad in ["", "1,2", "1,2,3,4", "1,2,x", "0,1,1", "1,2,-3", "1e-3,2,3"] {
             let message = bad.parse::<Case>().map_err(|e| e.to_string());
             assert!(
                 message.is_err_and(|m| m.contains("--case 100000,256,15")),

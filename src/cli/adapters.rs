@@ -8,7 +8,10 @@ use crate::error::Result;
 pub fn adapters() -> Result<()> {
     let found = gpu::adapters();
     if found.is_empty() {
-        print("wgpu sees no adapter: no GPU driver, and no software one such as llvmpipe\n")?;
+        print(&format!(
+            "wgpu sees no adapter: no GPU driver, and no software one such as llvmpipe; {}\n",
+            gpu::DRIVERS
+        ))?;
     } else {
         let mut table = Table::new(&[
             "name",

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::examples;
+use super::{examples, terminal};
+use crate::digits::parse_whole;
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::Result;
-use crate::experiment::{Form, StateFormat};
+use crate::experiment::{Changes, Form, StateFormat};
 
 /// A particle simulator of infinitely wide two-layer ReLU networks.
 #[derive(Debug, Parser)]
@@ -82,9 +83,8 @@ pub struct RunArgs {
     pub force: bool,
     #[command(flatten)]
     pub pages: PageArgs,
-    /// Override a key of the experiment, such as network.width=4096 (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// The sizes of the experiment's section [quick]: seconds instead of minutes
     #[arg(long)]
     pub quick: bool,
@@ -108,9 +108,9 @@ pub struct ReproduceArgs {
     /// Overwrite runs that --out holds already
     #[arg(long)]
     pub force: bool,
-    /// Override a key of each experiment, to see its verdicts change (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub sets: Vec<String>,
+    /// To see verdicts change
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -122,7 +122,7 @@ pub struct ResumeArgs {
     /// A run folder
     pub dir: PathBuf,
     /// Train until this step instead of the experiment's flow.steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub steps: Option<u64>,
     #[command(flatten)]
     pub pages: PageArgs,
@@ -137,12 +137,44 @@ pub struct ResumeArgs {
 pub struct ShowArgs {
     /// A TOML file, or the name of an embedded experiment
     pub experiment: String,
-    /// Override a key of the experiment (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// Its quick form
     #[arg(long)]
     pub quick: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    /// Override a key of the experiment, such as network.width=4096 or flow.steps=1e5 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Take a key out, as if the experiment did not give it, before any --set: flow.stop, grid.seed;
+    /// or all of a section or claim: grid, expect (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
+}
+
+impl ChangeArgs {
+    pub fn changes(&self) -> Changes<'_> {
+        Changes {
+            unset: &self.unset,
+            sets: &self.sets,
+        }
+    }
+
+    /// As a command line has them, each with a space before it.
+    pub fn words(&self) -> String {
+        let unset = self.unset.iter().map(|key| format!(" --unset '{key}'"));
+        let sets = self.sets.iter().map(|set| format!(" --set '{set}'"));
+        unset.chain(sets).collect()
+    }
+}
+
+/// A whole number on the command line: 100000 or 1e5.
+fn whole<T: TryFrom<u64>>(text: &str) -> std::result::Result<T, String> {
+    let found = parse_whole(text).and_then(|whole| T::try_from(whole).ok());
+    found.ok_or_else(|| "give a whole number such as 100000 or 1e5".into())
 }
 
 /// The form that --quick asks for.
@@ -186,7 +218,7 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "GAP")]
     pub tolerance: Option<f64>,
     /// Directions to search where d > 3
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = whole::<usize>)]
     pub probes: usize,
     #[command(flatten)]
     pub pages: PageArgs,
@@ -234,7 +266,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// Random directions of each sliced Wasserstein distance
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = whole::<u32>)]
     pub projections: u32,
     /// Where the values go instead, without figures and page: STEM.csv and STEM.json [default: compare
     /// in DIR_A; of two folders, compare-with-NAME in each]
@@ -364,7 +396,7 @@ impl TalkArgs {
     /// A message on stderr, unless quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            terminal::say(text);
         }
     }
 }

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::args::BenchArgs;
 use super::table::{Table, number, print};
+use super::terminal::{in_line, say};
 use crate::bench::{Case, Report, Row, Wanted, measure};
 use crate::error::{Error, Result};
 
@@ -20,13 +21,13 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         false => Wanted::Cases(cases),
     };
     let selection = args.engine.select()?;
-    eprintln!("{}", selection.reason);
+    say(&selection.reason);
     let line = ProgressBar::new_spinner();
     if !std::io::stderr().is_terminal() {
         line.set_draw_target(ProgressDrawTarget::hidden());
     }
     let report = measure(&selection, &wanted, args.state.format(), &mut |text| {
-        line.set_message(text.to_owned());
+        line.set_message(in_line(text).into_owned());
         line.tick();
     });
     line.finish_and_clear();

@@ -6,6 +6,7 @@ use super::args::CertifyArgs;
 use super::pages::{renew, seen};
 use super::style;
 use super::table::{Table, number, print};
+use super::terminal::say;
 use crate::certify::standing::{Certified, Standing};
 use crate::certify::{Grounds, Sphere};
 use crate::data::Dataset;
@@ -34,7 +35,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     let all = runs.len();
     for run in runs {
         if !args.talk.quiet {
-            eprintln!("certifying run {run}");
+            say(&format!("certifying run {run}"));
         }
         let mut one = || -> Result<()> {
             let trained = Trained::open(&folder, &grid, run)?;

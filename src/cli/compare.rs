@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::args::CompareArgs;
 use super::pages::renew;
 use super::table::{Table, number, print};
+use super::terminal::say;
 use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
 use crate::error::{Error, Result};
 use crate::report;
@@ -73,7 +74,7 @@ fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
 fn told_anew(dir: &Path) -> Option<PathBuf> {
     let folder = RunFolder::open(dir).ok()?;
     let page = folder.report().exists().then(|| report::write(&folder))?;
-    page.inspect_err(|error| eprintln!("no report: {error}"))
+    page.inspect_err(|error| say(&format!("no report: {error}")))
         .ok()
 }
 

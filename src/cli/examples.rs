@@ -18,7 +18,8 @@ pub const ALL: &str = examples!(
 pub const RUN: &str = examples!(
     "  widefield run quick
   widefield run xor --out results/xor --set network.width=4096
-  widefield run quick --set 'grid.seed=[1,2,3,4,5]'
+  widefield run quick --set 'grid.seed=[1,2,3,4,5]' --set flow.steps=1e5
+  widefield run quick --unset grid.seed
   widefield run my-experiment.toml --engine gpu --adapter llvmpipe
   widefield run quick --json | jq '.runs[].margin_f1'"
 );

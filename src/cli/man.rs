@@ -8,6 +8,7 @@ use clap_mangen::Man;
 
 use super::args::{Cli, ManArgs};
 use super::table::print;
+use super::terminal::say;
 use crate::error::{Error, Result};
 use crate::store::write_atomically;
 
@@ -50,7 +51,7 @@ fn write_pages(all: &Command, dir: &Path) -> Result<()> {
         let path = dir.join(format!("{}.1", page_name(command)));
         write_atomically(&path, |out| render(command.clone(), out, &path))?;
     }
-    eprintln!("results in {}", dir.display());
+    say(&format!("results in {}", dir.display()));
     Ok(())
 }
 

@@ -6,7 +6,9 @@ mod bench;
 mod certify;
 mod compare;
 mod completions;
+mod endings;
 mod examples;
+mod interrupt;
 mod list;
 mod man;
 mod movie;
@@ -20,6 +22,7 @@ mod run;
 mod show;
 mod style;
 mod table;
+mod terminal;
 mod verdicts;
 mod verify;
 
@@ -37,12 +40,14 @@ pub fn main() -> ExitCode {
         // choose among adapters ourselves. SAFETY: no other thread is running yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
+    // Looked at before anything can close it.
+    let _ = terminal::is_on_stdout();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Messages)
         .without_time()
         .with_target(false)
         .with_level(false)
-        .with_ansi(style::on_stderr())
+        .with_ansi(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("WIDEFIELD_LOG")
                 .unwrap_or_else(|_| "widefield=info,error".into()),

@@ -2,6 +2,7 @@
 
 use super::args::MovieArgs;
 use super::table::print;
+use super::terminal::say;
 use crate::error::Result;
 use crate::plot;
 
@@ -14,15 +15,15 @@ pub fn movie(args: &MovieArgs) -> Result<()> {
     print(&names.collect::<String>())?;
     if !args.quiet {
         if let Some(why) = &made.no_mp4 {
-            eprintln!("no MP4: {why}");
+            say(&format!("no MP4: {why}"));
         }
         let place = args.dir.join("figures");
-        eprintln!(
+        say(&format!(
             "run {} in {} frames; movies in {}",
             made.run,
             made.frames,
             place.display()
-        );
+        ));
     }
     Ok(())
 }

@@ -4,20 +4,23 @@ use std::path::PathBuf;
 
 use super::args::{PageArgs, TalkArgs};
 use super::plot::said;
+use super::terminal::say;
 use crate::error::{Error, Result};
 use crate::plot::draw;
 use crate::report::write;
 use crate::store::RunFolder;
 
-/// Draws and writes what the runs that ended have to show, be it by diverging, and says where
-/// everything is. The results are whole by now: what a page meets is a message, not a failure.
+/// Draws and writes what the runs that ended have to show, be it by diverging or against a claim, and
+/// says where everything is. The results are whole by now: what a page meets is a message, not a failure.
 pub fn finish(
     done: Result<()>,
     folder: &RunFolder,
     wanted: &PageArgs,
     talk: &TalkArgs,
 ) -> Result<()> {
-    if !matches!(done, Ok(()) | Err(Error::Diverged { .. })) {
+    let has_results =
+        |error: &Error| matches!(error, Error::Diverged { .. } | Error::Verify { .. });
+    if done.as_ref().is_err_and(|error| !has_results(error)) {
         return done;
     }
     let page = seen(renew(folder, wanted, talk));
@@ -35,7 +38,7 @@ pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> Option<P
         return None;
     }
     let page = write(folder);
-    page.inspect_err(|error| eprintln!("no report: {error}"))
+    page.inspect_err(|error| say(&format!("no report: {error}")))
         .ok()
 }
 
@@ -50,6 +53,6 @@ pub fn seen(page: Option<PathBuf>) -> String {
 fn figures(folder: &RunFolder, talk: &TalkArgs) {
     match draw(folder.dir()) {
         Ok(figures) => talk.say(&said(folder.dir(), figures.len())),
-        Err(error) => eprintln!("no figures: {error}"),
+        Err(error) => say(&format!("no figures: {error}")),
     }
 }

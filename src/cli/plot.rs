@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::PlotArgs;
 use super::table::print;
+use super::terminal::say;
 use crate::digits::counted;
 use crate::error::Result;
 use crate::plot::draw;
@@ -16,11 +17,11 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     print(&names.collect::<String>())?;
     let page = write(&RunFolder::open(&args.dir)?)?;
     if !args.quiet {
-        eprintln!(
+        say(&format!(
             "{}; all in {}",
             said(&args.dir, paths.len()),
             page.display()
-        );
+        ));
     }
     Ok(())
 }

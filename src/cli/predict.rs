@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::PredictArgs;
 use super::table::print;
+use super::terminal::say;
 use crate::certify::{Inputs, Measure};
 use crate::data::read_inputs;
 use crate::error::{Error, Result};
@@ -58,7 +59,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     match &args.out {
         Some(path) => {
             write(path, &f)?;
-            eprintln!("results in {}", path.display());
+            say(&format!("results in {}", path.display()));
             Ok(())
         }
         None => print(&csv(&f)),

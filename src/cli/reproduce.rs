@@ -10,7 +10,7 @@ use super::verdicts;
 use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::expect::conclude;
-use crate::experiment::{Grid, Preset, load_form, presets};
+use crate::experiment::{Grid, Preset, load, load_changed, presets};
 use crate::flow::Start;
 use crate::report::figures::figures;
 use crate::reproduction::{self, Part};
@@ -20,7 +20,7 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
     let chosen = choose(&args.names)?;
     let mut work = Vec::new();
     for preset in chosen {
-        let grid = load_form(preset.name, form(args.quick), &args.sets)?;
+        let grid = load_changed(preset.name, form(args.quick), &args.changes.changes())?;
         let folder = RunFolder::plan(&args.out.join(preset.name), args.force)?;
         work.push((preset, grid, folder));
     }
@@ -49,7 +49,7 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
 fn choose(names: &[String]) -> Result<Vec<Preset>> {
     let mut published = Vec::new();
     for preset in presets() {
-        if !load_form(preset.name, form(false), &[])?.expect.is_empty() {
+        if !load(preset.name, &[])?.expect.is_empty() {
             published.push(*preset);
         }
     }
@@ -70,11 +70,7 @@ fn choose(names: &[String]) -> Result<Vec<Preset>> {
 fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -> Result<Part> {
     let summary = Summary::read(&folder.summary())?;
     let quick = if args.quick { " --quick" } else { "" };
-    let sets: String = args
-        .sets
-        .iter()
-        .map(|set| format!(" --set '{set}'"))
-        .collect();
+    let changes = args.changes.words();
     let verdicts = conclude(folder, grid, &summary)?;
     let report = pages::renew(folder, &PageArgs::default(), &args.talk);
     let report = report.and_then(|path| Some(path.strip_prefix(&args.out).ok()?.to_path_buf()));
@@ -82,7 +78,7 @@ fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -
         name: preset.name.into(),
         title: preset.title().into(),
         about: preset.about(),
-        command: format!("widefield run {}{quick}{sets}", preset.name),
+        command: format!("widefield run {}{quick}{changes}", preset.name),
         seed: grid.runs.first().map_or(0, |run| run.experiment.seed),
         verdicts,
         figures: figures(&folder.dir().join("figures"), preset.name)?,
@@ -128,19 +124,9 @@ fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
 
 /// An error if any claim fails.
 fn verdict(parts: &[Part]) -> Result<()> {
-    let all = parts
-        .iter()
-        .flat_map(|part| part.verdicts.iter().map(move |v| (part, v)));
-    let failed: Vec<String> = all
-        .clone()
-        .filter(|(_, verdict)| !verdict.passed)
-        .map(|(part, verdict)| format!("{}: {}", part.name, verdict.claim))
-        .collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Verify {
-        what: format!("{} of {} claims fail", failed.len(), all.count()),
-        remedy: failed.join("\n  "),
-    })
+    let all = parts.iter().flat_map(|part| {
+        let verdicts = part.verdicts.iter();
+        verdicts.map(move |verdict| (format!("{}: {}", part.name, verdict.claim), verdict))
+    });
+    verdicts::conclude_named(&all.collect::<Vec<_>>())
 }

@@ -1,28 +1,25 @@
 //! `widefield run` and `widefield resume`
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::args::{ResumeArgs, RunArgs, TalkArgs, form};
+use super::args::{PageArgs, ResumeArgs, RunArgs, TalkArgs, form};
+use super::interrupt;
 use super::pages::finish;
 use super::progress::Line;
 use super::table::{Table, number, print};
-use super::verdicts;
+use super::{endings, verdicts};
 use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
-use crate::error::{Error, INTERRUPTED, Result};
+use crate::error::{Error, Result};
 use crate::expect::conclude;
-use crate::experiment::{Grid, Train, load, load_form};
+use crate::experiment::{Grid, Train, load, load_changed};
 use crate::flow::{Start, train};
 use crate::report::verdicts::optimality;
 use crate::report::width::width;
 use crate::store::{Checkpoint, RunFolder, Summary};
 
-/// Raised by Ctrl-C (and by a polite kill); the flow looks at it between stretches of steps.
-static STOP: AtomicBool = AtomicBool::new(false);
-
 pub fn run(args: RunArgs) -> Result<()> {
-    let grid = load_form(&args.experiment, form(args.quick), &args.sets)?;
+    let grid = load_changed(&args.experiment, form(args.quick), &args.changes.changes())?;
     let dir = args.out.clone().unwrap_or_else(|| {
         let stem = Path::new(&args.experiment).file_stem();
         let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());
@@ -30,8 +27,8 @@ pub fn run(args: RunArgs) -> Result<()> {
     });
     let mut folder = RunFolder::plan(&dir, args.force)?;
     let selection = args.engine.select()?;
-    let done = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk);
-    finish(done, &folder, &args.pages, &args.talk)
+    let told = (&args.pages, &args.talk);
+    go(&grid, &mut folder, Start::Fresh, &selection, told)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -74,8 +71,8 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.rewrite_experiment(&grid.to_toml())?;
     }
-    let done = go(&grid, &mut folder, Start::Resume, &selection, &args.talk);
-    finish(done, &folder, &args.pages, &args.talk)
+    let told = (&args.pages, &args.talk);
+    go(&grid, &mut folder, Start::Resume, &selection, told)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -95,36 +92,57 @@ fn same_engine(checkpoint: &Checkpoint) -> Result<Selection> {
     })
 }
 
+/// Trains, tells what came of it, and draws it. What standard output does not take is an error at
+/// the end alone: the results are in the folder.
 fn go(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
     selection: &Selection,
-    talk: &TalkArgs,
+    (pages, talk): (&PageArgs, &TalkArgs),
 ) -> Result<()> {
     talk.say(&selection.reason);
+    for line in endings::never_met(grid) {
+        talk.say(&line);
+    }
     let trained = compute(grid, folder, start, selection, talk);
     let written = folder.summary();
     if !written.exists() {
         return trained.map(drop);
     }
     let summary = Summary::read(&written)?;
-    if talk.json {
-        let text = serde_json::to_string_pretty(&summary)
-            .map_err(|e| Error::writing(&written, e.into()))?;
-        print(&(text + "\n"))?;
-    } else {
-        report(&summary, grid)?;
-    }
+    let mut printed = match talk.json {
+        true => serde_json::to_string_pretty(&summary)
+            .map_err(|e| Error::writing(&written, e.into()))
+            .and_then(|text| print(&(text + "\n"))),
+        false => report(&summary, grid),
+    };
+    let mut verdicts = Vec::new();
     if !matches!(trained, Err(Error::Interrupted { .. })) {
-        let verdicts = conclude(folder, grid, &summary)?;
+        verdicts = conclude(folder, grid, &summary)?;
         if !talk.json && !verdicts.is_empty() {
-            print("\n")?;
-            verdicts::print(&verdicts)?;
+            printed = printed.and(print("\n").and_then(|()| verdicts::print(&verdicts)));
         }
     }
-    let certified = optimality(folder, &summary).ok().and_then(|o| o.outdated);
-    let compared = width(folder, &summary).map_or(Vec::new(), |w| w.outdated);
+    for line in endings::told(grid, &summary) {
+        talk.say(&line);
+    }
+    tell(folder, grid, &summary, talk);
+    let done = trained.map(|summary| {
+        talk.say(&format!(
+            "{} in {:.1} s",
+            counted(summary.runs.len() as u64, "run"),
+            summary.wall_seconds
+        ));
+    });
+    let done = done.and_then(|()| verdicts::conclude(&verdicts));
+    finish(done, folder, pages, talk).and(printed)
+}
+
+/// What there is to say beside the results: runs that never started, and what they have outdated.
+fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, talk: &TalkArgs) {
+    let certified = optimality(folder, summary).ok().and_then(|o| o.outdated);
+    let compared = width(folder, summary).map_or(Vec::new(), |w| w.outdated);
     if let Some(missing) = folder.never_started(grid.runs.len()) {
         talk.say(&missing);
     }
@@ -137,22 +155,6 @@ fn go(
     for (what, command) in certified.into_iter().chain(compared) {
         talk.say(&format!("{what}; `widefield {command}` makes them anew"));
     }
-    let summary = trained?;
-    talk.say(&format!(
-        "{} in {:.1} s",
-        counted(summary.runs.len() as u64, "run"),
-        summary.wall_seconds
-    ));
-    Ok(())
-}
-
-/// Stops after the present stretch of steps; at once when asked again, as long solves and steps need.
-/// Files are replaced whole, so none is left half written.
-fn on_interrupt() {
-    if STOP.swap(true, Ordering::Relaxed) {
-        std::process::exit(INTERRUPTED.into());
-    }
-    eprintln!("stopping as soon as what is in hand is done; Ctrl-C again stops at once");
 }
 
 /// Trains with a progress line, until the end or Ctrl-C.
@@ -163,8 +165,7 @@ pub(super) fn compute(
     selection: &Selection,
     talk: &TalkArgs,
 ) -> Result<Summary> {
-    // A second handler cannot be set in one process; the first serves as well.
-    let _ = ctrlc::set_handler(on_interrupt);
+    let stop = interrupt::listen();
     let mut line = Line::new(talk.quiet || talk.json);
     let mut make = |batch, kernels: Option<&str>| {
         let how = How {
@@ -173,7 +174,7 @@ pub(super) fn compute(
         };
         selection.build_with(batch, how)
     };
-    train(grid, folder, start, &mut make, &mut line, &STOP)
+    train(grid, folder, start, &mut make, &mut line, stop)
 }
 
 /// A line per run: its parameters and what is defined of its observables.
@@ -185,8 +186,9 @@ fn report(summary: &Summary, grid: &Grid) -> Result<()> {
         .iter()
         .any(|r| r.experiment.network.train == Train::Output);
     type Column = (&'static str, fn(&crate::store::RunSummary) -> Option<f64>);
-    let columns: [Column; 8] = [
+    let columns: [Column; 9] = [
         ("risk", |r| r.last.risk),
+        ("risk_test", |r| r.last.risk_test),
         ("error_train", |r| r.last.error_train),
         ("error_test", |r| r.last.error_test),
         ("param_norm", |r| r.last.param_norm),

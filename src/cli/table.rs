@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use super::terminal::{in_line, is_on_stdout, printable};
 use crate::digits::digits;
 use crate::error::{Error, Result};
 
@@ -14,12 +15,13 @@ pub struct Table {
 impl Table {
     pub fn new(header: &[&str]) -> Self {
         Table {
-            rows: vec![header.iter().map(|&h| h.to_owned()).collect()],
+            rows: vec![header.iter().map(|h| in_line(h).into_owned()).collect()],
         }
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        let shown = cells.into_iter().map(|cell| in_line(&cell).into_owned());
+        self.rows.push(shown.collect());
     }
 
     pub fn print(&self) -> Result<()> {
@@ -46,11 +48,17 @@ impl Table {
     }
 }
 
-/// Writes results to standard output. A reader that went away (`| head`) is no error.
+/// Writes results to standard output: to a file or pipe as they are, to a terminal as far as they
+/// only show. A reader that went away (`| head`, a closed terminal) is no error.
 pub fn print(text: &str) -> Result<()> {
+    let person = is_on_stdout();
+    let text = match person {
+        true => printable(text),
+        false => text.into(),
+    };
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+        Err(e) if !person && e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::writing(Path::new("standard output"), e))
         }
         _ => Ok(()),
@@ -71,6 +79,13 @@ mod tests {
         let mut table = Table::new(&["a", "bcd"]);
         table.row(["xyz".to_owned(), "α".to_owned()]);
         assert_eq!(table.render(), "a    bcd\nxyz  α\n");
+    }
+
+    #[test]
+    fn a_cell_stays_in_its_place() {
+        let mut table = Table::new(&["a\nb", "c"]);
+        table.row(["\x1b[31m".to_owned(), "x\ty".to_owned()]);
+        assert_eq!(table.render(), "a\\nb        c\n\\u{1b}[31m  x\\ty\n");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Verdicts on an experiment's claims, as a table.
+//! Verdicts on an experiment's claims, as a table and as the end of a command.
 
 use super::table::{Table, number};
-use crate::error::Result;
+use crate::digits::counted;
+use crate::error::{Error, Result};
 use crate::expect::Verdict;
 
 /// A line per claim.
@@ -15,11 +16,41 @@ pub fn print(verdicts: &[Verdict]) -> Result<()> {
 
 /// Verdict, measured value, allowed values, claim.
 pub fn cells(verdict: &Verdict) -> [String; 4] {
-    let word = if verdict.passed { "pass" } else { "FAIL" };
+    let word = match (verdict.passed, verdict.judged) {
+        (true, _) => "pass",
+        (false, true) => "FAIL",
+        (false, false) => "not judged",
+    };
     [
         word.into(),
         number(verdict.measured),
         verdict.allowed.clone(),
         verdict.claim.clone(),
     ]
+}
+
+/// An error if any claim fails, with their words.
+pub fn conclude(verdicts: &[Verdict]) -> Result<()> {
+    let named = verdicts
+        .iter()
+        .map(|verdict| (verdict.claim.clone(), verdict));
+    conclude_named(&named.collect::<Vec<_>>())
+}
+
+/// An error if any claim fails, with these names of them.
+pub fn conclude_named(all: &[(String, &Verdict)]) -> Result<()> {
+    let failed = all.iter().filter(|(_, verdict)| verdict.failed());
+    let failed: Vec<&str> = failed.map(|(name, _)| name.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let fail = if failed.len() == 1 { "fails" } else { "fail" };
+    Err(Error::Verify {
+        what: format!(
+            "{} of {} {fail}",
+            failed.len(),
+            counted(all.len() as u64, "claim")
+        ),
+        remedy: failed.join("\n  "),
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::args::VerifyArgs;
 use super::table::{Table, print};
+use super::terminal::say;
 use crate::engine::ShortCuts;
 use crate::engine::select::How;
 use crate::error::Result;
@@ -14,7 +15,7 @@ const STAGES: [&str; 4] = ["predict", "residual", "velocity", "update"];
 
 pub fn verify(args: &VerifyArgs) -> Result<()> {
     let selection = args.engine.select()?;
-    eprintln!("{}", selection.reason);
+    say(&selection.reason);
     let with = |short_cuts, state| {
         let how = How {
             short_cuts,

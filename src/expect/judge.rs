@@ -25,8 +25,16 @@ struct Table<'a> {
     measured: &'a Measured,
 }
 
+/// Why there is no value.
+enum Why {
+    /// The grid has no such runs.
+    NoRuns(String),
+    /// A run has no such value.
+    Missing(String),
+}
+
 /// A value, or why there is none.
-type Found = Result<f64, String>;
+type Found = Result<f64, Why>;
 
 impl Table<'_> {
     fn judge(&self, check: &Check) -> Verdict {
@@ -40,20 +48,23 @@ impl Table<'_> {
                 .map(Some),
             None => Ok(None),
         };
-        let (measured, passed, allowed) = match (found, unit) {
-            (Ok(value), Ok(unit)) => {
-                let scale = unit.unwrap_or(1.0);
-                let above = check.at_least.is_none_or(|least| value >= least * scale);
-                let below = check.at_most.is_none_or(|most| value <= most * scale);
-                (Some(value), above && below, allowed(check, unit))
+        let measured = found.as_ref().ok().copied();
+        let both = found.and_then(|value| Ok((value, unit?)));
+        let judged = !matches!(both, Err(Why::NoRuns(_)));
+        let (passed, allowed) = match both {
+            Ok((value, unit)) => {
+                let bound = |k: f64| unit.map_or(k, |unit| times(k, unit));
+                let above = check.at_least.is_none_or(|least| value >= bound(least));
+                let below = check.at_most.is_none_or(|most| value <= bound(most));
+                (above && below, allowed(check, unit))
             }
-            (Ok(value), Err(why)) => (Some(value), false, why),
-            (Err(why), _) => (None, false, why),
+            Err(Why::NoRuns(why) | Why::Missing(why)) => (false, why),
         };
         Verdict {
             claim: check.claim.clone(),
             quantity: describe(check),
             passed,
+            judged,
             measured,
             allowed,
         }
@@ -69,7 +80,7 @@ impl Table<'_> {
         let values = runs.map(|(k, _)| self.of_run(k, quantity));
         let values = values.collect::<Result<Vec<_>, _>>()?;
         if values.is_empty() {
-            return Err(format!("no run has {of}"));
+            return Err(Why::NoRuns(format!("no run has {of}")));
         }
         Ok(reduce(&values, check.over))
     }
@@ -78,7 +89,7 @@ impl Table<'_> {
         let of_run = self.measured.0.get(k);
         let value = of_run.and_then(|values| values.get(quantity)).copied();
         let finite = value.filter(|value| value.is_finite());
-        finite.ok_or_else(|| format!("{quantity} of run {k} is not defined"))
+        finite.ok_or_else(|| Why::Missing(format!("{quantity} of run {k} is not defined")))
     }
 
     /// The exponent s of value ~ keyˢ: least squares of the logarithms, a point per value of the key.
@@ -86,19 +97,29 @@ impl Table<'_> {
         let runs = self.runs.iter().enumerate();
         let mut points: Vec<(f64, Vec<f64>)> = Vec::new();
         for (k, run) in runs.filter(|(_, run)| check.of.matches(run)) {
-            let at = number_of(run, key).ok_or_else(|| format!("{key} is no number"))?;
+            let at = number_of(run, key);
+            let at = at.ok_or_else(|| Why::Missing(format!("{key} is no number")))?;
             let value = self.of_run(k, &check.quantity)?;
             match points.iter_mut().find(|(known, _)| *known == at) {
                 Some((_, values)) => values.push(value),
                 None => points.push((at, vec![value])),
             }
         }
+        if points.len() < 2 {
+            let of = match check.of.to_string() {
+                of if of.is_empty() => of,
+                of => format!(" with {of}"),
+            };
+            let why = format!("no slope: the runs{of} do not have two values of {key}");
+            return Err(Why::NoRuns(why));
+        }
         let points = points
             .iter()
             .map(|(at, values)| (*at, reduce(values, check.over)));
         let points: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
         let slope = line(&points);
-        slope.ok_or_else(|| format!("no slope: {key} and the value must differ and be above 0"))
+        let why = || Why::Missing(format!("no slope: {key} and the value must be above 0"));
+        slope.ok_or_else(why)
     }
 }
 
@@ -120,6 +141,15 @@ fn line(points: &[(f64, f64)]) -> Option<f64> {
     slope.is_finite().then_some(slope)
 }
 
+/// k times a value, as a bound: the value and k − 1 times its size. A larger k is a larger bound of
+/// a negative value too.
+fn times(k: f64, unit: f64) -> f64 {
+    match unit < 0.0 {
+        true => unit + (k - 1.0) * unit.abs(),
+        false => k * unit,
+    }
+}
+
 /// What is measured, as the file says it.
 fn describe(check: &Check) -> String {
     let mut text = check.quantity.clone();
@@ -138,10 +168,16 @@ fn describe(check: &Check) -> String {
 fn allowed(check: &Check, unit: Option<f64>) -> String {
     let bound = |sign: &str, bound: f64| match unit {
         None => format!("{sign} {bound}"),
+        Some(unit) if unit < 0.0 => format!(
+            "{sign} {} + ({bound} − 1) × {} = {}",
+            digits(unit),
+            digits(-unit),
+            digits(times(bound, unit))
+        ),
         Some(unit) => format!(
             "{sign} {bound} × {} = {}",
             digits(unit),
-            digits(bound * unit)
+            digits(times(bound, unit))
         ),
     };
     let least = check.at_least.map(|least| bound("≥", least));

@@ -3,7 +3,8 @@
 //! [`gather`] collects what the checks look at ([`Measured`]: a number per run and quantity), from
 //! summary.json and, where a check asks for them, from certificates and comparisons that it makes.
 //! [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per claim. A value
-//! that is missing, not a number, or of a run that diverged never passes.
+//! that is missing, not a number, or of a run that diverged never passes; a claim about runs that the
+//! grid does not have is not judged.
 
 mod gather;
 mod judge;
@@ -27,10 +28,25 @@ pub struct Verdict {
     /// What was measured, in the terms of the experiment file.
     pub quantity: String,
     pub passed: bool,
+    /// Whether the grid has the runs that the claim is about; what is not judged has not passed.
+    #[serde(default = "judged_before")]
+    pub judged: bool,
     /// Its value; null where it could not be measured.
     pub measured: Option<f64>,
     /// What the value had to be; why there is none, where there is none.
     pub allowed: String,
+}
+
+impl Verdict {
+    /// Whether the claim was found not to hold.
+    pub fn failed(&self) -> bool {
+        self.judged && !self.passed
+    }
+}
+
+/// Files of earlier versions know no other claims.
+fn judged_before() -> bool {
+    true
 }
 
 /// The verdicts on a folder whose runs have ended, written to verdicts.json; none for an experiment

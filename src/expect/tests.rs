@@ -90,6 +90,75 @@ fn other_runs_are_the_unit() {
     assert!(!check("at_most = 3.9").passed);
 }
 
+/// 1.1 times a value is a little above it, whatever its sign; so is 0.9 times below it.
+#[test]
+fn multiples_of_negative_values_keep_their_side() {
+    let check = |unit: f64, value: f64, bounds: &str| {
+        let text = format!(
+            "value = \"risk\"\nof = {{ \"network.width\" = 2 }}\nthan = {{ \"network.width\" = 8 }}\n{bounds}"
+        );
+        let risk = [value, value, 0.0, 0.0, unit, unit];
+        verdict(&text, &risk.map(Some))
+    };
+    for unit in [2.0, -2.0] {
+        let passes = |value: f64, bounds: &str| check(unit, value, bounds).passed;
+        let band = "at_least = 0.9\nat_most = 1.1";
+        assert!(passes(unit, band), "{unit}");
+        assert!(passes(unit + 0.19, band) && passes(unit - 0.19, band));
+        assert!(!passes(unit + 0.21, band) && !passes(unit - 0.21, band));
+        // Better by as much as the value is large.
+        assert!(passes(unit + 2.1, "at_least = 2") && !passes(unit + 1.9, "at_least = 2"));
+        assert!(passes(unit - 1.1, "at_most = 0.5") && !passes(unit - 0.9, "at_most = 0.5"));
+    }
+    let found = check(-2.0, 5.0, "at_least = 1.5");
+    assert_eq!(
+        found.allowed,
+        "≥ -2.000 + (1.5 − 1) × 2.000 = -1.000; risk (network.width = 8)"
+    );
+}
+
+/// A claim about runs that the grid does not have is neither held nor broken.
+#[test]
+fn runs_that_are_not_there_are_not_judged() {
+    for (check, why) in [
+        (
+            "value = \"risk\"\nof = { \"network.width\" = 16 }\nat_most = 1e300",
+            "no run has network.width = 16",
+        ),
+        (
+            "value = \"risk\"\nthan = { \"network.width\" = 16 }\nat_most = 1e300",
+            "no run has network.width = 16",
+        ),
+        (
+            "value = \"risk\"\nslope = \"network.width\"\nof = { \"network.width\" = 2 }\nat_most = 9",
+            "no slope: the runs with network.width = 2 do not have two values of network.width",
+        ),
+        (
+            "value = \"risk\"\nslope = \"network.width\"\nof = { \"network.width\" = 16 }\nat_most = 9",
+            "no slope: the runs with network.width = 16 do not have two values of network.width",
+        ),
+    ] {
+        let found = verdict(check, &RISK.map(Some));
+        assert!(
+            !found.judged && !found.passed && !found.failed(),
+            "{found:?}"
+        );
+        assert_eq!(found.allowed, why);
+    }
+    let found = verdict("value = \"risk\"\nat_most = 0", &RISK.map(Some));
+    assert!(found.judged && found.failed(), "{found:?}");
+    // Of runs that are there and have no value, the claim fails.
+    let found = verdict("value = \"risk\"\nat_most = 1", &[None; 6]);
+    assert!(found.judged && found.failed(), "{found:?}");
+}
+
+#[test]
+fn verdicts_of_earlier_versions_are_read() {
+    let old = r#"{"claim": "c", "quantity": "risk", "passed": false, "measured": null, "allowed": "≤ 1"}"#;
+    let old: Verdict = serde_json::from_str(old).unwrap();
+    assert!(old.judged && old.failed());
+}
+
 #[test]
 fn slopes_are_those_of_logarithms() {
     let check = |bounds: &str| {
@@ -157,6 +226,7 @@ fn quantities_are_the_columns_of_a_summary() {
         atoms: None,
         best: Default::default(),
         diverged_at: None,
+        stopped_by: None,
     };
     let columns = serde_json::to_value(run).unwrap();
     // What a run is and when it ended, not what came of it.
@@ -169,6 +239,7 @@ fn quantities_are_the_columns_of_a_summary() {
         "time",
         "best_step",
         "diverged_at",
+        "stopped_by",
     ];
     let columns = columns.as_object().unwrap().keys().map(String::as_str);
     let columns: BTreeSet<&str> = columns.filter(|name| !others.contains(name)).collect();

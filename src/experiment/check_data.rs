@@ -3,15 +3,14 @@
 use super::Experiment;
 use super::check::{Given, non_negative};
 use super::data::{DataSpec, FileForm, Source};
-use crate::error::Result;
 
-pub(super) fn check(e: &Experiment, given: &Given) -> Result<()> {
+pub(super) fn check(e: &Experiment, given: &mut Given) {
     let data = &e.data;
     given.ensure(
         data.n != Some(0),
         &["data.n", "data.points"],
         "1 or more samples",
-    )?;
+    );
     let (least, most) = match data.source {
         Source::Clusters => (3, usize::MAX),
         Source::Xor => (2, usize::MAX),
@@ -26,83 +25,89 @@ pub(super) fn check(e: &Experiment, given: &Given) -> Result<()> {
         Source::Teacher | Source::File => "1 or more",
     };
     let fits = data.d.is_none_or(|d| (least..=most).contains(&d));
-    given.ensure(fits, &["data.d"], allowed)?;
+    given.ensure(fits, &["data.d"], allowed);
     let informative = match data.d {
         Some(d) => format!("1 to {d}, the input dimension"),
         None => "1 or more, up to the input dimension".into(),
     };
     let most = data.d.unwrap_or(usize::MAX);
-    let fits = data.informative.is_none_or(|k| (1..=most).contains(&k));
-    given.ensure(fits, &["data.informative"], informative)?;
+    let fits =
+        data.informative.is_none_or(|k| (1..=most).contains(&k)) || given.is_spoilt("data.d");
+    given.ensure(fits, &["data.informative"], informative);
     given.ensure(
         data.k >= 2,
         &["data.k"],
         "2 or more, so that there are two classes",
-    )?;
+    );
     given.ensure(
         data.teacher_width >= 1,
         &["data.teacher_width"],
         "1 or more neurons",
-    )?;
+    );
     let noise = "a finite number, 0 or more";
-    given.ensure(non_negative(data.noise), &["data.noise"], noise)?;
+    given.ensure(non_negative(data.noise), &["data.noise"], noise);
     match data.source {
         Source::Xor => given.ensure(data.n == Some(4), &["data.n"], "4, the samples of xor"),
         Source::Interpolation => points(data, given),
         Source::File => file(data, given),
-        _ => Ok(()),
+        _ => (),
     }
 }
 
-fn points(data: &DataSpec, given: &Given) -> Result<()> {
+fn points(data: &DataSpec, given: &mut Given) {
     let points = data.points.as_deref().unwrap_or_default();
     let held = |v: &f64| *v == 0.0 || (*v as f32).is_normal();
     let allowed =
         "finite coordinates that single precision holds: 0, or sizes from 1.2e-38 to 3.4e38";
     let all = points.iter().flatten().all(held);
-    given.ensure(all, &["data.points"], allowed)?;
+    given.ensure(all, &["data.points"], allowed);
     let count = points.len();
     let allowed = format!("{count}, the number of points");
-    given.ensure(data.n == Some(count), &["data.n"], allowed)
+    let fits = data.n == Some(count) || given.is_spoilt("data.points");
+    given.ensure(fits, &["data.n"], allowed);
 }
 
 /// Each form of file needs its own keys, and has no use for those of the others.
-fn file(data: &DataSpec, given: &Given) -> Result<()> {
+fn file(data: &DataSpec, given: &mut Given) {
     let names = "a name that ends in .npz, .csv or .npy, or an idx file (idx or ubyte in its name)";
     given.require(
         "data.path",
         &format!("data.source = \"file\" reads {names}"),
-    )?;
+    );
     let form = data.path.as_deref().and_then(FileForm::of);
-    given.ensure(form.is_some(), &["data.path"], names)?;
+    given.ensure(form.is_some(), &["data.path"], names);
+    if form.is_none() {
+        // What goes beside it depends on what it is.
+        return;
+    }
     let pair = matches!(form, Some(FileForm::Npy | FileForm::Idx));
     if pair {
         let remedy = "inputs from .npy or idx files take their targets from a second file";
-        given.require("data.targets_path", remedy)?;
+        given.require("data.targets_path", remedy);
         if data.test_path.is_some() {
-            given.require("data.test_targets_path", remedy)?;
+            given.require("data.test_targets_path", remedy);
         }
         let orphan = data.test_targets_path.is_some() && data.test_path.is_none();
         let allowed = "with data.test_path, the inputs of these targets";
-        given.ensure(!orphan, &["data.test_targets_path"], allowed)?;
+        given.ensure(!orphan, &["data.test_targets_path"], allowed);
     } else {
         let allowed = "with .npy and idx files; npz and csv hold their targets";
-        given.ensure(data.targets_path.is_none(), &["data.targets_path"], allowed)?;
+        given.ensure(data.targets_path.is_none(), &["data.targets_path"], allowed);
         given.ensure(
             data.test_targets_path.is_none(),
             &["data.test_targets_path"],
             allowed,
-        )?;
+        );
     }
     if form == Some(FileForm::Csv) {
-        given.require("data.target", "name the csv column of the targets")?;
+        given.require("data.target", "name the csv column of the targets");
     }
     let fits = data.target.is_none() || form == Some(FileForm::Csv);
-    given.ensure(fits, &["data.target"], "with csv files only")?;
+    given.ensure(fits, &["data.target"], "with csv files only");
     let fits = data.classes.is_none() || form == Some(FileForm::Idx);
-    given.ensure(fits, &["data.classes"], "with idx files only")?;
+    given.ensure(fits, &["data.classes"], "with idx files only");
     let distinct = data.classes.is_none_or(|[minus, plus]| minus != plus);
-    given.ensure(distinct, &["data.classes"], "two different classes")?;
+    given.ensure(distinct, &["data.classes"], "two different classes");
     let same = |path: &std::path::PathBuf| FileForm::of(path) == form;
     let fits = data.test_path.as_ref().is_none_or(same);
     given.ensure(

@@ -5,21 +5,22 @@ use toml::de::{DeValue, ValueDeserializer};
 use toml::{Spanned, Value};
 
 use super::document::Origin;
-use crate::error::{Error, Result};
+use super::mistakes::{Mistakes, Place};
+use super::value::Wrong;
 
 /// A claim and its keys. Values are not yet read.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub claim: String,
     pub entries: Vec<ClaimEntry>,
-    pub place: String,
+    pub place: Place,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct ClaimEntry {
     pub key: String,
     pub value: Value,
-    pub place: String,
+    pub place: Place,
 }
 
 /// Takes in a table of claims; a claim that is there already is given these keys.
@@ -27,12 +28,13 @@ pub(super) fn take(
     claims: &mut Vec<Claim>,
     origin: &Origin,
     section: Spanned<DeValue>,
-    place: &str,
-) -> Result<()> {
+    place: &Place,
+    mistakes: &mut Mistakes,
+) {
     const FORM: &str = "write [expect.\"a claim in words\"] and below it value = …, at_least = …";
     let DeValue::Table(section) = section.into_inner() else {
         let what = "is a section, but a single value was found";
-        return Err(Error::input(place, what, FORM));
+        return mistakes.add(place, Wrong::new(what, FORM));
     };
     for (claim, keys) in section {
         let start = claim.span().start;
@@ -40,11 +42,13 @@ pub(super) fn take(
         let name = format!("expect.\"{claim}\"");
         let place = origin.place(start, &name, false);
         let DeValue::Table(keys) = keys.into_inner() else {
-            return Err(Error::input(place, "is no check", FORM));
+            mistakes.add(&place, Wrong::new("is no check", FORM));
+            continue;
         };
         if claim.contains(char::is_control) {
             let what = "is more than a line of text";
-            return Err(Error::input(place, what, "shorten the claim"));
+            mistakes.add(&place, Wrong::new(what, "shorten the claim"));
+            continue;
         }
         let position = claims.iter().position(|known| known.claim == claim);
         let mut known = match position {
@@ -59,12 +63,16 @@ pub(super) fn take(
             let start = key.span().start;
             let key = key.into_inner().into_owned();
             let place = origin.place(start, &format!("{name}.{key}"), false);
-            let value = Value::deserialize(ValueDeserializer::from(value))
-                .map_err(|error| Error::input(&place, error.message(), "check the number"))?;
+            let value = match Value::deserialize(ValueDeserializer::from(value)) {
+                Ok(value) => value,
+                Err(error) => {
+                    mistakes.add(&place, Wrong::new(error.message(), "check the number"));
+                    continue;
+                }
+            };
             known.entries.retain(|entry| entry.key != key);
             known.entries.push(ClaimEntry { key, value, place });
         }
         claims.insert(position.unwrap_or(claims.len()), known);
     }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use toml::{Spanned, Value};
 
 use super::claims::{self, Claim};
 use super::fields::NAMES;
+use super::mistakes::{Mistakes, Place};
 use super::unknown::{keys_below, unknown};
 use super::value::Wrong;
 use crate::error::{Error, Result};
@@ -24,13 +25,17 @@ pub(super) struct Document {
     pub axes: Vec<Axis>,
     /// `[expect]`, in the order of the file.
     pub claims: Vec<Claim>,
+    pub mistakes: Mistakes,
+    /// The order of what no line holds, and after it that of arguments taken in so far.
+    end: usize,
+    arguments: usize,
 }
 
 /// A key outside the grid.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub value: Value,
-    pub place: String,
+    pub place: Place,
 }
 
 /// A key of the grid: at least one value.
@@ -38,7 +43,7 @@ pub(super) struct Entry {
 pub(super) struct Axis {
     pub key: &'static str,
     pub values: Vec<Value>,
-    pub place: String,
+    pub place: Place,
 }
 
 impl Document {
@@ -50,17 +55,19 @@ impl Document {
             entries: BTreeMap::new(),
             axes: Vec::new(),
             claims: Vec::new(),
+            mistakes: Mistakes::default(),
+            end: text.len(),
+            arguments: 0,
         };
-        let table = DeTable::parse(text).map_err(|error| {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let faults = errors.iter().map(|error| {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
             let wrong = text.lines().nth(line - 1).unwrap_or_default().trim();
             let what = format!("is not valid TOML: {}", error.message());
-            Error::input(
-                format!("{label}:{line}"),
-                what,
-                format!("mend this line: {wrong}"),
-            )
-        })?;
+            let remedy = format!("mend this line: {wrong}");
+            Error::input(format!("{label}:{line}"), what, remedy)
+        });
+        Error::all(faults.collect())?;
         let source = Origin {
             label,
             text,
@@ -69,8 +76,8 @@ impl Document {
         };
         let (overrides, rest): (Vec<_>, Vec<_>) =
             (table.into_inner().into_iter()).partition(|(name, _)| name.get_ref() == "quick");
-        document.section(&source, rest.into_iter().collect(), "", false)?;
-        document.quick(&source, overrides, quick)?;
+        document.section(&source, rest.into_iter().collect(), "", false);
+        document.quick(&source, overrides, quick);
         Ok(document)
     }
 
@@ -80,7 +87,7 @@ impl Document {
         file: &Origin,
         section: impl IntoIterator<Item = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>)>,
         wanted: bool,
-    ) -> Result<()> {
+    ) {
         let origin = Origin {
             layer: Layer::Quick,
             ..*file
@@ -89,63 +96,77 @@ impl Document {
         for (name, value) in section {
             found = true;
             let DeValue::Table(table) = value.into_inner() else {
-                return Err(Error::input(
-                    file.place(name.span().start, "quick", false),
+                let wrong = Wrong::new(
                     "is a section, but a single value was found",
                     "allowed in it: every key of the file, with the value of a quick run",
-                ));
+                );
+                let place = file.place(name.span().start, "quick", false);
+                self.mistakes.add(&place, wrong);
+                continue;
             };
-            match wanted {
-                true => self.section(&origin, table, "", false)?,
-                false => self.clone().section(&origin, table, "", false)?,
+            if wanted {
+                self.section(&origin, table, "", false);
+            } else {
+                let mut aside = self.clone();
+                aside.section(&origin, table, "", false);
+                self.mistakes.absorb(aside.mistakes);
             }
         }
-        match wanted && !found {
-            true => Err(Error::input(
-                self.label.clone(),
+        if wanted && !found {
+            let wrong = Wrong::new(
                 "has no quick form",
                 "leave out --quick, or give the file a section [quick] of overrides",
-            )),
-            false => Ok(()),
+            );
+            let place = Place {
+                text: self.label.clone(),
+                order: self.end,
+            };
+            self.mistakes.add(&place, wrong);
         }
     }
 
     /// Applies one `--set KEY=VALUE`. Relative paths in it start at the current folder.
-    pub fn set(&mut self, set: &str) -> Result<()> {
-        let place = format!("--set {set}");
-        let form = "write KEY=VALUE, as in --set network.width=64; VALUE is TOML or a bare word";
-        let wrong = |what: String| Error::input(place.clone(), what, form);
-        let (key, value) = set
-            .split_once('=')
-            .ok_or_else(|| wrong("has no `=`".into()))?;
-        let value = value.trim();
-        let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '\n']);
-        let value = match DeValue::parse(value) {
-            Ok(_) => value.to_owned(),
-            Err(_) if bare => Value::from(value).to_string(),
-            Err(error) => return Err(wrong(format!("the value is not TOML: {}", error.message()))),
+    pub fn set(&mut self, set: &str) {
+        let place = self.argument(format!("--set {set}"));
+        let text = match assignment(set) {
+            Ok(text) => text,
+            Err(wrong) => return self.mistakes.add(&place, wrong),
         };
-        // The key may be dotted and quoted: TOML's own reader takes it apart.
-        let text = format!("{key} = {value}");
-        let table = DeTable::parse(&text)
-            .map_err(|error| wrong(format!("the key cannot be read: {}", error.message())))?;
+        let table = match DeTable::parse(&text) {
+            Ok(table) => table,
+            Err(error) => {
+                let what = format!("the key cannot be read: {}", error.message());
+                return self.mistakes.add(&place, Wrong::new(what, SET_FORM));
+            }
+        };
         let source = Origin {
             label: &self.label.clone(),
             text: &text,
             folder: Path::new("."),
-            layer: Layer::Set(set),
+            layer: Layer::Set(&place),
         };
-        self.section(&source, table.into_inner(), "", false)
+        self.section(&source, table.into_inner(), "", false);
+    }
+
+    /// The place of the next argument.
+    pub fn argument(&mut self, text: String) -> Place {
+        self.arguments += 1;
+        Place {
+            text,
+            order: self.end + self.arguments,
+        }
+    }
+
+    /// The place of a key that is not there.
+    pub fn missing(&self, key: &str) -> Place {
+        Place {
+            text: format!("{}: {key}", self.label),
+            order: self.end,
+        }
     }
 
     /// Takes in a table whose keys continue `prefix`.
-    fn section(
-        &mut self,
-        origin: &Origin,
-        table: DeTable<'_>,
-        prefix: &str,
-        grid: bool,
-    ) -> Result<()> {
+    fn section(&mut self, origin: &Origin, table: DeTable<'_>, prefix: &str, grid: bool) {
         for (name, value) in table {
             let start = name.span().start;
             let name = match prefix {
@@ -160,33 +181,42 @@ impl Document {
                     false => self.entries.contains_key(key),
                 };
                 if twice && !origin.layer.overrides() {
-                    return Err(Error::input(place, "is given twice", "keep one of them"));
+                    let wrong = Wrong::new("is given twice", "keep one of them");
+                    self.mistakes.add(&place, wrong);
+                    continue;
                 }
-                let value = Value::deserialize(ValueDeserializer::from(value))
-                    .map_err(|error| Error::input(&place, error.message(), "check the number"))?;
-                self.take(origin, key, value, place, grid)?;
+                let taken = Value::deserialize(ValueDeserializer::from(value))
+                    .map_err(|error| Wrong::new(error.message(), "check the number"))
+                    .and_then(|value| self.take(origin, key, value, place.clone(), grid));
+                if let Err(wrong) = taken {
+                    self.mistakes.add(&place, wrong);
+                    self.mistakes.spoil(key);
+                }
                 continue;
             }
             if name == "expect" && !grid {
-                claims::take(&mut self.claims, origin, value, &place)?;
+                claims::take(&mut self.claims, origin, value, &place, &mut self.mistakes);
                 continue;
             }
             let is_grid = name == "grid" && !grid;
             if !is_grid && keys_below(&name).is_empty() {
-                return Err(unknown(&name, place));
+                let (wrong, meant) = unknown(&name);
+                self.mistakes.add(&place, wrong);
+                meant.iter().for_each(|key| self.mistakes.spoil(key));
+                continue;
             }
             match value.into_inner() {
-                DeValue::Table(table) if is_grid => self.section(origin, table, "", true)?,
-                DeValue::Table(table) => self.section(origin, table, &name, grid)?,
+                DeValue::Table(table) if is_grid => self.section(origin, table, "", true),
+                DeValue::Table(table) => self.section(origin, table, &name, grid),
                 _ => {
                     let keys = if is_grid { &NAMES } else { &keys_below(&name) };
                     let what = "is a section, but a single value was found";
                     let remedy = format!("allowed in it: {}", keys.join(", "));
-                    return Err(Error::input(place, what, remedy));
+                    self.mistakes.add(&place, Wrong::new(what, remedy));
+                    self.mistakes.spoil(&name);
                 }
             }
         }
-        Ok(())
     }
 
     fn take(
@@ -194,13 +224,11 @@ impl Document {
         origin: &Origin,
         key: &'static str,
         mut value: Value,
-        place: String,
+        place: Place,
         grid: bool,
-    ) -> Result<()> {
+    ) -> std::result::Result<(), Wrong> {
         if !grid {
-            origin
-                .absolute(key, &mut value)
-                .map_err(|wrong| wrong.at(&place))?;
+            origin.absolute(key, &mut value)?;
             if origin.layer.overrides() {
                 self.axes.retain(|axis| axis.key != key);
             }
@@ -211,13 +239,11 @@ impl Document {
             Value::Array(values) if !values.is_empty() => values,
             _ => {
                 let allowed = "a list of one or more values, each of them one run";
-                return Err(Wrong::found(&value, allowed).at(&place));
+                return Err(Wrong::found(&value, allowed));
             }
         };
         for value in &mut values {
-            origin
-                .absolute(key, value)
-                .map_err(|wrong| wrong.at(&place))?;
+            origin.absolute(key, value)?;
         }
         let axis = Axis { key, values, place };
         match self.axes.iter_mut().find(|axis| axis.key == key) {
@@ -225,6 +251,26 @@ impl Document {
             None => self.axes.push(axis),
         }
         Ok(())
+    }
+}
+
+const SET_FORM: &str = "write KEY=VALUE, as in --set network.width=64; VALUE is TOML or a bare word; --unset KEY takes a key out";
+
+/// KEY=VALUE as a line of TOML. The key may be dotted and quoted: TOML's own reader takes it apart.
+fn assignment(set: &str) -> std::result::Result<String, Wrong> {
+    let wrong = |what: String| Wrong::new(what, SET_FORM);
+    let (key, value) = set
+        .split_once('=')
+        .ok_or_else(|| wrong("has no `=`".into()))?;
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(wrong("has no value".into()));
+    }
+    let bare = !value.contains(['"', '\'', '[', ']', '{', '}', '\n']);
+    match DeValue::parse(value) {
+        Ok(_) => Ok(format!("{key} = {value}")),
+        Err(_) if bare => Ok(format!("{key} = {}", Value::from(value))),
+        Err(error) => Err(wrong(format!("the value is not TOML: {}", error.message()))),
     }
 }
 
@@ -238,13 +284,13 @@ pub(super) struct Origin<'a> {
 }
 
 /// Layers of keys: each overrides those before it.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(super) enum Layer<'a> {
     File,
     /// The section `[quick]` of the file.
     Quick,
     /// One `--set`.
-    Set(&'a str),
+    Set(&'a Place),
 }
 
 impl Layer<'_> {
@@ -254,24 +300,25 @@ impl Layer<'_> {
 }
 
 impl Origin<'_> {
-    pub fn place(&self, start: usize, name: &str, grid: bool) -> String {
+    pub fn place(&self, start: usize, name: &str, grid: bool) -> Place {
         let name = match grid {
             true => grid_name(name),
             false => name.to_owned(),
         };
         let line = line_of(self.text, start);
-        match self.layer {
-            Layer::Set(set) => format!("--set {set}"),
+        let text = match self.layer {
+            Layer::Set(place) => return place.clone(),
             Layer::File => format!("{}:{line}: {name}", self.label),
             Layer::Quick => format!("{}:{line}: quick.{name}", self.label),
-        }
+        };
+        Place { text, order: start }
     }
 
     /// The copy, beside this file, of a data file that is no longer there: a run folder may have been
     /// moved.
     fn kept(&self, path: &Path) -> Option<PathBuf> {
         let copy = self.folder.join(KEPT_DATA).join(kept_name(path));
-        let moved = self.layer == Layer::File && !path.exists() && copy.exists();
+        let moved = matches!(self.layer, Layer::File) && !path.exists() && copy.exists();
         std::path::absolute(copy).ok().filter(|_| moved)
     }
 

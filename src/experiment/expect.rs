@@ -4,9 +4,9 @@ use toml::{Table, Value};
 
 use super::claims::Claim;
 use super::fields::{self, NAMES};
+use super::mistakes::Mistakes;
 use super::value::{Choice, Field, Wrong, nearest};
 use super::{Experiment, GridRun};
-use crate::error::Result;
 
 /// What a check can look at: the columns of summary.json, those of a certificate (which makes the
 /// tool certify the runs) and of a comparison between seeds and widths (which makes it compare).
@@ -190,8 +190,8 @@ impl Check {
         "value", "of", "over", "than", "slope", "at_least", "at_most",
     ];
 
-    /// Reads one claim of a document.
-    pub(super) fn read(claim: &Claim) -> Result<Self> {
+    /// Reads one claim of a document, unless something is wrong with it.
+    pub(super) fn read(claim: &Claim, mistakes: &mut Mistakes) -> Option<Self> {
         let mut check = Check {
             claim: claim.claim.clone(),
             quantity: String::new(),
@@ -205,12 +205,24 @@ impl Check {
         // `than` takes the quantity from the check: the last to be read.
         let (than, rest): (Vec<_>, Vec<_>) =
             claim.entries.iter().partition(|entry| entry.key == "than");
+        let mut sound = true;
         for entry in rest.into_iter().chain(than) {
-            let read = check.take(&entry.key, &entry.value);
-            read.map_err(|wrong| wrong.at(&entry.place))?;
+            if let Err(wrong) = check.take(&entry.key, &entry.value) {
+                mistakes.add(&entry.place, wrong);
+                sound = false;
+            }
         }
-        check.complete().map_err(|wrong| wrong.at(&claim.place))?;
-        Ok(check)
+        if !sound {
+            // What is missing may be what could not be read.
+            return None;
+        }
+        match check.complete() {
+            Ok(()) => Some(check),
+            Err(wrong) => {
+                mistakes.add(&claim.place, wrong);
+                None
+            }
+        }
     }
 
     fn take(&mut self, key: &str, value: &Value) -> std::result::Result<(), Wrong> {

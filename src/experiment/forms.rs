@@ -78,11 +78,9 @@ impl Field for Option<Stop> {
     }
 
     fn write(&self) -> Option<Value> {
-        Some(match (*self)? {
-            Stop::Gap(gap) => one_key("gap", gap),
-            Stop::Risk(risk) => one_key("risk", risk),
-            Stop::Seconds(seconds) => one_key("seconds", seconds),
-        })
+        let stop = (*self)?;
+        let (Stop::Gap(value) | Stop::Risk(value) | Stop::Seconds(value)) = stop;
+        Some(one_key(stop.name(), value))
     }
 }
 

@@ -1,12 +1,16 @@
 //! The combinations of a grid, and the resolved file.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use toml::{Table, Value};
+use toml_writer::ToTomlKey;
 
 use super::check::{self, Given};
 use super::document::{Axis, Document};
 use super::expect::Check;
+use super::mistakes::Mistakes;
+use super::value::Wrong;
 use super::{Experiment, fields};
 use crate::error::{Error, Result};
 
@@ -49,7 +53,7 @@ impl Grid {
             match value {
                 Value::Table(claims) if key == "expect" => {
                     for (claim, check) in claims {
-                        let claim = Value::from(claim.as_str());
+                        let claim = claim.to_toml_key();
                         line(&mut sections, format_args!("\n[expect.{claim}]"));
                         for (key, value) in check.as_table().into_iter().flatten() {
                             line(&mut sections, format_args!("{key} = {value}"));
@@ -59,8 +63,8 @@ impl Grid {
                 Value::Table(section) => {
                     line(&mut sections, format_args!("\n[{key}]"));
                     for (key, value) in section {
-                        let quote = if key.contains('.') { "\"" } else { "" };
-                        line(&mut sections, format_args!("{quote}{key}{quote} = {value}"));
+                        let key = key.to_toml_key();
+                        line(&mut sections, format_args!("{key} = {value}"));
                     }
                 }
                 _ => line(&mut text, format_args!("{key} = {value}")),
@@ -76,41 +80,63 @@ fn line(text: &mut String, content: std::fmt::Arguments) {
 }
 
 /// Reads every value of a document and checks every combination of its grid.
-pub(super) fn resolve(document: &Document, title: &str) -> Result<Grid> {
+pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
+    let mut mistakes = std::mem::take(&mut document.mistakes);
+    let document = &document;
     let mut base = fields::template();
     base.title = title.to_owned();
     for (key, entry) in &document.entries {
-        fields::read(&mut base, key, &entry.value).map_err(|wrong| wrong.at(&entry.place))?;
+        if let Err(wrong) = fields::read(&mut base, key, &entry.value) {
+            mistakes.add(&entry.place, wrong);
+            mistakes.spoil(key);
+        }
     }
     let mut count = 1_usize;
     for axis in &document.axes {
         count = count.saturating_mul(axis.values.len());
         if count > MOST_RUNS {
             let what = format!("makes the grid larger than {MOST_RUNS} runs");
-            return Err(Error::input(
-                &axis.place,
-                what,
-                "shorten the lists of [grid]",
-            ));
+            let wrong = Wrong::new(what, "shorten the lists of [grid]");
+            mistakes.add(&axis.place, wrong);
+            // None of them is worth a look.
+            count = 0;
+            break;
         }
     }
-    let runs = (0..count).map(|index| run(document, &base, index));
-    let runs = runs.collect::<Result<Vec<_>>>()?;
-    let expect = document.claims.iter().map(Check::read);
-    let expect = expect.collect::<Result<Vec<_>>>()?;
+    let runs = (0..count).map(|index| run(document, &base, index, &mut mistakes));
+    let runs = runs.collect::<Vec<_>>();
+    let claims = document.claims.iter();
+    let expect = claims.filter_map(|claim| Check::read(claim, &mut mistakes));
+    let expect = expect.collect::<Vec<_>>();
+    mistakes.told()?;
     let mut resolved = common(&document.axes, &runs);
     for check in &expect {
         insert_below(&mut resolved, "expect", &check.claim, check.write().into());
     }
-    Ok(Grid {
+    let grid = Grid {
         document: resolved,
         runs,
         expect,
-    })
+    };
+    let written = grid.to_toml().parse::<Table>();
+    match written.is_ok_and(|written| written == grid.document) {
+        true => Ok(grid),
+        // A folder with this file could not be opened again.
+        false => Err(Error::input(
+            &document.label,
+            "is not the same when it is written out and read again",
+            "please report it, with this file",
+        )),
+    }
 }
 
 /// Run `index`: the axes' values are its digits, the last axis varying fastest.
-fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridRun> {
+fn run(
+    document: &Document,
+    base: &Experiment,
+    mut index: usize,
+    mistakes: &mut Mistakes,
+) -> GridRun {
     let mut swept = Vec::new();
     for axis in document.axes.iter().rev() {
         swept.push((axis, &axis.values[index % axis.values.len()]));
@@ -118,18 +144,21 @@ fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridR
     }
     swept.reverse();
     let mut experiment = base.clone();
+    let mut spoilt = BTreeSet::new();
     for (axis, value) in &swept {
-        let read = fields::read(&mut experiment, axis.key, value);
-        read.map_err(|wrong| wrong.at(&axis.place))?;
+        if let Err(wrong) = fields::read(&mut experiment, axis.key, value) {
+            mistakes.add(&axis.place, wrong);
+            spoilt.insert(axis.key);
+        }
     }
     fields::fill(&mut experiment.data);
-    check::check(
-        &experiment,
-        &Given {
-            document,
-            swept: &swept,
-        },
-    )?;
+    let mut given = Given {
+        document,
+        swept: &swept,
+        mistakes,
+        spoilt,
+    };
+    check::check(&experiment, &mut given);
     // As a file writes them, so that 5 and 5.0 are the same parameter.
     let written = fields::write(&experiment);
     let parameter = |(axis, value): &(&Axis, &Value)| {
@@ -138,10 +167,10 @@ fn run(document: &Document, base: &Experiment, mut index: usize) -> Result<GridR
         (axis.key.to_owned(), value)
     };
     let parameters = swept.iter().map(parameter).collect();
-    Ok(GridRun {
+    GridRun {
         parameters,
         experiment,
-    })
+    }
 }
 
 /// The resolved file of these runs. A default that differs between runs, because it depends on a

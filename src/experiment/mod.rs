@@ -2,7 +2,8 @@
 //!
 //! [`load`] turns a TOML file (or an embedded experiment, see [`presets()`]) and `--set` overrides
 //! into a [`Grid`]: one validated [`Experiment`] per combination of the `[grid]` lists. Whatever is
-//! wrong in a file is an [`Error::Input`] whose place is `file:line: section.key`.
+//! wrong in a file is an [`Error::Input`] whose place is `file:line: section.key`; of several
+//! mistakes all are told, in the order of their lines.
 //!
 //! The way of a file through the modules: `document` reads the text into keys with their places,
 //! `value` and `forms` read one value into one field, `claims` and `expect` the checks, `fields` is the one list of all keys, `check` and
@@ -23,12 +24,14 @@ mod expect;
 mod fields;
 mod forms;
 mod grid;
+mod mistakes;
 mod presets;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod training;
 mod unknown;
+mod unset;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
@@ -119,8 +122,8 @@ pub enum Form {
 /// not hide the experiment; `./quick` names the file.
 ///
 /// # Errors
-/// [`Error::Input`] for a file that cannot be read and for everything in it, or in `sets`, that
-/// cannot be used.
+/// [`Error::Input`] for a file that cannot be read and for what in it, or in `sets`, cannot be used;
+/// [`Error::Several`] where that is more than one thing.
 pub fn load(name_or_path: &str, sets: &[String]) -> Result<Grid> {
     load_form(name_or_path, Form::Full, sets)
 }
@@ -131,6 +134,23 @@ pub fn load(name_or_path: &str, sets: &[String]) -> Result<Grid> {
 /// # Errors
 /// Those of [`load`], and a file without a quick form that is asked for it.
 pub fn load_form(name_or_path: &str, form: Form, sets: &[String]) -> Result<Grid> {
+    load_changed(name_or_path, form, &Changes { unset: &[], sets })
+}
+
+/// What a command line changes of an experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes<'a> {
+    /// Keys, sections and claims to be taken out, first of all.
+    pub unset: &'a [String],
+    /// KEY=VALUE, in their order.
+    pub sets: &'a [String],
+}
+
+/// [`load_form`], with keys taken out too.
+///
+/// # Errors
+/// Those of [`load_form`], and a key to be taken out that is not there.
+pub fn load_changed(name_or_path: &str, form: Form, changes: &Changes) -> Result<Grid> {
     let quick = form == Form::Quick;
     let mut document = match presets().iter().find(|preset| preset.name == name_or_path) {
         Some(preset) => {
@@ -144,11 +164,14 @@ pub fn load_form(name_or_path: &str, form: Form, sets: &[String]) -> Result<Grid
             document::Document::parse(name_or_path, &text, folder, quick)?
         }
     };
-    for set in sets {
-        document.set(set)?;
+    for key in changes.unset {
+        document.unset(key);
+    }
+    for set in changes.sets {
+        document.set(set);
     }
     let title = Path::new(name_or_path).file_stem().unwrap_or_default();
-    grid::resolve(&document, &title.to_string_lossy())
+    grid::resolve(document, &title.to_string_lossy())
 }
 
 /// What to say of an experiment that is neither embedded nor a readable file.

@@ -32,6 +32,20 @@ fn load_in(folder: &Path, text: &str, sets: &[&str]) -> Result<Grid> {
     load(path.to_str().unwrap(), &sets)
 }
 
+/// A file without these keys, and with these overrides.
+fn load_without(text: &str, unset: &[&str], sets: &[&str]) -> Result<Grid> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("exp.toml");
+    fs::write(&path, text).unwrap();
+    let owned = |all: &[&str]| -> Vec<String> { all.iter().map(ToString::to_string).collect() };
+    let (unset, sets) = (owned(unset), owned(sets));
+    let changes = Changes {
+        unset: &unset,
+        sets: &sets,
+    };
+    load_changed(path.to_str().unwrap(), Form::Full, &changes)
+}
+
 /// The first run of SMALL with these overrides.
 fn first(sets: &[&str]) -> Experiment {
     load_text(SMALL, sets)
@@ -189,6 +203,135 @@ fn sets_override_in_order() {
     assert_eq!(first(&["title=a-bare_word"]).title, "a-bare_word");
     assert_eq!(first(&["title=\"two words\""]).title, "two words");
     assert_eq!(first(&["title=two = words"]).title, "two = words");
+}
+
+#[test]
+fn keys_sections_and_claims_are_taken_out() {
+    let text = format!(
+        "{SMALL}flow.stop = {{ risk = 1.0 }}\ndata.test = 5\nseed = 7\n[grid]\nseed = [1, 2]\n\"network.width\" = [2, 4]\n\
+         [expect.\"it's \\\"so\\\"\"]\nvalue = \"risk\"\nat_most = 1\nat_least = 0\n[expect.b]\nvalue = \"risk\"\nat_most = 2\n"
+    );
+    let without =
+        |unset: &[&str]| load_without(&text, unset, &[]).unwrap_or_else(|e| panic!("{e}"));
+    let spec = |grid: &Grid| grid.runs[0].experiment.clone();
+    assert_eq!(spec(&without(&[])).flow.stop, Some(Stop::Risk(1.0)));
+    assert_eq!(spec(&without(&["flow.stop"])).flow.stop, None);
+    assert_eq!(spec(&without(&["data.test"])).data.test, 0);
+    let runs = |unset: &[&str]| without(unset).runs.len();
+    assert_eq!(
+        [runs(&[]), runs(&["grid.seed"]), runs(&["grid"])],
+        [4, 2, 1]
+    );
+    assert_eq!(runs(&["grid.\"network.width\""]), 2);
+    assert_eq!(runs(&["grid.network"]), 2);
+    assert_eq!(spec(&without(&["grid.seed"])).seed, 7);
+    assert_eq!(spec(&without(&["grid", "seed"])).seed, 1);
+    let claims = |unset: &[&str]| -> Vec<String> {
+        let grid = without(unset);
+        grid.expect
+            .iter()
+            .map(|check| check.claim.clone())
+            .collect()
+    };
+    assert_eq!(claims(&["expect"]).len(), 0);
+    assert_eq!(claims(&["expect.b"]), ["it's \"so\""]);
+    assert_eq!(claims(&["expect.\"it's \\\"so\\\"\""]), ["b"]);
+    let bound = without(&["expect.\"it's \\\"so\\\"\".at_least"]).expect[0].at_least;
+    assert_eq!(bound, None);
+    // Before any --set: that gives the key anew.
+    let grid = load_without(&text, &["seed", "grid"], &["seed=3"]).unwrap();
+    assert_eq!(spec(&grid).seed, 3);
+}
+
+#[test]
+fn whole_numbers_may_be_written_as_floats() {
+    let e = first(&[
+        "flow.steps=1e3",
+        "network.width=1e6",
+        "seed=2e0",
+        "data.n=1.6e1",
+    ]);
+    assert_eq!((e.flow.steps, e.network.width), (1000, 1_000_000));
+    assert_eq!((e.seed, e.data.n), (2, Some(16)));
+    let grid = load_text(SMALL, &["grid.network.width=[1e1, 20]"]).unwrap();
+    assert_eq!(widths(&grid), [10, 20]);
+    assert_round_trip(&grid);
+    for wrong in [
+        "flow.steps=1.5",
+        "flow.steps=1e30",
+        "network.width=1e10",
+        "flow.steps=-1e3",
+        "seed=nan",
+    ] {
+        assert!(load_text(SMALL, &[wrong]).is_err(), "{wrong}");
+    }
+}
+
+/// Text as a string of TOML that holds no letter of it as it is.
+fn escaped(text: &str) -> String {
+    let each = text.chars().map(|c| format!("\\U{:08x}", u32::from(c)));
+    format!("\"{}\"", each.collect::<String>())
+}
+
+/// Whatever a title, a column, a path or a claim is called, the folder that a run writes can be read.
+#[test]
+fn odd_names_are_written_and_read_again() {
+    const PARTS: [&str; 24] = [
+        "\"",
+        "'",
+        "\"\"\"",
+        "\'\'\'",
+        "\\",
+        "\n",
+        "\r",
+        "\r\n",
+        "\t",
+        "\0",
+        "\u{1b}[31m",
+        "\u{7f}",
+        "\u{85}",
+        ".",
+        "=",
+        "#",
+        "[grid]",
+        " ",
+        "é",
+        "\u{202e}",
+        "\u{feff}",
+        "日",
+        "👩\u{200d}🔬",
+        "a_b-9",
+    ];
+    let mut state = 7_u64;
+    let mut below = |most: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % most
+    };
+    for case in 0..600 {
+        let mut text = |least: usize| -> String {
+            let count = least + below(6);
+            (0..count).map(|_| PARTS[below(PARTS.len())]).collect()
+        };
+        let (title, target, file, claim) = (text(0), text(0), text(1), text(0));
+        let claim: String = claim.chars().filter(|c| !c.is_control()).collect();
+        let file: String = file.chars().filter(|c| !matches!(c, '\0' | '/')).collect();
+        let toml = format!(
+            "title = {}\n{}\ndata.path = {}\ndata.target = {}\n[expect.{}]\nvalue = \"risk\"\nat_most = {case}\n",
+            escaped(&title),
+            SMALL.replace("clusters", "file"),
+            escaped(&format!("{file}.csv")),
+            escaped(&target),
+            escaped(&claim),
+        );
+        let grid = load_text(&toml, &[]).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        let e = &grid.runs[0].experiment;
+        assert_eq!(e.title, title);
+        assert_eq!(e.data.target.as_ref(), Some(&target));
+        assert_eq!(grid.expect[0].claim, claim);
+        assert_round_trip(&grid);
+    }
 }
 
 #[test]

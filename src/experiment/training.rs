@@ -1,5 +1,6 @@
 //! `[network]`, `[init]`, `[risk]`, `[flow]`, `[precision]`, `[output]`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use half::f16;
@@ -239,6 +240,38 @@ pub enum Stop {
     Risk(f64),
     /// `{ seconds = s }`: wall-clock seconds, s > 0.
     Seconds(f64),
+}
+
+impl Stop {
+    /// Its key in experiment files, and its name in summary.json.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stop::Gap(_) => "gap",
+            Stop::Risk(_) => "risk",
+            Stop::Seconds(_) => "seconds",
+        }
+    }
+
+    /// Why no run with this loss ever meets it, if none does.
+    pub fn never(self, loss: Loss) -> Option<String> {
+        let Stop::Risk(target) = self else {
+            return None;
+        };
+        let (is_below, bound) = match loss {
+            Loss::Square | Loss::Hinge | Loss::SquaredHinge => (target < 0.0, "never below 0"),
+            Loss::Logistic | Loss::Exponential => (target <= 0.0, "always above 0"),
+            Loss::Softmin => return None,
+        };
+        is_below.then(|| format!("the {} risk is {bound}", loss.name()))
+    }
+}
+
+/// As a file has it: `{ risk = 0.1 }`.
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (Stop::Gap(value) | Stop::Risk(value) | Stop::Seconds(value)) = self;
+        write!(f, "{{ {} = {value} }}", self.name())
+    }
 }
 
 /// `[precision]`

@@ -1,8 +1,7 @@
 //! Keys that no experiment has, and what may have been meant.
 
 use super::fields::NAMES;
-use super::value::nearest;
-use crate::error::Error;
+use super::value::{Wrong, nearest};
 
 /// The keys of a section.
 pub(super) fn keys_below(section: &str) -> Vec<&'static str> {
@@ -13,9 +12,15 @@ pub(super) fn keys_below(section: &str) -> Vec<&'static str> {
     NAMES.iter().filter(below).copied().collect()
 }
 
-/// The error of an unknown key, with the key that may be meant: a small typing error away in the
-/// same section, or of the same or nearly the same name in another.
-pub(super) fn unknown(name: &str, place: String) -> Error {
+/// Whether a key is this one or in this section.
+pub(super) fn is_within(key: &str, name: &str) -> bool {
+    key.strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What is wrong with an unknown key, and the key that may be meant: a small typing error away in
+/// the same section, or of the same or nearly the same name in another.
+pub(super) fn unknown(name: &str) -> (Wrong, Option<String>) {
     let (section, last) = name.rsplit_once('.').unwrap_or(("", name));
     let all: Vec<_> = NAMES.iter().map(|key| last_part(key)).collect();
     let (siblings, allowed) = match section {
@@ -43,11 +48,13 @@ pub(super) fn unknown(name: &str, place: String) -> Error {
             .and_then(full)
             .map(|key| key.to_string())
     };
-    let remedy = match sibling.or_else(elsewhere) {
+    let meant = sibling.or_else(elsewhere);
+    let remedy = match &meant {
         Some(near) => format!("did you mean {near}? {allowed}"),
         None => allowed,
     };
-    Error::input(place, "is not a key of an experiment", remedy)
+    let what = "is not a key of an experiment".into();
+    (Wrong { what, remedy }, meant)
 }
 
 fn first_part(key: &'static str) -> &'static str {

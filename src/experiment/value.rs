@@ -5,17 +5,25 @@ use std::path::PathBuf;
 use toml::Value;
 
 use super::forms::among;
+use crate::digits::whole_number;
 use crate::error::Error;
 use crate::memory::units;
 
 /// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wrong {
     pub what: String,
     pub remedy: String,
 }
 
 impl Wrong {
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Wrong {
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
     /// A value that is not among the allowed ones.
     pub fn found(value: &Value, allowed: &str) -> Self {
         Wrong {
@@ -190,7 +198,7 @@ impl Field for usize {
 
 impl Field for [u8; 2] {
     fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        let class = |value: &Value| u8::try_from(value.as_integer()?).ok();
+        let class = |value: &Value| u8::try_from(whole(value, 255).ok()?).ok();
         *self = pair(value, class).ok_or(Wrong::found(value, "[a, b] with a, b in 0 to 255"))?;
         Ok(())
     }
@@ -227,22 +235,14 @@ pub(super) fn number(value: &Value) -> Option<f64> {
         .or(value.as_integer().map(|integer| integer as f64))
 }
 
+/// A whole number; 1e5, a float to TOML, is one.
 fn whole(value: &Value, most: i64) -> Result<u64, Wrong> {
-    let allowed = || {
-        let mut text = format!("a whole number from 0 to {most}");
-        // 1e5 is a float to TOML.
-        if let Some(float) = value.as_float()
-            && float.fract() == 0.0
-            && (0.0..=most as f64).contains(&float)
-        {
-            text.push_str(&format!(", written out: {float}"));
-        }
-        text
+    let integer = match value.as_integer() {
+        Some(integer) => u64::try_from(integer).ok(),
+        None => value.as_float().and_then(whole_number),
     };
-    let integer = value.as_integer().filter(|integer| *integer <= most);
-    integer
-        .and_then(|integer| u64::try_from(integer).ok())
-        .ok_or_else(|| Wrong::found(value, &allowed()))
+    let fits = integer.filter(|integer| *integer <= most as u64);
+    fits.ok_or_else(|| Wrong::found(value, &format!("a whole number from 0 to {most}")))
 }
 
 fn pair<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<[T; 2]> {

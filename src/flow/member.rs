@@ -40,6 +40,8 @@ pub struct Member {
     pub end: Option<End>,
     /// Whether its files are written since it ended.
     stored: bool,
+    /// The stopping criterion that it met, if it met one.
+    stopped_by: Option<Stop>,
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
     pub dir: PathBuf,
@@ -81,6 +83,7 @@ impl Member {
             atoms: None,
             end: None,
             stored: false,
+            stopped_by: None,
             aim: None,
             dir: dir.to_path_buf(),
         })
@@ -170,7 +173,7 @@ impl Member {
     }
 
     /// Whether a run with this row, at a moment when it is due, has reached its end.
-    pub fn stops_at(&self, row: &Row, seconds: f64) -> bool {
+    pub fn stops_at(&mut self, row: &Row, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
             Some(Stop::Gap(_)) => {
                 let reached = |aim: Aim| aim.is_reached(row, &self.best);
@@ -180,6 +183,7 @@ impl Member {
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,
         };
+        self.stopped_by = self.spec().flow.stop.filter(|_| criterion);
         criterion || row.step >= self.total()
     }
 
@@ -295,6 +299,7 @@ impl Member {
                 Some(End::Diverged(step)) => Some(step),
                 _ => None,
             },
+            stopped_by: self.stopped_by.map(|stop| stop.name().into()),
         }
     }
 }

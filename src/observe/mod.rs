@@ -66,6 +66,7 @@ impl Margins {
             .zip(&data.y)
             .map(|(f, &y)| f64::from(y) * f)
             .fold(f64::INFINITY, f64::min);
+        let smallest = unsigned_zero(smallest);
         let p = now.prediction_exponent;
         let (on_a, on_w) = run.layer_exponents(now.clock.exponent);
         // Both norms in units of 2^p, the unit of f, so that the ratio never overflows.
@@ -76,6 +77,11 @@ impl Margins {
             f2: over(run.alpha * ldexp(now.mean_a2.sqrt(), on_a - p)),
         }
     }
+}
+
+/// The value, and 0 for −0: what is written down has no signs that mean nothing.
+pub(crate) fn unsigned_zero(value: f64) -> f64 {
+    value + 0.0
 }
 
 /// Whether every target is a label ±1, so that margins and errors are defined.
@@ -113,6 +119,34 @@ mod tests {
         assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.0, 0.0]), Some(1.0));
         assert_eq!(error(&labelled(&[1.0, -1.0]), &[0.5, f64::NAN]), Some(0.5));
         assert_eq!(error(&labelled(&[1.0, 0.5]), &[0.0, 0.0]), None);
+    }
+
+    /// A network that outputs 0, as one with each neuron twice does at its start.
+    #[test]
+    fn a_margin_of_zero_has_no_sign() {
+        let run = Run::simple(2, Loss::Softmin);
+        let now = Evaluation {
+            clock: Clock::default(),
+            f: vec![0.0, -0.0, 0.0],
+            prediction_exponent: 0,
+            mean_a2: 1.0,
+            mean_w2: 1.0,
+            mean_aw: 1.0,
+        };
+        let data = labelled(&[1.0, 1.0, -1.0]);
+        let row = Row::new(0, &run, (&data, &now), None);
+        assert_eq!(row.margin_f1, Some(0.0));
+        let mut best = Best::default();
+        best.update(&run, &data, &now);
+        for written in [
+            serde_json::to_string(&row).unwrap(),
+            serde_json::to_string(&best).unwrap(),
+        ] {
+            assert!(
+                written.contains("0.0") && !written.contains("-0"),
+                "{written}"
+            );
+        }
     }
 
     /// The same network stored with different powers of two has the same observables.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Drift, Margins, Norms, error, risk};
+use super::{Drift, Margins, Norms, error, risk, unsigned_zero};
 use crate::data::Dataset;
 use crate::engine::{Evaluation, Geometry, Run, ldexp};
 
@@ -57,14 +57,14 @@ impl Row {
         let (data, now) = train;
         let norms = Norms::new(run, now);
         let margins = Margins::new(run, data, now);
-        let risk = on(train);
+        let risk = unsigned_zero(on(train));
         Row {
             run: index,
             step: now.clock.step,
             time: now.clock.time,
             risk,
             objective: objective(run, risk, &norms),
-            risk_test: test.map(on),
+            risk_test: test.map(on).map(unsigned_zero),
             error_train: error(data, &now.f),
             error_test: test.and_then(|(data, now)| error(data, &now.f)),
             tv_norm: norms.tv_norm,

@@ -135,6 +135,7 @@ fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
         width => Serde(&parts.width),
         claims => Serde(&parts.claims),
         held => parts.claims.iter().filter(|claim| claim.passed).count(),
+        unjudged => parts.claims.iter().filter(|claim| !claim.judged).count(),
         figures => Serde(&parts.figures),
         tables => Serde(&[&parts.runs, &parts.metrics]),
         repeat => Serde(&parts.repeat),

@@ -62,13 +62,15 @@ fn certificates_and_claims_are_shown() {
         |text: &str| std::fs::write(dir.path().join("certificate.json"), text).unwrap();
     put_certificate(certificate);
     let claims = r#"[{"claim": "a < b", "quantity": "risk", "passed": true, "measured": 0.5, "allowed": "≤ 1"},
-        {"claim": "c", "quantity": "risk", "passed": false, "measured": null, "allowed": "≥ 2"}]"#;
+        {"claim": "c", "quantity": "risk", "passed": false, "measured": null, "allowed": "≥ 2"},
+        {"claim": "e", "quantity": "risk", "passed": false, "judged": false, "measured": null, "allowed": "no run has it"}]"#;
     std::fs::write(dir.path().join("verdicts.json"), claims).unwrap();
     let page = page_of(&folder);
     for wanted in [
         "Within 20.0 % of the optimum; certified.",
         "<p class=\"soft\">it has no particle with a &gt; 0 within 90° of (0.000, 1.000)",
-        "1 of 2 claims of the experiment hold.",
+        "1 of 3 claims of the experiment hold; 1 not judged.",
+        "<td class=\"soft\">not judged</td>",
         "a &lt; b",
         "<td class=\"fail\">fail</td>",
     ] {

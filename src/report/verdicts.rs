@@ -111,7 +111,7 @@ fn bound(s: &Standing, current: bool) -> Bound {
         step: s.step,
         current,
         optimum: s.kind.words(),
-        // Adding 0 takes the sign off −0.
+        // A zero without a sign.
         lower: format!("{:.6e}", s.lower + 0.0),
         upper: format!("{:.6e}", s.upper + 0.0),
         gap: percent(s.relative_gap),

@@ -63,6 +63,7 @@ fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
         policy => policy(),
         version => crate::VERSION,
         passed => verdicts().filter(|verdict| verdict.passed).count(),
+        unjudged => verdicts().filter(|verdict| !verdict.judged).count(),
         count => verdicts().count(),
     })
 }
@@ -82,6 +83,7 @@ mod tests {
                 claim: "a < b".into(),
                 quantity: "risk".into(),
                 passed,
+                judged: true,
                 measured: passed.then_some(0.125),
                 allowed: "≤ 1".into(),
             }],

@@ -41,6 +41,10 @@ pub struct RunSummary {
     /// First step with a number that is not finite, if there was one; the other values are those
     /// of the last finite record.
     pub diverged_at: Option<u64>,
+    /// Which of flow.stop ended the run: "gap", "risk" or "seconds"; null where it took all its
+    /// steps, or was interrupted.
+    #[serde(default)]
+    pub stopped_by: Option<String>,
 }
 
 /// The observables of [`Row`] under their names, without its keys.

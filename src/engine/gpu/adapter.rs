@@ -134,6 +134,13 @@ impl AdapterFacts {
     }
 }
 
+/// What to install where there is no adapter.
+#[cfg(target_os = "linux")]
+pub const DRIVERS: &str = "install the package mesa-vulkan-drivers, which drives AMD and Intel GPUs and has the \
+                           software adapter llvmpipe, or, for an NVIDIA GPU, the driver of its vendor";
+#[cfg(not(target_os = "linux"))]
+pub const DRIVERS: &str = "install the graphics driver of the GPU's vendor";
+
 /// All adapters; none where there is no driver.
 pub fn adapters() -> Vec<AdapterFacts> {
     enumerate().iter().map(AdapterFacts::of).collect()
@@ -193,7 +200,7 @@ fn refusal(all: &[AdapterFacts], name: Option<&str>) -> Error {
         ),
     };
     if all.is_empty() {
-        let remedy = "there are no adapters at all: install a Vulkan driver, or use --engine cpu";
+        let remedy = format!("there are no adapters at all: {DRIVERS}, or use --engine cpu");
         return Error::input(place, what, remedy);
     }
     let list: Vec<_> = all

@@ -33,7 +33,7 @@ mod tune;
 mod update;
 mod velocity;
 
-pub use adapter::{AdapterFacts, Kind, adapters, default_adapter, select};
+pub use adapter::{AdapterFacts, DRIVERS, Kind, adapters, default_adapter, select};
 pub use ceilings::ceilings;
 pub use shape::D_MOST;
 

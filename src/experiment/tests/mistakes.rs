@@ -18,6 +18,13 @@ fn assert_cases(cases: &str) {
             let lines: Vec<_> = kept.chain(mistake.split(" ; ")).collect();
             load_text(&lines.join("\n"), &[])
         };
+        if let Err(error) = &found {
+            assert_eq!(
+                error.each().len(),
+                1,
+                "nothing follows from {mistake}: {error}"
+            );
+        }
         assert_error(found, mistake, &parts.split(" | ").collect::<Vec<_>>());
     }
 }
@@ -27,6 +34,12 @@ fn assert_error(found: Result<Grid>, mistake: &str, parts: &[&str]) {
         panic!("{mistake} was accepted")
     };
     assert_eq!(error.exit_code(), 2);
+    assert!(
+        error
+            .each()
+            .iter()
+            .all(|e| matches!(e, Error::Input { .. }))
+    );
     let text = error.to_string();
     for part in parts {
         assert!(text.contains(part), "{mistake}: no {part:?} in\n{text}");
@@ -149,14 +162,14 @@ fn keys_of_other_sources_and_kinds_are_refused() {
         init.path = "x.npz" -> 7: init.path: does not apply to init.kind = "gaussian"; it is for file
         --set init.kind=balanced --set init.scale_a=2 -> --set init.scale_a=2: does not apply to init.kind = "balanced"
         --set init.kind=one_sign --set init.doubled=true -> --set init.doubled=true: does not apply
-        --set data.source=interpolation --set data.d=3 -> data.d=3: found an integer, 3 | 2: the coordinate and the bias
-        --set data.source=interpolation --set data.n=3 -> data.n=3: found an integer, 3 | 4, the number of points
-        --set data.source=interpolation --set data.points=[] -> data.points=[]: found an array, [] | 1 or more samples
-        --set data.source=interpolation --set data.points=[[1, nan]] -> found an array, [[1, nan]] | finite coordinates
-        --set data.source=circle --set data.d=3 -> data.d=3: found an integer, 3 | the circle lies in the plane
+        --set risk.loss=square --set data.source=interpolation --set data.d=3 -> data.d=3: found an integer, 3 | 2: the coordinate and the bias
+        --set risk.loss=square --set data.source=interpolation --set data.n=3 -> data.n=3: found an integer, 3 | 4, the number of points
+        --set risk.loss=square --set data.source=interpolation --set data.points=[] -> data.points=[]: found an array, [] | 1 or more samples
+        --set risk.loss=square --set data.source=interpolation --set data.points=[[1, nan]] -> found an array, [[1, nan]] | finite coordinates
+        --set risk.loss=square --set data.source=circle --set data.d=3 -> data.d=3: found an integer, 3 | the circle lies in the plane
         --set data.source=file --set data.d=3 --set data.path=x.npz -> data.d=3: does not apply to data.source = "file"
-        --set data.source=teacher --set data.noise=-1 -> data.noise=-1: found an integer, -1
-        --set data.source=teacher --set data.teacher_width=0 -> 1 or more neurons
+        --set risk.loss=square --set data.source=teacher --set data.noise=-1 -> data.noise=-1: found an integer, -1
+        --set risk.loss=square --set data.source=teacher --set data.teacher_width=0 -> 1 or more neurons
         "#,
     );
     let off = [
@@ -254,12 +267,198 @@ fn sets_must_be_key_and_value() {
     assert_cases(
         r#"
         --set seed -> --set seed: has no `=` | KEY=VALUE
-        --set seed= -> --set seed=: the value is not TOML
+        --set seed= -> --set seed=: has no value | --unset KEY takes a key out
         --set network.width=[8 -> --set network.width=[8: the value is not TOML
         --set =3 -> --set =3: the key cannot be read
         --set seed=x -> --set seed=x: found a string, "x"
         "#,
     );
+}
+
+/// Each mistake as its own message, whatever part of the file or the command line it stands in.
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
+    let text = r#"
+data.source = "clusters"
+data.k = 1
+data.sead = 3
+network.width = "wide"
+risk.loss = "softmin"
+risk.weight_decay = -1
+flow.step = 0.5
+[grid]
+"init.scale_w" = [1, -1, "x"]
+[expect.c]
+value = "rsik"
+[quick]
+flow.stps = 3
+"#;
+    let sets = ["init.doubled=maybe", "data.test"];
+    let error = load_text(text, &sets).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let told: Vec<String> = error.each().iter().map(ToString::to_string).collect();
+    let expected = [
+        "exp.toml:3: data.k: found an integer, 1\n  allowed: 2 or more",
+        "exp.toml:4: data.sead: is not a key of an experiment\n  did you mean seed?",
+        "exp.toml:5: network.width: found a string, \"wide\"",
+        "exp.toml:7: risk.weight_decay: found an integer, -1\n  allowed: a finite number, 0 or more",
+        "exp.toml:10: grid.\"init.scale_w\": found an integer, -1\n  allowed: a finite number, 0 or more",
+        "exp.toml:10: grid.\"init.scale_w\": found a string, \"x\"",
+        "exp.toml:12: expect.\"c\".value: found a string, \"rsik\"",
+        "exp.toml:14: quick.flow.stps: is not a key",
+        "exp.toml: flow.steps: is required, but not given",
+        "--set init.doubled=maybe: found a string, \"maybe\"",
+        "--set data.test: has no `=`",
+    ];
+    let folder = told[0].find("exp.toml").unwrap();
+    let told = told.iter().map(|told| match told.starts_with("--") {
+        true => &told[..],
+        false => &told[folder..],
+    });
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told.len(), expected.len(), "{error}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told} is not {expected}");
+    }
+    let joined = error.to_string();
+    assert_eq!(
+        joined.matches("\n  ").count(),
+        error.each().len(),
+        "{joined}"
+    );
+}
+
+#[test]
+fn every_fault_of_syntax_is_told() {
+    let error = load_text("seed = \ntitle = 'x'\nflow = { steps = }\n", &[]).unwrap_err();
+    let text = error.to_string();
+    for part in [
+        "exp.toml:1: is not valid TOML",
+        "exp.toml:3: is not valid TOML",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+/// What follows from a value that could not be read is no mistake of its own.
+#[test]
+fn one_mistake_is_told_once() {
+    for (text, part) in [
+        (
+            "data.source = \"xorr\"\ndata.d = 2\nrisk.loss = \"square\"",
+            "did you mean xor?",
+        ),
+        (
+            "data.sorce = \"xor\"\nrisk.loss = \"square\"",
+            "did you mean data.source?",
+        ),
+        (
+            "data.source = \"xor\"\nrisk.lss = \"square\"",
+            "did you mean risk.loss?",
+        ),
+        (
+            "data.source = \"file\"\ndata.path = \"x.cvs\"\ndata.target = \"y\"\nrisk.loss = \"square\"",
+            "a name that ends in .npz, .csv",
+        ),
+        (
+            "data.source = \"interpolation\"\ndata.points = [[1]]\ndata.n = 9\nrisk.loss = \"square\"",
+            "points [[x, y], …]",
+        ),
+    ] {
+        let rest = "network.width = 8\nflow.steps = 3\nflow.step = 1";
+        let error = load_text(&format!("{rest}\n{text}"), &[]).unwrap_err();
+        assert_eq!(error.each().len(), 1, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // In a grid each run has the same mistake.
+    let text = format!("{SMALL}data.k = 1\n[grid]\nseed = [1, 2, 3]");
+    let error = load_text(&text, &[]).unwrap_err();
+    assert_eq!(error.each().len(), 1, "{error}");
+}
+
+/// Every key that takes a number, and every form with one: a value that is none is refused.
+#[test]
+fn what_is_no_number_is_refused_everywhere() {
+    let forms = ["", "gap", "risk", "seconds", "alpha", "power"];
+    let table = |form: &str, value: &str| match form {
+        "" => value.to_owned(),
+        form => format!("{{ {form} = {value} }}"),
+    };
+    let mut taken = Vec::new();
+    for key in super::fields::NAMES.iter() {
+        for form in forms {
+            let loads =
+                |value: &str| load_text(SMALL, &[&format!("{key}={}", table(form, value))]).is_ok();
+            if ["1", "1.0", "4", "0.0"].iter().any(|value| loads(value)) {
+                taken.push(*key);
+                for none in ["nan", "-nan", "inf", "-inf"] {
+                    assert!(!loads(none), "{key} = {}", table(form, none));
+                }
+                // Only a risk may be below 0, and a value that a later version takes says so.
+                assert!(
+                    form == "risk" || !loads("-1"),
+                    "{key} = {}",
+                    table(form, "-1")
+                );
+            }
+        }
+    }
+    for key in [
+        "flow.step",
+        "flow.stop",
+        "risk.weight_decay",
+        "init.scale_a",
+        "output.checkpoint_seconds",
+    ] {
+        assert!(taken.contains(&key), "{key}");
+    }
+    let points = |value: &str| {
+        let set = format!("data.points=[[0, 1], [{value}, 1]]");
+        load_text(
+            SMALL,
+            &["data.source=interpolation", "risk.loss=square", &set],
+        )
+        .is_ok()
+    };
+    assert!(points("-1") && !points("nan") && !points("inf"));
+    let noise = |value: &str| {
+        let set = format!("data.noise={value}");
+        load_text(SMALL, &["data.source=teacher", "risk.loss=square", &set]).is_ok()
+    };
+    assert!(noise("1") && !noise("-1") && !noise("nan") && !noise("inf"));
+}
+
+#[test]
+fn what_is_not_there_cannot_be_taken_out() {
+    for (key, parts) in [
+        (
+            "flow.stop",
+            &["--unset flow.stop: is not given", "leave this --unset out"][..],
+        ),
+        (
+            "seed",
+            &[
+                "--unset seed: is not given",
+                "the grid gives it: --unset 'grid.seed'",
+            ],
+        ),
+        ("grid.network.width", &["is not given"]),
+        ("expect.x", &["is not given"]),
+        ("flow.stp", &["is not a key", "did you mean flow.step?"]),
+        ("flow.stop.risk", &["is not a key"]),
+        (
+            "a b",
+            &[
+                "the key cannot be read",
+                "write a key, a section or a claim",
+            ],
+        ),
+        ("a = 1\nb", &["is not one key"]),
+        ("flow.steps", &["flow.steps: is required, but not given"]),
+    ] {
+        let found = load_without(&format!("{SMALL}[grid]\nseed = [1, 2]"), &[key], &[]);
+        assert_error(found, key, parts);
+    }
 }
 
 #[test]
