@@ -23,12 +23,14 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(args: RunArgs) -> Result<()> {
     let grid = load_form(&args.experiment, form(args.quick), &args.sets)?;
-    let dir = args.out.clone().unwrap_or_else(|| {
-        let stem = Path::new(&args.experiment).file_stem();
-        let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());
-        RunFolder::free_name(Path::new("runs"), &name)
-    });
-    let mut folder = RunFolder::plan(&dir, args.force)?;
+    let mut folder = match &args.out {
+        Some(dir) => RunFolder::plan(dir, args.force)?,
+        None => {
+            let stem = Path::new(&args.experiment).file_stem();
+            let name = stem.map_or("run".into(), |s| s.to_string_lossy());
+            RunFolder::plan_next(Path::new("runs"), &name)
+        }
+    };
     let selection = args.engine.select()?;
     let done = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk);
     finish(done, &folder, &args.pages, &args.talk)
@@ -64,7 +66,7 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         _ => args.engine.select()?,
     };
     if args.steps.is_some() {
-        folder.rewrite_experiment(&grid.to_toml())?;
+        folder.change_experiment();
     }
     let done = go(&grid, &mut folder, Start::Resume, &selection, &args.talk);
     finish(done, &folder, &args.pages, &args.talk)
@@ -96,10 +98,15 @@ fn go(
 ) -> Result<()> {
     talk.say(&selection.reason);
     let trained = compute(grid, folder, start, selection, talk);
-    let written = folder.summary();
-    if !written.exists() {
+    // Otherwise it did not come to its end: a summary there is of an earlier session.
+    let ended = matches!(
+        trained,
+        Ok(_) | Err(Error::Interrupted { .. } | Error::Diverged { .. })
+    );
+    if !ended {
         return trained.map(drop);
     }
+    let written = folder.summary();
     let summary = Summary::read(&written)?;
     if talk.json {
         let text = serde_json::to_string_pretty(&summary)

@@ -8,7 +8,7 @@ use super::timetable::is_evaluated;
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::Result;
-use crate::store::Metrics;
+use crate::store::{Elapsed, Metrics, RunFolder};
 
 /// Steps between two looks at the clock are chosen to take about this long: short enough for a
 /// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
@@ -30,14 +30,19 @@ pub struct Context<'a> {
     pub progress: &'a mut dyn Progress,
     /// Raised by Ctrl-C.
     pub stop: &'a AtomicBool,
-    pub started: Instant,
-    /// Seconds spent in earlier sessions.
-    pub earlier_seconds: f64,
+    pub elapsed: Elapsed,
 }
 
 impl Context<'_> {
     pub fn seconds(&self) -> f64 {
-        self.earlier_seconds + self.started.elapsed().as_secs_f64()
+        self.elapsed.seconds()
+    }
+
+    /// Has what belongs to all runs kept in this folder.
+    pub fn keep_in(&mut self, folder: &RunFolder) -> Result<()> {
+        self.metrics.keep_in(&folder.metrics());
+        self.elapsed.keep_in(&folder.seconds());
+        self.elapsed.save()
     }
 }
 
@@ -69,6 +74,7 @@ pub fn drive(
         if last_checkpoint.elapsed().as_secs_f64() >= patience {
             save(engine, members)?;
             context.metrics.write()?;
+            context.elapsed.save()?;
             last_checkpoint = Instant::now();
         }
         let steps = stretch(engine, members, pace.steps());
@@ -176,9 +182,9 @@ fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
 }
 
 /// Checkpoints of all runs that still move and are finite.
-fn save(engine: &mut dyn Engine, members: &[Member]) -> Result<()> {
+fn save(engine: &mut dyn Engine, members: &mut [Member]) -> Result<()> {
     let now = engine.predict(Sample::Train)?;
-    for member in members.iter().filter(|m| m.end.is_none()) {
+    for member in members.iter_mut().filter(|m| m.end.is_none()) {
         if now[member.slot].is_finite() {
             member.checkpoint(engine)?;
         }

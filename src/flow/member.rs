@@ -9,7 +9,7 @@ use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
 use crate::error::Result;
 use crate::experiment::{Choice, Experiment, GridRun, Stop};
 use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms};
-use crate::store::{Checkpoint, Label, RunSummary, Snapshots, write_particles};
+use crate::store::{Checkpoint, Checkpoints, Label, RunSummary, Snapshots, write_particles};
 
 /// Why a run no longer moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub struct Member {
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
     pub dir: PathBuf,
+    checkpoints: Checkpoints,
     snapshots: Snapshots,
     records: Vec<u64>,
     snapshot_steps: Vec<u64>,
@@ -58,13 +59,15 @@ impl Member {
     ) -> Result<Self> {
         let spec = &grid.experiment;
         let (m, d) = (run.m, sets.train.d);
+        let snaps = spec.output.snapshots > 0;
         Ok(Member {
             index,
             slot,
             records: log_spaced(spec.output.records, spec.flow.steps),
             snapshot_steps: log_spaced(spec.output.snapshots, spec.flow.steps),
+            checkpoints: Checkpoints::new(dir, from),
             snapshots: match from {
-                Some(checkpoint) => Snapshots::reopen(dir, m, d, checkpoint.clock.step)?,
+                Some(checkpoint) => Snapshots::reopen(dir, m, d, checkpoint.clock.step, snaps)?,
                 None => Snapshots::new(dir, m, d),
             },
             best: from.map(|c| c.label.best).unwrap_or_default(),
@@ -197,7 +200,7 @@ impl Member {
         Ok(())
     }
 
-    pub fn checkpoint(&self, engine: &mut dyn Engine) -> Result<()> {
+    pub fn checkpoint(&mut self, engine: &mut dyn Engine) -> Result<()> {
         let spec = self.spec();
         let label = Label {
             scaling: self.run.alpha,
@@ -210,7 +213,9 @@ impl Member {
             best: self.best,
             standardization: self.sets.standardization.clone(),
         };
-        Checkpoint::write(&self.dir, engine, self.slot, &label)
+        // The steps before a checkpoint are not taken again.
+        self.snapshots.sync()?;
+        self.checkpoints.write(engine, self.slot, &label)
     }
 
     /// Writes what a reader of the folder expects once the run no longer moves.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
 
+use super::places::open_regular;
 use crate::error::{Error, Result};
 
 /// Writes arrays one after another, each in blocks.
@@ -67,7 +68,7 @@ pub struct NpzReader {
 
 impl NpzReader {
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::reading(path, e))?;
+        let file = open_regular(path).map_err(|e| Error::reading(path, e))?;
         let zip = zip::ZipArchive::new(BufReader::new(file))
             .map_err(|e| Error::reading(path, e.into()))?;
         Ok(NpzReader {
@@ -76,7 +77,8 @@ impl NpzReader {
         })
     }
 
-    /// Hands the array's shape and reader to `take`.
+    /// Hands the array's shape and reader to `take`, and reads on to its end: only there the
+    /// archive's checksum counts.
     pub fn array<R>(
         &mut self,
         name: &str,
@@ -88,6 +90,35 @@ impl NpzReader {
             .by_name(&format!("{name}.npy"))
             .map_err(|e| at(e.into()))?;
         let reader: &mut dyn Read = &mut entry;
-        npyz::NpyFile::new(reader).and_then(take).map_err(at)
+        let taken = npyz::NpyFile::new(reader).and_then(take).map_err(at)?;
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(at)?;
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::write_atomically;
+
+    #[test]
+    fn a_changed_value_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.npz");
+        write_atomically(&path, |out| {
+            let mut npz = NpzWriter::new(out, &path);
+            npz.array("f", &[2], |push| [1.25, 2.5].into_iter().try_for_each(push))?;
+            npz.finish()
+        })
+        .unwrap();
+        let read = || NpzReader::open(&path)?.array("f", |npy| npy.into_vec::<f64>());
+        assert_eq!(read().unwrap(), [1.25, 2.5]);
+        let good = std::fs::read(&path).unwrap();
+        let value = 2.5_f64.to_le_bytes();
+        let at = good.windows(8).position(|bytes| bytes == value).unwrap();
+        let mut bad = good.clone();
+        bad[at + 6] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        assert!(read().is_err());
     }
 }
