@@ -103,7 +103,7 @@ impl Checkpoint {
     /// # Errors
     /// All are damaged, or one that would count is of a format that only a later version knows.
     pub fn newest(dir: &Path) -> Result<Option<Checkpoint>> {
-        let mut damage = None;
+        let mut fault = None;
         let all = listed(dir).map_err(|e| Error::reading(dir, e))?;
         for (_, path) in all.into_iter().rev() {
             match Self::open(&path) {
@@ -121,22 +121,30 @@ impl Checkpoint {
                         "use that version of widefield, or a later one",
                     ));
                 }
-                Err(Fault::Damaged(what) | Fault::Unreadable(what)) => {
+                Err(Fault::Damaged(what)) => {
                     tracing::warn!("passing over {}: {what}", path.display());
-                    damage = Some(what);
+                    fault = fault.or(Some(Fault::Damaged(what)));
+                }
+                Err(Fault::Unreadable(what)) => {
+                    tracing::warn!("passing over {}: {what}", path.display());
+                    fault = Some(Fault::Unreadable(what));
                 }
             }
         }
-        damage.map_or(Ok(None), |what| {
-            Err(Error::input(
-                dir.display().to_string(),
+        let dir = dir.display();
+        match fault {
+            None => Ok(None),
+            Some(Fault::Damaged(what)) => Err(Error::input(
+                dir.to_string(),
                 format!("has only damaged checkpoints: {what}"),
-                format!(
-                    "remove {} and `widefield resume` takes this run from its start again",
-                    dir.display()
-                ),
-            ))
-        })
+                format!("remove {dir} and `widefield resume` takes this run from its start again"),
+            )),
+            Some(Fault::Newer(what) | Fault::Unreadable(what)) => Err(Error::input(
+                dir.to_string(),
+                format!("has no checkpoint that can be read: {what}"),
+                "check its permissions and the disk",
+            )),
+        }
     }
 
     pub(super) fn open(path: &Path) -> std::result::Result<Checkpoint, Fault> {

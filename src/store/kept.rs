@@ -32,7 +32,7 @@ impl Checkpoints {
     pub fn write(&mut self, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<()> {
         let now = Checkpoint::write(&self.dir, engine, run, label)?;
         self.good.insert(now);
-        let all = listed(&self.dir).map_err(|e| Error::reading(&self.dir, e))?;
+        let all = listed(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         let mut kept = 0;
         for (step, path) in all.into_iter().rev() {
             let known = self.good.contains(&step);
@@ -42,11 +42,11 @@ impl Checkpoints {
                 remove(&path, "it is older than two good ones");
                 continue;
             }
-            match if known {
-                Ok(())
-            } else {
-                Checkpoint::open(&path).map(drop)
-            } {
+            let looked_at = match known {
+                true => Ok(()),
+                false => Checkpoint::open(&path).map(drop),
+            };
+            match looked_at {
                 Ok(()) => {
                     self.good.insert(step);
                     kept += usize::from(counts);
