@@ -20,12 +20,14 @@ use crate::store::{Checkpoint, RunFolder, Summary};
 
 pub fn run(args: RunArgs) -> Result<()> {
     let grid = load_changed(&args.experiment, form(args.quick), &args.changes.changes())?;
-    let dir = args.out.clone().unwrap_or_else(|| {
-        let stem = Path::new(&args.experiment).file_stem();
-        let name = stem.map_or("run".into(), |s| s.to_string_lossy().into_owned());
-        RunFolder::free_name(Path::new("runs"), &name)
-    });
-    let mut folder = RunFolder::plan(&dir, args.force)?;
+    let mut folder = match &args.out {
+        Some(dir) => RunFolder::plan(dir, args.force)?,
+        None => {
+            let stem = Path::new(&args.experiment).file_stem();
+            let name = stem.map_or("run".into(), |s| s.to_string_lossy());
+            RunFolder::plan_next(Path::new("runs"), &name)
+        }
+    };
     let selection = args.engine.select()?;
     let told = (&args.pages, &args.talk);
     go(&grid, &mut folder, Start::Fresh, &selection, told)
@@ -69,7 +71,7 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         _ => args.engine.select()?,
     };
     if args.steps.is_some() {
-        folder.rewrite_experiment(&grid.to_toml())?;
+        folder.change_experiment();
     }
     let told = (&args.pages, &args.talk);
     go(&grid, &mut folder, Start::Resume, &selection, told)
@@ -106,10 +108,15 @@ fn go(
         talk.say(&line);
     }
     let trained = compute(grid, folder, start, selection, talk);
-    let written = folder.summary();
-    if !written.exists() {
+    // Otherwise it did not come to its end: a summary there is of an earlier session.
+    let ended = matches!(
+        trained,
+        Ok(_) | Err(Error::Interrupted { .. } | Error::Diverged { .. })
+    );
+    if !ended {
         return trained.map(drop);
     }
+    let written = folder.summary();
     let summary = Summary::read(&written)?;
     let mut printed = match talk.json {
         true => serde_json::to_string_pretty(&summary)

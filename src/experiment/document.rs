@@ -349,6 +349,12 @@ impl Origin<'_> {
 /// Below a run folder: copies of its data files, see [`kept_name`].
 pub const KEPT_DATA: &str = "data";
 
+/// Whether a file is called as [`kept_name`] calls copies.
+pub fn is_kept_name(name: &str) -> bool {
+    let hex = |digest: &str| digest.len() == 8 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    name.split_once('-').is_some_and(|(digest, _)| hex(digest))
+}
+
 /// The name of the copy of a data file in a run folder: that of the file, told apart from others of
 /// its name by a digest of the whole path.
 pub fn kept_name(path: &Path) -> String {

@@ -35,7 +35,7 @@ mod unset;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
-pub use document::{KEPT_DATA, kept_name};
+pub use document::{KEPT_DATA, is_kept_name, kept_name};
 pub use expect::{Check, Filter, Other, Over, QUANTITIES, number_of};
 pub use grid::{Grid, GridRun};
 pub use presets::{Preset, presets};

@@ -7,7 +7,7 @@ use super::member::Member;
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::{Error, Result};
-use crate::store::Metrics;
+use crate::store::{Elapsed, Metrics, RunFolder};
 
 /// Steps between two looks at the clock are chosen to take about this long: short enough for a
 /// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
@@ -33,14 +33,19 @@ pub struct Context<'a> {
     pub progress: &'a mut dyn Progress,
     /// Raised by Ctrl-C.
     pub stop: &'a AtomicBool,
-    pub started: Instant,
-    /// Seconds spent in earlier sessions.
-    pub earlier_seconds: f64,
+    pub elapsed: Elapsed,
 }
 
 impl Context<'_> {
     pub fn seconds(&self) -> f64 {
-        self.earlier_seconds + self.started.elapsed().as_secs_f64()
+        self.elapsed.seconds()
+    }
+
+    /// Has what belongs to all runs kept in this folder.
+    pub fn keep_in(&mut self, folder: &RunFolder) -> Result<()> {
+        self.metrics.keep_in(&folder.metrics());
+        self.elapsed.keep_in(&folder.seconds());
+        self.elapsed.save()
     }
 }
 
@@ -183,6 +188,7 @@ fn save(
     look: Look,
 ) -> Result<()> {
     context.metrics.write()?;
+    context.elapsed.save()?;
     let moving = members.iter().any(|m| m.end.is_none());
     let now = match moving {
         true => engine.predict(Sample::Train)?,

@@ -9,7 +9,9 @@ use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
 use crate::error::Result;
 use crate::experiment::{Choice, Experiment, GridRun, Stop};
 use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms, is_finite};
-use crate::store::{Checkpoint, Identity, Label, RunSummary, Snapshots, write_particles};
+use crate::store::{
+    Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, write_particles,
+};
 
 /// Why a run no longer moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub struct Member {
     /// What it has to reach, if it stops at a certified gap.
     pub aim: Option<Aim>,
     pub dir: PathBuf,
+    checkpoints: Checkpoints,
     snapshots: Snapshots,
     records: Vec<u64>,
     snapshot_steps: Vec<u64>,
@@ -63,13 +66,15 @@ impl Member {
     ) -> Result<Self> {
         let spec = &grid.experiment;
         let (m, d) = (run.m, sets.train.d);
+        let snaps = spec.output.snapshots > 0;
         Ok(Member {
             index,
             slot,
             records: log_spaced(spec.output.records, spec.flow.steps),
             snapshot_steps: log_spaced(spec.output.snapshots, spec.flow.steps),
+            checkpoints: Checkpoints::new(dir, from),
             snapshots: match from {
-                Some(checkpoint) => Snapshots::reopen(dir, m, d, checkpoint.clock.step)?,
+                Some(checkpoint) => Snapshots::reopen(dir, m, d, checkpoint.clock.step, snaps)?,
                 None => Snapshots::new(dir, m, d),
             },
             best: from.map(|c| c.label.best).unwrap_or_default(),
@@ -230,7 +235,7 @@ impl Member {
         Ok(())
     }
 
-    pub fn checkpoint(&self, engine: &mut dyn Engine) -> Result<()> {
+    pub fn checkpoint(&mut self, engine: &mut dyn Engine) -> Result<()> {
         let spec = self.spec();
         let label = Label {
             scaling: self.run.alpha,
@@ -245,7 +250,9 @@ impl Member {
             identity: Some(self.identity.clone()),
             columns: self.sets.columns.clone(),
         };
-        Checkpoint::write(&self.dir, engine, self.slot, &label)
+        // The steps before a checkpoint are not taken again.
+        self.snapshots.sync()?;
+        self.checkpoints.write(engine, self.slot, &label)
     }
 
     /// Whether the run has ended and its files are still to be written.

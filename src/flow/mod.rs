@@ -16,7 +16,6 @@ mod worlds;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
@@ -34,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
 use crate::observe::Start as Origin;
 use crate::particles::init::Initializer;
-use crate::store::{Checkpoint, Metrics, RunFolder, RunSummary, Summary, blocks};
+use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, blocks};
 
 /// What a progress line shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,9 +80,8 @@ pub fn train(
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Summary> {
-    let started = Instant::now();
+    let mut elapsed = Elapsed::new();
     let mut checkpoints = BTreeMap::new();
-    let mut earlier_seconds = 0.0;
     let mut metrics = Metrics::new(&folder.metrics());
     if start == Start::Resume {
         for k in 0..grid.runs.len() {
@@ -91,21 +89,17 @@ pub fn train(
                 checkpoints.insert(k, checkpoint);
             }
         }
-        let known = |run: usize, step: u64| {
-            let from: Option<&Checkpoint> = checkpoints.get(&run);
-            from.is_some_and(|c| step < c.clock.step)
-        };
-        metrics = Metrics::reopen(&folder.metrics(), |row| known(row.run, row.step))?;
-        if folder.summary().exists() {
-            earlier_seconds = Summary::read(&folder.summary())?.wall_seconds;
+        let steps = checkpoints.iter().map(|(&k, c)| (k, c.clock.step));
+        metrics = Metrics::reopen(&folder.metrics(), &steps.collect())?;
+        if !checkpoints.is_empty() {
+            elapsed.go_on(&folder.seconds(), &folder.summary());
         }
     }
     let mut context = Context {
         metrics: &mut metrics,
         progress,
         stop,
-        started,
-        earlier_seconds,
+        elapsed,
     };
     let mut worlds = Worlds::default();
     let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -130,6 +124,7 @@ pub fn train(
         let mut engine = make(batch, kernels)?;
         // Everything that can be wrong with the input is known by now: the folder may be written.
         folder.begin(&grid.to_toml())?;
+        context.keep_in(folder)?;
         let files = indices
             .iter()
             .flat_map(|&k| grid.runs[k].experiment.files());

@@ -8,7 +8,7 @@ use crate::engine::{Evaluation, Geometry, Run, ldexp};
 
 /// One row of metrics.csv: the observables of one run at one step. `None` where not defined
 /// (margins and errors need labels ±1, test values a test set).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Row {
     pub run: usize,
     /// Updates done.

@@ -1,17 +1,17 @@
 //! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
 //! else that a resume needs; `accumulated`, Σ η g (n), beside them, and anchor_a (m) and anchor_c
-//! (n) where a run has an [`Anchor`].
+//! (n) where a run has an [`Anchor`]. A digest of the whole file is in the header too: see
+//! [`super::seal`].
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
-use super::format::{decode, encode, header, size_of_value};
+use super::format::{FORMAT, Layout, decode, encode, header, size_of_value};
+use super::places::{entries, name, open_regular};
+use super::seal::{Sealing, is_sealed};
 use super::state::{BLOCK, State, blocks};
 use super::{Identity, write_atomically};
 use crate::data::Standardization;
@@ -20,9 +20,6 @@ use crate::error::{Error, Result};
 use crate::experiment::{Choice, Train};
 use crate::observe::Best;
 use crate::particles::Particles;
-
-/// Checkpoints kept per run.
-const KEPT: usize = 2;
 
 /// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +49,8 @@ pub struct Label {
 pub struct Checkpoint {
     path: PathBuf,
     bytes: Mmap,
+    /// Whether it has a digest, which fits.
+    sealed: bool,
     pub label: Label,
     pub clock: Clock,
     pub m: usize,
@@ -62,12 +61,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the present state of a run below `dir` and removes all but the newest two.
-    pub fn write(dir: &Path, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<()> {
+    /// Writes the present state of a run below `dir`; the step at which it is.
+    pub fn write(dir: &Path, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<u64> {
         let clock = engine.clock(run);
         let state = State::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
-        let path = dir.join(format!("checkpoint-{:012}.safetensors", clock.step));
+        let path = dir.join(file_name(clock.step));
         let anchor = engine.anchor(run).cloned();
         let accumulated = engine.accumulated(run)?;
         let header = header(&state, clock, label, (m, d), &accumulated, anchor.as_ref());
@@ -78,10 +77,10 @@ impl Checkpoint {
                 "report this: a checkpoint could not be laid out",
             )
         })?;
+        let at = |e| Error::writing(&path, e);
         write_atomically(&path, |out| {
-            let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::writing(&path, e));
-            put(&(header.len() as u64).to_le_bytes())?;
-            put(header.as_bytes())?;
+            let mut sealing = Sealing::begin(out, &header).map_err(at)?;
+            let mut put = |bytes: &[u8]| sealing.put(bytes).map_err(at);
             put(&encode(&accumulated, Precision::F64))?;
             if let Some(anchor) = &anchor {
                 put(&encode(&anchor.c, Precision::F64))?;
@@ -99,77 +98,106 @@ impl Checkpoint {
                     put(&bytes.collect::<Vec<u8>>())?;
                 }
             }
-            Ok(())
+            sealing.finish().map_err(at)
         })?;
-        for old in paths(dir).into_iter().rev().skip(KEPT) {
-            std::fs::remove_file(&old).map_err(|e| Error::writing(&old, e))?;
-        }
-        Ok(())
+        Ok(clock.step)
     }
 
     /// The newest checkpoint below `dir` that is whole, if there is any; damaged ones are passed
-    /// over with a warning. An error if all are damaged.
+    /// over with a warning.
+    ///
+    /// # Errors
+    /// All are damaged, or one that would count is of a format that only a later version knows.
     pub fn newest(dir: &Path) -> Result<Option<Checkpoint>> {
-        let mut damage = None;
-        for path in paths(dir).into_iter().rev() {
+        let mut fault = None;
+        let all = listed(dir).map_err(|e| Error::reading(dir, e))?;
+        for (_, path) in all.into_iter().rev() {
             match Self::open(&path) {
-                Ok(checkpoint) => return Ok(Some(checkpoint)),
-                Err(what) => {
+                Ok(checkpoint) => {
+                    if !checkpoint.sealed {
+                        let path = path.display();
+                        tracing::warn!("{path}: no checksum: written by an older version");
+                    }
+                    return Ok(Some(checkpoint));
+                }
+                Err(Fault::Newer(what)) => {
+                    return Err(Error::input(
+                        path.display().to_string(),
+                        what,
+                        "use that version of widefield, or a later one",
+                    ));
+                }
+                Err(Fault::Damaged(what)) => {
                     tracing::warn!("passing over {}: {what}", path.display());
-                    damage = Some(what);
+                    fault = fault.or(Some(Fault::Damaged(what)));
+                }
+                Err(Fault::Unreadable(what)) => {
+                    tracing::warn!("passing over {}: {what}", path.display());
+                    fault = Some(Fault::Unreadable(what));
                 }
             }
         }
-        damage.map_or(Ok(None), |what| {
-            Err(Error::input(
-                dir.display().to_string(),
+        let dir = dir.display();
+        match fault {
+            None => Ok(None),
+            Some(Fault::Damaged(what)) => Err(Error::input(
+                dir.to_string(),
                 format!("has only damaged checkpoints: {what}"),
-                "start again with `widefield run` on the folder's experiment.toml",
-            ))
-        })
+                format!("remove {dir} and `widefield resume` takes this run from its start again"),
+            )),
+            Some(Fault::Newer(what) | Fault::Unreadable(what)) => Err(Error::input(
+                dir.to_string(),
+                format!("has no checkpoint that can be read: {what}"),
+                "check its permissions and the disk",
+            )),
+        }
     }
 
-    fn open(path: &Path) -> std::result::Result<Checkpoint, String> {
-        let text = |e: &dyn std::fmt::Display| e.to_string();
-        let file = File::open(path).map_err(|e| text(&e))?;
+    pub(super) fn open(path: &Path) -> std::result::Result<Checkpoint, Fault> {
+        let file = open_regular(path)?;
+        let length = file.metadata()?.len();
+        // By reading, as an error of the disk in a mapped file would end the process.
+        let sealed = is_sealed(&file, length)?;
         // SAFETY: checkpoints are replaced by renaming, never changed in place.
-        let bytes = unsafe { Mmap::map(&file) }.map_err(|e| text(&e))?;
+        let bytes = unsafe { Mmap::map(&file) }?;
+        let text = |e: &dyn std::fmt::Display| e.to_string();
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| text(&e))?;
         let map = metadata.metadata().clone().unwrap_or_default();
         let get = |key: &str| map.get(key).ok_or(format!("its header lacks `{key}`"));
-        let number = |key: &str| -> std::result::Result<i64, String> {
-            get(key)?.parse().map_err(|_| format!("bad `{key}`"))
-        };
-        let label = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
+        let bad = |key: &str| format!("bad `{key}` in its header");
+        must_be_known(map.get("format"), map.get("version"), sealed)?;
+        let label: Label = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
         let train = get("train")?;
         let train = Train::ALL.iter().find(|t| t.name() == train);
-        let train = *train.ok_or("bad `train`")?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| text(&e))?;
-        let w = tensors.tensor("w").map_err(|e| text(&e))?;
-        let &[m, d] = w.shape() else {
-            return Err("w is not a matrix".into());
-        };
+        let train = *train.ok_or_else(|| bad("train"))?;
+        let anchor_scale = map.get("anchor_scale").map(|text| text.parse());
+        let anchor_scale = anchor_scale.transpose().map_err(|_| bad("anchor_scale"))?;
+        let Layout { precision, m, d } = Layout::of(&metadata, anchor_scale.is_some())?;
+        let power = |key: &str| get(key)?.parse::<i32>().map_err(|_| bad(key));
         let state = State {
-            precision: match w.dtype() {
-                Dtype::F32 => Precision::F32,
-                _ => Precision::F64,
-            },
-            exponent: number("exponent")? as i32,
-            lacking: number("lacking_exponent")? as i32,
+            precision,
+            exponent: power("exponent")?,
+            lacking: power("lacking_exponent")?,
             train,
         };
         let clock = Clock {
-            step: number("step")? as u64,
+            step: get("step")?.parse().map_err(|_| bad("step"))?,
             // The shortest decimal that reads back to the same bits.
-            time: get("time")?.parse().map_err(|_| "bad `time`")?,
+            time: get("time")?.parse().map_err(|_| bad("time"))?,
             exponent: state.exponent,
             diverged: None,
         };
-        let anchor_scale = map.get("anchor_scale").map(|text| text.parse());
-        let anchor_scale = anchor_scale.transpose().map_err(|_| "bad `anchor_scale`")?;
+        if step_of(path) != Some(clock.step) {
+            let what = format!(
+                "its name tells another step than its header, {}",
+                clock.step
+            );
+            return Err(what.into());
+        }
         Ok(Checkpoint {
             path: path.to_path_buf(),
             bytes,
+            sealed,
             label,
             clock,
             m,
@@ -245,110 +273,80 @@ impl Checkpoint {
     }
 }
 
-/// Paths of the checkpoints below `dir`, oldest first.
-fn paths(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-            name.starts_with("checkpoint-") && name.ends_with(".safetensors")
-        })
-        .collect();
-    paths.sort();
-    paths
+/// Why a file is not taken for a checkpoint.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Its content is not what was written.
+    Damaged(String),
+    /// It is whole, and of a format that only a later version knows.
+    Newer(String),
+    /// It is not a file, or reading it failed: its content may be good.
+    Unreadable(String),
+}
+
+impl From<String> for Fault {
+    fn from(what: String) -> Self {
+        Fault::Damaged(what)
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(e: std::io::Error) -> Self {
+        use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+        match e.kind() {
+            UnexpectedEof => Fault::Damaged("it ends too early".into()),
+            InvalidData => Fault::Damaged(e.to_string()),
+            _ => Fault::Unreadable(e.to_string()),
+        }
+    }
+}
+
+/// Refuses a format that is not [`FORMAT`] or the first one, which has no digest.
+fn must_be_known(
+    format: Option<&String>,
+    version: Option<&String>,
+    sealed: bool,
+) -> std::result::Result<(), Fault> {
+    let number = match format {
+        Some(text) => text
+            .parse()
+            .map_err(|_| "bad `format` in its header".to_owned())?,
+        None => 1,
+    };
+    if number > FORMAT {
+        let version = version.map_or("a later version", String::as_str);
+        return Err(Fault::Newer(format!(
+            "has format {number}, written by widefield {version}; this version knows formats up to {FORMAT}"
+        )));
+    }
+    match (number, sealed) {
+        (1, false) | (FORMAT, true) => Ok(()),
+        (_, false) => Err("its header has lost its checksum".to_owned().into()),
+        (_, true) => Err(format!("format {number} has no checksum").into()),
+    }
+}
+
+fn file_name(step: u64) -> String {
+    format!("checkpoint-{step:012}.safetensors")
+}
+
+/// The step in the name of a checkpoint; none in other names.
+fn step_of(path: &Path) -> Option<u64> {
+    let name = name(path);
+    let digits = name
+        .strip_prefix("checkpoint-")?
+        .strip_suffix(".safetensors")?;
+    let step = digits.parse().ok()?;
+    (name == file_name(step)).then_some(step)
+}
+
+/// Steps and paths of what has the name of a checkpoint below `dir`, oldest first.
+pub(super) fn listed(dir: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
+    let named = |path: PathBuf| Some((step_of(&path)?, path));
+    let mut listed: Vec<_> = entries(dir)?.into_iter().filter_map(named).collect();
+    listed.sort();
+    Ok(listed)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::{Batch, Run, reference::Reference};
-    use crate::experiment::{Loss, StateFormat};
-    use std::sync::Arc;
-
-    fn engine() -> Reference {
-        let data = crate::data::Dataset {
-            d: 2,
-            x: vec![1.0, 2.0],
-            y: vec![1.0],
-        };
-        let mut engine = Reference::new(Batch {
-            d: 2,
-            datasets: vec![Arc::new(data)],
-            runs: vec![Run::simple(3, Loss::Square)],
-            state: StateFormat::F32,
-        });
-        let block = Particles {
-            d: 2,
-            w: vec![0.1, 0.2, 0.3, 1.0 / 3.0, -0.5, 1e-300],
-            a: vec![1.0, -2.0, 0.7],
-        };
-        engine.write(0, 0, &block).unwrap();
-        engine
-    }
-
-    fn label() -> Label {
-        Label {
-            scaling: 1.0,
-            loss: "square".into(),
-            seed: 7,
-            version: "0".into(),
-            engine: "reference".into(),
-            adapter: "none".into(),
-            kernels: None,
-            best: Best::default(),
-            standardization: None,
-            identity: None,
-            columns: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn restores_bit_for_bit_and_keeps_two() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut source = engine();
-        source.set_accumulated(0, vec![0.25]).unwrap();
-        for step in 1..=4 {
-            let clock = Clock {
-                step,
-                time: step as f64 / 3.0,
-                ..Clock::default()
-            };
-            source.set_clock(0, clock).unwrap();
-            Checkpoint::write(dir.path(), &mut source, 0, &label()).unwrap();
-        }
-        assert_eq!(paths(dir.path()).len(), KEPT);
-        let newest = Checkpoint::newest(dir.path()).unwrap().unwrap();
-        assert_eq!(newest.label, label());
-        let mut other = engine();
-        other.write(0, 0, &Particles::zeros(3, 2)).unwrap();
-        newest.restore(&mut other, 0).unwrap();
-        assert_eq!(other.accumulated(0).unwrap(), [0.25]);
-        assert_eq!(other.read(0, 0..3).unwrap(), source.read(0, 0..3).unwrap());
-        assert_eq!(other.clock(0), source.clock(0));
-    }
-
-    #[test]
-    fn a_damaged_checkpoint_is_passed_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut source = engine();
-        for step in [1, 2] {
-            let clock = Clock {
-                step,
-                ..Clock::default()
-            };
-            source.set_clock(0, clock).unwrap();
-            Checkpoint::write(dir.path(), &mut source, 0, &label()).unwrap();
-        }
-        let newest = paths(dir.path()).pop().unwrap();
-        let bytes = std::fs::read(&newest).unwrap();
-        std::fs::write(&newest, &bytes[..bytes.len() - 1]).unwrap();
-        let found = Checkpoint::newest(dir.path()).unwrap().unwrap();
-        assert_eq!(found.clock.step, 1);
-        std::fs::remove_file(paths(dir.path()).remove(0)).unwrap();
-        let none = Checkpoint::newest(dir.path()).err().unwrap();
-        assert!(none.to_string().contains("only damaged"), "{none}");
-        std::fs::remove_file(paths(dir.path()).remove(0)).unwrap();
-        assert!(Checkpoint::newest(dir.path()).unwrap().is_none());
-    }
-}
+mod tests;

@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::checkpoint::Label;
+use super::seal;
 use super::state::State;
 use crate::engine::{Anchor, Clock, Precision};
 use crate::experiment::Choice;
+
+/// Version of the format, in the header's `format`. The first had neither that nor a digest.
+pub const FORMAT: u32 = 2;
 
 /// The JSON header of a checkpoint: its tensors, and what a resume needs besides. The tensors
 /// follow one another in the order accumulated, anchor_c, w, a, anchor_a, so that each is aligned.
@@ -22,6 +26,8 @@ pub fn header(
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
     let mut metadata = HashMap::from([
+        ("format".into(), FORMAT.to_string()),
+        (seal::KEY.into(), seal::BLANK.into()),
         ("scaling".into(), format!("{:?}", label.scaling)),
         ("loss".into(), label.loss.clone()),
         ("seed".into(), label.seed.to_string()),
@@ -103,5 +109,58 @@ pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
             .iter()
             .map(|b| f64::from_le_bytes(*b))
             .collect(),
+    }
+}
+
+/// What the tensors of a checkpoint are: w (m, d) and a (m) in one number format; where they are,
+/// accumulated (n) in f64, and of an anchor a (m) in f32 and c (n) in f64.
+pub struct Layout {
+    pub precision: Precision,
+    pub m: usize,
+    pub d: usize,
+}
+
+impl Layout {
+    /// # Errors
+    /// A tensor that is missing, or is not what it has to be.
+    pub fn of(metadata: &Metadata, has_anchor: bool) -> std::result::Result<Self, String> {
+        let find = |name: &str| metadata.info(name);
+        let need = |name: &str| find(name).ok_or_else(|| format!("it has no `{name}`"));
+        let w = need("w")?;
+        let &[m, d] = w.shape.as_slice() else {
+            return Err("w is not a matrix".into());
+        };
+        let precision = precision(w.dtype);
+        let precision =
+            precision.ok_or_else(|| format!("w holds numbers of type {:?}", w.dtype))?;
+        let must = |name: &str, dtype: Dtype, length: Option<usize>| {
+            let info = need(name)?;
+            let fits = matches!(info.shape.as_slice(), [n] if length.is_none_or(|l| l == *n));
+            match fits && info.dtype == dtype {
+                true => Ok(info.shape[0]),
+                false => Err(format!(
+                    "`{name}` has shape {:?} and numbers of type {:?}",
+                    info.shape, info.dtype
+                )),
+            }
+        };
+        must("a", w.dtype, Some(m))?;
+        let n = match find("accumulated") {
+            Some(_) => Some(must("accumulated", Dtype::F64, None)?),
+            None => None,
+        };
+        if has_anchor {
+            must("anchor_a", Dtype::F32, Some(m))?;
+            must("anchor_c", Dtype::F64, n)?;
+        }
+        Ok(Layout { precision, m, d })
+    }
+}
+
+fn precision(dtype: Dtype) -> Option<Precision> {
+    match dtype {
+        Dtype::F32 => Some(Precision::F32),
+        Dtype::F64 => Some(Precision::F64),
+        _ => None,
     }
 }

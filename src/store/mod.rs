@@ -5,11 +5,17 @@
 
 mod atomic;
 mod checkpoint;
+mod elapsed;
 mod format;
+mod gathering;
 mod identity;
+mod kept;
+mod lock;
 mod metrics;
 mod npz;
+mod places;
 mod polished;
+mod seal;
 mod snapshots;
 mod state;
 mod summary;
@@ -21,7 +27,9 @@ use std::path::{Path, PathBuf};
 pub use crate::arrays::NpzReader;
 pub use atomic::write_atomically;
 pub use checkpoint::{Checkpoint, Label};
+pub use elapsed::Elapsed;
 pub use identity::Identity;
+pub use kept::Checkpoints;
 pub use metrics::Metrics;
 pub use npz::NpzWriter;
 pub use polished::{read_polished, write_polished};
@@ -30,7 +38,22 @@ pub use state::{State, blocks, write_particles};
 pub use summary::{LastRow, RunSummary, Summary, diverged_at};
 
 use crate::error::{Error, Result};
-use crate::experiment::{KEPT_DATA, kept_name};
+use crate::experiment::{KEPT_DATA, is_kept_name, kept_name};
+use places::{clear_leftovers, entries, make_folder, name, remove, sync_folder};
+
+/// What a run writes beside experiment.toml, in the folder itself.
+const FILES: [&str; 7] = [
+    "summary.json",
+    "metrics.csv",
+    "certificate.json",
+    "verdicts.json",
+    "report.html",
+    "compare.csv",
+    "compare.json",
+];
+
+/// Endings of the pictures and movies in figures.
+const PICTURES: [&str; 5] = ["svg", "png", "gif", "apng", "mp4"];
 
 /// Data files up to this size are copied into a run's folder.
 const KEPT_BYTES: u64 = 16 << 20;
@@ -41,19 +64,28 @@ const KEPT_BYTES: u64 = 16 << 20;
 pub struct RunFolder {
     dir: PathBuf,
     lock: Option<File>,
+    claim: Claim,
+}
+
+/// What [`RunFolder::begin`] may do with its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Use it if it holds no run.
+    New,
+    /// Use it, or the first of NAME-2, NAME-3, … if others were faster.
+    NewOrNext,
+    /// Empty it of a run that it holds.
+    Overwrite,
+    /// Go on with the run that it holds.
+    GoOn,
+    /// Go on with the run that it holds, under a new experiment.toml.
+    Rewrite,
 }
 
 impl RunFolder {
     /// A place for a new run. Nothing is written before [`RunFolder::begin`]. A folder that holds a
     /// run already is refused unless `force`.
     pub fn plan(dir: &Path, force: bool) -> Result<Self> {
-        if Self::holds_a_run(dir) && !force {
-            return Err(Error::input(
-                dir.display().to_string(),
-                "holds a run already",
-                "choose another folder with --out, go on with `widefield resume`, or overwrite it with --force",
-            ));
-        }
         if dir.exists() && !dir.is_dir() {
             return Err(Error::input(
                 dir.display().to_string(),
@@ -61,9 +93,13 @@ impl RunFolder {
                 "choose another folder with --out",
             ));
         }
+        if !force {
+            must_be_free(dir)?;
+        }
         Ok(RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
+            claim: if force { Claim::Overwrite } else { Claim::New },
         })
     }
 
@@ -80,7 +116,7 @@ impl RunFolder {
             if !small || copy.exists() {
                 continue;
             }
-            std::fs::create_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
+            make_folder(&folder)?;
             let content = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
             write_atomically(&copy, |out| {
                 out.write_all(&content)
@@ -90,34 +126,108 @@ impl RunFolder {
         Ok(())
     }
 
+    /// A place for a new run below `parent`: NAME, or the first of NAME-2, NAME-3, … that holds none
+    /// when it begins.
+    pub fn plan_next(parent: &Path, name: &str) -> Self {
+        RunFolder {
+            dir: parent.join(name),
+            lock: None,
+            claim: Claim::NewOrNext,
+        }
+    }
+
     /// Makes the folder, empties it of an older run, and writes experiment.toml: from then on it
     /// holds a run. A reopened folder loses its verdicts alone, which are of a state that goes now.
     pub fn begin(&mut self, toml: &str) -> Result<()> {
-        if self.lock.is_some() {
-            return remove(&self.verdicts());
-        }
-        std::fs::create_dir_all(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
-        self.lock = Some(lock(&self.dir)?);
-        for folder in [
-            self.dir.join("runs"),
-            self.dir.join(KEPT_DATA),
-            self.figures(),
-        ] {
-            if Self::holds_a_run(&self.dir) && folder.exists() {
-                std::fs::remove_dir_all(&folder).map_err(|e| Error::writing(&folder, e))?;
+        let fresh = self.lock.is_none();
+        match self.claim {
+            Claim::New => {
+                self.lock = Some(self.locked()?);
+                // Looked at again, as another process may have begun since.
+                must_be_free(&self.dir)?;
             }
+            Claim::NewOrNext => self.lock_next()?,
+            Claim::Overwrite => self.lock = Some(self.locked()?),
+            Claim::GoOn | Claim::Rewrite => {}
         }
-        let compared = self.comparisons(&["csv", "json"])?;
-        let judged = [self.certificate(), self.verdicts()];
-        let results = [self.summary(), self.metrics(), self.report()];
-        for path in results.iter().chain(&judged).chain(&compared) {
-            remove(path)?;
+        if fresh {
+            self.empty()?;
+        } else {
+            remove(&self.verdicts())?;
         }
-        self.rewrite_experiment(toml)
+        if fresh || self.claim == Claim::Rewrite {
+            self.rewrite_experiment(toml)?;
+        }
+        self.claim = Claim::GoOn;
+        Ok(())
     }
 
-    /// Writes experiment.toml anew, as when a resumed run is given more steps.
-    pub fn rewrite_experiment(&self, toml: &str) -> Result<()> {
+    /// Makes the folder and takes its lock.
+    fn locked(&self) -> Result<File> {
+        make_folder(&self.dir)?;
+        lock::lock(&self.dir)
+    }
+
+    /// Goes from name to name until one is free and locked.
+    fn lock_next(&mut self) -> Result<()> {
+        let first = self.dir.clone();
+        let name = name(&first).to_owned();
+        for number in 2.. {
+            let free = |dir: &Path| dir.is_dir() || !dir.exists();
+            if free(&self.dir) && must_be_free(&self.dir).is_ok() {
+                make_folder(&self.dir)?;
+                if let Some(file) = lock::try_lock(&self.dir)?
+                    && must_be_free(&self.dir).is_ok()
+                {
+                    self.lock = Some(file);
+                    return Ok(());
+                }
+            }
+            self.dir = first.with_file_name(format!("{name}-{number}"));
+        }
+        Ok(())
+    }
+
+    /// Removes what an older run left, and nothing else: a folder may have other things in it, also
+    /// below runs and figures.
+    fn empty(&self) -> Result<()> {
+        clear_leftovers(&self.dir);
+        let (runs, figures) = (self.dir.join("runs"), self.figures());
+        clear_leftovers(&figures);
+        let listed = |dir: &Path| entries(dir).map_err(|e| Error::reading(dir, e));
+        for dir in listed(&runs)? {
+            if is_run_name(name(&dir)) {
+                std::fs::remove_dir_all(&dir).map_err(|e| Error::writing(&dir, e))?;
+            }
+        }
+        for path in listed(&figures)? {
+            let ending = path.extension().and_then(|e| e.to_str());
+            if PICTURES.contains(&ending.unwrap_or("")) {
+                remove(&path)?;
+            }
+        }
+        let copies = self.dir.join(KEPT_DATA);
+        clear_leftovers(&copies);
+        for path in listed(&copies)? {
+            if is_kept_name(name(&path)) {
+                remove(&path)?;
+            }
+        }
+        for dir in [runs, figures, copies] {
+            // It stays if other things are in it.
+            let _ = std::fs::remove_dir(dir);
+        }
+        for name in FILES {
+            remove(&self.dir.join(name))?;
+        }
+        for path in self.comparisons(&["csv", "json"])? {
+            remove(&path)?;
+        }
+        remove(&self.seconds())?;
+        sync_folder(&self.dir).map_err(|e| Error::writing(&self.dir, e))
+    }
+
+    fn rewrite_experiment(&self, toml: &str) -> Result<()> {
         let path = self.experiment();
         write_atomically(&path, |out| {
             out.write_all(toml.as_bytes())
@@ -125,13 +235,24 @@ impl RunFolder {
         })
     }
 
-    /// An existing run folder, to go on writing.
+    /// An existing run folder, to go on writing. What a killed process left half written goes.
     pub fn reopen(dir: &Path) -> Result<Self> {
         let folder = Self::open(dir)?;
+        let lock = lock::lock(dir)?;
+        clear_leftovers(dir);
+        clear_leftovers(&folder.figures());
+        let runs = entries(&dir.join("runs")).unwrap_or_default();
+        runs.iter().for_each(|run| clear_leftovers(run));
         Ok(RunFolder {
-            lock: Some(lock(dir)?),
+            lock: Some(lock),
             ..folder
         })
+    }
+
+    /// Has [`RunFolder::begin`] write experiment.toml anew in a reopened folder, as when the run is
+    /// given more steps.
+    pub fn change_experiment(&mut self) {
+        self.claim = Claim::Rewrite;
     }
 
     /// An existing run folder, to read.
@@ -146,23 +267,17 @@ impl RunFolder {
         Ok(RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
+            claim: Claim::GoOn,
         })
     }
 
     /// Whether a folder is one that `run` wrote.
     pub fn holds_a_run(dir: &Path) -> bool {
-        dir.join("experiment.toml").exists()
-    }
-
-    /// The first of NAME, NAME-2, NAME-3, … below `parent` that holds no run.
-    pub fn free_name(parent: &Path, name: &str) -> PathBuf {
-        let mut dir = parent.join(name);
-        let mut number = 2;
-        while Self::holds_a_run(&dir) {
-            dir = parent.join(format!("{name}-{number}"));
-            number += 1;
+        match dir.join("experiment.toml").try_exists() {
+            Ok(there) => there,
+            // Where that cannot be told it may be one: it is not overwritten.
+            Err(e) => e.kind() != ErrorKind::NotADirectory,
         }
-        dir
     }
 
     pub fn dir(&self) -> &Path {
@@ -179,6 +294,11 @@ impl RunFolder {
 
     pub fn metrics(&self) -> PathBuf {
         self.dir.join("metrics.csv")
+    }
+
+    /// Where the seconds that it took so far are kept.
+    pub fn seconds(&self) -> PathBuf {
+        self.dir.join(".seconds")
     }
 
     /// Where certificates go.
@@ -257,32 +377,41 @@ impl RunFolder {
     /// Folder of run k, made if it is missing.
     pub fn make_run(&self, k: usize) -> Result<PathBuf> {
         let dir = self.run(k);
-        std::fs::create_dir_all(&dir).map_err(|e| Error::writing(&dir, e))?;
+        make_folder(&dir)?;
         Ok(dir)
     }
 }
 
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::writing(path, e)),
-        _ => Ok(()),
+/// Refuses a folder that holds a run, or what would be overwritten by one.
+fn must_be_free(dir: &Path) -> Result<()> {
+    if RunFolder::holds_a_run(dir) {
+        return Err(Error::input(
+            dir.display().to_string(),
+            "holds a run already",
+            "choose another folder with --out, go on with `widefield resume`, or overwrite it with --force",
+        ));
+    }
+    let below = |name| entries(&dir.join(name)).unwrap_or_default().into_iter();
+    let files = FILES.map(|name| dir.join(name)).into_iter();
+    let files = files.filter(|path| path.exists());
+    let runs = below("runs").filter(|path| is_run_name(name(path)));
+    let found = files.chain(runs).chain(below("figures")).next();
+    match found {
+        None => Ok(()),
+        Some(path) => Err(Error::input(
+            dir.display().to_string(),
+            format!(
+                "has no experiment.toml, but {}, which a run writes over or removes",
+                path.strip_prefix(dir).unwrap_or(&path).display()
+            ),
+            "choose another folder with --out, or overwrite it with --force",
+        )),
     }
 }
 
-/// Takes the folder's lock; it goes when the process does.
-fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join(".lock");
-    let file = File::create(&path).map_err(|e| Error::writing(&path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::input(
-            dir.display().to_string(),
-            "is in use by another widefield process",
-            "wait for it to end, or choose another folder with --out",
-        )),
-        Err(std::fs::TryLockError::Error(e)) => Err(Error::writing(&path, e)),
-    }
+/// Whether a folder below runs is one of a run: 000, 001, …
+fn is_run_name(name: &str) -> bool {
+    name.len() >= 3 && name.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -311,12 +440,78 @@ mod tests {
     }
 
     #[test]
-    fn free_names_count_up() {
+    fn names_count_up_also_when_two_begin_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let first = RunFolder::free_name(dir.path(), "a");
-        assert_eq!(first, dir.path().join("a"));
-        RunFolder::plan(&first, false).unwrap().begin("").unwrap();
-        let second = RunFolder::free_name(dir.path(), "a");
-        assert_eq!(second, dir.path().join("a-2"));
+        let plan = || RunFolder::plan_next(dir.path(), "a");
+        let (mut first, mut second) = (plan(), plan());
+        first.begin("").unwrap();
+        second.begin("").unwrap();
+        assert_eq!(first.dir(), dir.path().join("a"));
+        assert_eq!(second.dir(), dir.path().join("a-2"));
+        drop(first);
+        let mut third = plan();
+        third.begin("").unwrap();
+        assert_eq!(third.dir(), dir.path().join("a-3"));
+        std::fs::write(dir.path().join("b"), "").unwrap();
+        let mut other = RunFolder::plan_next(dir.path(), "b");
+        other.begin("").unwrap();
+        assert_eq!(other.dir(), dir.path().join("b-2"));
+    }
+
+    #[test]
+    fn a_run_that_began_meanwhile_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = || RunFolder::plan(dir.path(), false).unwrap();
+        let (mut first, mut second) = (plan(), plan());
+        first.begin("title = 'first'").unwrap();
+        drop(first);
+        let taken = second.begin("title = 'second'").unwrap_err();
+        assert!(taken.to_string().contains("holds a run already"), "{taken}");
+        let text = std::fs::read_to_string(second.experiment()).unwrap();
+        assert_eq!(text, "title = 'first'");
+    }
+
+    #[test]
+    fn other_things_in_the_folder_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        let notes = ["log.txt", "runs/other/experiment.toml", "figures/notes.txt"];
+        put(notes[0]);
+        put(notes[1]);
+        RunFolder::plan(dir.path(), false).unwrap();
+        for ours in ["figures/risk.svg", "runs/000/x", "summary.json"] {
+            put(ours);
+            let error = RunFolder::plan(dir.path(), false).unwrap_err().to_string();
+            assert!(error.contains("has no experiment.toml, but"), "{error}");
+            put(notes[2]);
+            let mut forced = RunFolder::plan(dir.path(), true).unwrap();
+            forced.begin("").unwrap();
+            assert!(!dir.path().join(ours).exists(), "{ours}");
+            assert!(notes.iter().all(|name| dir.path().join(name).exists()));
+            std::fs::remove_file(forced.experiment()).unwrap();
+            std::fs::remove_dir_all(forced.figures()).unwrap();
+        }
+    }
+
+    #[test]
+    fn leftovers_of_killed_processes_go_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut first = RunFolder::plan(dir.path(), false).unwrap();
+        first.begin("").unwrap();
+        first.make_run(0).unwrap();
+        std::fs::create_dir(first.figures()).unwrap();
+        drop(first);
+        let places = ["", "runs/000", "figures"].map(|place| dir.path().join(place));
+        for place in &places {
+            std::fs::write(place.join(".widefield-x"), "").unwrap();
+        }
+        RunFolder::reopen(dir.path()).unwrap();
+        for place in &places {
+            assert!(!place.join(".widefield-x").exists(), "{}", place.display());
+        }
     }
 }

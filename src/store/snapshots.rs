@@ -3,10 +3,10 @@
 //! During a run they gather in a file of their own (`.snapshots`), so that memory stays small and
 //! a crash loses none; at the end they become the .npz.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::gathering::{Gathering, Snapshot, gathering};
+use super::places::{is_there, remove};
 use super::state::State;
 use super::{NpzWriter, write_atomically};
 use crate::arrays::{NpzReader, values};
@@ -20,91 +20,77 @@ pub const PARTICLES: usize = 4096;
 /// The snapshots of one run.
 #[derive(Debug)]
 pub struct Snapshots {
-    gathering: PathBuf,
+    gathering: Gathering,
     path: PathBuf,
-    m: usize,
-    d: usize,
     /// Step of the newest snapshot.
     last: Option<u64>,
+    /// Whether some may not be on the disk yet.
+    unsynced: bool,
 }
-
-/// A snapshot: the step, and (w, a) in true units.
-type Snapshot = (u64, Particles);
 
 impl Snapshots {
     /// None yet, below `dir`, for a run of width m.
     pub fn new(dir: &Path, m: usize, d: usize) -> Self {
         Snapshots {
-            gathering: dir.join(".snapshots"),
+            gathering: gathering(dir, m.min(PARTICLES), d),
             path: dir.join("snapshots.npz"),
-            m: m.min(PARTICLES),
-            d,
             last: None,
+            unsynced: false,
         }
     }
 
-    /// Goes on from an earlier session with the snapshots up to `step`.
-    pub fn reopen(dir: &Path, m: usize, d: usize, step: u64) -> Result<Self> {
+    /// Goes on from an earlier session with the snapshots up to `step`, if the run takes any. What
+    /// is damaged or gone is named.
+    pub fn reopen(dir: &Path, m: usize, d: usize, step: u64, expected: bool) -> Result<Self> {
         let mut snapshots = Snapshots::new(dir, m, d);
-        let mut kept = if snapshots.gathering.exists() {
-            snapshots.gathered()?.collect::<Result<Vec<_>>>()?
-        } else if snapshots.path.exists() {
-            snapshots.finished()?
+        if !expected {
+            return Ok(snapshots);
+        }
+        let lost = |what: &str| {
+            let path = snapshots.path.display();
+            tracing::warn!(
+                "{path}: {what}: the snapshots up to step {step} are lost; the run goes on without \
+                 them, and `widefield run` on the experiment.toml would take them again"
+            );
+            Vec::new()
+        };
+        let mut kept = if snapshots.gathering.exists()? {
+            snapshots.gathering.whole(true)?.collect::<Result<_>>()?
+        } else if is_there(&snapshots.path)? {
+            snapshots.finished().unwrap_or_else(|_| lost("is damaged"))
+        } else if step > 0 {
+            lost("is not there")
         } else {
             Vec::new()
         };
         kept.retain(|(at, _)| *at <= step);
         snapshots.last = kept.last().map(|(at, _)| *at);
-        write_atomically(&snapshots.gathering, |out| {
-            kept.iter().try_for_each(|s| snapshots.append(out, s))
-        })?;
+        snapshots.gathering.start(&kept)?;
         Ok(snapshots)
     }
 
     /// Adds the present state of a run, once.
     pub fn take(&mut self, engine: &mut dyn Engine, run: usize) -> Result<()> {
         let step = engine.clock(run).step;
-        if self.last.replace(step) == Some(step) {
+        if self.last == Some(step) {
             return Ok(());
         }
-        let particles = State::of(engine, run).read(engine, run, 0..self.m)?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.gathering)
-            .map_err(|e| Error::writing(&self.gathering, e))?;
-        self.append(&mut file, &(step, particles))
+        let range = 0..self.gathering.m;
+        let particles = State::of(engine, run).read(engine, run, range)?;
+        match self.last.replace(step) {
+            None => self.gathering.start(&[(step, particles)])?,
+            Some(_) => self.gathering.add(&(step, particles))?,
+        }
+        self.unsynced = true;
+        Ok(())
     }
 
-    fn append(&self, out: &mut dyn Write, (step, p): &Snapshot) -> Result<()> {
-        let mut bytes = step.to_le_bytes().to_vec();
-        bytes.extend(p.w.iter().chain(&p.a).flat_map(|v| v.to_le_bytes()));
-        out.write_all(&bytes)
-            .map_err(|e| Error::writing(&self.gathering, e))
-    }
-
-    /// Reads what was gathered. A last snapshot cut off by a crash is left out.
-    fn gathered(&self) -> Result<impl Iterator<Item = Result<Snapshot>>> {
-        let file = File::open(&self.gathering).map_err(|e| Error::reading(&self.gathering, e))?;
-        let mut reader = BufReader::new(file);
-        let (m, d) = (self.m, self.d);
-        let mut bytes = vec![0_u8; 8 + 8 * m * (d + 1)];
-        let path = self.gathering.clone();
-        Ok(std::iter::from_fn(move || {
-            match reader.read_exact(&mut bytes) {
-                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return None,
-                Err(e) => return Some(Err(Error::reading(&path, e))),
-                Ok(()) => {}
-            }
-            let (words, _) = bytes.as_chunks::<8>();
-            let values: Vec<f64> = words[1..].iter().map(|b| f64::from_le_bytes(*b)).collect();
-            let particles = Particles {
-                d,
-                w: values[..m * d].to_vec(),
-                a: values[m * d..].to_vec(),
-            };
-            Some(Ok((u64::from_le_bytes(words[0]), particles)))
-        }))
+    /// Brings those taken so far to the disk: a checkpoint relies on them.
+    pub fn sync(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.unsynced) {
+            true => self.gathering.sync(),
+            false => Ok(()),
+        }
     }
 
     /// Reads the .npz of a finished session.
@@ -118,9 +104,21 @@ impl Snapshots {
             })
         };
         let (w, a): (Vec<f64>, Vec<f64>) = (layer("w")?, layer("a")?);
-        let each = w.chunks(self.m * self.d).zip(a.chunks(self.m));
+        let (s, m, d) = (steps.len(), self.gathering.m, self.gathering.d);
+        if (w.len(), a.len()) != (s * m * d, s * m) {
+            return Err(Error::input(
+                self.path.display().to_string(),
+                format!(
+                    "holds {} values of w and {} of a at {s} steps",
+                    w.len(),
+                    a.len()
+                ),
+                "remove it",
+            ));
+        }
+        let each = w.chunks_exact(m * d).zip(a.chunks_exact(m));
         let each = each.map(|(w, a)| Particles {
-            d: self.d,
+            d,
             w: w.to_vec(),
             a: a.to_vec(),
         });
@@ -130,24 +128,24 @@ impl Snapshots {
     /// Writes snapshots.npz: step (s), w (s, m', d), a (s, m'); f32 for engines in f32 unless
     /// norms have outgrown it.
     pub fn finish(&self, precision: Precision) -> Result<()> {
-        if !self.gathering.exists() {
+        if !self.gathering.exists()? {
             return Ok(());
         }
         let mut steps = Vec::new();
         let mut largest = 0.0_f64;
-        for snapshot in self.gathered()? {
+        for snapshot in self.gathering.whole(true)? {
             let (step, p) = snapshot?;
             steps.push(step as i64);
             largest = p.w.iter().chain(&p.a).fold(largest, |l, v| l.max(v.abs()));
         }
-        let (s, m, d) = (steps.len(), self.m, self.d);
+        let (s, m, d) = (steps.len(), self.gathering.m, self.gathering.d);
         let single = precision == Precision::F32 && largest <= f64::from(f32::MAX);
         write_atomically(&self.path, |out| {
             let mut npz = NpzWriter::new(out, &self.path);
             npz.array("step", &[s], |push| steps.into_iter().try_for_each(push))?;
             for (name, shape) in [("w", vec![s, m, d]), ("a", vec![s, m])] {
                 let each = |push: &mut dyn FnMut(f64) -> Result<()>| {
-                    for snapshot in self.gathered()? {
+                    for snapshot in self.gathering.whole(false)? {
                         let (_, p) = snapshot?;
                         let values = if name == "w" { p.w } else { p.a };
                         values.into_iter().try_for_each(&mut *push)?;
@@ -162,6 +160,6 @@ impl Snapshots {
             }
             npz.finish()
         })?;
-        std::fs::remove_file(&self.gathering).map_err(|e| Error::writing(&self.gathering, e))
+        remove(&self.gathering.path)
     }
 }

@@ -1,10 +1,11 @@
 //! summary.json: what a reader wants to know of each run, in one place.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::places::open_regular;
 use super::{RunFolder, write_atomically};
 use crate::error::{Error, Result};
 use crate::observe::{Best, Row};
@@ -110,13 +111,19 @@ impl Summary {
     }
 
     pub fn read(path: &Path) -> Result<Summary> {
-        let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
-        serde_json::from_slice(&text).map_err(|e| {
+        let bad = |what: String| {
             Error::input(
                 path.display().to_string(),
-                format!("is damaged: {e}"),
+                what,
                 "run `widefield resume` on the folder to write it again",
             )
-        })
+        };
+        let text = open_regular(path).and_then(std::io::read_to_string);
+        let text = text.map_err(|e| match e.kind() {
+            ErrorKind::NotFound => bad("is not there: the run has not come to its end".into()),
+            ErrorKind::InvalidData => bad(format!("is damaged: {e}")),
+            _ => Error::reading(path, e),
+        })?;
+        serde_json::from_str(&text).map_err(|e| bad(format!("is damaged: {e}")))
     }
 }

@@ -1,0 +1,76 @@
+//! The checkpoints of one run as it goes: which stay, and which go.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::{Checkpoint, Fault, Label, listed};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+
+/// Good checkpoints that stay.
+const KEPT: usize = 2;
+
+/// Writes checkpoints below the folder of a run.
+#[derive(Debug)]
+pub struct Checkpoints {
+    dir: PathBuf,
+    /// Steps of those known to be good: written or read whole by this process.
+    good: BTreeSet<u64>,
+}
+
+impl Checkpoints {
+    /// Of a run that starts, or goes on from this checkpoint.
+    pub fn new(dir: &Path, from: Option<&Checkpoint>) -> Self {
+        Checkpoints {
+            dir: dir.to_path_buf(),
+            good: from.iter().map(|c| c.clock.step).collect(),
+        }
+    }
+
+    /// Writes the present state. Then it and the newest good one before it stay; older ones go, and
+    /// damaged ones with them, also those of later steps: the run comes to these again.
+    pub fn write(&mut self, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<()> {
+        let now = Checkpoint::write(&self.dir, engine, run, label)?;
+        self.good.insert(now);
+        let all = listed(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
+        let mut kept = 0;
+        for (step, path) in all.into_iter().rev() {
+            let known = self.good.contains(&step);
+            let counts = step <= now;
+            if counts && kept == KEPT {
+                self.good.remove(&step);
+                remove(&path, "it is older than two good ones");
+                continue;
+            }
+            let looked_at = match known {
+                true => Ok(()),
+                false => Checkpoint::open(&path).map(drop),
+            };
+            match looked_at {
+                Ok(()) => {
+                    self.good.insert(step);
+                    kept += usize::from(counts);
+                }
+                Err(Fault::Damaged(what)) => {
+                    tracing::warn!("removing {}: {what}", path.display());
+                    remove(&path, "it is damaged");
+                }
+                // It may be good: who can read it decides.
+                Err(Fault::Newer(_) | Fault::Unreadable(_)) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a checkpoint that is not needed any more. One that cannot be removed takes up room, but
+/// is no reason to end a run.
+fn remove(path: &Path, why: &str) {
+    let of = path.symlink_metadata();
+    if !of.is_ok_and(|of| of.is_file() || of.is_symlink()) {
+        return;
+    }
+    if let Err(e) = std::fs::remove_file(path) {
+        tracing::warn!("cannot remove {} ({why}): {e}", path.display());
+    }
+}

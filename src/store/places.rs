@@ -1,0 +1,159 @@
+//! What is around files: folders that last, leftovers of killed processes, and names that are not
+//! files at all.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// How the names of files begin that are still being written.
+pub const LEFTOVER: &str = ".widefield-";
+
+/// Makes the entries of a folder last: names given, changed or removed in it.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    let opened = match File::open(folder) {
+        // A folder that may be written to but not be listed.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened?,
+    };
+    match opened.sync_all() {
+        // Some network file systems cannot: their names last as their servers see to it.
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Elsewhere folders cannot be synced; the file systems there keep names in order themselves.
+#[cfg(not(unix))]
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes a folder that lasts, and those above it that are missing.
+pub fn make_folder(dir: &Path) -> Result<()> {
+    let missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|above| !above.exists())
+        .collect();
+    std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, e))?;
+    for made in missing {
+        match made.parent() {
+            Some(above) if above != Path::new("") => sync_folder(above),
+            _ => sync_folder(Path::new(".")),
+        }
+        .map_err(|e| Error::writing(made, e))?;
+    }
+    Ok(())
+}
+
+/// Opens a file to read. A folder is refused, and whatever else could keep a reader waiting.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    must_be_regular(&path.metadata()?)?;
+    let file = File::open(path)?;
+    must_be_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+pub fn must_be_regular(of: &std::fs::Metadata) -> io::Result<()> {
+    match of.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is not a regular file",
+        )),
+    }
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::writing(path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file to read, if it is there.
+pub fn open_if_there(path: &Path) -> Result<Option<File>> {
+    match open_regular(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::reading(path, e)),
+    }
+}
+
+/// Whether something of this name is there: an error of the disk is not an answer.
+pub fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|e| Error::reading(path, e))
+}
+
+/// The entries of a folder; none where there is no folder.
+pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        opened => opened?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
+/// The name at the end of a path; nothing where it is not text.
+pub fn name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("")
+}
+
+/// Removes the half-written files that killed processes left in a folder. Those of processes that
+/// live are locked, and stay.
+pub fn clear_leftovers(folder: &Path) {
+    let there = entries(folder).unwrap_or_default().into_iter();
+    for path in there.filter(|path| name(path).starts_with(LEFTOVER)) {
+        let is_file = path.symlink_metadata().is_ok_and(|of| of.is_file());
+        let opened = is_file.then(|| File::options().write(true).open(&path).ok());
+        if let Some(file) = opened.flatten()
+            && file.try_lock().is_ok()
+        {
+            // What stays does no harm: the next to come tries again.
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_go_unless_their_writer_lives() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in [".widefield-a", ".widefield-b", ".widefield", "notes"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        std::fs::create_dir(at(".widefield-c")).unwrap();
+        let held = File::open(at(".widefield-b")).unwrap();
+        held.try_lock().unwrap();
+        clear_leftovers(dir.path());
+        let mut left = entries(dir.path()).unwrap();
+        left.sort();
+        let names: Vec<&str> = left.iter().map(|path| name(path)).collect();
+        assert_eq!(
+            names,
+            [".widefield", ".widefield-b", ".widefield-c", "notes"]
+        );
+        drop(held);
+        clear_leftovers(dir.path());
+        assert!(!at(".widefield-b").exists());
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(open_regular(dir.path()).is_err());
+        make_folder(&dir.path().join("a/b/c")).unwrap();
+        let file = dir.path().join("a/b/c/file");
+        std::fs::write(&file, "").unwrap();
+        assert!(open_regular(&file).is_ok());
+        assert!(make_folder(&file.join("d")).is_err());
+    }
+}
