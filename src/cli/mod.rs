@@ -20,6 +20,7 @@ mod run;
 mod show;
 mod style;
 mod table;
+mod threads;
 mod verdicts;
 mod verify;
 
@@ -48,7 +49,8 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|_| "widefield=info,error".into()),
         )
         .init();
-    match dispatch(Cli::parse().command) {
+    let command = Cli::parse().command;
+    match threads::start().and_then(|()| dispatch(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             style::error(&error);
