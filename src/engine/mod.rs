@@ -17,6 +17,7 @@ pub mod cpu;
 mod geometry;
 pub mod gpu;
 pub mod gram;
+mod memory;
 pub mod plan;
 pub mod reference;
 pub mod residual;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::gram::Gram;
-use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, reference};
+use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, memory, reference};
 use crate::error::{Error, Result};
 use crate::experiment::StateFormat;
 
@@ -129,7 +129,10 @@ impl Selection {
                 Box::new(gpu::Gpu::new(batch, &options)?)
             }
             // The arbiter takes no short cut.
-            Choice::Reference => return Ok(Box::new(reference::Reference::new(batch))),
+            Choice::Reference => {
+                memory::check("reference", batch.runs.len(), reference::bytes(&batch))?;
+                return Ok(Box::new(reference::Reference::new(batch)));
+            }
             _ => {
                 let options = cpu::Options {
                     short_cuts,

@@ -203,6 +203,16 @@ pub fn fair_bits(m: usize, d: usize, runs: usize) -> usize {
         .max(particles / 5)
 }
 
+/// Bytes that particles and samples of a batch take, without what may be left out.
+pub fn bytes(batch: &Batch) -> u64 {
+    let block = (batch.d as u64 + 1) * PLANE as u64;
+    let particles = |m: usize| block.saturating_mul(m.div_ceil(LANES) as u64);
+    let samples = |n: usize| (n * batch.d * size_of::<f32>()) as u64;
+    let all = batch.runs.iter().map(|run| particles(run.m));
+    let data = batch.datasets.iter().map(|data| samples(data.n()));
+    all.chain(data).fold(0, u64::saturating_add)
+}
+
 /// Lines of one block: its d + 1 planes.
 pub const fn lines_per_block(d: usize) -> usize {
     (d + 1) * LINES

@@ -25,6 +25,16 @@ pub struct Reference {
     accumulated: Vec<Vec<f64>>,
 }
 
+/// Bytes that the particles of a batch and their velocities take.
+pub(super) fn bytes(batch: &Batch) -> u64 {
+    let each = 2 * (batch.d as u64 + 1) * size_of::<f64>() as u64;
+    let runs = batch
+        .runs
+        .iter()
+        .map(|run| each.saturating_mul(run.m as u64));
+    runs.fold(0, u64::saturating_add)
+}
+
 impl Reference {
     /// All particles at the origin until they are written.
     pub fn new(batch: Batch) -> Self {
