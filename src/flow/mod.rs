@@ -12,9 +12,9 @@ mod timetable;
 mod trained;
 mod worlds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
@@ -29,7 +29,7 @@ use crate::digits::counted;
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
-use crate::observe::Start as Origin;
+use crate::observe::{Row, Start as Origin};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Metrics, RunFolder, RunSummary, Summary, blocks};
 
@@ -47,6 +47,12 @@ pub struct Status {
     pub risk: Option<f64>,
     pub margin: Option<f64>,
 }
+
+/// How often an engine whose device was lost is built anew, at most.
+const RESTARTS: u32 = 3;
+/// Before the first time; the second time twice as long, and so on: a driver that resets a device
+/// takes a while.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Who is told how it goes.
 pub trait Progress {
@@ -88,11 +94,7 @@ pub fn train(
                 checkpoints.insert(k, checkpoint);
             }
         }
-        let known = |run: usize, step: u64| {
-            let from: Option<&Checkpoint> = checkpoints.get(&run);
-            from.is_some_and(|c| step < c.clock.step)
-        };
-        metrics = Metrics::reopen(&folder.metrics(), |row| known(row.run, row.step))?;
+        metrics = Metrics::reopen(&folder.metrics(), |row| is_before(&checkpoints, row))?;
         if folder.summary().exists() {
             earlier_seconds = Summary::read(&folder.summary())?.wall_seconds;
         }
@@ -116,7 +118,9 @@ pub fn train(
     let mut summaries = Vec::new();
     let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
-    for (kind, indices) in batches {
+    let mut restarts = 0;
+    let mut waiting: VecDeque<_> = batches.into_iter().collect();
+    while let Some((kind, indices)) = waiting.pop_front() {
         let (batch, sets) =
             worlds.batch(kind, indices.iter().map(|&k| &grid.runs[k].experiment))?;
         let from = indices.iter().find_map(|k| checkpoints.get(k));
@@ -149,6 +153,27 @@ pub fn train(
             // The rows so far are worth keeping; that the run failed is what must be told.
             let _ = context.metrics.write();
         }
+        if let Err(lost @ Error::Lost { .. }) = &driven
+            && restarts < RESTARTS
+        {
+            restarts += 1;
+            tracing::warn!(
+                "{lost}\n  going on from the last checkpoints, with an engine built anew \
+                 (time {restarts} of at most {RESTARTS})"
+            );
+            std::thread::sleep(PAUSE * restarts);
+            for &k in &indices {
+                checkpoints.remove(&k);
+                if let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? {
+                    checkpoints.insert(k, checkpoint);
+                }
+            }
+            let others = |row: &Row| !indices.contains(&row.run);
+            let keep = |row: &Row| others(row) || is_before(&checkpoints, row);
+            context.metrics.retain(keep);
+            waiting.push_front((kind, indices));
+            continue;
+        }
         outcome = driven.map_err(|e| e.with_checkpoints(folder.dir()))?;
         let each = members.iter();
         summaries.extend(each.map(|m| (m.summary(&*engine), m.end)));
@@ -168,11 +193,18 @@ pub fn train(
         adapter: joined(|e| &e.1),
         version: crate::VERSION.into(),
         wall_seconds,
+        restarts,
         runs: summaries.iter().map(|(s, _)| s.clone()).collect(),
     };
     summary.write(&folder.summary())?;
     verdict(outcome, &summaries, grid, folder)?;
     Ok(summary)
+}
+
+/// Whether the run of a row goes on from a later step.
+fn is_before(checkpoints: &BTreeMap<usize, Checkpoint>, row: &Row) -> bool {
+    let from = checkpoints.get(&row.run);
+    from.is_some_and(|checkpoint| row.step < checkpoint.clock.step)
 }
 
 /// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is

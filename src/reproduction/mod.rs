@@ -94,6 +94,7 @@ mod tests {
                 adapter: "two cores".into(),
                 version: "1".into(),
                 wall_seconds: 1.0,
+                restarts: 0,
                 runs: Vec::new(),
             },
         }

@@ -43,6 +43,11 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Drops the rows that `keep` does not want.
+    pub fn retain(&mut self, keep: impl FnMut(&Row) -> bool) {
+        self.rows.retain(keep);
+    }
+
     pub fn push(&mut self, row: Row) {
         self.rows.push(row);
     }

@@ -17,6 +17,9 @@ pub struct Summary {
     pub version: String,
     /// Time spent computing, all sessions of the run together.
     pub wall_seconds: f64,
+    /// How often in the last session an engine was built anew because its device was lost.
+    #[serde(default)]
+    pub restarts: u32,
     pub runs: Vec<RunSummary>,
 }
 
