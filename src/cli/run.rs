@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::args::{ResumeArgs, RunArgs, TalkArgs, form};
+use super::args::{ResumeArgs, RunArgs, SpotCheckArgs, TalkArgs, form};
 use super::pages::finish;
 use super::progress::Line;
 use super::table::{Table, number, print};
@@ -30,7 +30,8 @@ pub fn run(args: RunArgs) -> Result<()> {
     });
     let mut folder = RunFolder::plan(&dir, args.force)?;
     let selection = args.engine.select()?;
-    let done = go(&grid, &mut folder, Start::Fresh, &selection, &args.talk);
+    let how = (&selection, &args.check);
+    let done = go(&grid, &mut folder, Start::Fresh, how, &args.talk);
     finish(done, &folder, &args.pages, &args.talk)
 }
 
@@ -66,7 +67,8 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.rewrite_experiment(&grid.to_toml())?;
     }
-    let done = go(&grid, &mut folder, Start::Resume, &selection, &args.talk);
+    let how = (&selection, &args.check);
+    let done = go(&grid, &mut folder, Start::Resume, how, &args.talk);
     finish(done, &folder, &args.pages, &args.talk)
 }
 
@@ -91,11 +93,11 @@ fn go(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
-    selection: &Selection,
+    (selection, check): (&Selection, &SpotCheckArgs),
     talk: &TalkArgs,
 ) -> Result<()> {
     talk.say(&selection.reason);
-    let trained = compute(grid, folder, start, selection, talk);
+    let trained = compute(grid, folder, start, (selection, !check.no_spot_check), talk);
     let written = folder.summary();
     if !written.exists() {
         return trained.map(drop);
@@ -152,7 +154,7 @@ pub(super) fn compute(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
-    selection: &Selection,
+    (selection, spot_check): (&Selection, bool),
     talk: &TalkArgs,
 ) -> Result<Summary> {
     // A second handler cannot be set in one process; the first serves as well.
@@ -165,7 +167,7 @@ pub(super) fn compute(
         };
         selection.build_with(batch, how)
     };
-    train(grid, folder, start, &mut make, &mut line, &STOP)
+    train(grid, folder, start, spot_check, &mut make, &mut line, &STOP)
 }
 
 /// A line per run: its parameters and what is defined of its observables.

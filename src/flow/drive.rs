@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::member::{End, Member};
+use super::spot_check::{Place, SpotCheck};
 use super::timetable::is_evaluated;
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
@@ -33,6 +34,7 @@ pub struct Context<'a> {
     pub started: Instant,
     /// Seconds spent in earlier sessions.
     pub earlier_seconds: f64,
+    pub spot: SpotCheck,
 }
 
 impl Context<'_> {
@@ -49,6 +51,7 @@ pub fn drive(
     context: &mut Context,
 ) -> Result<Outcome> {
     let mut pace = Pace::default();
+    context.spot.begin();
     let mut last_checkpoint = Instant::now();
     loop {
         if members
@@ -66,20 +69,34 @@ pub fn drive(
             return Ok(Outcome::Interrupted);
         }
         let patience = members[0].spec().output.checkpoint_seconds;
-        if last_checkpoint.elapsed().as_secs_f64() >= patience {
+        let saves = last_checkpoint.elapsed().as_secs_f64() >= patience;
+        if saves && context.spot.vouches() {
             save(engine, members)?;
             context.metrics.write()?;
             last_checkpoint = Instant::now();
         }
-        let steps = stretch(engine, members, pace.steps());
+        let watched = context.spot.is_due() || saves && !context.spot.vouches();
+        let steps = stretch(engine, members, if watched { 1 } else { pace.steps() });
         let begun = Instant::now();
-        for evaluated in engine.advance(&steps)? {
+        let evaluations = match watched {
+            true => context.spot.watch(engine, &places(members), &steps)?,
+            false => context.spot.pass(engine, &steps)?,
+        };
+        for evaluated in evaluations {
             for member in members.iter_mut().filter(|m| m.end.is_none()) {
                 member.see(&evaluated[member.slot]);
             }
         }
-        pace.measure(steps.len() as u64, begun.elapsed());
+        if !watched {
+            pace.measure(steps.len() as u64, begun.elapsed());
+        }
     }
+}
+
+/// The runs that move.
+fn places(members: &[Member]) -> Vec<Place> {
+    let moving = members.iter().filter(|m| m.end.is_none());
+    moving.map(Member::place).collect()
 }
 
 /// Which runs are looked at.
@@ -119,6 +136,7 @@ fn observe(
             continue;
         }
         if last {
+            context.spot.look(engine, &[member.place()])?;
             member.checkpoint(engine)?;
         }
         member.see(now);
@@ -146,6 +164,7 @@ fn observe(
         member.snapshot(engine, ending)?;
         if ending {
             member.end = Some(End::Done);
+            context.spot.look(engine, &[member.place()])?;
             member.checkpoint(engine)?;
             member.finish(engine)?;
         }

@@ -6,8 +6,13 @@
 mod aim;
 mod certificates;
 mod drive;
+#[cfg(test)]
+mod faulty;
 mod member;
 mod origins;
+mod spot_check;
+#[cfg(test)]
+mod tests;
 mod timetable;
 mod trained;
 mod worlds;
@@ -21,6 +26,7 @@ pub use certificates::{is_current, read_certificates, write_certificates};
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 use origins::{Beginning, Beginnings};
+use spot_check::SpotCheck;
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
 pub use trained::{Trained, predictions};
 pub use worlds::{Sets, Worlds};
@@ -71,7 +77,8 @@ pub enum Start {
     Resume,
 }
 
-/// Trains every run of an experiment and writes the folder's files.
+/// Trains every run of an experiment and writes the folder's files. With `spot_check`, some of what
+/// the engine computes is recomputed in f64 now and then.
 ///
 /// # Errors
 /// [`Error::Diverged`] when some run met a number that is not finite (the others were trained to
@@ -80,6 +87,7 @@ pub fn train(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
+    spot_check: bool,
     make: &mut MakeEngine,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
@@ -105,6 +113,7 @@ pub fn train(
         stop,
         started,
         earlier_seconds,
+        spot: SpotCheck::new(spot_check),
     };
     let mut worlds = Worlds::default();
     let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -183,6 +192,7 @@ pub fn train(
     }
     summaries.sort_by_key(|(summary, _)| summary.run);
     let wall_seconds = context.seconds();
+    let spot_check = context.spot.found();
     metrics.write()?;
     let joined = |part: fn(&(String, String)) -> &str| {
         let parts: Vec<&str> = engines.iter().map(part).collect();
@@ -193,6 +203,7 @@ pub fn train(
         adapter: joined(|e| &e.1),
         version: crate::VERSION.into(),
         wall_seconds,
+        spot_check,
         restarts,
         runs: summaries.iter().map(|(s, _)| s.clone()).collect(),
     };

@@ -69,6 +69,7 @@ fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Checked;
 
     fn part(passed: bool) -> Part {
         Part {
@@ -94,6 +95,7 @@ mod tests {
                 adapter: "two cores".into(),
                 version: "1".into(),
                 wall_seconds: 1.0,
+                spot_check: Checked::Off,
                 restarts: 0,
                 runs: Vec::new(),
             },

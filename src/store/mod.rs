@@ -24,7 +24,7 @@ pub use npz::{NpzReader, NpzWriter};
 pub use polished::{read_polished, write_polished};
 pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};
-pub use summary::{LastRow, RunSummary, Summary};
+pub use summary::{Checked, Checks, LastRow, RunSummary, Summary};
 
 use crate::error::{Error, Result};
 
