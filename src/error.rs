@@ -33,6 +33,14 @@ pub enum Error {
         what: String,
         remedy: String,
     },
+    /// The device was lost or does not answer; an engine built anew may go on from the last
+    /// checkpoints.
+    #[error("{engine} engine: {what}\n  {remedy}")]
+    Lost {
+        engine: &'static str,
+        what: String,
+        remedy: String,
+    },
     /// Some runs produced a number that is not finite.
     #[error("{what}\n  {remedy}")]
     Diverged { what: String, remedy: String },
@@ -110,9 +118,21 @@ impl Error {
         }
     }
 
+    /// A device that is gone, or silent for too long.
+    pub fn lost(engine: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::Lost {
+            engine,
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
     /// Adds where to go on from to an error that ended a training.
     pub fn with_checkpoints(mut self, folder: &Path) -> Self {
-        if let Error::Engine { remedy, .. } | Error::File { remedy, .. } = &mut self {
+        if let Error::Engine { remedy, .. }
+        | Error::Lost { remedy, .. }
+        | Error::File { remedy, .. } = &mut self
+        {
             remedy.push_str(&format!(
                 "\n  the newest checkpoints are below {0}; `widefield resume {0}` goes on from them",
                 folder.display()

@@ -693,3 +693,54 @@ fn a_bad_case_is_refused_with_the_remedy() {
         &["stored by the gpu engine", "--engine gpu"],
     );
 }
+
+/// What spot checks compared is recorded, and that they were left out too.
+#[test]
+fn a_summary_says_what_was_checked() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    place.ok("run e.toml --out a --engine cpu");
+    let found = &place.summary("a")["spot_check"];
+    assert!(found["checks"].as_u64().unwrap() > 0, "{found}");
+    assert!(found["predictions"].as_u64().unwrap() > 0, "{found}");
+    assert!(found["particles"].as_u64().unwrap() > 0, "{found}");
+    let largest = found["largest_error"].as_f64().unwrap();
+    assert!(0.0 < largest && largest < 1.0, "{found}");
+    assert_eq!(place.summary("a")["restarts"], 0);
+    place.ok("run e.toml --out b --engine cpu --no-spot-check");
+    assert_eq!(place.summary("b")["spot_check"], "off");
+    // Watching changes no bit.
+    assert!(results(&place.path("a")) == results(&place.path("b")));
+    place.ok("resume b --steps 400 --engine cpu");
+    assert!(place.summary("b")["spot_check"]["checks"].as_u64().unwrap() > 0);
+    place.ok("resume b --steps 500 --engine cpu --no-spot-check");
+    assert_eq!(place.summary("b")["spot_check"], "off");
+}
+
+/// Threads beyond the processors are not started, and what cannot fit in memory is refused before
+/// it is asked for.
+#[test]
+fn no_machine_is_asked_for_more_than_it_has() {
+    let place = Place::new();
+    place.put("e.toml", SMALL);
+    let mut command = place.command("run e.toml --out a --engine cpu");
+    let out = command.env("RAYON_NUM_THREADS", "100000").output().unwrap();
+    let said = text(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert!(said.contains("RAYON_NUM_THREADS is 100000"), "{said}");
+    let threads = place.summary("a")["adapter"].as_str().unwrap().to_owned();
+    assert!(!threads.contains("100000"), "{threads}");
+    let mut command = place.command("run e.toml --out b --engine cpu");
+    let out = command.env("SLURM_CPUS_PER_TASK", "1").output().unwrap();
+    assert!(out.status.success());
+    let adapter = place.summary("b")["adapter"].as_str().unwrap().to_owned();
+    assert!(adapter.ends_with(" 1 threads"), "{adapter}");
+    if cfg!(target_os = "linux") {
+        for engine in ["cpu", "reference"] {
+            let set = "--set network.width=1000000000000";
+            let run = format!("run e.toml --out c --engine {engine} {set}");
+            place.fails(&run, 2, &["of memory", "are free here", "network.width"]);
+            assert!(!place.path("c").exists());
+        }
+    }
+}

@@ -89,9 +89,18 @@ pub struct RunArgs {
     #[arg(long)]
     pub quick: bool,
     #[command(flatten)]
+    pub check: SpotCheckArgs,
+    #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
     pub talk: TalkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SpotCheckArgs {
+    /// Do not recompute some predictions and steps in f64 while running (recorded in summary.json)
+    #[arg(long)]
+    pub no_spot_check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +135,8 @@ pub struct ResumeArgs {
     pub steps: Option<u64>,
     #[command(flatten)]
     pub pages: PageArgs,
+    #[command(flatten)]
+    pub check: SpotCheckArgs,
     /// Another engine than the one that wrote the checkpoint (not bit for bit then)
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -23,6 +23,7 @@ mod show;
 mod style;
 mod table;
 mod terminal;
+mod threads;
 mod verdicts;
 mod verify;
 
@@ -53,7 +54,8 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|_| "widefield=info,error".into()),
         )
         .init();
-    match dispatch(Cli::parse().command) {
+    let command = Cli::parse().command;
+    match threads::start().and_then(|()| dispatch(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             style::error(&error);

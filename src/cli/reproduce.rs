@@ -33,7 +33,13 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
             preset.name,
             counted(grid.runs.len() as u64, "run")
         ));
-        match compute(&grid, &mut folder, Start::Fresh, &selection, &args.talk) {
+        match compute(
+            &grid,
+            &mut folder,
+            Start::Fresh,
+            (&selection, true),
+            &args.talk,
+        ) {
             // What diverged is missing in the verdicts; the other experiments go on.
             Err(error @ Error::Diverged { .. }) => args.talk.say(&error.to_string()),
             trained => drop(trained?),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{PageArgs, ResumeArgs, RunArgs, TalkArgs, form};
+use super::args::{PageArgs, ResumeArgs, RunArgs, SpotCheckArgs, TalkArgs, form};
 use super::interrupt;
 use super::pages::finish;
 use super::progress::Line;
@@ -30,7 +30,8 @@ pub fn run(args: RunArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     let told = (&args.pages, &args.talk);
-    go(&grid, &mut folder, Start::Fresh, &selection, told)
+    let how = (&selection, &args.check);
+    go(&grid, &mut folder, Start::Fresh, how, told)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -74,7 +75,8 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         folder.change_experiment();
     }
     let told = (&args.pages, &args.talk);
-    go(&grid, &mut folder, Start::Resume, &selection, told)
+    let how = (&selection, &args.check);
+    go(&grid, &mut folder, Start::Resume, how, told)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -100,14 +102,14 @@ fn go(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
-    selection: &Selection,
+    (selection, check): (&Selection, &SpotCheckArgs),
     (pages, talk): (&PageArgs, &TalkArgs),
 ) -> Result<()> {
     talk.say(&selection.reason);
     for line in endings::never_met(grid) {
         talk.say(&line);
     }
-    let trained = compute(grid, folder, start, selection, talk);
+    let trained = compute(grid, folder, start, (selection, !check.no_spot_check), talk);
     // Otherwise it did not come to its end: a summary there is of an earlier session.
     let ended = matches!(
         trained,
@@ -169,7 +171,7 @@ pub(super) fn compute(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
-    selection: &Selection,
+    (selection, spot_check): (&Selection, bool),
     talk: &TalkArgs,
 ) -> Result<Summary> {
     let stop = interrupt::listen();
@@ -181,7 +183,7 @@ pub(super) fn compute(
         };
         selection.build_with(batch, how)
     };
-    train(grid, folder, start, &mut make, &mut line, stop)
+    train(grid, folder, start, spot_check, &mut make, &mut line, stop)
 }
 
 /// A line per run: its parameters and what is defined of its observables.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::experiment::{Loss, StateFormat, Train};
+use crate::memory;
 use crate::particles::Particles;
 
 mod ceilings;
@@ -40,6 +41,20 @@ pub struct Batch {
     /// How particles and inputs are stored. For f16 the inputs are rounded to it already
     /// ([`Dataset::rounded`]), so that everybody sees the same.
     pub state: StateFormat,
+}
+
+/// Refuses a batch for which memory does not hold so many bytes, before any is taken.
+fn fits_memory(batch: &Batch, bytes: u128) -> Result<()> {
+    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
+    memory::require(
+        "network.width",
+        &format!(
+            "{particles} particles of dimension {} with their samples",
+            batch.d
+        ),
+        bytes,
+        "lower network.width, use fewer samples or runs in a grid, or close what else takes memory",
+    )
 }
 
 /// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on

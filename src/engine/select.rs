@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::gram::Gram;
-use super::{Batch, Ceilings, Engine, ShortCuts, cpu, gpu, reference};
+use super::{Batch, Ceilings, Engine, ShortCuts, cpu, fits_memory, gpu, reference};
 use crate::error::{Error, Result};
 use crate::experiment::StateFormat;
-use crate::memory;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,11 +130,10 @@ impl Selection {
             }
             // The arbiter takes no short cut.
             Choice::Reference => {
-                fits(&batch, 8)?;
+                fits_memory(&batch, reference::bytes(&batch))?;
                 return Ok(Box::new(reference::Reference::new(batch)));
             }
             _ => {
-                fits(&batch, 4)?;
                 let options = cpu::Options {
                     short_cuts,
                     ..cpu::Options::default()
@@ -164,17 +162,6 @@ impl Selection {
             _ => Ok(None),
         }
     }
-}
-
-/// Refuses particles that memory does not hold, at so many bytes a weight, before any is made.
-fn fits(batch: &Batch, bytes: u128) -> Result<()> {
-    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
-    memory::require(
-        "network.width",
-        &format!("{particles} particles of dimension {}", batch.d),
-        particles * (batch.d as u128 + 1) * bytes,
-        "lower network.width, or train fewer runs of the grid at a time",
-    )
 }
 
 fn describe(found: &gpu::AdapterFacts, why: &str) -> String {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::aim::Aim;
+use super::spot_check::Place;
 use super::timetable::{EVALUATION_INTERVAL, is_evaluated, log_spaced};
 use super::worlds::Sets;
 use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
@@ -96,6 +97,13 @@ impl Member {
 
     pub fn spec(&self) -> &Experiment {
         &self.grid.experiment
+    }
+
+    pub fn place(&self) -> Place {
+        Place {
+            slot: self.slot,
+            index: self.index,
+        }
     }
 
     /// Steps in all.

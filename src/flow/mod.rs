@@ -8,14 +8,20 @@ mod certificates;
 mod continuation;
 mod divergence;
 mod drive;
+#[cfg(test)]
+mod faulty;
 mod member;
 mod origins;
+mod spot_check;
+#[cfg(test)]
+mod tests;
 mod timetable;
 mod trained;
 mod worlds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
@@ -23,6 +29,7 @@ use continuation::{continues, tell_changes};
 use drive::{Context, Outcome, drive};
 use member::{End, Member};
 use origins::{Beginning, Beginnings};
+use spot_check::SpotCheck;
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
 pub use trained::{Trained, predictions};
 pub use worlds::{Sets, Worlds};
@@ -31,7 +38,7 @@ use crate::digits::counted;
 use crate::engine::{Batch, Engine, Run};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
-use crate::observe::Start as Origin;
+use crate::observe::{Row, Start as Origin};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, blocks};
 
@@ -50,6 +57,12 @@ pub struct Status {
     pub margin: Option<f64>,
 }
 
+/// How often an engine whose device was lost is built anew, at most.
+const RESTARTS: u32 = 3;
+/// Before the first time; the second time twice as long, and so on: a driver that resets a device
+/// takes a while.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Who is told how it goes.
 pub trait Progress {
     fn report(&mut self, status: &Status);
@@ -67,7 +80,8 @@ pub enum Start {
     Resume,
 }
 
-/// Trains every run of an experiment and writes the folder's files.
+/// Trains every run of an experiment and writes the folder's files. With `spot_check`, some of what
+/// the engine computes is recomputed in f64 now and then.
 ///
 /// # Errors
 /// [`Error::Diverged`] when some run met a number that is not finite (the others were trained to
@@ -76,6 +90,7 @@ pub fn train(
     grid: &Grid,
     folder: &mut RunFolder,
     start: Start,
+    spot_check: bool,
     make: &mut MakeEngine,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
@@ -100,6 +115,7 @@ pub fn train(
         progress,
         stop,
         elapsed,
+        spot: SpotCheck::new(spot_check),
     };
     let mut worlds = Worlds::default();
     let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -116,7 +132,9 @@ pub fn train(
     let mut summaries = Vec::new();
     let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
-    for (kind, indices) in batches {
+    let mut restarts = 0;
+    let mut waiting: VecDeque<_> = batches.into_iter().collect();
+    while let Some((kind, indices)) = waiting.pop_front() {
         let (batch, sets) =
             worlds.batch(kind, indices.iter().map(|&k| &grid.runs[k].experiment))?;
         let from = indices.iter().find_map(|k| checkpoints.get(k));
@@ -159,6 +177,27 @@ pub fn train(
             // The rows so far are worth keeping; that the run failed is what must be told.
             let _ = context.metrics.write();
         }
+        if let Err(lost @ Error::Lost { .. }) = &driven
+            && restarts < RESTARTS
+        {
+            restarts += 1;
+            tracing::warn!(
+                "{lost}\n  going on from the last checkpoints, with an engine built anew \
+                 (time {restarts} of at most {RESTARTS})"
+            );
+            std::thread::sleep(PAUSE * restarts);
+            for &k in &indices {
+                checkpoints.remove(&k);
+                if let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? {
+                    checkpoints.insert(k, checkpoint);
+                }
+            }
+            let others = |row: &Row| !indices.contains(&row.run);
+            let keep = |row: &Row| others(row) || is_before(&checkpoints, row);
+            context.metrics.retain(keep);
+            waiting.push_front((kind, indices));
+            continue;
+        }
         outcome = driven.map_err(|e| e.with_checkpoints(folder.dir()))?;
         let each = members.iter();
         summaries.extend(each.map(|m| (m.summary(&*engine), m.end)));
@@ -168,6 +207,7 @@ pub fn train(
     }
     summaries.sort_by_key(|(summary, _)| summary.run);
     let wall_seconds = context.seconds();
+    let spot_check = context.spot.found();
     metrics.write()?;
     let joined = |part: fn(&(String, String)) -> &str| {
         let parts: Vec<&str> = engines.iter().map(part).collect();
@@ -178,11 +218,19 @@ pub fn train(
         adapter: joined(|e| &e.1),
         version: crate::VERSION.into(),
         wall_seconds,
+        spot_check,
+        restarts,
         runs: summaries.iter().map(|(s, _)| s.clone()).collect(),
     };
     summary.write(&folder.summary())?;
     verdict(outcome, &summaries, grid, folder)?;
     Ok(summary)
+}
+
+/// Whether the run of a row goes on from a later step.
+fn is_before(checkpoints: &BTreeMap<usize, Checkpoint>, row: &Row) -> bool {
+    let from = checkpoints.get(&row.run);
+    from.is_some_and(|checkpoint| row.step < checkpoint.clock.step)
 }
 
 /// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is

@@ -71,6 +71,7 @@ fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Checked;
 
     fn part(passed: bool) -> Part {
         Part {
@@ -97,6 +98,8 @@ mod tests {
                 adapter: "two cores".into(),
                 version: "1".into(),
                 wall_seconds: 1.0,
+                spot_check: Checked::Off,
+                restarts: 0,
                 runs: Vec::new(),
             },
         }

@@ -50,6 +50,11 @@ impl Metrics {
         self.path = path.to_path_buf();
     }
 
+    /// Drops the rows that `keep` does not want.
+    pub fn retain(&mut self, keep: impl FnMut(&Row) -> bool) {
+        self.rows.retain(keep);
+    }
+
     pub fn push(&mut self, row: Row) {
         self.rows.push(row);
     }

@@ -35,7 +35,7 @@ pub use npz::NpzWriter;
 pub use polished::{read_polished, write_polished};
 pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};
-pub use summary::{LastRow, RunSummary, Summary, diverged_at};
+pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
 
 use crate::error::{Error, Result};
 use crate::experiment::{KEPT_DATA, is_kept_name, kept_name};

@@ -18,7 +18,35 @@ pub struct Summary {
     pub version: String,
     /// Time spent computing, all sessions of the run together.
     pub wall_seconds: f64,
+    /// What spot checks compared with f64 in the last session.
+    #[serde(default)]
+    pub spot_check: Checked,
+    /// How often in the last session an engine was built anew because its device was lost.
+    #[serde(default)]
+    pub restarts: u32,
     pub runs: Vec<RunSummary>,
+}
+
+/// Spot checks of a session: `"off"`, or what was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checked {
+    #[default]
+    Off,
+    #[serde(untagged)]
+    On(Checks),
+}
+
+/// What was compared with f64, and how it came out.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Checks {
+    /// Steps and states looked at.
+    pub checks: u64,
+    /// Predictions, and particles in a step.
+    pub predictions: u64,
+    pub particles: u64,
+    /// The largest error as a share of what rounding explains.
+    pub largest_error: f64,
 }
 
 /// One run: its parameters (the grid keys), its last row and its best margins.

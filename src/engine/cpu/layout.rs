@@ -203,6 +203,16 @@ pub fn fair_bits(m: usize, d: usize, runs: usize) -> usize {
         .max(particles / 5)
 }
 
+/// Bytes that particles and samples of a batch take, without what may be left out.
+pub fn bytes(batch: &Batch) -> u128 {
+    let block = (batch.d as u128 + 1) * PLANE as u128;
+    let particles = |m: usize| block * m.div_ceil(LANES) as u128;
+    let samples = |n: usize| (n as u128) * (batch.d * size_of::<f32>()) as u128;
+    let all = batch.runs.iter().map(|run| particles(run.m));
+    let data = batch.datasets.iter().map(|data| samples(data.n()));
+    all.chain(data).sum()
+}
+
 /// Lines of one block: its d + 1 planes.
 pub const fn lines_per_block(d: usize) -> usize {
     (d + 1) * LINES

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 use super::circle::Circle;
 use super::{
     Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts, Steps,
-    ldexp,
+    fits_memory, ldexp,
 };
 use crate::error::Result;
 use crate::experiment::Train;
@@ -93,6 +93,7 @@ impl Cpu {
     /// When the threads cannot be started, or a level is asked for that the machine lacks.
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         let (arch, pool) = (options.arch()?, options.pool()?);
+        fits_memory(&batch, layout::bytes(&batch))?;
         let circle = |set: usize| {
             let mut runs = batch.runs.iter().filter(|run| run.train_set == set);
             let wanted = runs.any(|run| takes_circle(options.short_cuts, &batch, run));

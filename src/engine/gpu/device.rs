@@ -142,6 +142,8 @@ impl Device {
             ));
         }
         match validation.or(internal) {
+            // Whatever is asked of a lost device fails.
+            Some(_) if self.check().is_err() => self.check().map(|()| value),
             Some(error) => Err(Error::engine(
                 "gpu",
                 format!("{what} failed on {}: {error}", self.facts.name),
@@ -229,7 +231,7 @@ impl Device {
         self.check()?;
         match outcome {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::engine(
+            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::lost(
                 "gpu",
                 format!(
                     "{} did not answer for {} s",
@@ -254,7 +256,7 @@ impl Device {
     }
 
     fn broken(&self, message: &str) -> Error {
-        Error::engine("gpu", format!("{}: {message}", self.facts.name), RESUME)
+        Error::lost("gpu", format!("{}: {message}", self.facts.name), RESUME)
     }
 
     /// Lends the first `bytes` of a readback buffer to `take`. No submitted work may be using it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::{self, Limits, Storage};
-use super::{Batch, Clock, Sample, ShortCuts};
+use super::{Batch, Clock, Sample, ShortCuts, fits_memory};
 use crate::error::{Error, Result};
 
 mod adapter;
@@ -141,6 +141,9 @@ impl Gpu {
         let tested = sizes(&batch, Sample::Test);
         let tiling = shape.tiling();
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
+        if device.facts.kind == Kind::Software {
+            fits_memory(&batch, bytes(&batch, &storage).into())?;
+        }
         let places = arcs::places(&device, options.short_cuts, &batch);
         let (direct, predicted) = arcs::directly(&places, &storage, &trained);
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;

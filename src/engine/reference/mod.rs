@@ -25,6 +25,12 @@ pub struct Reference {
     accumulated: Vec<Vec<f64>>,
 }
 
+/// Bytes that the particles of a batch and their velocities take.
+pub(super) fn bytes(batch: &Batch) -> u128 {
+    let each = 2 * (batch.d as u128 + 1) * size_of::<f64>() as u128;
+    batch.runs.iter().map(|run| each * run.m as u128).sum()
+}
+
 impl Reference {
     /// All particles at the origin until they are written.
     pub fn new(batch: Batch) -> Self {

@@ -1,0 +1,189 @@
+//! An engine with planted faults, for tests.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Progress, Status};
+use crate::engine::reference::{self, Reference};
+use crate::engine::{
+    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps,
+};
+use crate::error::{Error, Result};
+use crate::particles::Particles;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    Nothing,
+    PredictSign,
+    /// A row of particles is left out.
+    PredictRow,
+    ResidualSign,
+    /// g is that of the step before.
+    ResidualStale,
+    VelocitySign,
+    /// A row of samples is left out.
+    VelocityRow,
+    UpdateFactor,
+    /// A row of particles stands still.
+    UpdateRow,
+}
+
+/// Particles or samples of a row.
+const ROW: Range<usize> = 8..16;
+
+/// The reference, with a fault from some step on.
+pub struct Faulty {
+    inner: Reference,
+    fault: Fault,
+    from: u64,
+    /// g of the step before, by run.
+    stale: Vec<Option<Vec<f64>>>,
+    /// How often the device is still to be lost at that step.
+    pub losses: Arc<AtomicU32>,
+}
+
+impl Faulty {
+    pub fn new(batch: Batch, fault: Fault, from: u64) -> Self {
+        Faulty {
+            stale: vec![None; batch.runs.len()],
+            inner: Reference::new(batch),
+            fault,
+            from,
+            losses: Arc::default(),
+        }
+    }
+
+    fn has(&self, run: usize, fault: Fault) -> bool {
+        self.fault == fault && self.inner.clock(run).step >= self.from
+    }
+
+    fn all(&mut self, run: usize) -> Result<Particles> {
+        let m = self.batch().runs[run].m;
+        self.inner.read(run, 0..m)
+    }
+}
+
+impl Engine for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+    fn adapter(&self) -> String {
+        self.inner.adapter()
+    }
+    fn precision(&self) -> Precision {
+        self.inner.precision()
+    }
+    fn batch(&self) -> &Batch {
+        self.inner.batch()
+    }
+    fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        self.inner.write(run, first, block)
+    }
+    fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
+        self.inner.read(run, range)
+    }
+    fn clock(&self, run: usize) -> Clock {
+        self.inner.clock(run)
+    }
+    fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
+        self.inner.set_clock(run, clock)
+    }
+    fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
+        self.inner.accumulated(run)
+    }
+    fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
+        self.inner.set_accumulated(run, sum)
+    }
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+        self.inner.geometry(origins)
+    }
+
+    fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
+        let mut evaluations = self.inner.predict(sample)?;
+        for (run, now) in evaluations.iter_mut().enumerate() {
+            if self.has(run, Fault::PredictSign) {
+                now.f.iter_mut().for_each(|f| *f = -*f);
+            }
+            if self.has(run, Fault::PredictRow) {
+                let mut left = self.all(run)?;
+                left.a[ROW].fill(0.0);
+                let of = &self.batch().runs[run];
+                now.f = reference::predict(&left, of.alpha, &self.batch().datasets[of.train_set]);
+            }
+        }
+        Ok(evaluations)
+    }
+
+    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
+        let f = self.predict(Sample::Train)?.swap_remove(run).f;
+        let of = &self.batch().runs[run];
+        let mut g = reference::residual(of.loss, &f, &self.batch().datasets[of.train_set].y);
+        if self.has(run, Fault::ResidualSign) {
+            g.iter_mut().for_each(|g| *g = -*g);
+        }
+        match &self.stale[run] {
+            Some(stale) if self.has(run, Fault::ResidualStale) => Ok(stale.clone()),
+            _ => Ok(g),
+        }
+    }
+
+    fn velocity(&mut self, run: usize) -> Result<Particles> {
+        let mut g = self.residual(run)?;
+        if self.has(run, Fault::VelocityRow) {
+            g[ROW].fill(0.0);
+        }
+        let p = self.all(run)?;
+        let of = &self.batch().runs[run];
+        let mut v = reference::velocity(of, &p, &g, &self.batch().datasets[of.train_set]);
+        if self.has(run, Fault::VelocitySign) {
+            v.w.iter_mut().for_each(|v| *v = -*v);
+        }
+        Ok(v)
+    }
+
+    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        let runs = self.batch().runs.len();
+        let mut evaluations = Vec::new();
+        if self.clock(0).step >= self.from && self.losses.load(Ordering::Relaxed) > 0 {
+            self.losses.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::lost("faulty", "the device was lost", "check it"));
+        }
+        for (k, &wanted) in steps.evaluate.iter().enumerate() {
+            let now = self.predict(Sample::Train)?;
+            for run in 0..runs {
+                let fresh = self.inner.residual(run)?;
+                let v = self.velocity(run)?;
+                let mut p = self.all(run)?;
+                let before = p.clone();
+                let mut eta = steps.eta[k * runs + run];
+                let mut clock = self.clock(run);
+                clock.time += eta;
+                clock.step += 1;
+                if self.has(run, Fault::UpdateFactor) {
+                    eta *= 1.001;
+                }
+                reference::update(&mut p, &v, eta);
+                if self.has(run, Fault::UpdateRow) {
+                    p.a[ROW].copy_from_slice(&before.a[ROW]);
+                    let w = ROW.start * p.d..ROW.end * p.d;
+                    p.w[w.clone()].copy_from_slice(&before.w[w]);
+                }
+                self.stale[run] = Some(fresh);
+                self.inner.write(run, 0, &p)?;
+                self.inner.set_clock(run, clock)?;
+            }
+            if wanted {
+                evaluations.push(now);
+            }
+        }
+        Ok(evaluations)
+    }
+}
+
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&mut self, _: &Status) {}
+}

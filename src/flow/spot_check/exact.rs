@@ -1,0 +1,383 @@
+//! The stages recomputed in f64 for a few samples and particles, each value with a bound of what
+//! rounding may change of it.
+//!
+//! The bounds are worst cases, so that a sound engine never exceeds one. An operation on f32 numbers
+//! is off by at most u = 2^-24 times its result, u = 2^-53 in f64. A term of a sum passes through at
+//! most [`Arithmetic::depth`] of them, and a product w·x through d; what each of them may add is at
+//! most u times the sum of the absolute values of the terms. A few more roundings turn sums into
+//! values. Where a comparison decides (z > 0, y f < 1) and its sides are nearer than their rounding
+//! errors, both outcomes are right.
+
+use crate::data::Dataset;
+use crate::engine::{Engine, Evaluation, Precision, Run, ldexp};
+use crate::experiment::{Loss, StateFormat, Train};
+use crate::particles::Particles;
+
+/// A value, and how far an engine may be from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exact {
+    pub value: f64,
+    pub bound: f64,
+}
+
+impl Exact {
+    /// The error of `got` as a share of the bound; nothing where one of them is beyond the numbers,
+    /// which is divergence and found as such.
+    pub fn share(&self, got: f64) -> Option<f64> {
+        let error = (got - self.value).abs();
+        match error.is_finite() && self.bound.is_finite() {
+            true if error == 0.0 => Some(0.0),
+            true => Some(error / self.bound),
+            false => None,
+        }
+    }
+}
+
+/// Below it f32 has no normal numbers, and a device may take what is smaller for 0.
+const SMALLEST: f64 = 1.0 / (1u128 << 126) as f64;
+
+/// Roundings on the way from a sum to a value: factors, divisions (2.5 units on a GPU), square roots
+/// and exponentials (2 units).
+const FEW: f64 = 16.0;
+
+/// What the rounding errors of a run depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Arithmetic {
+    precision: Precision,
+    /// Unit round-off u of the engine, and of the recomputation.
+    unit: f64,
+    /// Whether predictions are sums of a_j w_j over directions, multiplied by x_i afterwards: the
+    /// short cuts "arcs" and "cells".
+    by_direction: bool,
+    state: StateFormat,
+}
+
+impl Arithmetic {
+    pub fn of(engine: &dyn Engine, run: usize) -> Self {
+        let precision = engine.precision();
+        let own = f64::EPSILON / 2.0;
+        Arithmetic {
+            precision,
+            unit: own
+                + match precision {
+                    Precision::F32 => f64::from(f32::EPSILON) / 2.0,
+                    Precision::F64 => own,
+                },
+            by_direction: ["arcs", "cells"].contains(&engine.method(run)),
+            state: engine.batch().state,
+        }
+    }
+
+    /// Roundings that a term of a sum passes through at most. The engines in f32 add at most 1024
+    /// terms one after another, and in parts of at least 16 where there are more.
+    fn depth(&self, terms: usize) -> f64 {
+        let terms = terms as f64;
+        FEW + match self.precision {
+            Precision::F32 => terms.min(1024.0 + terms / 16.0),
+            Precision::F64 => terms,
+        }
+    }
+
+    /// Error of a sum whose terms are rounded to whole numbers of a unit: short cuts do so, by the
+    /// largest of all terms.
+    fn whole(&self, terms: usize, largest: f64) -> f64 {
+        if !self.by_direction {
+            return 0.0;
+        }
+        let terms = terms as f64;
+        terms * largest * (2f64.powi(-38) + terms * 2f64.powi(-52))
+    }
+}
+
+/// w·x of a particle and a sample.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    z: f64,
+    /// What the rounding error of z is measured in.
+    size: f64,
+    /// Whether rounding may decide if z > 0.
+    near: bool,
+}
+
+impl Pair {
+    fn new(w: &[f64], x: &[f32], arithmetic: &Arithmetic) -> Pair {
+        let (mut z, mut size) = (0.0, 0.0);
+        for (w, &x) in w.iter().zip(x) {
+            let term = w * f64::from(x);
+            z += term;
+            size += term.abs();
+        }
+        if arithmetic.by_direction {
+            size = norm(w) * norm_of(x);
+        }
+        let terms = w.len() as f64 + 2.0;
+        let near = size > 0.0 && z.abs() <= terms * (arithmetic.unit * size + SMALLEST);
+        Pair { z, size, near }
+    }
+
+    fn counts(&self) -> bool {
+        self.z > 0.0 || self.near
+    }
+}
+
+fn norm(w: &[f64]) -> f64 {
+    w.iter().map(|w| w * w).sum::<f64>().sqrt()
+}
+
+fn norm_of(x: &[f32]) -> f64 {
+    x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Sums over all particles of one run, block by block.
+pub struct Predictions<'a> {
+    run: &'a Run,
+    data: &'a Dataset,
+    arithmetic: Arithmetic,
+    samples: Vec<(usize, Sum)>,
+    /// Σ a², Σ |w|², Σ |a||w|
+    moments: [f64; 3],
+    /// The largest |a|, |w|.
+    largest: [f64; 2],
+}
+
+/// Over the particles that a sample activates.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    /// Σ a z
+    value: f64,
+    /// Σ |a| |z|
+    terms: f64,
+    /// Σ |a| times the sizes of z
+    sizes: f64,
+}
+
+impl<'a> Predictions<'a> {
+    /// No particles yet, on these samples.
+    pub fn new(
+        run: &'a Run,
+        data: &'a Dataset,
+        samples: impl Iterator<Item = usize>,
+        arithmetic: Arithmetic,
+    ) -> Self {
+        Predictions {
+            run,
+            data,
+            arithmetic,
+            samples: samples.map(|i| (i, Sum::default())).collect(),
+            moments: [0.0; 3],
+            largest: [0.0; 2],
+        }
+    }
+
+    /// Adds particles, in stored units.
+    pub fn add(&mut self, block: &Particles) {
+        let norms: Vec<f64> = (0..block.m()).map(|j| norm(block.w(j))).collect();
+        for (a, w) in block.a.iter().zip(&norms) {
+            self.moments[0] += a * a;
+            self.moments[1] += w * w;
+            self.moments[2] += a.abs() * w;
+            self.largest = [self.largest[0].max(a.abs()), self.largest[1].max(*w)];
+        }
+        for (i, sum) in &mut self.samples {
+            let x = self.data.row(*i);
+            for (j, a) in block.a.iter().enumerate() {
+                let pair = Pair::new(block.w(j), x, &self.arithmetic);
+                if pair.counts() {
+                    sum.value += a * pair.z.max(0.0);
+                    sum.terms += a.abs() * pair.z.abs();
+                    sum.sizes += a.abs() * pair.size;
+                }
+            }
+        }
+    }
+
+    /// f̂_i of the samples, with their numbers, in stored units.
+    pub fn f(&self) -> impl Iterator<Item = (usize, Exact)> {
+        let Arithmetic {
+            unit, by_direction, ..
+        } = self.arithmetic;
+        let (m, d) = (self.run.m, self.data.d as f64);
+        let [a, w] = self.largest;
+        self.samples.iter().map(move |(i, sum)| {
+            let x = norm_of(self.data.row(*i));
+            let added = if by_direction { sum.sizes } else { sum.terms };
+            let rounded = unit * ((d + FEW) * sum.sizes + self.arithmetic.depth(m) * added);
+            let whole = d * self.arithmetic.whole(m, a * w * x);
+            // Whole numbers of a device have no unit below 2^-119 m.
+            let vanished = m as f64 * SMALLEST * (1.0 + d * (a + 128.0 * m as f64 * x));
+            let each = self.run.alpha / m as f64;
+            let bound = each * (rounded + whole + vanished) + SMALLEST;
+            (
+                *i,
+                Exact {
+                    value: each * sum.value,
+                    bound,
+                },
+            )
+        })
+    }
+
+    /// (1/m) Σ â², (1/m) Σ |ŵ|², (1/m) Σ |â||ŵ|.
+    pub fn moments(&self) -> [Exact; 3] {
+        let (m, d) = (self.run.m, self.data.d as f64);
+        let [a, w] = self.largest;
+        let largest = [a * a, w * w, a * w];
+        std::array::from_fn(|k| {
+            let rounded = self.arithmetic.unit * (d + self.arithmetic.depth(m)) * self.moments[k];
+            let whole = self.arithmetic.whole(m, largest[k]);
+            // A square below the normal numbers takes its root along.
+            let root = if k == 2 {
+                a * (d * SMALLEST).sqrt()
+            } else {
+                0.0
+            };
+            let vanished = m as f64 * ((d + 1.0) * SMALLEST + root);
+            Exact {
+                value: self.moments[k] / m as f64,
+                bound: (rounded + whole + vanished) / m as f64,
+            }
+        })
+    }
+}
+
+/// g (n) from an engine's own predictions.
+pub fn residuals(loss: Loss, now: &Evaluation, y: &[f32], arithmetic: &Arithmetic) -> Vec<Exact> {
+    let (n, unit, p) = (y.len() as f64, arithmetic.unit, now.prediction_exponent);
+    let pairs = || now.f.iter().zip(y).map(|(&f, &y)| (f, f64::from(y)));
+    let least = pairs().map(|(f, y)| y * f).fold(f64::INFINITY, f64::min);
+    let behind = |f: f64, y: f64| ldexp(y * f - least, p);
+    let total: f64 = match loss {
+        Loss::Softmin => pairs().map(|(f, y)| (-behind(f, y)).exp()).sum(),
+        _ => 1.0,
+    };
+    pairs()
+        .map(|(f, y)| {
+            let margin = ldexp(y * f, p);
+            // Errors of a margin, and of a result relative to it.
+            let near = 4.0 * unit * (1.0 + margin.abs());
+            let (value, relative, beside) = match loss {
+                Loss::Square => ((ldexp(f, p) - y) / n, 0.0, 0.0),
+                Loss::Logistic => (-y / (n * (1.0 + margin.exp())), margin.abs(), 0.0),
+                Loss::Exponential => (-y * (-margin).exp() / n, margin.abs(), 0.0),
+                Loss::Softmin => {
+                    let behind = behind(f, y);
+                    // A mean of the others' distances by their weights is at most log n + 1.
+                    let relative = behind + n.ln() + 1.0 + arithmetic.depth(now.f.len());
+                    (-y * (-behind).exp() / total, relative, 0.0)
+                }
+                Loss::Hinge => {
+                    let on = f64::from(u8::from(margin < 1.0));
+                    let either = (1.0 - margin).abs() <= near;
+                    (-y * on / n, 0.0, f64::from(u8::from(either)) * y.abs() / n)
+                }
+                Loss::SquaredHinge => {
+                    let beside = if margin < 1.0 + near {
+                        near * y.abs() / n
+                    } else {
+                        0.0
+                    };
+                    (-y * (1.0 - margin).max(0.0) / n, 0.0, beside)
+                }
+            };
+            let rounded = unit * (FEW + 2.0 * relative) * value.abs();
+            let bound = rounded + beside + (1.0 + y.abs()) * SMALLEST;
+            Exact { value, bound }
+        })
+        .collect()
+}
+
+/// The velocity of one particle (its w, then a), in stored units, at the state with power of two
+/// `exponent` and residual g.
+pub fn velocity(
+    run: &Run,
+    data: &Dataset,
+    exponent: i32,
+    (w, a): (&[f64], f64),
+    g: &[Exact],
+    arithmetic: &Arithmetic,
+) -> Vec<Exact> {
+    let (n, d, unit) = (data.n(), data.d, arithmetic.unit);
+    // G, w·G, and their errors.
+    let mut big_g = vec![0.0; d + 1];
+    let mut error = vec![0.0; d + 1];
+    let mut largest = 0.0_f64;
+    for (i, g) in g.iter().enumerate() {
+        let x = data.row(i);
+        let pair = Pair::new(w, x, arithmetic);
+        if arithmetic.by_direction {
+            largest = largest.max(g.value.abs() * norm_of(x));
+        }
+        if !pair.counts() {
+            continue;
+        }
+        let on = f64::from(u8::from(pair.z > 0.0));
+        let off = g.bound + g.value.abs() * arithmetic.depth(n) * unit;
+        let either = f64::from(u8::from(pair.near)) * g.value.abs();
+        for (k, &x) in x.iter().enumerate() {
+            let x = f64::from(x);
+            big_g[k] += on * g.value * x;
+            error[k] += (off + either) * x.abs() + SMALLEST;
+        }
+        big_g[d] += on * g.value * pair.z;
+        let turns = g.value.abs() * unit * 2.0 * (d as f64 + 2.0);
+        error[d] += (off + turns) * pair.size + SMALLEST;
+    }
+    let whole = arithmetic.whole(n, largest);
+    let force = match run.train {
+        Train::Both => -1.0 / run.alpha,
+        Train::Output | Train::Input => -ldexp(1.0 / run.alpha, -exponent),
+    };
+    (0..=d)
+        .map(|k| {
+            let trained = match k < d {
+                true => run.train != Train::Output,
+                false => run.train != Train::Input,
+            };
+            if !trained {
+                return Exact {
+                    value: 0.0,
+                    bound: 0.0,
+                };
+            }
+            let (factor, theta, whole) = match k < d {
+                true => (force * a, w[k], whole),
+                false => (force, a, whole * norm(w) * d as f64),
+            };
+            let (pull, decay) = (factor * big_g[k], run.lambda * theta);
+            let rounded = unit * FEW * (pull.abs() + decay.abs());
+            let vanished = SMALLEST * (1.0 + force.abs() * (1.0 + a.abs()) + big_g[k].abs());
+            Exact {
+                value: pull - decay,
+                bound: factor.abs() * (error[k] + whole) + rounded + 4.0 * vanished,
+            }
+        })
+        .collect()
+}
+
+/// Where a coordinate is after a step of size η, in units that are 2^shift times as large.
+pub fn updated(theta: f64, v: Exact, eta: f64, shift: i32, arithmetic: &Arithmetic) -> Exact {
+    let value = ldexp(theta + eta * v.value, -shift);
+    let step = eta * (v.bound + FEW * arithmetic.unit * v.value.abs());
+    let moved = ldexp(step + 4.0 * arithmetic.unit * theta.abs(), -shift);
+    // f16 goes to either neighbour: 10 bits of mantissa, down to 2^-14.
+    let stored = match arithmetic.state {
+        StateFormat::F32 => 0.0,
+        StateFormat::F16 => 2f64.powi(-10) * (value.abs() + moved) + 2f64.powi(-24),
+    };
+    Exact {
+        value,
+        bound: moved + stored + SMALLEST,
+    }
+}
+
+/// The step that a run takes, as its norm scales it.
+pub fn step_size(run: &Run, eta: f64, now: &Evaluation) -> f64 {
+    let on_a = match run.train {
+        Train::Input => 0,
+        Train::Both | Train::Output => now.clock.exponent,
+    };
+    match run.norm_scaled {
+        true => eta * ldexp(now.mean_a2.sqrt(), on_a).max(1.0),
+        false => eta,
+    }
+}

@@ -1,0 +1,175 @@
+//! A sound engine raises no alarm; a fault in any stage does, and is called by its name.
+
+use std::sync::atomic::AtomicBool;
+
+use super::check::picks;
+use super::*;
+use crate::engine::reference::Reference;
+use crate::engine::{Batch, Run, ShortCuts, cpu};
+use crate::experiment::{Form, Loss, StateFormat, load_form};
+use crate::flow::faulty::{Fault, Faulty, Silent};
+use crate::flow::{Start, train};
+use crate::store::{Checkpoint, RunFolder};
+use crate::verify::cases;
+
+/// A case of both layers on its data, in place.
+fn placed(mut make: impl FnMut(Batch) -> Box<dyn Engine>, case: &cases::Case) -> Box<dyn Engine> {
+    let mut engine = make(case.batch());
+    for run in 0..case.runs.len() {
+        engine.write(run, 0, &case.particles(run)).unwrap();
+    }
+    engine
+}
+
+fn one(loss: Loss) -> cases::Case {
+    cases::Case {
+        name: "one".into(),
+        d: 5,
+        runs: vec![cases::CaseRun {
+            n: 50,
+            run: Run::simple(200, loss),
+        }],
+        eta: 0.1,
+        state: StateFormat::F32,
+    }
+}
+
+/// Watches some steps, with others between.
+fn watch(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
+    let runs = engine.batch().runs.len();
+    let places: Vec<Place> = (0..runs).map(|k| Place { slot: k, index: k }).collect();
+    let step = Steps {
+        eta: vec![eta; runs],
+        evaluate: vec![false],
+    };
+    let mut spot = SpotCheck::new(true);
+    for _ in 0..3 {
+        // As if all of them took no time.
+        spot.spent = Duration::ZERO;
+        assert!(spot.watch(engine, &places, &step)?.is_empty());
+        spot.pass(engine, &step)?;
+        spot.spent = Duration::ZERO;
+        spot.look(engine, &places)?;
+    }
+    Ok(spot.found)
+}
+
+#[test]
+fn a_fault_in_any_stage_is_found_and_named() {
+    let faults = [
+        (Fault::PredictSign, "predict gives the prediction of sample"),
+        (Fault::PredictRow, "predict gives the prediction of sample"),
+        (Fault::ResidualSign, "residual gives g of sample"),
+        (Fault::ResidualStale, "residual gives g of sample"),
+        (Fault::VelocitySign, "velocity gives dw_1/dt of particle"),
+        (Fault::VelocityRow, "velocity gives dw_1/dt of particle"),
+        (Fault::UpdateFactor, "update gives w_1 of particle"),
+        (Fault::UpdateRow, "update gives w_1 of particle 8 "),
+    ];
+    for loss in [Loss::Square, Loss::Logistic, Loss::Softmin] {
+        let case = one(loss);
+        for (fault, found) in faults {
+            let mut engine = placed(|batch| Box::new(Faulty::new(batch, fault, 0)), &case);
+            let error = watch(&mut *engine, case.eta).unwrap_err();
+            assert_eq!(error.exit_code(), 1);
+            let text = error.to_string();
+            assert!(text.contains(found), "{fault:?}: {text}");
+        }
+        let sound = |batch| -> Box<dyn Engine> { Box::new(Faulty::new(batch, Fault::Nothing, 0)) };
+        watch(&mut *placed(sound, &case), case.eta).unwrap();
+    }
+}
+
+/// Every loss, layer, scaling and decay at awkward sizes, by every way to compute them.
+#[test]
+fn sound_engines_raise_no_alarm() {
+    let mut largest = 0.0_f64;
+    for case in cases::all(StateFormat::F32) {
+        for short_cuts in [ShortCuts::Never, ShortCuts::Always] {
+            let options = cpu::Options {
+                short_cuts,
+                ..cpu::Options::default()
+            };
+            let make = |batch| -> Box<dyn Engine> {
+                let engine = Box::new(cpu::Cpu::new(batch, &options).unwrap());
+                crate::engine::gram::Gram::around(engine, short_cuts)
+            };
+            let found = watch(&mut *placed(make, &case), case.eta);
+            let found = found.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            assert!(found.predictions > 0 && found.particles > 0);
+            largest = largest.max(found.largest_error);
+        }
+        let reference = |batch| -> Box<dyn Engine> { Box::new(Reference::new(batch)) };
+        let found = watch(&mut *placed(reference, &case), case.eta);
+        found.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    }
+    // Worst cases are far away, and yet not everything passes.
+    assert!(largest > 1e-3 && largest < 0.5, "{largest}");
+}
+
+/// Whatever the size and the turn, picks are within it, and all of it where they are as many.
+#[test]
+fn picks_cover_what_there_is() {
+    for of in [1, 2, 7, 100, 1_000_003] {
+        for turn in 0..5 {
+            for count in [1, 4, 256] {
+                let picked: Vec<usize> = picks(count, of, turn).collect();
+                assert_eq!(picked.len(), count.min(of));
+                assert!(picked.is_sorted() && picked.iter().all(|&k| k < of));
+                if count >= of {
+                    assert_eq!(picked, (0..of).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+    let moved = picks(4, 1_000_003, 0).zip(picks(4, 1_000_003, 1));
+    assert!(moved.into_iter().all(|(a, b)| a != b));
+}
+
+/// A fault that comes later ends the training, with a checkpoint of a state from before it.
+#[test]
+fn a_training_ends_at_a_fault_and_keeps_a_checkpoint_from_before_it() {
+    let sets = [
+        "flow.steps=200",
+        "network.width=40",
+        "output.checkpoint_seconds=0",
+    ];
+    let sets = sets.map(String::from);
+    let grid = load_form("xor", Form::Full, &sets).unwrap();
+    for (fault, on) in [
+        (Fault::Nothing, true),
+        (Fault::UpdateFactor, true),
+        (Fault::UpdateFactor, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = RunFolder::plan(&dir.path().join("run"), false).unwrap();
+        let mut make = |batch, _: Option<&str>| -> Result<Box<dyn Engine>> {
+            Ok(Box::new(Faulty::new(batch, fault, 100)))
+        };
+        let trained = train(
+            &grid,
+            &mut folder,
+            Start::Fresh,
+            on,
+            &mut make,
+            &mut Silent,
+            &AtomicBool::new(false),
+        );
+        match (fault, on) {
+            (Fault::UpdateFactor, true) => {
+                let error = trained.unwrap_err();
+                assert_eq!(error.exit_code(), 1);
+                assert!(error.to_string().contains("update gives"), "{error}");
+                assert!(error.to_string().contains("widefield resume"), "{error}");
+                let kept = Checkpoint::newest(&folder.run(0)).unwrap().unwrap();
+                // Records are at most three steps apart there.
+                assert!((90..=100).contains(&kept.clock.step));
+            }
+            (_, true) => match trained.unwrap().spot_check {
+                Checked::On(found) => assert!(found.checks > 10 && found.particles > 100),
+                Checked::Off => panic!("it was on"),
+            },
+            (_, false) => assert_eq!(trained.unwrap().spot_check, Checked::Off),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Trainings whose device is lost on the way.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use super::faulty::{Fault, Faulty, Silent};
+use super::{Start, train};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::experiment::{Form, load_form};
+use crate::store::{RunFolder, Summary};
+
+/// Trains in a folder, with a device that is lost so many times at step 100.
+fn trained(dir: &Path, losses: u32) -> Result<Summary> {
+    let sets = [
+        "flow.steps=200",
+        "network.width=40",
+        "output.checkpoint_seconds=0",
+    ];
+    let sets = sets.map(String::from);
+    let grid = load_form("xor", Form::Full, &sets)?;
+    let losses = Arc::new(AtomicU32::new(losses));
+    let mut make = |batch, _: Option<&str>| -> Result<Box<dyn Engine>> {
+        let mut engine = Faulty::new(batch, Fault::Nothing, 100);
+        engine.losses = losses.clone();
+        Ok(Box::new(engine))
+    };
+    train(
+        &grid,
+        &mut RunFolder::plan(dir, false)?,
+        Start::Fresh,
+        true,
+        &mut make,
+        &mut Silent,
+        &AtomicBool::new(false),
+    )
+}
+
+/// A lost device costs nothing but time: files are those of a training that never lost one.
+#[test]
+fn a_training_goes_on_when_its_device_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, lost) = (dir.path().join("whole"), dir.path().join("lost"));
+    assert_eq!(trained(&whole, 0).unwrap().restarts, 0);
+    let summary = trained(&lost, 2).unwrap();
+    assert_eq!(summary.restarts, 2);
+    assert_eq!(summary.runs, trained_runs(&whole));
+    for file in ["metrics.csv", "runs/000/particles.npz"] {
+        let read = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
+        assert!(read(&whole) == read(&lost), "{file}");
+    }
+}
+
+fn trained_runs(dir: &Path) -> Vec<crate::store::RunSummary> {
+    Summary::read(&dir.join("summary.json")).unwrap().runs
+}
+
+/// A device that is lost again and again ends the training, with its checkpoints.
+#[test]
+fn a_training_ends_when_its_device_is_lost_again_and_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = trained(&dir.path().join("run"), 4).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }) && error.exit_code() == 1);
+    assert!(error.to_string().contains("widefield resume"), "{error}");
+}
