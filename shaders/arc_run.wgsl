@@ -12,6 +12,7 @@ struct ArcRun {
     moments: u32,
     tiles: u32,
     headroom: i32,
+    threads: u32,
 }
 
 // The first position on an end.

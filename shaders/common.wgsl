@@ -13,10 +13,13 @@ struct Row {
     count: u32,
     sample: u32,
     samples: u32,
+    coordinate: u32,
     out: u32,
     slices: u32,
     moments: u32,
     bits: u32,
+    pull: u32,
+    adds: u32,
 }
 
 // What stays the same of a run: see layout::Run.
@@ -37,6 +40,7 @@ struct Run {
     alpha: f32,
     lambda: f32,
     arcs: u32,
+    ranges: u32,
 }
 
 // What changes of a run: see layout::State.

@@ -7,6 +7,8 @@ struct Units {
     w: f32,
     start: f32,
     informative: u32,
+    sample: u32,
+    samples: u32,
 }
 
 // See Tally in engine/geometry.rs.
@@ -25,6 +27,8 @@ struct Tally {
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<{{ stored }}>;
 // a² − |w|² at the start, a word per particle.
 @group(1) @binding({{ slot.start }}) var<storage, read> start: array<f32>;
+// Whether a sample before the ones at hand activates a particle.
+@group(1) @binding({{ slot.alive }}) var<storage, read_write> alive: array<u32>;
 @group(1) @binding({{ slot.tallies }}) var<storage, read_write> tallies: array<Tally>;
 
 alias V = f32;
@@ -33,14 +37,23 @@ alias V = f32;
 
 var<workgroup> found: array<Tally, {{ lanes }}>;
 
-// Whether some sample activates the particle whose planes begin at a word.
-fn is_active(run: Run, at: u32) -> bool {
-    for (var i = 0u; i < run.n; i += 1u) {
+{%- set loops = (d - 1) // unrolled %}
+
+// Whether one of the samples at hand activates the particle whose planes begin at a word.
+fn is_active(run: Run, unit: Units, at: u32) -> bool {
+    for (var i = unit.sample; i < min(unit.sample + unit.samples, run.n); i += 1u) {
         let row = (run.sample + i) * {{ row_vectors }}u;
         var z = 0.0;
-        for (var k = 0u; k < {{ d }}u; k += 1u) {
-            z = fma(particle(at + k * {{ lanes }}u), input(row + k / 4u)[k % 4u], z);
+{%- if loops > 0 %}
+        for (var k = 0u; k < {{ loops * unrolled }}u; k += {{ unrolled }}u) {
+{%- for e in range(unrolled) %}
+            z = fma(particle(at + (k + {{ e }}u) * {{ lanes }}u), input(row + k / 4u + {{ e // 4 }}u).{{ axes[e % 4] }}, z);
+{%- endfor %}
         }
+{%- endif %}
+{%- for k in range(loops * unrolled, d) %}
+        z = fma(particle(at + {{ k * lanes }}u), input(row + {{ k // 4 }}u).{{ axes[k % 4] }}, z);
+{%- endfor %}
         if z > 0.0 {
             return true;
         }
@@ -49,7 +62,7 @@ fn is_active(run: Run, at: u32) -> bool {
 }
 
 // What the particle at a word contributes; `slot` is its number in the shard.
-fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
+fn tally_of(unit: Units, at: u32, slot: u32) -> Tally {
     var square = 0.0;
     var informative = 0.0;
     for (var k = 0u; k < {{ d }}u; k += 1u) {
@@ -63,7 +76,7 @@ fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
     let norm = sqrt(square);
     let balance = a * a * unit.a - square * unit.w;
     var tally: Tally;
-    tally.dead = select(1.0, 0.0, is_active(run, at));
+    tally.dead = select(1.0, 0.0, alive[slot] != 0u);
     tally.largest_a = a;
     tally.largest_w = norm;
     tally.drift = abs(balance - start[slot] * unit.start);
@@ -76,9 +89,18 @@ fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
 
 {% set threads = lanes %}
 {% include "row.wgsl" %}
+    let run = runs[row.run];
+    let unit = units[row.run];
+    let at = row.first * {{ d + 1 }}u + t;
+    let slot = row.first + t;
+    if t < row.count && (unit.sample == 0u || alive[slot] == 0u) {
+        alive[slot] = select(0u, 1u, is_active(run, unit, at));
+    }
+    if unit.sample + unit.samples < run.n {
+        return;
+    }
     if t < row.count {
-        let at = row.first * {{ d + 1 }}u + t;
-        found[t] = tally_of(runs[row.run], units[row.run], at, row.first + t);
+        found[t] = tally_of(unit, at, slot);
     }
     workgroupBarrier();
     if t > 0u {
@@ -94,5 +116,5 @@ fn tally_of(run: Run, unit: Units, at: u32, slot: u32) -> Tally {
         all.mass += one.mass;
         all.informative += one.informative;
     }
-    tallies[index] = all;
+    tallies[row.out] = all;
 }

@@ -48,6 +48,6 @@ fn moments(row: Row, t: u32) {
         for (var other = 0u; other < {{ abreast }}u; other += 1u) {
             total += scratch[t * {{ abreast }}u + other];
         }
-        sums[row.moments + t] = total;
+        leave(row, row.moments + t, total);
     }
 }

@@ -26,6 +26,7 @@ alias S = vec4<{{ stored }}>;
 {% endif %}
 
 {% include "idle.wgsl" %}
+{% include "leave.wgsl" %}
 
 {% set width = 1 if lockstep > 1 else 4 %}
 {% set fetched = lockstep if lockstep > 1 else 4 %}
@@ -126,7 +127,7 @@ fn staged(at: u32) -> V {
     if slice == 0u {
 {%- for s in range(samples) %}
         if column + {{ s }}u * columns < row.samples {
-            sums[row.out + column + {{ s }}u * columns] = f{{ s }};
+            leave(row, row.out + column + {{ s }}u * columns, f{{ s }});
         }
 {%- endfor %}
     }

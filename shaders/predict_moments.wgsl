@@ -26,5 +26,5 @@
         for (var other = 0u; other < {{ threads }}u; other += 1u) {
             total += scratch[t * {{ threads }}u + other];
         }
-        sums[row.moments + t] = total;
+        leave(row, row.moments + t, total);
     }

@@ -23,6 +23,7 @@
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
 {% include "idle.wgsl" %}
+{% include "leave.wgsl" %}
 var<workgroup> scratch: array<f32, {{ [across * columns, 3 * lanes // 4] | max }}>;
 {% include "moments.wgsl" %}
 {%- endif %}
@@ -60,7 +61,7 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
 
 {% include "row.wgsl" %}
 {%- if not bits_only %}
-    let idle = is_idle(row.run);
+    let idle = is_idle(row.run){% if edge > 0 %} || is_left_over{% endif %};
     if !idle && row.moments != NONE {
         moments(row, t);
     }
@@ -139,7 +140,7 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
         for (var other = 0u; other < {{ across }}u; other += 1u) {
             total += scratch[other * {{ columns }}u + s];
         }
-        sums[row.out + s] = total;
+        leave(row, row.out + s, total);
     }
 {%- endif %}
     }

@@ -8,6 +8,7 @@
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
 
 {% include "idle.wgsl" %}
+{% include "leave.wgsl" %}
 
 {% include "row.wgsl" %}
     if t >= row.samples || is_idle(row.run) {
@@ -18,5 +19,5 @@
     for (var tile = 0u; tile < row.count; tile += 1u) {
         total += sums[row.first + t + tile * stride];
     }
-    sums[row.out + t] = total;
+    leave(row, row.out + t, total);
 }

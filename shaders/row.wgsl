@@ -13,7 +13,8 @@ fn {{ entry }}(
 ) {
     let index = workgroup_index(id, workgroups);
 {%- if edge is defined and edge > 0 %}
-    // Cooperative operations may not come after a return: workgroups left over repeat a row.
+    // Cooperative operations may not come after a return.
+    let is_left_over = index >= arrayLength(&rows);
     let row = rows[min(index, arrayLength(&rows) - 1u)];
 {%- else %}
     if index >= arrayLength(&rows) {

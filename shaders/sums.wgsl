@@ -1,9 +1,9 @@
 // Where residual has its sums from: the tiles of predict, added up by reduce.
-@group(0) @binding({{ slot.sums }}) var<storage, read> sums: array<f32>;
+@group(0) @binding({{ slot.sums }}) var<storage, read{% if entry != "residual" %}_write{% endif %}> sums: array<f32>;
 
 // The run of a workgroup, or NONE.
 fn run_of(index: u32) -> u32 {
-    if index >= arrayLength(&runs) || runs[index].arcs != NONE {
+    if index >= arrayLength(&runs) || runs[index].arcs != NONE || runs[index].ranges > 1u {
         return NONE;
     }
     return index;

@@ -16,7 +16,8 @@
 
 // The run of a workgroup, or NONE.
 fn run_of(index: u32) -> u32 {
-    if index >= arrayLength(&arc_runs) {
+    // Others are for workgroups of another size.
+    if index >= arrayLength(&arc_runs) || arc_runs[index].threads != {{ threads }}u {
         return NONE;
     }
     return arc_runs[index].run;

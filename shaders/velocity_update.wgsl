@@ -1,6 +1,11 @@
 // velocity: G_j = Σ_i g_i 1[w_j·x_i > 0] x_i, ȧ_j = force w_j·G_j − λ a_j, ẇ_j = force a_j G_j − λ w_j.
 // velocity_update also takes the step. A thread holds {{ vectors }} vector(s) of {{ width }} particles in
 // registers and streams the samples. d = {{ d }}
+{%- if pulls == "leave" %}
+// This one streams some of the samples and leaves G of them to the next.
+{%- elif pulls == "take" %}
+// This one has G from those who streamed the samples.
+{%- endif %}
 {%- if lockstep > 1 %}
 // Each lane of a subgroup reads one sample of {{ lockstep }} and lends it to the others.
 {%- elif stage > 0 %}
@@ -12,7 +17,10 @@
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
-{%- if update %}
+@group(1) @binding({{ slot.pulls }}) var<storage, read_write> pulls: array<V>;
+{%- if pulls == "leave" %}
+@group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
+{%- elif update %}
 @group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
 {%- else %}
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
@@ -27,10 +35,12 @@ alias V = vec{{ width }}<f32>;
 alias S = vec{{ width }}<{{ stored }}>;
 {% endif %}
 {% set per_block = lanes // width %}
+{% set sums_down = vectors %}
+{% set sums_across = d %}
 {% include "planes.wgsl" %}
 {% include "inputs.wgsl" %}
 {% include "stored.wgsl" %}
-{%- if update %}
+{%- if update and pulls != "leave" %}
 {% include "store.wgsl" %}
 {%- endif %}
 {%- if stage > 0 %}
@@ -43,7 +53,9 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
 {%- endmacro %}
 
 {% include "row.wgsl" %}
+{%- if update or pulls != "leave" %}
     let now = state[row.run];
+{%- endif %}
     let held = (row.count + {{ width - 1 }}u) / {{ width }}u;
 {%- if update %}
     if now.moves == 0u {
@@ -69,19 +81,23 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
     var z{{ v }}: V;
     var m{{ v }}: V;
 {%- endfor %}
+{%- if pulls == "take" %}
+{% include "pulled.wgsl" %}
+{%- else %}
     let n = runs[row.run].n;
     let sample = runs[row.run].sample;
     let residual = runs[row.run].residual;
 {%- if blocked %}
     // Blocked summation: parts of {{ chunk }} samples, then their sum.
-    for (var start = 0u; start < n; start += {{ chunk }}u) {
-    let stop = min(start + {{ chunk }}u, n);
+    let end = row.sample + row.samples;
+    for (var start = row.sample; start < end; start += {{ chunk }}u) {
+    let stop = min(start + {{ chunk }}u, end);
 {%- for v in range(vectors) %}{% for k in range(d) %}
     G{{ v }}_{{ k }} = V(0.0);
 {%- endfor %}{% endfor %}
 {%- else %}
-    let start = 0u;
-    let stop = n;
+    let start = row.sample;
+    let stop = start + row.samples;
 {%- endif %}
 {%- if stage > 0 %}
     for (var base = start; base < stop; base += {{ stage }}u) {
@@ -125,5 +141,10 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
 {%- endfor %}{% endfor %}
     }
 {%- endif %}
+{%- endif %}
+{%- if pulls == "leave" %}
+{% include "pulls.wgsl" %}
+{%- else %}
 {% include "update.wgsl" %}
+{%- endif %}
 }

@@ -5,6 +5,11 @@
 // velocity for large d: G_j = Σ_i g_i 1[z_ij > 0] x_i from the activation bits that predict left, and
 // ẇ_j = force a_j G_j − λ w_j{% if update %}, with which w takes its step{% endif %}. What these coordinates add to w_j·G_j
 // (with the old w) goes to {% if update %}update_output{% else %}velocity_output{% endif %}. G = (g 1[z > 0]) X: the columns are coordinates. d = {{ d }}
+{%- if pulls == "leave" %}
+// This one goes over some of the samples and leaves G of them to the next.
+{%- elif pulls == "take" %}
+// This one has G from those who went over the samples.
+{%- endif %}
 {% include "common.wgsl" %}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
@@ -13,7 +18,9 @@
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
 @group(1) @binding({{ slot.bits }}) var<storage, read> bits: array<vec4<u32>>;
 @group(1) @binding({{ slot.parts }}) var<storage, read_write> parts: array<vec4<f32>>;
-{%- if update %}
+@group(1) @binding({{ slot.pulls }}) var<storage, read_write> pulls: array<vec4<f32>>;
+{%- if pulls == "leave" %}
+{%- elif update %}
 @group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
 {%- else %}
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
@@ -21,23 +28,29 @@
 {%- endif %}
 
 {% include "tiled.wgsl" %}
+{% set width = 4 %}
+{% set sums_down = columns_held %}
+{% set sums_across = fours %}
 {% include "inputs.wgsl" %}
+{%- if pulls != "leave" %}
 {% include "stored.wgsl" %}
 {%- if update %}
-{% set width = 4 %}
 {% include "store.wgsl" %}
 {%- endif %}
-{%- if staged %}
+{%- endif %}
+{%- if staged and pulls != "take" %}
 // g_i 1[z_ij > 0] and x_i of a few samples.
 var<workgroup> m_slice: array<V, {{ depth * particles // 4 }}>;
 var<workgroup> x_slice: array<V, {{ depth * columns // 4 }}>;
 {%- endif %}
-{%- if down > 1 %}
+{%- if down > 1 and pulls != "leave" %}
 var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- endif %}
 
 {% include "row.wgsl" %}
+{%- if update or pulls != "leave" %}
     let now = state[row.run];
+{%- endif %}
 {%- if update %}
     if now.moves == 0u {
         return;
@@ -46,12 +59,8 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
     let p = t % {{ across }}u;
     let c = t / {{ across }}u;
     let vectors = (row.count + 3u) / 4u;
-    let n = runs[row.run].n;
-    let words = (n + 31u) / 32u;
-    let sample = runs[row.run].sample;
-    let residual = runs[row.run].residual;
     // The first of its vectors of coordinates.
-    let column = row.sample / 4u;
+    let column = row.coordinate / 4u;
 {%- for q in range(fours) %}
     let v{{ q }} = min(p + {{ q * across }}u, vectors - 1u);
 {%- for k in range(columns_held) %}
@@ -61,16 +70,24 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- endif %}
 {%- endfor %}
 {%- endfor %}
+{%- if pulls == "take" %}
+{% include "pulled.wgsl" %}
+{%- else %}
+    let n = runs[row.run].n;
+    let words = (n + 31u) / 32u;
+    let sample = runs[row.run].sample;
+    let residual = runs[row.run].residual;
 {%- if blocked %}
     // Blocked summation: parts of {{ chunk }} samples, then their sum.
-    for (var start = 0u; start < n; start += {{ chunk }}u) {
-    let stop = min(start + {{ chunk }}u, n);
+    let end = row.sample + row.samples;
+    for (var start = row.sample; start < end; start += {{ chunk }}u) {
+    let stop = min(start + {{ chunk }}u, end);
 {%- for q in range(fours) %}{% for k in range(columns_held) %}
     G{{ k }}_{{ q }} = V(0.0);
 {%- endfor %}{% endfor %}
 {%- else %}
-    let start = 0u;
-    let stop = n;
+    let start = row.sample;
+    let stop = start + row.samples;
 {%- endif %}
 {%- include "velocity_product.wgsl" %}
 {%- if blocked %}
@@ -79,6 +96,10 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- endfor %}{% endfor %}
     }
 {%- endif %}
+{%- endif %}
+{%- if pulls == "leave" %}
+{% include "pulls.wgsl" %}
+{%- else %}
 {%- set G = "sum" if blocked else "G" %}
 {%- for q in range(fours) %}
     let at{{ q }} = planes(row.first, v{{ q }});
@@ -119,5 +140,6 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- for q in range(fours) %}
     parts[row.out / 4u + p + {{ q * across }}u] = wG{{ q }};
 {%- endfor %}
+{%- endif %}
 {%- endif %}
 }

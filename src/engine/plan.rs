@@ -3,15 +3,30 @@
 //! Particles live in blocks of `lanes`; blocks fill shards, each below the largest binding. A run
 //! is cut into tiles, and a tile never leaves its shard. The tiles of a run depend on (m, n, d)
 //! and the [`Tiling`] alone, never on shards or on the other runs, so neither do its bits.
+//!
+//! No invocation of a kernel makes more than [`TURNS_MOST`] turns of its loops, whatever m, n and d
+//! are ([`Reach`]). Beyond it particles and samples are cut once more: rows of the same sums follow
+//! one another and add to what those before them left, in the order of particles or samples. So
+//! sums take no more memory than without a cut; only velocity keeps partial sums of G, for some
+//! particles at a time (pulls.rs), and residual three numbers for each range of samples
+//! ([`ranges`]).
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
+mod pulls;
+pub mod ranges;
 mod row;
 pub mod tiled;
 
+use pulls::{Pulls, Ranges};
 pub use row::{NONE, Part, Pass, Row};
+
+/// The most turns of loops that an invocation of a kernel makes, those that find a loop's end
+/// included. llvmpipe ends all loops of an invocation after 65 535 of them, in silence; and what
+/// ends soon meets no watchdog of a desktop.
+pub const TURNS_MOST: usize = 1 << 15;
 
 /// Sums of a tile beyond its n predictions: Σa², Σ|w|², Σ|a||w|.
 pub const MOMENTS: usize = 3;
@@ -44,8 +59,24 @@ pub struct Tiling {
     pub columns: usize,
     /// The most partial sums that `residual` adds up per sample.
     pub groups: usize,
+    /// Threads of a `residual` workgroup.
+    pub residual: usize,
+    /// The most turns of an invocation, [`TURNS_MOST`] but in tests; and what a workgroup may take so.
+    pub turns: usize,
+    pub reach: Reach,
     /// How the kernels tiled over d cut their work, where they are used.
     pub tiled: Option<tiled::Cut>,
+}
+
+/// The most that a workgroup takes, so that its invocations do not loop too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// predict: particles, whole blocks.
+    pub particles: usize,
+    /// Moments in a workgroup of their own: particles, whole blocks.
+    pub moments: usize,
+    /// velocity_update: samples.
+    pub samples: usize,
 }
 
 /// What the device allows.
@@ -80,6 +111,8 @@ pub struct Sums {
     /// The partial sums that `residual` adds up.
     pub first: usize,
     pub groups: usize,
+    /// Ranges of samples that residual is cut into.
+    pub ranges: usize,
 }
 
 /// Where the particles of a batch lie.
@@ -98,6 +131,8 @@ pub struct Prediction {
     pub predict: Vec<Vec<Row>>,
     /// reduce: empty where no run has more tiles than groups.
     pub reduce: Vec<Row>,
+    /// residual: the ranges of the runs that are cut into several.
+    pub ranges: Vec<Row>,
     pub sums: Vec<Sums>,
     /// Length of the buffer of sums.
     pub words: usize,
@@ -171,14 +206,49 @@ pub fn storage(
     Ok(Storage { shards, pieces })
 }
 
-/// Who updates the particles of each shard, by kernels that hold a particle in registers.
-pub fn update(tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
-    let pass = |rows| Pass {
-        part: Part::Velocity,
-        rows,
+/// Who updates the particles, by kernels that hold a particle in registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// In each shard, one after another.
+    pub passes: Vec<Vec<Pass>>,
+    /// Words of the buffer of partial sums of G.
+    pub pulls: usize,
+}
+
+/// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that partial
+/// sums of G may take: at least those of one workgroup's particles, whatever it says.
+pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room: u64) -> Update {
+    let words = tiling.update * d;
+    let mut update = Update {
+        passes: Vec::new(),
+        pulls: 0,
     };
-    let rows = rows(tiling.update, tiling.lanes, storage);
-    rows.into_iter().map(|rows| vec![pass(rows)]).collect()
+    for rows in rows(tiling.update, tiling.lanes, storage) {
+        let (mut whole, mut cut, mut pulls) = (Vec::new(), Vec::new(), Pulls::default());
+        for row in rows {
+            let size = sizes[row.run as usize];
+            let workgroups = size.m.div_ceil(tiling.update);
+            match Ranges::new(size, tiling.reach.samples, workgroups, words) {
+                None => whole.push(Row {
+                    samples: size.n as u32,
+                    ..row
+                }),
+                Some(ranges) => {
+                    if (pulls.words + ranges.sums() * words) as u64 * 4 > room {
+                        pulls.close(&mut cut);
+                    }
+                    pulls.cut(row, &ranges, words);
+                    update.pulls = update.pulls.max(pulls.words);
+                }
+            }
+        }
+        pulls.close(&mut cut);
+        let mut passes = Vec::new();
+        Pass::append(&mut passes, Part::Velocity, whole);
+        passes.append(&mut cut);
+        update.passes.push(passes);
+    }
+    update
 }
 
 /// All particles of each shard, `most` of one run to a row; blocks are of so many lanes.
@@ -208,7 +278,7 @@ pub fn prediction(
     storage: &Storage,
 ) -> Result<Prediction> {
     let mut predict = vec![Vec::new(); storage.shards.len()];
-    let mut reduce = Vec::new();
+    let (mut reduce, mut cut) = (Vec::new(), Vec::new());
     let mut sums = Vec::new();
     let mut words = 0;
     let mut pieces = storage.pieces.iter().peekable();
@@ -227,9 +297,13 @@ pub fn prediction(
                     out: out as u32,
                     ..Row::of(run, slot, count)
                 };
+                let rows = &mut predict[piece.shard];
                 match &tiling.tiled {
-                    Some(cut) => predict[piece.shard].extend(cut.predict(tile, size.n)),
-                    None => predict[piece.shard].extend(tile_rows(tiling, tile, size.n)),
+                    Some(cut) => rows.extend(cut.predict(tile, size.n, &tiling.reach)),
+                    None => {
+                        let parts = tile.parts(tiling.reach.particles);
+                        rows.extend(parts.flat_map(|part| tile_rows(tiling, part, size.n)));
+                    }
                 }
             }
         }
@@ -240,26 +314,37 @@ pub fn prediction(
             tiles.div_ceil(tiling.groups)
         };
         let groups = tiles.div_ceil(each);
+        let summed = if direct { first } else { words };
+        if !direct {
+            for group in 0..groups {
+                let tile = group * each;
+                let last = tiles.min(tile + each);
+                for column in (0..stride).step_by(tiling.columns) {
+                    let starts = (tile..last).step_by(tiling.turns / 2);
+                    reduce.extend(starts.enumerate().map(|(adds, start)| Row {
+                        samples: tiling.columns.min(stride - column) as u32,
+                        out: (words + group * stride + column) as u32,
+                        adds: adds as u32,
+                        ..Row::of(
+                            run,
+                            first + start * stride + column,
+                            (tiling.turns / 2).min(last - start),
+                        )
+                    }));
+                }
+            }
+            words += groups * stride;
+        }
+        let most = ranges::most(groups, tiling);
+        let own = ranges::rows(run, if tiles == 0 { 0 } else { size.n }, most, words);
         sums.push(Sums {
             stride,
-            first: if direct { first } else { words },
+            first: summed,
             groups,
+            ranges: own.len().max(1),
         });
-        if direct {
-            continue;
-        }
-        for group in 0..groups {
-            let tile = group * each;
-            for column in (0..stride).step_by(tiling.columns) {
-                let from = first + tile * stride + column;
-                reduce.push(Row {
-                    samples: tiling.columns.min(stride - column) as u32,
-                    out: (words + group * stride + column) as u32,
-                    ..Row::of(run, from, each.min(tiles - tile))
-                });
-            }
-        }
-        words += groups * stride;
+        words += own.len() * ranges::RANGE_SUMS;
+        cut.extend(own);
     }
     let bytes = words as u64 * 4;
     if bytes > limits.binding {
@@ -276,6 +361,7 @@ pub fn prediction(
     Ok(Prediction {
         predict,
         reduce,
+        ranges: cut,
         sums,
         words,
     })

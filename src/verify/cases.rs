@@ -133,6 +133,22 @@ pub fn all(state: StateFormat) -> Vec<Case> {
     cases
 }
 
+/// Few particles on so many samples that a driver which ends long loops early loses some of them:
+/// Mesa's llvmpipe ends all loops of an invocation after 65 535 turns. d = 2 is for the short cut.
+pub fn long() -> [Case; 2] {
+    let case = |d, m, n| Case {
+        name: format!("long loops, d = {d}"),
+        d,
+        runs: vec![CaseRun {
+            n,
+            run: Run::simple(m, Loss::Square),
+        }],
+        eta: 0.5,
+        state: StateFormat::F32,
+    };
+    [case(1, 3, 530_003), case(2, 5, 130_003)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,6 +45,11 @@ pub fn verify(make: &MakeEngine, state: StateFormat) -> Result<Vec<Check>> {
     for case in cases::all(state) {
         checks.extend(verify_case(&case, make)?);
     }
+    if state == StateFormat::F32 {
+        for case in cases::long() {
+            checks.extend(verify_case(&case, make)?);
+        }
+    }
     Ok(checks)
 }
 

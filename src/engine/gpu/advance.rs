@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Gpu;
 use super::layout::{HEADER, NONE, State, TURNS};
-use super::side::{Dispatch, Side};
+use super::side::{Dispatch, Launch, Side};
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
 use crate::experiment::Train;
@@ -19,7 +19,8 @@ pub(super) struct Pace {
     /// How long a submit is made to last.
     aim: Duration,
     turns: usize,
-    /// Whether a single turn lasts so long that its stages are submitted one by one.
+    /// Whether a single turn may last so long that its stages are submitted one by one, and piece by
+    /// piece.
     parted: bool,
 }
 
@@ -28,7 +29,8 @@ impl Pace {
         Pace {
             aim: aim.unwrap_or(SUBMIT),
             turns: 1,
-            parted: false,
+            // Nobody knows yet how fast the adapter is.
+            parted: true,
         }
     }
 
@@ -114,10 +116,7 @@ impl Gpu {
         if self.pace.parted {
             self.device.run(label, begin)?;
             for _ in 0..count {
-                for stage in stages.clone() {
-                    self.device
-                        .run(label, |encoder| encode(encoder, label, [stage]))?;
-                }
+                self.one_by_one(label, stages.clone())?;
             }
             left = 0;
         }
@@ -168,6 +167,32 @@ impl Gpu {
         })
     }
 
+    /// Runs stages piece by piece: more of them in a submit while submits stay short.
+    pub(super) fn one_by_one<'a>(
+        &self,
+        label: &str,
+        stages: impl IntoIterator<Item = &'a Dispatch>,
+    ) -> Result<()> {
+        let pieces: Vec<&Launch> = stages.into_iter().flat_map(Dispatch::pieces).collect();
+        let (mut done, mut count) = (0, 1);
+        while done < pieces.len() {
+            let part = &pieces[done..pieces.len().min(done + count)];
+            let started = Instant::now();
+            self.device.run(label, |encoder| {
+                let mut pass = pass(encoder, label);
+                part.iter().for_each(|piece| piece.encode(&mut pass));
+            })?;
+            done += part.len();
+            let took = started.elapsed();
+            if took < self.pace.aim / 4 {
+                count *= 2;
+            } else if took > self.pace.aim {
+                count = (count / 2).max(1);
+            }
+        }
+        Ok(())
+    }
+
     /// Sends η, the evaluations and the clocks of a submit.
     fn send(&self, turns: &Turns) -> Result<()> {
         let mut slot = 0;
@@ -210,12 +235,16 @@ fn encode<'a>(
     label: &str,
     stages: impl IntoIterator<Item = &'a Dispatch>,
 ) {
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-        label: Some(label),
-        timestamp_writes: None,
-    });
+    let mut pass = pass(encoder, label);
     let stages = stages.into_iter();
     stages.for_each(|stage| stage.encode(&mut pass));
+}
+
+fn pass<'a>(encoder: &'a mut wgpu::CommandEncoder, label: &str) -> wgpu::ComputePass<'a> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+        label: Some(label),
+        timestamp_writes: None,
+    })
 }
 
 /// The longest beginning with at most `slots` evaluations.

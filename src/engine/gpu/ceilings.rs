@@ -8,6 +8,7 @@ use super::adapter::Kind;
 use super::device::Device;
 use super::kernels::{Kernel, Stage};
 use crate::engine::ceilings::{Ceilings, best_rate};
+use crate::engine::plan::TURNS_MOST;
 use crate::error::{Error, Result};
 
 const WGSL: &str = include_str!("../../../shaders/ceiling.wgsl");
@@ -66,8 +67,10 @@ pub fn ceilings(adapter: Option<&str>) -> Result<Ceilings> {
     let fma = Launch::new(&device, "fma_loop", &[0, 1, 2], &buffers, &spread)?;
     let work = 2 * CHAINS * spread.unrolled * spread.threads * spread.workgroups as usize;
     let flops = best_rate(work as f64, spread.least, |k| {
-        device.write(&turns, 0, &k.to_le_bytes())?;
-        fma.times(&device, 1)
+        // One turn finds the loop's end.
+        let launches = k.div_ceil(TURNS_MOST as u32 - 1);
+        device.write(&turns, 0, &k.div_ceil(launches).to_le_bytes())?;
+        fma.times(&device, launches)
     })?;
     let copy = Launch::new(&device, "copy", &[1, 2], &buffers, &spread)?;
     let rate = best_rate(2.0 * spread.bytes as f64, spread.least, |k| {

@@ -1,5 +1,6 @@
 //! The geometry of the particles on the device: one kernel, for any d, with its buffers. They are
-//! made when first asked for, as no step needs them.
+//! made when first asked for, as no step needs them. Samples are looked through range by range, so
+//! that no invocation loops too long over them.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -7,6 +8,7 @@ use super::Gpu;
 use super::kernels::{GEOMETRY, Kernel, Problem, render};
 use super::shape::LANES;
 use super::side::Dispatch;
+use super::turns::geometry_samples;
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::plan::{self, Row};
 use crate::engine::{Geometry, Origins};
@@ -15,7 +17,8 @@ use crate::error::Result;
 /// Particles whose start is sent at a time.
 const STARTS: usize = 1 << 16;
 
-/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
+/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none; and the samples
+/// at hand.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct RunUnits {
@@ -23,6 +26,8 @@ pub(super) struct RunUnits {
     pub w: f32,
     pub start: f32,
     pub informative: u32,
+    pub sample: u32,
+    pub samples: u32,
 }
 
 /// [`Tally`] on the device: of the particles of one workgroup.
@@ -74,20 +79,24 @@ impl Survey {
         let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let units = device.buffer("units", runs * size_of::<RunUnits>() / 4, written)?;
-        let common = kernel.bind(device, 0, |name| match name {
+        let common = kernel.bind(device, |name| match name {
             "runs" => &gpu.train.facts,
             "units" => &units,
             _ => &gpu.train.x,
         })?;
         let rows = plan::rows(LANES, LANES, &gpu.storage);
-        let shard = |(index, rows): (usize, Vec<Row>)| {
+        let shard = |(index, mut rows): (usize, Vec<Row>)| {
+            let places = rows.iter_mut().enumerate();
+            places.for_each(|(place, row)| row.out = place as u32);
             let words = gpu.storage.shards[index] * LANES;
             let start = device.buffer("start", words, written)?;
+            let alive = device.buffer("alive", words, wgpu::BufferUsages::STORAGE)?;
             let words = rows.len() * size_of::<PartTally>() / 4;
             let tallies = device.buffer("tallies", words, read)?;
             let own = |name: &str| match name {
                 "start" => &start,
                 "tallies" => &tallies,
+                "alive" => &alive,
                 _ => &gpu.shards[index],
             };
             let dispatch = Dispatch::rows(device, &kernel, &common, &rows, own)?;
@@ -150,27 +159,15 @@ impl Gpu {
     pub(super) fn survey_particles(&mut self) -> Result<Vec<Geometry>> {
         self.survey(|gpu, survey| {
             let runs = &gpu.batch.runs;
-            let units = runs.iter().zip(&gpu.clocks).map(|(run, clock)| {
-                let units = Units::new(run, clock.exponent);
-                let k = run.informative.unwrap_or(gpu.batch.d);
-                RunUnits {
-                    a: units.a as f32,
-                    w: units.w as f32,
-                    start: units.start as f32,
-                    informative: k.min(gpu.batch.d) as u32,
-                }
-            });
-            let units: Vec<RunUnits> = units.collect();
-            let bytes = bytemuck::cast_slice(&units);
-            gpu.device.write(&survey.units, 0, bytes)?;
-            gpu.device.run("geometry", |encoder| {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: Some("geometry"),
-                    timestamp_writes: None,
-                });
+            let most = geometry_samples(gpu.batch.d, gpu.turns);
+            let n = gpu.train.runs.iter().map(|run| run.n as usize).max();
+            for first in (0..n.unwrap_or(0).max(1)).step_by(most) {
+                let units: Vec<RunUnits> = gpu.run_units(first, most);
+                let bytes = bytemuck::cast_slice(&units);
+                gpu.device.write(&survey.units, 0, bytes)?;
                 let stages = survey.shards.iter().flat_map(|shard| &shard.dispatch);
-                stages.for_each(|stage| stage.encode(&mut pass));
-            })?;
+                gpu.one_by_one("geometry", stages)?;
+            }
             let mut totals = vec![Tally::default(); runs.len()];
             for shard in &survey.shards {
                 gpu.add_tallies(shard, &mut totals)?;
@@ -181,6 +178,24 @@ impl Gpu {
             };
             Ok(totals.iter().enumerate().map(finish).collect())
         })
+    }
+
+    /// Of all runs, for samples from the first on.
+    fn run_units(&self, first: usize, count: usize) -> Vec<RunUnits> {
+        let runs = self.batch.runs.iter().zip(&self.clocks);
+        runs.map(|(run, clock)| {
+            let units = Units::new(run, clock.exponent);
+            let k = run.informative.unwrap_or(self.batch.d);
+            RunUnits {
+                a: units.a as f32,
+                w: units.w as f32,
+                start: units.start as f32,
+                informative: k.min(self.batch.d) as u32,
+                sample: first as u32,
+                samples: count as u32,
+            }
+        })
+        .collect()
     }
 
     /// Adds what the workgroups of a shard found, in their order.

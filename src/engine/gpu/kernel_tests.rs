@@ -2,19 +2,25 @@
 
 use super::geometry::{PartTally, RunUnits};
 use super::kernels::{
-    GEOMETRY, PREDICT, Problem, REDUCE, RESIDUAL, Stage, VELOCITY, VELOCITY_UPDATE, render,
+    GEOMETRY, PREDICT, PULL, Problem, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY,
+    VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE, render,
 };
 use super::layout::{Row, Run, State};
 use super::shape::{D_HELD, D_MOST, LANES, Shape};
 use super::tiled;
+use crate::engine::plan::TURNS_MOST;
 use crate::experiment::StateFormat;
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 10] = [
     PREDICT,
     REDUCE,
     RESIDUAL,
     VELOCITY_UPDATE,
     VELOCITY,
+    PULL,
+    UPDATE_PULLED,
+    VELOCITY_PULL,
+    VELOCITY_PULLED,
     GEOMETRY,
 ];
 
@@ -63,7 +69,7 @@ pub(super) fn validated(source: &str) -> naga::Module {
 fn every_kernel_is_valid() {
     for d in [1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, D_HELD] {
         for shape in shapes(d) {
-            for stage in STAGES {
+            for stage in STAGES.into_iter().chain(RANGES) {
                 for n_most in [1, shape.update_chunk + 1] {
                     let module = parse(stage, d, n_most, &shape);
                     assert_eq!(module.entry_points[0].name, stage.name);
@@ -137,7 +143,7 @@ fn shapes_fit_the_storage() {
     for d in (1..=D_HELD).chain([D_HELD + 1, 785, D_MOST]) {
         for shape in shapes(d) {
             assert_eq!(shape.with("").unwrap(), shape);
-            let tiling = shape.tiling();
+            let tiling = shape.tiling(d, TURNS_MOST);
             assert!(tiling.threads.is_power_of_two());
             assert!(shape.residual_threads.is_power_of_two());
             assert_eq!(tiling.tile % LANES, 0);
@@ -180,12 +186,13 @@ pub(super) use same_layout;
 fn structs_are_the_same_on_both_sides() {
     let shape = Shape::software(3, 8);
     let residual = parse(RESIDUAL, 3, 1, &shape);
-    same_layout!(&residual, Row as "Row": run first count sample samples out slices moments bits);
+    same_layout!(&residual, Row as "Row": run first count sample samples coordinate out slices
+        moments bits pull adds);
     same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss
-        train norm_scaled samples m alpha lambda arcs);
+        train norm_scaled samples m alpha lambda arcs ranges);
     same_layout!(&residual, State as "State": exponent diverged turn step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
-    same_layout!(&geometry, RunUnits as "Units": a w start informative);
+    same_layout!(&geometry, RunUnits as "Units": a w start informative sample samples);
     same_layout!(&geometry, PartTally as "Tally": dead largest_a largest_w drift mass informative);
 }

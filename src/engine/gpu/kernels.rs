@@ -1,5 +1,7 @@
 //! Kernels: WGSL rendered for one d and one shape, and the pipelines made of it.
 
+use std::ops::Range;
+
 use minijinja::context;
 
 use super::device::Device;
@@ -7,6 +9,7 @@ use super::shape::Shape;
 use super::templates::{SLOTS, halves, shared, write};
 use super::tiled;
 use crate::engine::Batch;
+use crate::engine::plan::ranges::RANGE_SUMS;
 use crate::error::Result;
 use crate::experiment::StateFormat;
 
@@ -48,6 +51,43 @@ pub(super) const RESIDUAL: Stage = Stage {
     ],
     shard: &[],
 };
+/// residual of runs whose samples are cut into ranges, one after another.
+pub(super) const RANGES: [Stage; 4] = [
+    Stage {
+        name: "range_predictions",
+        file: "residual_range.wgsl",
+        common: &[
+            "runs", "state", "schedule", "y", "sums", "residual", "history",
+        ],
+        shard: &["rows"],
+    },
+    Stage {
+        name: "range_masses",
+        file: "residual_range.wgsl",
+        common: &["runs", "state", "schedule", "y", "sums", "residual"],
+        shard: &["rows"],
+    },
+    Stage {
+        name: "range_residuals",
+        file: "residual_range.wgsl",
+        common: &[
+            "runs",
+            "state",
+            "schedule",
+            "y",
+            "sums",
+            "residual",
+            "accumulated",
+        ],
+        shard: &["rows"],
+    },
+    Stage {
+        name: "range_step",
+        file: "residual_range.wgsl",
+        common: &["runs", "state", "schedule", "sums", "history"],
+        shard: &["rows"],
+    },
+];
 pub(super) const VELOCITY_UPDATE: Stage = Stage {
     name: "velocity_update",
     file: "velocity_update.wgsl",
@@ -59,6 +99,32 @@ pub(super) const VELOCITY: Stage = Stage {
     file: "velocity_update.wgsl",
     common: &["runs", "state", "x", "residual"],
     shard: &["rows", "particles", "velocity"],
+};
+/// Partial sums of G of runs that move, and the step from them.
+pub(super) const PULL: Stage = Stage {
+    name: "pull",
+    file: "velocity_update.wgsl",
+    common: &["runs", "state", "x", "residual"],
+    shard: &["rows", "particles", "pulls"],
+};
+pub(super) const UPDATE_PULLED: Stage = Stage {
+    name: "update_pulled",
+    file: "velocity_update.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "pulls"],
+};
+/// Partial sums of G of any run, and the velocity from them.
+pub(super) const VELOCITY_PULL: Stage = Stage {
+    name: "velocity_pull",
+    file: "velocity_update.wgsl",
+    common: &["runs", "x", "residual"],
+    shard: &["rows", "particles", "pulls"],
+};
+pub(super) const VELOCITY_PULLED: Stage = Stage {
+    name: "velocity_pulled",
+    file: "velocity_update.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "velocity", "pulls"],
 };
 pub(super) const GEOMETRY: Stage = Stage {
     name: "geometry",
@@ -91,6 +157,27 @@ impl Problem {
     }
 }
 
+/// Coordinates that geometry takes in a turn of its loop over them.
+pub(super) const UNROLLED: usize = 64;
+
+const TAKE: &str = "take";
+
+/// What a stage of velocity does about partial sums of G.
+fn pulls(stage: Stage) -> &'static str {
+    let leave = [PULL, VELOCITY_PULL, tiled::PULL, tiled::VELOCITY_PULL];
+    let take = [
+        UPDATE_PULLED,
+        VELOCITY_PULLED,
+        tiled::UPDATE_PULLED,
+        tiled::VELOCITY_PULLED,
+    ];
+    match stage {
+        _ if leave.contains(&stage) => "leave",
+        _ if take.contains(&stage) => TAKE,
+        _ => "none",
+    }
+}
+
 /// The WGSL of a stage.
 pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<String> {
     let Problem { d, n_most, state } = *problem;
@@ -103,31 +190,34 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
             chunk => shape.predict_chunk,
             staged => shape.predict_staged,
         },
-        "geometry" => context! { row_vectors => shape.row_vectors(d) },
+        "geometry" => context! { row_vectors => shape.row_vectors(d), unrolled => UNROLLED },
         "reduce" => context! { threads => shape.reduce_threads },
-        "residual" => context! {
+        _ if stage == RESIDUAL || RANGES.contains(&stage) => context! {
             sums => "sums.wgsl",
             threads => shape.residual_threads,
             halves => halves(shape.residual_threads),
+            range_sums => RANGE_SUMS,
         },
         _ if tiled::STAGES.contains(&stage) => context! {
             row_vectors => shape.row_vectors(d),
             update => !tiled::VELOCITY_STAGES.contains(&stage),
             bits_only => stage != tiled::PREDICT,
             chunk => shape.update_chunk,
-            blocked => n_most > shape.update_chunk,
+            pulls => pulls(stage),
+            blocked => pulls(stage) != TAKE && n_most > shape.update_chunk,
             ..shape.tiles.context(&stage, shape.lockstep, state)
         },
         _ => context! {
             row_vectors => shape.row_vectors(d),
-            update => stage.name == VELOCITY_UPDATE.name,
+            update => [VELOCITY_UPDATE, PULL, UPDATE_PULLED].contains(&stage),
+            pulls => pulls(stage),
             lockstep => shape.lockstep,
             threads => shape.update_threads,
             width => shape.update_width,
             vectors => shape.update_vectors,
-            stage => shape.update_stage,
+            stage => if pulls(stage) == TAKE { 0 } else { shape.update_stage },
             chunk => shape.update_chunk,
-            blocked => n_most > shape.update_chunk,
+            blocked => pulls(stage) != TAKE && n_most > shape.update_chunk,
         },
     };
     write(stage, context! { ..own, ..shared(d, state) })
@@ -176,12 +266,40 @@ impl Kernel {
         Ok(Kernel { stage, pipeline })
     }
 
-    /// Binds group 0 or 1 of the stage to the buffers of these names.
+    /// Binds group 0 of the stage to the buffers of these names.
     pub fn bind<'a>(
         &self,
         device: &Device,
-        group: u32,
         buffer: impl Fn(&'static str) -> &'a wgpu::Buffer,
+    ) -> Result<wgpu::BindGroup> {
+        self.bind_group(device, 0, |name| buffer(name).as_entire_binding())
+    }
+
+    /// Binds group 1 of the stage to the buffers of these names, of the rows to these bytes.
+    pub fn bind_rows<'a>(
+        &self,
+        device: &Device,
+        buffer: impl Fn(&'static str) -> &'a wgpu::Buffer,
+        rows: Range<u64>,
+    ) -> Result<wgpu::BindGroup> {
+        let part = |buffer| {
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset: rows.start,
+                size: wgpu::BufferSize::new(rows.end - rows.start),
+            })
+        };
+        self.bind_group(device, 1, |name| match name {
+            "rows" => part(buffer(name)),
+            name => buffer(name).as_entire_binding(),
+        })
+    }
+
+    fn bind_group<'a>(
+        &self,
+        device: &Device,
+        group: u32,
+        resource: impl Fn(&'static str) -> wgpu::BindingResource<'a>,
     ) -> Result<wgpu::BindGroup> {
         let names = if group == 0 {
             self.stage.common
@@ -194,7 +312,7 @@ impl Kernel {
             .filter(|(_, name)| names.contains(name))
             .map(|(binding, name)| wgpu::BindGroupEntry {
                 binding: binding as u32,
-                resource: buffer(name).as_entire_binding(),
+                resource: resource(name),
             })
             .collect();
         let what = format!("the bindings of {}", self.stage.name);

@@ -51,6 +51,8 @@ pub(super) struct Run {
     pub lambda: f32,
     /// Its place among the runs that take the short cut for d = 2, else [`NONE`].
     pub arcs: u32,
+    /// Ranges of samples that residual is cut into.
+    pub ranges: u32,
 }
 
 /// What changes of a run. The host sets the first four before a submit; `residual` the others.
@@ -86,10 +88,13 @@ pub(super) struct Row {
     pub count: u32,
     pub sample: u32,
     pub samples: u32,
+    pub coordinate: u32,
     pub out: u32,
     pub slices: u32,
     pub moments: u32,
     pub bits: u32,
+    pub pull: u32,
+    pub adds: u32,
 }
 
 impl From<&plan::Row> for Row {
@@ -100,10 +105,13 @@ impl From<&plan::Row> for Row {
             count: row.count,
             sample: row.sample,
             samples: row.samples,
+            coordinate: row.coordinate,
             out: row.out,
             slices: row.slices,
             moments: row.moments,
             bits: row.bits,
+            pull: row.pull,
+            adds: row.adds,
         }
     }
 }

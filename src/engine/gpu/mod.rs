@@ -30,6 +30,7 @@ mod tiled;
 mod tiles;
 mod transfer;
 mod tune;
+mod turns;
 mod update;
 mod velocity;
 
@@ -41,14 +42,14 @@ use advance::Pace;
 use arcs::Arcs;
 use device::Device;
 use geometry::Survey;
-use kernels::{Kernel, PREDICT, Problem, REDUCE, RESIDUAL, render};
+use kernels::{Kernel, PREDICT, Problem, RANGES, REDUCE, RESIDUAL, render};
 use layout::{State, TURNS, block_words, shard_words};
 use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
-use update::{PartKernel, Update};
+use update::{PartKernel, Room, Update};
 
-/// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels and the
-/// short cuts changes a bit of the results.
+/// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns
+/// and the short cuts changes a bit of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// Part of an adapter's name; `None` takes a GPU, never a software adapter.
@@ -70,6 +71,9 @@ pub struct Options {
     /// How long a submit is made to last: 0.3 s where not given, as drivers reset a device that is
     /// silent for seconds.
     pub submit: Option<Duration>,
+    /// The most turns of loops that an invocation makes: [`plan::TURNS_MOST`] where not given (tests
+    /// cut more, or not at all).
+    pub turns: Option<usize>,
     /// Bound all indices and loops of the kernels (tests do; it costs time).
     pub checks: bool,
 }
@@ -80,6 +84,7 @@ pub struct Gpu {
     device: Arc<Device>,
     shape: Shape,
     checks: bool,
+    turns: usize,
     storage: Storage,
     shards: Vec<wgpu::Buffer>,
     state: wgpu::Buffer,
@@ -111,7 +116,7 @@ impl Gpu {
         let device = Arc::new(Device::open(options.adapter.as_deref())?);
         device.check_format(batch.state)?;
         let plain = Shape::new(&device.facts, batch.d, options.tile);
-        let places = arcs::places(&device, options.short_cuts, &batch);
+        let places = arcs::places(&device, options.short_cuts, &batch, turns(options));
         let shape = match &options.kernels {
             Some(kernels) => plain.with(kernels)?,
             None if options.tune && tune::is_worth(&batch, &places) => {
@@ -139,12 +144,13 @@ impl Gpu {
         };
         let trained = sizes(&batch, Sample::Train);
         let tested = sizes(&batch, Sample::Test);
-        let tiling = shape.tiling();
+        let turns = turns(options);
+        let tiling = shape.tiling(d, turns);
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
         if device.facts.kind == Kind::Software {
             fits_memory(&batch, bytes(&batch, &storage).into())?;
         }
-        let places = arcs::places(&device, options.short_cuts, &batch);
+        let places = arcs::places(&device, options.short_cuts, &batch, turns);
         let (direct, predicted) = arcs::directly(&places, &storage, &trained);
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
@@ -152,14 +158,20 @@ impl Gpu {
         let problem = Problem::of(&batch);
         let source = |stage| render(stage, &problem, &shape);
         let compile = |stage| Kernel::new(&device, stage, &source(stage)?, options.checks);
+        let cut = !(train.ranges.is_empty() && test.ranges.is_empty());
+        let ranges = RANGES.into_iter().filter(|_| cut);
         let kernels = SideKernels {
             predict: compile(if shape.tiled { tiled::PREDICT } else { PREDICT })?,
             reduce: compile(REDUCE)?,
             residual: compile(RESIDUAL)?,
+            ranges: ranges.map(compile).collect::<Result<_>>()?,
         };
         let fair = plan::tiled::room(bytes(&batch, &storage));
-        let room = options.kept_bytes.unwrap_or(fair).min(limits.binding);
-        let update = Update::new(&device, &shape, d, &trained, &direct, room, &mut train)?;
+        let room = Room {
+            bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
+            pulls: fair.min(limits.binding),
+        };
+        let update = Update::new(&device, &tiling, d, &trained, &direct, room, &mut train)?;
 
         let runs = batch.runs.len();
         let both_ways = wgpu::BufferUsages::STORAGE
@@ -233,6 +245,7 @@ impl Gpu {
             batch,
             device,
             shape,
+            turns,
             storage,
             shards,
             state,
@@ -248,6 +261,10 @@ impl Gpu {
             readback,
         })
     }
+}
+
+fn turns(options: &Options) -> usize {
+    options.turns.unwrap_or(plan::TURNS_MOST)
 }
 
 /// What particles and data take.

@@ -192,7 +192,7 @@ impl Shape {
         if ![1, 2, 4].contains(&self.update_width) {
             return Some("update_width is 1, 2 or 4");
         }
-        if !self.tiling().update.is_multiple_of(LANES) {
+        if !self.updated().is_multiple_of(LANES) {
             return Some("update_threads · update_width · update_vectors is a multiple of 64");
         }
         if self.lockstep > 1 && (self.predict_staged || self.update_stage > 0) {
@@ -204,13 +204,24 @@ impl Shape {
         if self.lockstep > self.predict_threads.min(self.update_threads) {
             return Some("a workgroup has at least as many threads as lanes lend each other words");
         }
+        if self.tiled && !self.update_chunk.is_multiple_of(32) {
+            return Some(
+                "tiled kernels add up whole words of 32 samples: update_chunk is one of them",
+            );
+        }
         if self.tiled {
             return self.tiles.flaw(self.lockstep);
         }
         None
     }
 
-    pub fn tiling(&self) -> Tiling {
+    /// Particles of a workgroup that holds particles in registers.
+    fn updated(&self) -> usize {
+        self.update_threads * self.update_width * self.update_vectors
+    }
+
+    /// How these kernels have work cut, for invocations of at most so many turns.
+    pub fn tiling(&self, d: usize, turns: usize) -> Tiling {
         Tiling {
             lanes: LANES,
             tile: self.tile,
@@ -218,9 +229,12 @@ impl Shape {
             threads: self.predict_threads,
             samples: self.predict_samples,
             lockstep: self.lockstep,
-            update: self.update_threads * self.update_width * self.update_vectors,
+            update: self.updated(),
             columns: self.reduce_threads,
             groups: GROUPS,
+            residual: self.residual_threads,
+            turns,
+            reach: self.reach(d, turns),
             tiled: self.tiled.then(|| self.tiles.cut()),
         }
     }

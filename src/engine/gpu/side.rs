@@ -1,22 +1,48 @@
 //! One kind of samples (training or test) on the device, and the stages that end in residual.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use super::device::Device;
-use super::kernels::Kernel;
+use super::kernels::{Kernel, RANGES};
 use super::layout::{self, HEADER, NO_LOSS, TURNS};
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Run, Sample};
 use crate::error::Result;
-use crate::experiment::StateFormat;
+use crate::experiment::{Loss, StateFormat};
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
 
-/// One kernel on one table, ready to be encoded.
+const ROW_BYTES: u64 = size_of::<layout::Row>() as u64;
+
+/// Rows of a piece of a table: so few that what they name, at most [`plan::TURNS_MOST`] turns each,
+/// is over soon on a slow adapter, too.
+const PIECE: usize = 512;
+
+/// One kernel on one table, ready to be encoded: as a whole, or in pieces.
 pub(super) struct Dispatch {
+    whole: Launch,
+    pieces: Vec<Launch>,
+}
+
+/// One kernel on a table or a part of it.
+pub(super) struct Launch {
     pipeline: wgpu::ComputePipeline,
     common: wgpu::BindGroup,
     own: Option<wgpu::BindGroup>,
     workgroups: (u32, u32),
+}
+
+impl Launch {
+    pub fn encode(&self, pass: &mut wgpu::ComputePass) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.common, &[]);
+        if let Some(own) = &self.own {
+            pass.set_bind_group(1, own, &[]);
+        }
+        pass.dispatch_workgroups(self.workgroups.0, self.workgroups.1, 1);
+    }
 }
 
 impl Dispatch {
@@ -34,35 +60,70 @@ impl Dispatch {
         let table: Vec<_> = rows.iter().map(layout::Row::from).collect();
         let label = format!("{} rows", kernel.stage.name);
         let table = device.upload(&label, &table)?;
-        let own = kernel.bind(device, 1, |name| match name {
+        let buffer = |name: &str| match name {
             "rows" => &table,
             name => other(name),
-        })?;
+        };
+        let launch = |range: Range<usize>| -> Result<Launch> {
+            let bytes = range.start as u64 * ROW_BYTES..range.end as u64 * ROW_BYTES;
+            Ok(Launch {
+                pipeline: kernel.pipeline.clone(),
+                common: common.clone(),
+                own: Some(kernel.bind_rows(device, buffer, bytes)?),
+                workgroups: plan::fold(range.len(), device.workgroups()),
+            })
+        };
+        let starts = (0..rows.len()).step_by(PIECE);
+        let pieces = starts.map(|start| launch(start..rows.len().min(start + PIECE)));
         Ok(Some(Dispatch {
-            pipeline: kernel.pipeline.clone(),
-            common: common.clone(),
-            own: Some(own),
-            workgroups: plan::fold(rows.len(), device.workgroups()),
+            whole: launch(0..rows.len())?,
+            pieces: match rows.len() > PIECE {
+                true => pieces.collect::<Result<_>>()?,
+                false => Vec::new(),
+            },
         }))
+    }
+
+    /// The same, where some rows add to what others left: one after another, as
+    /// [`plan::Row::adds`] says.
+    pub fn passes<'a>(
+        device: &Device,
+        kernel: &Kernel,
+        common: &wgpu::BindGroup,
+        rows: &[plan::Row],
+        other: impl Fn(&str) -> &'a wgpu::Buffer,
+    ) -> Result<Vec<Self>> {
+        let mut passes: BTreeMap<u32, Vec<plan::Row>> = BTreeMap::new();
+        for row in rows {
+            passes.entry(row.adds).or_default().push(*row);
+        }
+        let one = |rows: Vec<_>| Dispatch::rows(device, kernel, common, &rows, &other).transpose();
+        passes.into_values().filter_map(one).collect()
     }
 
     /// A stage with a workgroup for each of `count` runs.
     pub fn each(device: &Device, kernel: &Kernel, common: wgpu::BindGroup, count: usize) -> Self {
         Dispatch {
-            pipeline: kernel.pipeline.clone(),
-            common,
-            own: None,
-            workgroups: plan::fold(count, device.workgroups()),
+            whole: Launch {
+                pipeline: kernel.pipeline.clone(),
+                common,
+                own: None,
+                workgroups: plan::fold(count, device.workgroups()),
+            },
+            pieces: Vec::new(),
+        }
+    }
+
+    /// What it consists of, in order.
+    pub fn pieces(&self) -> &[Launch] {
+        match self.pieces.is_empty() {
+            true => std::slice::from_ref(&self.whole),
+            false => &self.pieces,
         }
     }
 
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.common, &[]);
-        if let Some(own) = &self.own {
-            pass.set_bind_group(1, own, &[]);
-        }
-        pass.dispatch_workgroups(self.workgroups.0, self.workgroups.1, 1);
+        self.whole.encode(pass);
     }
 }
 
@@ -71,6 +132,8 @@ pub(super) struct SideKernels {
     pub predict: Kernel,
     pub reduce: Kernel,
     pub residual: Kernel,
+    /// In the order of [`RANGES`], where some run needs them.
+    pub ranges: Vec<Kernel>,
 }
 
 /// What both kinds of samples have in common.
@@ -162,20 +225,38 @@ impl Side {
             "accumulated" => &accumulated,
             _ => &history,
         };
-        let predict_common = kernels.predict.bind(device, 0, buffer)?;
+        let predict_common = kernels.predict.bind(device, buffer)?;
         let mut dispatches = Vec::new();
         for (rows, shard) in plan.predict.iter().zip(common.shards) {
             let own = |name: &str| if name == "bits" { common.bits } else { shard };
             let predict = &kernels.predict;
-            dispatches.extend(Dispatch::rows(device, predict, &predict_common, rows, own)?);
+            dispatches.extend(Dispatch::passes(
+                device,
+                predict,
+                &predict_common,
+                rows,
+                own,
+            )?);
         }
         if !plan.reduce.is_empty() {
-            let own = kernels.reduce.bind(device, 0, buffer)?;
+            let own = kernels.reduce.bind(device, buffer)?;
             let (reduce, rows) = (&kernels.reduce, &plan.reduce);
-            dispatches.extend(Dispatch::rows(device, reduce, &own, rows, |_| &sums)?);
+            dispatches.extend(Dispatch::passes(device, reduce, &own, rows, |_| &sums)?);
         }
-        if runs.iter().any(|run| run.arcs == layout::NONE) {
-            let (residual, own) = (&kernels.residual, kernels.residual.bind(device, 0, buffer)?);
+        for (stage, kernel) in RANGES.iter().zip(&kernels.ranges) {
+            let needs = |row: &&plan::Row| match stage.name {
+                "range_masses" if sample == Sample::Test => false,
+                "range_masses" => batch.runs[row.run as usize].loss == Loss::Softmin,
+                "range_step" => row.sample == 0,
+                _ => true,
+            };
+            let rows: Vec<_> = plan.ranges.iter().filter(needs).copied().collect();
+            let own = kernel.bind(device, buffer)?;
+            dispatches.extend(Dispatch::rows(device, kernel, &own, &rows, |_| &sums)?);
+        }
+        let whole = |run: &layout::Run| run.arcs == layout::NONE && run.ranges == 1;
+        if runs.iter().any(whole) {
+            let (residual, own) = (&kernels.residual, kernels.residual.bind(device, buffer)?);
             dispatches.push(Dispatch::each(device, residual, own, runs.len()));
         }
         Ok(Side {
@@ -262,6 +343,7 @@ fn facts(
                 Sample::Train => arcs[runs.len()],
                 Sample::Test => layout::NONE,
             },
+            ranges: sums.ranges as u32,
         });
         residual += size.n as u32;
         history += (HEADER + size.n) as u32;

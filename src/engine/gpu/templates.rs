@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Choice, Loss, StateFormat, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
-pub(super) const SLOTS: [&str; 24] = [
+pub(super) const SLOTS: [&str; 26] = [
     "runs",
     "state",
     "schedule",
@@ -34,6 +34,8 @@ pub(super) const SLOTS: [&str; 24] = [
     "magnitudes",
     "forces",
     "positions",
+    "pulls",
+    "alive",
 ];
 
 macro_rules! wgsl {
@@ -42,7 +44,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 44] = [
+const FILES: [(&str, &str); 49] = [
     wgsl!("common.wgsl"),
     wgsl!("accumulate.wgsl"),
     wgsl!("idle.wgsl"),
@@ -51,6 +53,11 @@ const FILES: [(&str, &str); 44] = [
     wgsl!("store.wgsl"),
     wgsl!("stored.wgsl"),
     wgsl!("losses.wgsl"),
+    wgsl!("leave.wgsl"),
+    wgsl!("pulls.wgsl"),
+    wgsl!("pulled.wgsl"),
+    wgsl!("residual_range.wgsl"),
+    wgsl!("stages.wgsl"),
     wgsl!("step.wgsl"),
     wgsl!("predict.wgsl"),
     wgsl!("reduce.wgsl"),

@@ -3,7 +3,8 @@
 //!
 //! predict_tiled leaves activation bits, velocity_update_tiled reads them, steps w and leaves parts
 //! of w·G, update_output sums those and steps a. Where the bits of a batch do not fit, a kernel
-//! makes those of one chunk of particles again before it is updated ([`plan::tiled`]).
+//! makes those of one chunk of particles again before it is updated ([`plan::tiled`]). Where samples
+//! are cut into ranges, velocity_update_tiled is two kernels (plan/pulls.rs).
 
 use super::kernels::Stage;
 
@@ -26,6 +27,19 @@ pub(super) const VELOCITY_UPDATE: Stage = Stage {
     common: &["runs", "state", "x", "residual"],
     shard: &["rows", "particles", "bits", "parts"],
 };
+/// Partial sums of G of runs that move, and the step of w from them.
+pub(super) const PULL: Stage = Stage {
+    name: "pull_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["runs", "state", "x", "residual"],
+    shard: &["rows", "bits", "pulls"],
+};
+pub(super) const UPDATE_PULLED: Stage = Stage {
+    name: "update_pulled_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "parts", "pulls"],
+};
 pub(super) const UPDATE_OUTPUT: Stage = Stage {
     name: "update_output",
     file: "update_output.wgsl",
@@ -45,6 +59,19 @@ pub(super) const VELOCITY: Stage = Stage {
     common: &["runs", "state", "x", "residual"],
     shard: &["rows", "particles", "bits", "parts", "velocity"],
 };
+/// Partial sums of G of any run, and the velocity of w from them.
+pub(super) const VELOCITY_PULL: Stage = Stage {
+    name: "velocity_pull_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["runs", "x", "residual"],
+    shard: &["rows", "bits", "pulls"],
+};
+pub(super) const VELOCITY_PULLED: Stage = Stage {
+    name: "velocity_pulled_tiled",
+    file: "velocity_update_tiled.wgsl",
+    common: &["state"],
+    shard: &["rows", "particles", "parts", "velocity", "pulls"],
+};
 pub(super) const VELOCITY_OUTPUT: Stage = Stage {
     name: "velocity_output",
     file: "update_output.wgsl",
@@ -53,14 +80,24 @@ pub(super) const VELOCITY_OUTPUT: Stage = Stage {
 };
 
 /// All of them.
-pub(super) const STAGES: [Stage; 7] = [
+pub(super) const STAGES: [Stage; 11] = [
     PREDICT,
     PREDICT_BITS,
     VELOCITY_UPDATE,
+    PULL,
+    UPDATE_PULLED,
     UPDATE_OUTPUT,
     VELOCITY_BITS,
     VELOCITY,
+    VELOCITY_PULL,
+    VELOCITY_PULLED,
     VELOCITY_OUTPUT,
 ];
 /// Those that leave the particles as they are, on the way to a velocity that is read.
-pub(super) const VELOCITY_STAGES: [Stage; 3] = [VELOCITY_BITS, VELOCITY, VELOCITY_OUTPUT];
+pub(super) const VELOCITY_STAGES: [Stage; 5] = [
+    VELOCITY_BITS,
+    VELOCITY,
+    VELOCITY_PULL,
+    VELOCITY_PULLED,
+    VELOCITY_OUTPUT,
+];

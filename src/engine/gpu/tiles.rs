@@ -34,10 +34,10 @@ pub(super) struct Tiles {
 }
 
 /// Sizes of one of the two products.
-struct Product {
-    columns: usize,
+pub(super) struct Product {
+    pub columns: usize,
     held: usize,
-    slice: usize,
+    pub slice: usize,
 }
 
 impl Tiles {
@@ -98,7 +98,7 @@ impl Tiles {
         self.tiled_predict_slice / 4
     }
 
-    fn predict(&self) -> Product {
+    pub fn predict(&self) -> Product {
         Product {
             columns: self.tiled_predict_samples,
             held: self.tiled_predict_held,
@@ -106,7 +106,7 @@ impl Tiles {
         }
     }
 
-    fn update(&self) -> Product {
+    pub fn update(&self) -> Product {
         Product {
             columns: self.tiled_update_coordinates,
             held: self.tiled_update_held,
@@ -123,7 +123,7 @@ impl Tiles {
     }
 
     /// Threads of a workgroup.
-    fn threads(&self, product: &Product) -> usize {
+    pub fn threads(&self, product: &Product) -> usize {
         self.tiled_particles / self.tiled_held * (product.columns / product.held)
     }
 

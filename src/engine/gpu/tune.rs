@@ -83,7 +83,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Res
 }
 
 /// Groups of choices, each made in the light of those before.
-fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
+pub(super) fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
     let update = |threads: &[usize], vectors: &[(usize, usize)]| {
         let each = threads.iter().flat_map(|t| {
             let of = vectors.iter();

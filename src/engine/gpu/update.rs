@@ -2,11 +2,13 @@
 
 use super::Gpu;
 use super::device::Device;
-use super::kernels::{Kernel, Problem, Stage, VELOCITY, VELOCITY_UPDATE, render};
-use super::shape::Shape;
+use super::kernels::{
+    Kernel, PULL, Problem, Stage, UPDATE_PULLED, VELOCITY, VELOCITY_PULL, VELOCITY_PULLED,
+    VELOCITY_UPDATE, render,
+};
 use super::side::Dispatch;
 use super::tiled;
-use crate::engine::plan::{self, Part, Pass, Size, Storage};
+use crate::engine::plan::{self, Part, Pass, Size, Storage, Tiling};
 use crate::error::Result;
 
 /// Who updates the particles.
@@ -16,6 +18,14 @@ pub(super) struct Update {
     /// Activation bits, and parts of w·G: nothing but for the kernels tiled over d.
     pub bits: wgpu::Buffer,
     parts: wgpu::Buffer,
+    /// Partial sums of G: nothing but for runs whose samples are cut into ranges.
+    pulls: wgpu::Buffer,
+}
+
+/// The most bytes that what is passed on from kernel to kernel may take.
+pub(super) struct Room {
+    pub bits: u64,
+    pub pulls: u64,
 }
 
 /// A kernel of velocity or update, with what it binds of the samples.
@@ -26,47 +36,61 @@ pub(super) struct PartKernel {
 }
 
 impl Update {
-    /// Cuts the work, and makes predict leave what it needs on the training samples. `bits` are
-    /// the most bytes of activation bits.
+    /// Cuts the work, and makes predict leave what it needs on the training samples.
     pub fn new(
         device: &Device,
-        shape: &Shape,
+        tiling: &Tiling,
         d: usize,
         trained: &[Size],
         storage: &Storage,
-        bits: u64,
+        room: Room,
         train: &mut plan::Prediction,
     ) -> Result<Self> {
-        let tiling = shape.tiling();
-        let (passes, bits, parts) = match &tiling.tiled {
+        let (passes, bits, parts, pulls) = match &tiling.tiled {
             Some(cut) => {
-                let update = cut.update(trained, d, &tiling, storage, bits);
+                let update = cut.update(trained, d, tiling, storage, (room.bits, room.pulls));
                 update.keep(train, trained, tiling.lanes);
-                (update.passes, update.bits, update.parts)
+                (update.passes, update.bits, update.parts, update.pulls)
             }
-            None => (plan::update(&tiling, storage), 0, 0),
+            None => {
+                let update = plan::update(trained, d, tiling, storage, room.pulls);
+                (update.passes, 0, 0, update.pulls)
+            }
         };
         let usage = wgpu::BufferUsages::STORAGE;
         Ok(Update {
             passes,
             bits: device.buffer("bits", bits, usage)?,
             parts: device.buffer("parts", parts, usage)?,
+            pulls: device.buffer("partial sums of velocity", pulls, usage)?,
         })
     }
 
     /// The kernels that its passes name: those of a step, or those of a velocity that is read.
     pub fn stages(&self, tiled: bool, step: bool) -> Vec<(Part, Stage)> {
         let all = match (tiled, step) {
-            (false, true) => vec![(Part::Velocity, VELOCITY_UPDATE)],
-            (false, false) => vec![(Part::Velocity, VELOCITY)],
+            (false, true) => vec![
+                (Part::Velocity, VELOCITY_UPDATE),
+                (Part::Pull, PULL),
+                (Part::Pulled, UPDATE_PULLED),
+            ],
+            (false, false) => vec![
+                (Part::Velocity, VELOCITY),
+                (Part::Pull, VELOCITY_PULL),
+                (Part::Pulled, VELOCITY_PULLED),
+            ],
             (true, true) => vec![
                 (Part::Bits, tiled::PREDICT_BITS),
                 (Part::Velocity, tiled::VELOCITY_UPDATE),
+                (Part::Pull, tiled::PULL),
+                (Part::Pulled, tiled::UPDATE_PULLED),
                 (Part::Output, tiled::UPDATE_OUTPUT),
             ],
             (true, false) => vec![
                 (Part::Bits, tiled::VELOCITY_BITS),
                 (Part::Velocity, tiled::VELOCITY),
+                (Part::Pull, tiled::VELOCITY_PULL),
+                (Part::Pulled, tiled::VELOCITY_PULLED),
                 (Part::Output, tiled::VELOCITY_OUTPUT),
             ],
         };
@@ -86,6 +110,7 @@ impl Update {
         let buffer = |name: &str| match name {
             "bits" => &self.bits,
             "parts" => &self.parts,
+            "pulls" => &self.pulls,
             name => other(name),
         };
         let mut dispatches = Vec::new();
@@ -94,7 +119,7 @@ impl Update {
             let rows: Vec<_> = pass.rows.iter().filter(wanted).copied().collect();
             let own = kernels.iter().filter(|kernel| kernel.part == pass.part);
             for PartKernel { kernel, common, .. } in own {
-                dispatches.extend(Dispatch::rows(device, kernel, common, &rows, buffer)?);
+                dispatches.extend(Dispatch::passes(device, kernel, common, &rows, buffer)?);
             }
         }
         Ok(dispatches)
@@ -112,7 +137,7 @@ impl PartKernel {
     ) -> Result<Vec<Self>> {
         let one = |(part, stage)| {
             let kernel = Kernel::new(device, stage, &source(stage)?, checks)?;
-            let common = kernel.bind(device, 0, &buffer)?;
+            let common = kernel.bind(device, &buffer)?;
             Ok(PartKernel {
                 part,
                 kernel,

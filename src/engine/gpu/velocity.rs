@@ -97,13 +97,7 @@ impl Gpu {
             let out = self.device.buffer("velocity", words, usage)?;
             let buffer = |name: &str| if name == "velocity" { &out } else { particles };
             let stages = self.velocity_stages(run, shard, buffer)?;
-            self.device.run("velocity", |encoder| {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: Some("velocity"),
-                    timestamp_writes: None,
-                });
-                stages.iter().for_each(|stage| stage.encode(&mut pass));
-            })?;
+            self.one_by_one("velocity", &stages)?;
             self.read_shard((&out, StateFormat::F32), shard, run, &(0..m), &mut velocity)?;
         }
         let unit = 2f64.powi(self.clocks[run].exponent);

@@ -1,4 +1,6 @@
 //! Rows of the tables of work.
+//!
+//! Rows that add to what others of their table have left are done after those ([`Row::adds`]).
 
 /// [`Row::moments`] of a workgroup that leaves the moments to another one, and [`Row::bits`] of
 /// one that keeps none.
@@ -11,18 +13,29 @@ pub const NONE: u32 = u32::MAX;
 /// | run | its run | its run | its run |
 /// | first | first particle in the shard | first sum to read | first particle in the shard |
 /// | count | particles | tiles to add | particles |
-/// | sample, samples | samples of the run | 0, sums to make | 0, 0 |
+/// | sample, samples | samples of the run | 0, sums to make | samples of the run |
 /// | out | where its sums go | where its sums go | 0 |
 /// | slices | threads that share a sample | 0 | 0 |
 /// | moments | where the moments go | – | – |
-/// | bits | – | – | – |
+///
+/// The kernels for runs whose samples are cut (pulls.rs, ranges.rs):
+///
+/// | field | pull | update_pulled | residual's |
+/// |---|---|---|---|
+/// | run | its run | its run | its run |
+/// | first, count | as velocity_update | the same | where the sums of all ranges lie, ranges |
+/// | sample, samples | samples of the run | 0, 0 | samples of the run |
+/// | out | – | – | where its own sums lie |
+/// | slices | 0 | partial sums of G | 0 |
+/// | pull | where its partial sum of G goes | the first of them | 0 |
 ///
 /// The kernels tiled over d:
 ///
 /// | field | predict_tiled | velocity_update_tiled | update_output |
 /// |---|---|---|---|
 /// | run, first, count | run, first particle in the shard, particles | the same | the same |
-/// | sample, samples | samples of the run | coordinates | 0, 0 |
+/// | sample, samples | samples of the run | samples of the run | 0, 0 |
+/// | coordinate | 0 | its first one | 0 |
 /// | out | where its sums go | where its part of w·G goes | the first part |
 /// | slices | 0 | 0 | 0 |
 /// | moments | where they go: then it makes nothing else | – | – |
@@ -34,10 +47,14 @@ pub struct Row {
     pub count: u32,
     pub sample: u32,
     pub samples: u32,
+    pub coordinate: u32,
     pub out: u32,
     pub slices: u32,
     pub moments: u32,
     pub bits: u32,
+    pub pull: u32,
+    /// 0, or how many rows before it have left sums in the places where it adds its own.
+    pub adds: u32,
 }
 
 impl Row {
@@ -49,11 +66,26 @@ impl Row {
             count: count as u32,
             sample: 0,
             samples: 0,
+            coordinate: 0,
             out: 0,
             slices: 0,
             moments: NONE,
             bits: NONE,
+            pull: 0,
+            adds: 0,
         }
+    }
+
+    /// This row for at most so many of its particles at a time, one after another.
+    pub(super) fn parts(self, most: usize) -> impl Iterator<Item = Row> {
+        let count = self.count as usize;
+        let one = move |(adds, start): (usize, usize)| Row {
+            first: self.first + start as u32,
+            count: most.min(count - start) as u32,
+            adds: adds as u32,
+            ..self
+        };
+        (0..count).step_by(most).enumerate().map(one)
     }
 }
 
@@ -64,13 +96,27 @@ pub enum Part {
     Bits,
     /// velocity, and update of what it can.
     Velocity,
+    /// Partial sums of G over some of the samples.
+    Pull,
+    /// The same as Velocity, from partial sums.
+    Pulled,
     /// update of the output weights.
     Output,
 }
 
-/// A table of one kernel; passes are done one after another.
+/// A table of one kernel; passes are done one after another, and the rows of a pass in the order of
+/// [`Row::adds`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pass {
     pub part: Part,
     pub rows: Vec<Row>,
+}
+
+impl Pass {
+    /// Appends a pass, if it has rows.
+    pub(super) fn append(passes: &mut Vec<Pass>, part: Part, rows: Vec<Row>) {
+        if !rows.is_empty() {
+            passes.push(Pass { part, rows });
+        }
+    }
 }

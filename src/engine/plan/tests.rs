@@ -10,6 +10,13 @@ const TILING: Tiling = Tiling {
     update: 128,
     columns: 32,
     groups: 32,
+    residual: 32,
+    turns: TURNS_MOST,
+    reach: Reach {
+        particles: 1 << 17,
+        moments: 1 << 17,
+        samples: 1 << 14,
+    },
     tiled: None,
 };
 const LIMITS: Limits = Limits { binding: 128 << 20 };

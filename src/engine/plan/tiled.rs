@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{NONE, Part, Pass, Piece, Prediction, Row, Size, Storage, Tiling};
+use super::pulls::{Pulls, Ranges};
+use super::{NONE, Part, Pass, Piece, Prediction, Reach, Row, Size, Storage, Tiling};
 
 /// Bits may always take this many bytes, and beyond it 1/8 of the particles and data.
 const BITS_FREE: u64 = 4 << 20;
@@ -32,24 +33,29 @@ pub struct Update {
     pub bits: usize,
     /// Words of the buffer of parts of w·G.
     pub parts: usize,
+    /// Words of the buffer of partial sums of G.
+    pub pulls: usize,
     /// Where predict leaves the bits of each piece, by shard and first particle; empty where it
     /// leaves none.
     kept: BTreeMap<(usize, u32), u32>,
 }
 
-/// Bytes that activation bits may take beside particles and data of `bytes`.
+/// Bytes that activation bits, and partial sums of G, may take beside particles and data of `bytes`.
 pub fn room(bytes: u64) -> u64 {
     BITS_FREE.max(bytes / 8)
 }
 
 impl Cut {
     /// The rows of one tile: its moments, then its samples.
-    pub(super) fn predict(&self, tile: Row, n: usize) -> impl Iterator<Item = Row> {
+    pub(super) fn predict(&self, tile: Row, n: usize, reach: &Reach) -> impl Iterator<Item = Row> {
         let moments = Row {
             moments: tile.out + n as u32,
             ..tile
         };
-        std::iter::once(moments).chain(self.samples(tile, n))
+        let parts = tile.parts(reach.particles);
+        moments
+            .parts(reach.moments)
+            .chain(parts.flat_map(move |part| self.samples(part, n)))
     }
 
     fn samples(&self, tile: Row, n: usize) -> impl Iterator<Item = Row> {
@@ -63,14 +69,15 @@ impl Cut {
     }
 
     /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that the
-    /// activation bits may take: at least those of the particles of a workgroup, whatever it says.
+    /// activation bits may take, and `pulls` those of partial sums of G: at least those of the
+    /// particles of a workgroup, whatever they say.
     pub fn update(
         &self,
         sizes: &[Size],
         d: usize,
         tiling: &Tiling,
         storage: &Storage,
-        room: u64,
+        (room, pulls): (u64, u64),
     ) -> Update {
         let words = |piece: &Piece| sizes[piece.run].n.div_ceil(32);
         let padded = |particles: usize| particles.next_multiple_of(tiling.lanes);
@@ -81,8 +88,11 @@ impl Cut {
             passes: vec![Vec::new(); storage.shards.len()],
             bits: 0,
             parts: 0,
+            pulls: 0,
             kept: BTreeMap::new(),
         };
+        let columns = d.div_ceil(self.coordinates);
+        let words_of_sum = self.particles * self.coordinates;
         let (mut chunk, mut shard, mut bits) = (Chunk::default(), 0, 0);
         for piece in &storage.pieces {
             let start = piece.block * tiling.lanes;
@@ -91,10 +101,15 @@ impl Cut {
                 update.kept.insert(first, bits as u32);
             }
             let m = piece.particles.len();
+            let size = sizes[piece.run];
+            let workgroups = size.m.div_ceil(self.particles) * columns;
+            let ranges = Ranges::new(size, tiling.reach.samples, workgroups, words_of_sum);
+            let own_sums = ranges.map_or(0, |r| r.sums() * columns * words_of_sum);
             for first in (0..m).step_by(self.particles) {
                 let count = self.particles.min(m - first);
                 let own = padded(count) * words(piece);
-                let full = !keeps && (bits + own) as u64 * 4 > room;
+                let full = !keeps && (bits + own) as u64 * 4 > room
+                    || own_sums > 0 && (chunk.pulls.words + own_sums) as u64 * 4 > pulls;
                 if full || piece.shard != shard {
                     chunk.close(&mut update.passes[shard]);
                     shard = piece.shard;
@@ -107,10 +122,11 @@ impl Cut {
                 if !keeps {
                     chunk.make_bits(self, row, sizes[piece.run], d, tiling);
                 }
-                chunk.update(self, row, d);
+                chunk.update(self, row, size, d, ranges.as_ref());
                 bits += own;
                 update.bits = update.bits.max(bits);
                 update.parts = update.parts.max(chunk.parts);
+                update.pulls = update.pulls.max(chunk.pulls.words);
             }
         }
         chunk.close(&mut update.passes[shard]);
@@ -123,6 +139,7 @@ impl Cut {
 struct Chunk {
     bits: Vec<Row>,
     velocity: Vec<Row>,
+    pulls: Pulls,
     output: Vec<Row>,
     /// Words of parts of w·G.
     parts: usize,
@@ -132,7 +149,7 @@ impl Chunk {
     /// Has the bits of the particles of `row` made again, together with those before them as far as
     /// a tile of predict goes.
     fn make_bits(&mut self, cut: &Cut, row: Row, size: Size, d: usize, tiling: &Tiling) {
-        let tile = tiling.tile_of(size, d) as u32;
+        let tile = tiling.tile_of(size, d).min(tiling.reach.particles) as u32;
         let rows = size.n.div_ceil(cut.samples);
         let last = self.bits.len().saturating_sub(rows);
         let span = self.bits.get_mut(last..).unwrap_or_default();
@@ -148,33 +165,34 @@ impl Chunk {
     }
 
     /// Has the particles of `row` updated.
-    fn update(&mut self, cut: &Cut, row: Row, d: usize) {
+    fn update(&mut self, cut: &Cut, row: Row, size: Size, d: usize, ranges: Option<&Ranges>) {
         self.output.push(Row {
             out: self.parts as u32,
             bits: NONE,
             ..row
         });
         for coordinate in (0..d).step_by(cut.coordinates) {
-            self.velocity.push(Row {
-                sample: coordinate as u32,
-                samples: cut.coordinates.min(d - coordinate) as u32,
+            let row = Row {
+                samples: size.n as u32,
+                coordinate: coordinate as u32,
                 out: self.parts as u32,
                 ..row
-            });
+            };
+            match ranges {
+                None => self.velocity.push(row),
+                Some(ranges) => self.pulls.cut(row, ranges, cut.particles * cut.coordinates),
+            }
             self.parts += cut.particles;
         }
     }
 
     /// Leaves its passes, and is empty again.
     fn close(&mut self, passes: &mut Vec<Pass>) {
-        let chunk = std::mem::take(self);
-        let parts = [
-            (Part::Bits, chunk.bits),
-            (Part::Velocity, chunk.velocity),
-            (Part::Output, chunk.output),
-        ];
-        let some = parts.into_iter().filter(|(_, rows)| !rows.is_empty());
-        passes.extend(some.map(|(part, rows)| Pass { part, rows }));
+        let mut chunk = std::mem::take(self);
+        Pass::append(passes, Part::Bits, chunk.bits);
+        Pass::append(passes, Part::Velocity, chunk.velocity);
+        chunk.pulls.close(passes);
+        Pass::append(passes, Part::Output, chunk.output);
     }
 }
 

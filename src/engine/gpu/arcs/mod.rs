@@ -3,11 +3,17 @@
 //! A turn of a run that takes it is predict_arcs, residual_arcs and velocity_update_arcs, each
 //! beside its direct twin. Positions, sums and magnitudes are functions of the particles alone, so
 //! a resume finds the same bits. Sums of a_j w_j are whole numbers, which have no order.
+//!
+//! residual_arcs has one workgroup for a run, since its scans go around the whole circle: a larger
+//! one where a run has many samples, and where even that would loop too long
+//! ([`plan::TURNS_MOST`](crate::engine::plan::TURNS_MOST)) the run takes the direct kernels.
 
 mod kernels;
 mod tables;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use super::Gpu;
 use super::device::Device;
@@ -24,7 +30,7 @@ use kernels::{
     ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
     render,
 };
-use tables::Tables;
+use tables::{Tables, is_within_reach};
 
 /// What the short cut costs.
 const COST: CircleCost = CircleCost {
@@ -33,15 +39,23 @@ const COST: CircleCost = CircleCost {
 };
 
 /// The place of each run among those that take the short cut, [`NONE`] for the others.
-pub(super) fn places(device: &Device, short_cuts: ShortCuts, batch: &Batch) -> Vec<u32> {
+/// Invocations make so many turns at most.
+pub(super) fn places(
+    device: &Device,
+    short_cuts: ShortCuts,
+    batch: &Batch,
+    turns: usize,
+) -> Vec<u32> {
     // residual_arcs binds the most.
     let fits = RESIDUAL_ARCS.common.len() <= device.storage_buffers();
+    let shape = ArcShape::new(&device.facts, turns);
     let mut taken = 0;
     let runs = batch.runs.iter();
     runs.map(|run| {
-        let n = batch.datasets[run.train_set].n();
+        let data = &batch.datasets[run.train_set];
         let is_exact = batch.state == StateFormat::F32;
-        if !(fits && is_exact && short_cuts.take_circle(batch.d, n, run.m, COST)) {
+        let pays = fits && is_exact && short_cuts.take_circle(batch.d, data.n(), run.m, COST);
+        if !(pays && is_within_reach(data, run.m, &shape)) {
             return NONE;
         }
         taken += 1;
@@ -151,7 +165,7 @@ impl Arcs {
         if shared.places.iter().all(|place| *place == NONE) {
             return Ok(None);
         }
-        let shape = ArcShape::new(&device.facts);
+        let shape = ArcShape::new(&device.facts, shared.tiling.turns);
         let storage = shared.storage;
         let Shared {
             batch,
@@ -161,14 +175,14 @@ impl Arcs {
         } = shared;
         let tables = Tables::new(batch, places, storage, tiling, &shape);
         let buffers = Buffers::new(device, &tables, storage)?;
-        let compile = |stage| -> Result<(Kernel, wgpu::BindGroup)> {
-            let kernel = Kernel::new(device, stage, &render(stage, &shape)?, shared.checks)?;
+        let compile = |stage, shape: &ArcShape| -> Result<(Kernel, wgpu::BindGroup)> {
+            let kernel = Kernel::new(device, stage, &render(stage, shape)?, shared.checks)?;
             let buffer = |name| buffers.named(name).unwrap_or_else(|| shared.named(name));
-            let common = kernel.bind(device, 0, buffer)?;
+            let common = kernel.bind(device, buffer)?;
             Ok((kernel, common))
         };
         let over_particles = |stage| -> Result<Vec<Dispatch>> {
-            let (kernel, common) = compile(stage)?;
+            let (kernel, common) = compile(stage, &shape)?;
             let mut dispatches = Vec::new();
             let shards = shared.shards.iter().zip(&buffers.positions);
             for (rows, (particles, positions)) in tables.rows.iter().zip(shards) {
@@ -181,8 +195,16 @@ impl Arcs {
             Ok(dispatches)
         };
         let mut predict = over_particles(PREDICT_ARCS)?;
-        let (kernel, common) = compile(RESIDUAL_ARCS)?;
-        predict.push(Dispatch::each(device, &kernel, common, tables.runs.len()));
+        let runs = &tables.runs;
+        let sizes: BTreeSet<u32> = runs.iter().map(|run| run.threads).collect();
+        for threads in sizes {
+            let shape = ArcShape {
+                residual_threads: threads as usize,
+                ..shape
+            };
+            let (kernel, common) = compile(RESIDUAL_ARCS, &shape)?;
+            predict.push(Dispatch::each(device, &kernel, common, runs.len()));
+        }
         Ok(Some(Arcs {
             measure: over_particles(MEASURE_ARCS)?,
             predict,
@@ -223,7 +245,7 @@ impl Arcs {
             "positions" => &self.buffers.positions[shard],
             name => self.buffers.named(name).unwrap_or_else(|| other(name)),
         };
-        let common = kernel.bind(device, 0, buffer)?;
+        let common = kernel.bind(device, buffer)?;
         let own = self.rows[shard].iter().filter(|r| r.run as usize == run);
         let own: Vec<_> = own.copied().collect();
         Dispatch::rows(device, kernel, &common, &own, buffer)

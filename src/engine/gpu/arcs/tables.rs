@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::kernels::ArcShape;
+use super::kernels::{ArcShape, Load};
 use crate::data::Dataset;
 use crate::engine::Batch;
 use crate::engine::circle::{Circle, Spanning, entry, key};
@@ -34,6 +34,8 @@ pub(super) struct ArcRun {
     pub tiles: u32,
     /// 2^headroom ≥ m.
     pub headroom: i32,
+    /// Threads of its residual_arcs.
+    pub threads: u32,
 }
 
 /// The runs that take the short cut.
@@ -60,6 +62,29 @@ fn positions(count: usize) -> usize {
 /// each arc.
 fn force_words(count: usize) -> usize {
     2 * (positions(count) + 1) + 2 * 4 * (count + 1)
+}
+
+/// What the loops of a run of m particles on a circle go over, where `count` of its n samples cut it.
+fn load(m: usize, n: usize, count: usize, shape: &ArcShape) -> Load {
+    let positions = positions(count);
+    // Each copy costs residual a pass over its positions.
+    let copies = (m / (PER_COPY * positions)).clamp(1, shape.copies);
+    Load {
+        m,
+        n,
+        count,
+        positions,
+        copies,
+    }
+}
+
+/// Whether residual_arcs, which has one workgroup for a run, has enough threads for one of m
+/// particles on these samples.
+pub(super) fn is_within_reach(data: &Dataset, m: usize, shape: &ArcShape) -> bool {
+    let cuts = |i: &usize| data.row(*i).iter().any(|x| *x != 0.0);
+    let count = (0..data.n()).filter(cuts).count();
+    let load = load(m, data.n(), count, shape);
+    shape.threads_for(&load).is_some()
 }
 
 impl Tables {
@@ -92,8 +117,9 @@ impl Tables {
             };
             let tile = tile_within(tiling.tile_of(size, D), shape.tile);
             let tiles = run.m.div_ceil(tile);
-            // Each copy costs residual a pass over its positions.
-            let copies = (run.m / (PER_COPY * positions(count as usize))).clamp(1, shape.copies);
+            let load = load(run.m, data.n(), count as usize, shape);
+            let threads = shape.threads_for(&load).unwrap_or(shape.residual_most);
+            let copies = load.copies;
             let facts = ArcRun {
                 run: index as u32,
                 count,
@@ -104,6 +130,7 @@ impl Tables {
                 moments: (tables.moments / MOMENTS) as u32,
                 tiles: tiles as u32,
                 headroom: run.m.next_power_of_two().ilog2() as i32,
+                threads: threads as u32,
             };
             tables.runs.push(facts);
             tables.sums += 4 * positions(count as usize) * copies;
@@ -195,7 +222,8 @@ mod tests {
     use super::*;
     use crate::engine::circle::cross;
     use crate::engine::gpu::shape::Shape;
-    use crate::engine::plan::{Limits, storage};
+    use crate::engine::gpu::turns::looped;
+    use crate::engine::plan::{Limits, TURNS_MOST, storage};
     use crate::engine::{Run, circle};
     use crate::experiment::{Loss, StateFormat};
     use std::sync::Arc;
@@ -204,6 +232,8 @@ mod tests {
         threads: 32,
         tile: 2048,
         residual_threads: 32,
+        residual_most: 1024,
+        turns: TURNS_MOST,
         wide: false,
         copies: 3,
     };
@@ -278,7 +308,7 @@ mod tests {
             state: StateFormat::F32,
         };
         let sizes: Vec<Size> = batch.runs.iter().map(|r| Size { m: r.m, n: 3 }).collect();
-        let tiling = Shape::software(2, 8).tiling();
+        let tiling = Shape::software(2, 8).tiling(2, TURNS_MOST);
         let limits = Limits { binding: 1 << 27 };
         let of = |shard| {
             let storage = storage(&sizes, 2, &tiling, &limits, shard).unwrap();
@@ -316,6 +346,43 @@ mod tests {
         );
         assert_eq!(cut.sums, 7 * 4 * positions(2));
         assert_eq!(last.forces as usize * 4 + force_words(2), cut.forces);
+    }
+
+    /// Runs take the short cut while the largest workgroup keeps to the turns, and no longer.
+    #[test]
+    fn long_circles_have_large_workgroups_or_none() {
+        for copies in [1, 2, 64] {
+            for m in [1, 10_000, 1_000_000, 100_000_000] {
+                let shape = ArcShape { copies, ..ARCS };
+                let mut seen = Vec::new();
+                for n in (0..27).map(|k| 1 << k) {
+                    let load = load(m, n, n, &shape);
+                    let threads = shape.threads_for(&load);
+                    if let Some(threads) = threads {
+                        assert!(load.residual_turns(threads) <= TURNS_MOST);
+                        assert!(threads == 32 || load.residual_turns(32) > TURNS_MOST);
+                    }
+                    seen.push(threads);
+                }
+                seen.dedup();
+                let small = (m < 100_000_000).then_some(Some(32));
+                let want: Vec<_> = small.into_iter().chain([Some(1024), None]).collect();
+                assert_eq!(seen, want, "m = {m}, {copies} copies");
+            }
+        }
+    }
+
+    /// A thread of predict_arcs that has to look for all of its particles, each by strides that
+    /// double and halve.
+    #[test]
+    fn looking_for_particles_does_not_take_long() {
+        for (threads, tile) in [(8, 32 * LANES), (128, 16 * LANES)] {
+            let most = (1_usize << 27).ilog2() as usize;
+            let located = looped(2 * most + 2, 0);
+            let each = looped(32, 0) + looped(64, located);
+            let turns = looped((tile / 2).div_ceil(32 * threads), each) + looped(threads, 0);
+            assert!(turns <= TURNS_MOST, "{turns}");
+        }
     }
 
     #[test]

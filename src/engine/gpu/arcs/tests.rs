@@ -7,6 +7,7 @@ use super::kernels::{
 use super::tables::ArcRun;
 use crate::engine::gpu::kernel_tests::{same_layout, validated};
 use crate::engine::gpu::kernels::Stage;
+use crate::engine::plan::TURNS_MOST;
 
 const STAGES: [Stage; 5] = [
     MEASURE_ARCS,
@@ -28,6 +29,8 @@ fn every_kernel_is_valid() {
             threads,
             tile: 1024,
             residual_threads,
+            residual_most: 1024,
+            turns: TURNS_MOST,
             wide,
             copies: 1,
         };
@@ -44,10 +47,12 @@ fn structs_are_the_same_on_both_sides() {
         threads: 32,
         tile: 1024,
         residual_threads: 32,
+        residual_most: 1024,
+        turns: TURNS_MOST,
         wide: false,
         copies: 1,
     };
     let predict = validated(&render(PREDICT_ARCS, &shape).unwrap());
     same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies forces moments tiles
-        headroom);
+        headroom threads);
 }

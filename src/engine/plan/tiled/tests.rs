@@ -1,4 +1,4 @@
-use super::super::{Limits, prediction, storage};
+use super::super::{Limits, TURNS_MOST, prediction, storage};
 use super::*;
 
 const CUT: Cut = Cut {
@@ -16,6 +16,13 @@ const TILING: Tiling = Tiling {
     update: 64,
     columns: 32,
     groups: 32,
+    residual: 32,
+    turns: TURNS_MOST,
+    reach: Reach {
+        particles: 1 << 17,
+        moments: 1 << 17,
+        samples: 1 << 14,
+    },
     tiled: Some(CUT),
 };
 const LIMITS: Limits = Limits { binding: 128 << 20 };
@@ -28,7 +35,7 @@ fn size(m: usize, n: usize) -> Size {
 fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, Update) {
     let storage = storage(sizes, D, &TILING, &LIMITS, shard).unwrap();
     let mut predict = prediction(sizes, sizes, D, &TILING, &LIMITS, &storage).unwrap();
-    let update = CUT.update(sizes, D, &TILING, &storage, room);
+    let update = CUT.update(sizes, D, &TILING, &storage, (room, room));
     update.keep(&mut predict, sizes, TILING.lanes);
     (storage, predict, update)
 }
@@ -91,6 +98,7 @@ fn bits_are_made_before_they_are_read() {
                             }
                         }
                         Part::Output => rows += 1,
+                        Part::Pull | Part::Pulled => panic!("no run is that long"),
                     }
                 }
             }
@@ -110,13 +118,14 @@ fn every_coordinate_of_every_particle_is_updated_once() {
                 let mut parts = vec![false; update.parts];
                 for row in &pass.rows {
                     let coordinates = match pass.part {
-                        Part::Bits => 0..0,
+                        Part::Bits | Part::Pull | Part::Pulled => 0..0,
                         Part::Velocity => {
                             let out = row.out as usize;
                             for part in &mut parts[out..out + CUT.particles] {
                                 assert!(!std::mem::replace(part, true));
                             }
-                            row.sample as usize..(row.sample + row.samples) as usize
+                            let first = row.coordinate as usize;
+                            first..D.min(first + CUT.coordinates)
                         }
                         Part::Output => D..D + 1,
                     };
@@ -161,18 +170,13 @@ fn memory_stays_near_particles_and_data() {
     let sizes = [size(m, n)];
     let storage = storage(&sizes, d, &TILING, &limits, None).unwrap();
     let predict = prediction(&sizes, &sizes, d, &TILING, &limits, &storage).unwrap();
-    let update = CUT.update(
-        &sizes,
-        d,
-        &TILING,
-        &storage,
-        room(bytes).min(limits.binding),
-    );
+    let room = room(bytes).min(limits.binding);
+    let update = CUT.update(&sizes, d, &TILING, &storage, (room, room));
     let rows = |rows: &Vec<Row>| rows.len() * size_of::<Row>();
     let passes = update.passes.iter().flatten();
     let tables = passes.map(|pass| rows(&pass.rows)).sum::<usize>()
         + predict.predict.iter().map(rows).sum::<usize>();
-    let more = (update.bits + update.parts + predict.words) * 4 + tables;
+    let more = (update.bits + update.parts + update.pulls + predict.words) * 4 + tables;
     assert!(more as f64 <= 0.3 * bytes as f64, "{more} beside {bytes}");
-    assert!(room(100) as usize == 4 << 20);
+    assert!(super::room(100) as usize == 4 << 20);
 }

@@ -1,0 +1,128 @@
+// The stages of residual, over samples first..last of a run; and the step that follows from them.
+@group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
+@group(0) @binding({{ slot.y }}) var<storage, read> y: array<f32>;
+@group(0) @binding({{ slot.residual }}) var<storage, read_write> g: array<f32>;
+// [factor of each step taken, else 0 (turns, runs)] [records of evaluations (slots, record)]
+@group(0) @binding({{ slot.history }}) var<storage, read_write> history: array<u32>;
+
+{% include "idle.wgsl" %}
+
+var<workgroup> scratch: array<f32, {{ threads }}>;
+
+{%- macro tree(name, join) %}
+// All threads get the result; the order is fixed.
+fn {{ name }}(t: u32, value: f32) -> f32 {
+    workgroupBarrier();
+    scratch[t] = value;
+{%- for half in halves %}
+    workgroupBarrier();
+    if t < {{ half }}u {
+        let u = scratch[t];
+        let v = scratch[t + {{ half }}u];
+        scratch[t] = {{ join }};
+    }
+{%- endfor %}
+    workgroupBarrier();
+    return scratch[0];
+}
+{%- endmacro %}
+{{ tree("total", "u + v") }}
+{{ tree("least", "min(u, v)") }}
+
+{% include sums %}
+{% include "losses.wgsl" %}
+{% include "step.wgsl" %}
+{% include "accumulate.wgsl" %}
+
+// 2^p. Twice the exponent may exceed what pow2 has: beyond it only the sign of a difference counts.
+fn unit_of_predictions(run: Run, before: State) -> f32 {
+    return pow2(select(1, 2, run.train == {{ train.both }}u) * before.exponent);
+}
+
+// Where the record of a run begins in the history.
+fn record_of(run: Run, before: State) -> u32 {
+    return {{ turns }}u * arrayLength(&runs) + slot_of(before.turn) * run.record + run.history;
+}
+
+// Puts f̂ in place of g, and in the record; how many are not finite, and the least y f̂.
+fn predict_range(run: Run, before: State, t: u32, first: u32, last: u32) -> vec2<f32> {
+    let slot = slot_of(before.turn);
+    let record = record_of(run, before);
+    var low = {{ huge }};
+    var broken = 0.0;
+    for (var i = first + t; i < last; i += {{ threads }}u) {
+        let f = run.alpha * sum_of(run, i) / run.m;
+        broken += select(1.0, 0.0, is_finite(f));
+        low = min(low, y[run.sample + i] * f);
+        g[run.residual + i] = f;
+        if slot != NONE {
+            history[record + {{ header }}u + i] = bitcast<u32>(f);
+        }
+    }
+    return vec2<f32>(broken, low);
+}
+
+// The weights of softmin, but for their common factor, added up.
+fn mass_of_range(run: Run, unit: f32, low: f32, t: u32, first: u32, last: u32) -> f32 {
+    var mass = 0.0;
+    for (var i = first + t; i < last; i += {{ threads }}u) {
+        mass += exp_exact((low - y[run.sample + i] * g[run.residual + i]) * unit);
+    }
+    return mass;
+}
+
+// Puts g in place of f̂. Softmin needs the least margin and the mass of all samples.
+fn weigh_range(run: Run, unit: f32, low: f32, mass: f32, t: u32, first: u32, last: u32) {
+    if run.loss == {{ loss.softmin }}u {
+        for (var i = first + t; i < last; i += {{ threads }}u) {
+            let label = y[run.sample + i];
+            g[run.residual + i] = -label * exp_exact((low - label * g[run.residual + i]) * unit) / mass;
+        }
+    } else {
+        for (var i = first + t; i < last; i += {{ threads }}u) {
+            let f = g[run.residual + i] * unit;
+            g[run.residual + i] = residual_of(run.loss, f, y[run.sample + i], run.samples);
+        }
+    }
+}
+
+fn accumulate_range(run: Run, eta: f32, t: u32, first: u32, last: u32) {
+    if eta != 0.0 {
+        for (var i = run.residual + first + t; i < run.residual + last; i += {{ threads }}u) {
+            accumulated[i] = added(accumulated[i], eta * g[i]);
+        }
+    }
+}
+
+// The state with the step to take, in the thread that knows the moments.
+fn after(r: u32, run: Run, before: State, idle: bool, broken: f32, moments: vec3<f32>) -> State {
+    var now = before;
+    if idle {
+        now.moves = 0u;
+        return now;
+    }
+    if broken > 0.0 || !is_finite(moments.x) || !is_finite(moments.y) || !is_finite(moments.z) {
+        now.diverged = 1u;
+    }
+    return step_of(run, now, eta_of(now.turn, r), moments.x / run.m, moments.y / run.m);
+}
+{%- if entry == "residual" or entry == "residual_arcs" or entry == "range_step" %}
+
+// Records the moments and the step, and takes the turn.
+fn leave_step(r: u32, run: Run, before: State, after: State, idle: bool, moments: vec3<f32>) {
+    let record = record_of(run, before);
+    if !idle && slot_of(before.turn) != NONE {
+        history[record] = bitcast<u32>(moments.x);
+        history[record + 1u] = bitcast<u32>(moments.y);
+        history[record + 2u] = bitcast<u32>(moments.z);
+        history[record + 3u] = bitcast<u32>(before.exponent);
+        history[record + 4u] = after.diverged;
+    }
+    let factor = select(0u, bitcast<u32>(after.factor), after.moves == 1u);
+    history[before.turn * arrayLength(&runs) + r] = factor;
+    var now = after;
+    now.turn += 1u;
+    now.step += now.moves;
+    state[r] = now;
+}
+{%- endif %}
