@@ -57,61 +57,82 @@ fn killed(place: &Place, args: &str, after: Duration) -> bool {
     ended
 }
 
-/// Kills a run of these arguments at `count` moments spread over a share of its time, and every
-/// second one again while it resumes.
-fn survives(
-    name: &str,
-    experiment: &str,
+/// A kind of run, and how it is killed.
+struct Kind<'a> {
+    name: &'a str,
+    experiment: String,
     runs: usize,
-    args: &str,
+    /// What is drawn at the end.
+    pages: &'a str,
+    /// Arguments that choose the engine.
+    engine: String,
+    /// The share of the time of a whole run in which kills fall.
     share: (f64, f64),
-    count: usize,
-) {
-    let place = Place::new();
-    place.put("e.toml", experiment);
-    let more = std::env::var("WIDEFIELD_KILL_ARGS").unwrap_or_default();
-    let more = if args.contains("--engine") { "" } else { &more };
-    let run = |out: &str| format!("run e.toml --out {out} --quiet {args} {more}");
-    let started = Instant::now();
-    place.ok(&run("whole"));
-    let took = started.elapsed();
-    let whole = results(&place.path("whole"), runs);
-    let mut early = 0;
-    for k in 0..count {
-        // Moments spread evenly; those of the second kill by the golden ratio.
-        let at = share.0 + (share.1 - share.0) * (k as f64 + 0.5) / count as f64;
-        let again = (k as f64 * 0.618_033_988_75).fract() * at;
-        let moment = |at: f64| Duration::from_secs_f64(took.as_secs_f64() * at);
-        let resume = format!(
-            "resume a --quiet {}",
-            args.replace("--set", "")
-                .split("--engine")
-                .next()
-                .unwrap_or("")
-        );
-        early += usize::from(!killed(&place, &run("a"), moment(at)));
-        if !place.path("a/experiment.toml").exists() {
-            // Killed before it was a run folder: it starts again.
-            place.ok(&run("a"));
-        } else if k % 2 == 1 {
-            killed(&place, &resume, moment(again));
+}
+
+impl Default for Kind<'_> {
+    fn default() -> Self {
+        Kind {
+            name: "",
+            experiment: String::new(),
+            runs: 1,
+            pages: "--no-plots",
+            engine: std::env::var("WIDEFIELD_KILL_ARGS").unwrap_or_default(),
+            share: (0.0, 1.0),
         }
-        let out = place.run(&resume);
-        assert!(
-            out.status.success(),
-            "{name}, moment {at}: {}",
-            text(&out.stderr)
-        );
-        for ((file, now), (_, before)) in results(&place.path("a"), runs).iter().zip(&whole) {
-            assert!(
-                now == before,
-                "{name}, killed at {at:.3} of {took:?}: {file} differs"
-            );
-        }
-        std::fs::remove_dir_all(place.path("a")).unwrap();
     }
-    assert!(count == 0 || early > 0, "{name}: every kill came too late");
-    println!("{name}: {count} kills, {early} of them before its end at {took:?}");
+}
+
+impl Kind<'_> {
+    /// Kills a run at so many moments spread over its time, and every second one again while it
+    /// resumes.
+    fn survives(&self, count: usize) {
+        let Kind {
+            name,
+            pages,
+            engine,
+            share,
+            ..
+        } = self;
+        let place = Place::new();
+        place.put("e.toml", &self.experiment);
+        let run = |out: &str| format!("run e.toml --out {out} --quiet {pages} {engine}");
+        let resume = format!("resume a --quiet {pages}");
+        let started = Instant::now();
+        place.ok(&run("whole"));
+        let took = started.elapsed();
+        let whole = results(&place.path("whole"), self.runs);
+        let moment = |at: f64| Duration::from_secs_f64(took.as_secs_f64() * at);
+        let mut early = 0;
+        for k in 0..count {
+            // Moments spread evenly; those of the second kill by the golden ratio.
+            let at = share.0 + (share.1 - share.0) * (k as f64 + 0.5) / count as f64;
+            let again = (k as f64 * 0.618_033_988_75).fract() * at;
+            early += usize::from(!killed(&place, &run("a"), moment(at)));
+            if !place.path("a/experiment.toml").exists() {
+                // Killed before it was a run folder: it starts again.
+                place.ok(&run("a"));
+            } else if k % 2 == 1 {
+                killed(&place, &resume, moment(again));
+            }
+            let out = place.run(&resume);
+            assert!(
+                out.status.success(),
+                "{name}, moment {at}: {}",
+                text(&out.stderr)
+            );
+            let now = results(&place.path("a"), self.runs);
+            for ((file, now), (_, before)) in now.iter().zip(&whole) {
+                assert!(
+                    now == before,
+                    "{name}, killed at {at:.3} of {took:?}: {file} differs"
+                );
+            }
+            std::fs::remove_dir_all(place.path("a")).unwrap();
+        }
+        assert!(count == 0 || early > 0, "{name}: every kill came too late");
+        println!("{name}: {count} kills, {early} of them before its end at {took:?}");
+    }
 }
 
 fn experiment(source: &str, width: usize, steps: usize, rest: &str) -> String {
@@ -123,18 +144,27 @@ fn experiment(source: &str, width: usize, steps: usize, rest: &str) -> String {
 }
 
 const CLUSTERS: &str = "\"clusters\"\nn = 40\nd = 6\ntest = 20";
-const PLAIN: &str = "--no-plots";
-
 #[test]
 fn a_single_run() {
     let e = experiment(CLUSTERS, 300, 4000, "");
-    survives("single", &e, 1, PLAIN, (0.0, 1.0), kills(6));
+    Kind {
+        name: "single",
+        experiment: e,
+        ..Kind::default()
+    }
+    .survives(kills(4));
 }
 
 #[test]
 fn a_grid_over_seeds() {
     let e = experiment("\"xor\"", 500, 4000, "[grid]\nseed = [1, 2, 3, 4]\n");
-    survives("seeds", &e, 4, PLAIN, (0.0, 1.0), kills(6));
+    Kind {
+        name: "seeds",
+        experiment: e,
+        runs: 4,
+        ..Kind::default()
+    }
+    .survives(kills(4));
 }
 
 #[test]
@@ -145,32 +175,59 @@ fn a_grid_over_steps() {
         10,
         "[grid]\n\"flow.steps\" = [3, 300, 1501, 6000]\n",
     );
-    survives("steps", &e, 4, PLAIN, (0.0, 1.0), kills(6));
+    Kind {
+        name: "steps",
+        experiment: e,
+        runs: 4,
+        ..Kind::default()
+    }
+    .survives(kills(6));
 }
 
 #[test]
 fn a_grid_over_d() {
     let e = experiment("\"xor\"", 400, 2000, "[grid]\n\"data.d\" = [2, 3, 5]\n");
-    survives("d", &e, 3, PLAIN, (0.0, 1.0), kills(6));
+    Kind {
+        name: "d",
+        experiment: e,
+        runs: 3,
+        ..Kind::default()
+    }
+    .survives(kills(4));
 }
 
 #[test]
 fn a_million_neurons() {
     let e = experiment("\"xor\"", 1_000_000, 20, "");
-    survives("million", &e, 1, PLAIN, (0.0, 1.0), kills(3));
+    Kind {
+        name: "million",
+        experiment: e,
+        ..Kind::default()
+    }
+    .survives(kills(2));
 }
 
 #[test]
 fn output_weights_by_the_gram_matrix() {
     let e = experiment(CLUSTERS, 2000, 20_000, "").replace("2000\n", "2000\ntrain = \"output\"\n");
-    survives("gram", &e, 1, PLAIN, (0.0, 1.0), kills(4));
+    Kind {
+        name: "gram",
+        experiment: e,
+        ..Kind::default()
+    }
+    .survives(kills(3));
 }
 
 #[test]
 fn cells() {
     let data = CLUSTERS.replace("d = 6", "d = 3");
     let e = experiment(&data, 20_000, 150, "");
-    survives("cells", &e, 1, PLAIN, (0.0, 1.0), kills(4));
+    Kind {
+        name: "cells",
+        experiment: e,
+        ..Kind::default()
+    }
+    .survives(kills(3));
 }
 
 #[test]
@@ -178,14 +235,27 @@ fn arcs() {
     let e = experiment("\"circle\"\nn = 400\ntest = 50", 4000, 400, "")
         .replace("softmin", "square")
         .replace("step = 0.5", "step = 0.01");
-    survives("arcs", &e, 1, PLAIN, (0.0, 1.0), kills(4));
+    Kind {
+        name: "arcs",
+        experiment: e,
+        ..Kind::default()
+    }
+    .survives(kills(3));
 }
 
 /// A kill while figures and page are made leaves a trained run.
 #[test]
 fn during_figures() {
     let e = experiment("\"xor\"", 200, 200, "[grid]\nseed = [1, 2]\n");
-    survives("figures", &e, 2, "", (0.2, 1.0), kills(3));
+    Kind {
+        name: "figures",
+        experiment: e,
+        runs: 2,
+        pages: "",
+        share: (0.2, 1.0),
+        ..Kind::default()
+    }
+    .survives(kills(3));
 }
 
 #[test]
@@ -194,17 +264,29 @@ fn a_graphics_adapter() {
         println!("skipped: no graphics adapter on this machine");
         return;
     };
-    let args = format!(
-        "--no-plots --engine gpu --adapter {}",
-        adapter.split_whitespace().next().unwrap()
-    );
+    let name = adapter.split_whitespace().next().unwrap_or_default();
+    let engine = format!("--engine gpu --adapter {name}");
+    let count = kills(2).min(30);
     let e = experiment(CLUSTERS, 300, 600, "");
-    survives("gpu", &e, 1, &args, (0.0, 1.0), kills(3).min(30));
+    Kind {
+        name: "gpu",
+        experiment: e,
+        engine: engine.clone(),
+        ..Kind::default()
+    }
+    .survives(count);
     let e = experiment(
         "\"xor\"",
         100,
         300,
         "[grid]\n\"flow.steps\" = [3, 120, 300]\n",
     );
-    survives("gpu, steps", &e, 3, &args, (0.0, 1.0), kills(3).min(30));
+    Kind {
+        name: "gpu, steps",
+        experiment: e,
+        runs: 3,
+        engine,
+        ..Kind::default()
+    }
+    .survives(count);
 }

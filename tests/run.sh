@@ -58,6 +58,8 @@ without() {
     echo "tests/run.sh: $1=1: $2" >&2
 }
 
+command -v strace >/dev/null || install "strace" strace ||
+    echo "tests/run.sh: errors of the file system and kills at system calls stay untested" >&2
 has_driver || install "Vulkan driver" mesa-vulkan-drivers libvulkan1 ||
     without WIDEFIELD_ALLOW_NO_GPU "the gpu engine stays untested"
 has_browser || install "browser" chromium-headless-shell || install "browser" chromium ||

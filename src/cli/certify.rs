@@ -39,7 +39,9 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         }
         let mut one = || -> Result<()> {
             let trained = Trained::open(&folder, &grid, run)?;
-            let data = worlds.sets(&trained.experiment)?.train;
+            let sets = worlds.sets(&trained.experiment)?;
+            trained.check_data(&sets)?;
+            let data = sets.train;
             let ground = grounds.of(&data, |data| {
                 let selection = selection.clone();
                 Sphere::searched_on(data, move |batch| selection.build(batch))

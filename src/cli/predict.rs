@@ -37,10 +37,10 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     )?;
     let diverged = diverged_at(&folder, args.run);
     if let Some(step) = diverged.filter(|_| !args.polished) {
-        eprintln!(
+        say(&format!(
             "run {} diverged at step {step}: predictions are of step {}, its last finite checkpoint",
             args.run, trained.checkpoint.clock.step
-        );
+        ));
     }
     let f = match args.polished {
         true => {

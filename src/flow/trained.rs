@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::run_of;
+use super::{Sets, run_of};
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
 use crate::error::{Error, Result};
@@ -47,6 +47,22 @@ impl Trained {
             experiment: run.experiment.clone(),
             checkpoint,
         })
+    }
+
+    /// Refuses data other than those that the run was trained on.
+    ///
+    /// # Errors
+    /// Training samples of another digest than the checkpoint's.
+    pub fn check_data(&self, sets: &Sets) -> Result<()> {
+        let identity = self.checkpoint.label.identity.as_ref();
+        if identity.is_none_or(|identity| identity.is_trained_on(&sets.train_digest)) {
+            return Ok(());
+        }
+        Err(Error::input(
+            self.checkpoint.path().display().to_string(),
+            "was trained on other samples than those that its experiment now gives",
+            "give the data file the content back that it had",
+        ))
     }
 
     /// An engine that holds this network alone and predicts on these inputs ([`Sample::Train`]):

@@ -15,6 +15,9 @@ use crate::store::Identity;
 pub struct Sets {
     pub train: Arc<Dataset>,
     pub test: Option<Arc<Dataset>>,
+    /// Digests of both, see [`Dataset::digest`].
+    pub train_digest: String,
+    pub test_digest: Option<String>,
     pub standardization: Option<Standardization>,
     /// Names of the input columns, where the data file gives them.
     pub columns: Vec<String>,
@@ -55,8 +58,11 @@ impl Worlds {
             ));
         }
         let test = split.test.map(|test| test.rounded(state)).transpose()?;
+        let train = split.train.rounded(state)?;
         let sets = Sets {
-            train: Arc::new(split.train.rounded(state)?),
+            train_digest: train.digest(),
+            test_digest: test.as_ref().map(Dataset::digest),
+            train: Arc::new(train),
             test: test.map(Arc::new),
             standardization: split.standardization,
             columns: split.columns,
@@ -120,12 +126,8 @@ impl Worlds {
         let sets = self.sets(experiment)?;
         let m = experiment.network.width;
         let init = Initializer::new(&experiment.init, m, sets.train.d, experiment.seed)?;
-        Ok(Identity::of(
-            experiment,
-            &sets.train,
-            sets.test.as_deref(),
-            &init,
-        ))
+        let digests = (sets.train_digest, sets.test_digest);
+        Ok(Identity::of(experiment, digests, &init))
     }
 
     /// Reads every initialisation that comes from a file, so that a bad one is known before

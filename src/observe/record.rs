@@ -82,14 +82,18 @@ impl Row {
     }
 
     /// The same row with what the particles show, where it was looked at.
+    ///
+    /// Squares and fourth powers of weights leave f64 long before the weights do: what they make of
+    /// a value is no value.
     pub fn with(self, geometry: &Geometry, drift: Option<&Drift>) -> Self {
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         Row {
             dead: Some(geometry.dead),
-            largest_weight: Some(geometry.largest_weight),
-            balance_drift: geometry.balance_drift,
-            informative: geometry.informative,
-            kernel_drift: drift.and_then(|drift| drift.kernel),
-            direction_cosine: drift.and_then(|drift| drift.direction_cosine),
+            largest_weight: finite(Some(geometry.largest_weight)),
+            balance_drift: finite(geometry.balance_drift),
+            informative: finite(geometry.informative),
+            kernel_drift: finite(drift.and_then(|drift| drift.kernel)),
+            direction_cosine: finite(drift.and_then(|drift| drift.direction_cosine)),
             ..self
         }
     }

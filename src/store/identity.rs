@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
 use crate::experiment::Experiment;
 use crate::particles::init::Initializer;
 
@@ -40,11 +39,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of a run with these samples and this initialisation.
+    /// Of a run on training and test samples of these digests
+    /// ([`Dataset::digest`](crate::data::Dataset::digest)), with this initialisation.
     pub fn of(
         experiment: &Experiment,
-        train: &Dataset,
-        test: Option<&Dataset>,
+        (training_data, test_data): (String, Option<String>),
         init: &Initializer,
     ) -> Self {
         let keys = experiment.keys().into_iter();
@@ -53,8 +52,8 @@ impl Identity {
             experiment: decisive
                 .map(|(key, value)| (key.to_owned(), value.to_string()))
                 .collect(),
-            training_data: train.digest(),
-            test_data: test.map(Dataset::digest),
+            training_data,
+            test_data,
             initial_particles: init.digest(),
         }
     }
@@ -64,9 +63,9 @@ impl Identity {
         self.experiment.get(STEPS)?.parse().ok()
     }
 
-    /// Whether the training samples are these.
-    pub fn is_trained_on(&self, train: &Dataset) -> bool {
-        self.training_data == train.digest()
+    /// Whether the training samples have this digest.
+    pub fn is_trained_on(&self, digest: &str) -> bool {
+        self.training_data == digest
     }
 
     /// What is different now, in words; empty where a run can be continued.
@@ -104,6 +103,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Dataset;
     use crate::experiment::load;
 
     fn identity(sets: &[&str], x: f32) -> Identity {
@@ -116,7 +116,7 @@ mod tests {
             x: vec![x, 1.0],
             y: vec![1.0],
         };
-        Identity::of(experiment, &data, Some(&data), &init)
+        Identity::of(experiment, (data.digest(), Some(data.digest())), &init)
     }
 
     /// Whatever decides a state is told when it differs; what is written, and for how long a run
@@ -148,10 +148,11 @@ mod tests {
             ["other training samples", "other test samples"]
         );
         assert_eq!(was.steps(), Some(20_000));
-        assert!(was.is_trained_on(&Dataset {
+        let data = Dataset {
             d: 2,
             x: vec![0.5, 1.0],
-            y: vec![1.0]
-        }));
+            y: vec![1.0],
+        };
+        assert!(was.is_trained_on(&data.digest()));
     }
 }

@@ -3,12 +3,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::places::must_be_regular;
 use crate::error::{Error, Result};
+
+/// How long a lock is waited for.
+const DYING: Duration = Duration::from_secs(1);
 
 /// Who holds a lock, as its file tells.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,9 +81,19 @@ pub fn try_lock(dir: &Path) -> Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// Takes the lock of a folder, or says who has it.
+/// Takes the lock of a folder, or says who has it. A process that was killed holds its lock for a
+/// moment still, while its memory is given back.
 pub fn lock(dir: &Path) -> Result<File> {
-    try_lock(dir)?.ok_or_else(|| in_use(dir))
+    let start = Instant::now();
+    loop {
+        if let Some(file) = try_lock(dir)? {
+            return Ok(file);
+        }
+        if start.elapsed() > DYING {
+            return Err(in_use(dir));
+        }
+        std::thread::sleep(DYING / 50);
+    }
 }
 
 fn in_use(dir: &Path) -> Error {

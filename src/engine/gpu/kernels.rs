@@ -130,7 +130,7 @@ pub(super) const GEOMETRY: Stage = Stage {
     name: "geometry",
     file: "geometry.wgsl",
     common: &["runs", "units", "x"],
-    shard: &["rows", "particles", "start", "tallies"],
+    shard: &["rows", "particles", "start", "alive", "tallies"],
 };
 
 /// What kernels are written for, beside their shape.
