@@ -114,7 +114,7 @@ fn sizes_beyond_memory() {
     place.refuses(&format!("{run} network.width=1000000000000000"), &told);
     let told = [
         "network.width",
-        "16000016000000000 bytes (16.0 PB) of memory",
+        "16000016016000000 bytes (16.0 PB) of memory",
         "free here",
     ];
     place.refuses(

@@ -58,14 +58,15 @@ fn a_driver_that_ends_loops_early_fails() {
     if !name.contains("llvmpipe") {
         return;
     }
-    for (case, short_cuts) in long().iter().zip([ShortCuts::Never, ShortCuts::Always]) {
-        let make = gpu_with(Options {
-            short_cuts,
-            ..with(UNBOUNDED)
-        });
-        let checks = verify_case(case, &|batch| make(batch)).unwrap();
-        assert!(verdict(&checks).is_err(), "{}", case.name);
-    }
+    // The kernels of the short cut share their loops out over threads, however many turns they may
+    // take.
+    let [case, _] = long();
+    let make = gpu_with(Options {
+        short_cuts: ShortCuts::Never,
+        ..with(UNBOUNDED)
+    });
+    let checks = verify_case(&case, &|batch| make(batch)).unwrap();
+    assert!(verdict(&checks).is_err(), "{}", case.name);
 }
 
 #[test]
@@ -114,10 +115,10 @@ fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> 
 
 fn mixed(d: usize, state: StateFormat) -> Case {
     let sizes = [
-        (1500, 700, Loss::Softmin, Train::Both),
+        (300, 700, Loss::Softmin, Train::Both),
         (1, 1, Loss::Square, Train::Both),
         (129, 1100, Loss::Logistic, Train::Output),
-        (200, 64, Loss::Hinge, Train::Input),
+        (70, 64, Loss::Hinge, Train::Input),
     ];
     case(d, state, &sizes)
 }

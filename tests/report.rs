@@ -24,7 +24,7 @@ const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2
 const BARS: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Bars</title>
 <metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"mass","scale":"log","low":2000,"high":8000},
 "y":{"label":"share","scale":"linear","low":-0.5,"high":0.5,"mirrored":MIRRORED},
-"series":[{"label":"a > 0","points":[[4000,0.25]]},{"label":"a < 0","points":[[4000,-0.4]]}],"spans":[],"field":null}]}</metadata>
+"series":[{"label":"a &gt; 0","points":[[4000,0.25]]},{"label":"a &lt; 0","points":[[4000,-0.4]]}],"spans":[],"field":null}]}</metadata>
 <rect width="2400" height="1500" fill="#ffffff"/><rect x="1250" y="375" width="100" height="715" fill="#0072B2"/></svg>"##;
 
 /// A run folder with a report, and a browser; `None`, with a message, where there is no browser.

@@ -266,8 +266,8 @@ fn name_shapes_and_number_formats_are_looked_at() {
         ),
         (
             "\"w\":{\"dtype\":\"F64\"",
-            "\"w\":{\"dtype\":\"I32\"",
-            "type I32",
+            "\"w\":{\"dtype\":\"I64\"",
+            "type I64",
         ),
         ("\"a\":{", "\"b\":{", "no `a`"),
         ("\"train\":\"both\"", "\"train\":\"all\"", "bad `train`"),
