@@ -250,5 +250,5 @@ fn circles_beyond_reach_are_not_taken() {
         [0, 1].map(|run| engine.method(run))
     };
     assert_eq!(method(UNBOUNDED), ["arcs", "arcs"]);
-    assert_eq!(method(70), ["direct", "arcs"]);
+    assert_eq!(method(16), ["direct", "direct"]);
 }

@@ -41,7 +41,7 @@ impl Gathering {
     /// Writes the file anew with these.
     pub fn start(&self, snapshots: &[Snapshot]) -> Result<()> {
         write_atomically(&self.path, |out| {
-            let all = snapshots.iter().map(|snapshot| bytes(snapshot));
+            let all = snapshots.iter().map(bytes);
             std::iter::once(FIRST.to_vec())
                 .chain(all)
                 .try_for_each(|bytes| out.write_all(&bytes))

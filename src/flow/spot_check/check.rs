@@ -33,13 +33,16 @@ pub(super) fn picks(count: usize, of: usize, turn: usize) -> impl Iterator<Item 
     })
 }
 
+/// f of some samples, with their numbers, and the moments.
+type Predicted = (Vec<(usize, Exact)>, [Exact; 3]);
+
 /// What is known of a run before the step.
 pub(super) struct Before {
     pub run: Place,
     clock: Clock,
     residual: Vec<f64>,
     /// f of some samples and the moments, where all particles were read.
-    predictions: Option<(Vec<(usize, Exact)>, [Exact; 3])>,
+    predictions: Option<Predicted>,
     /// Some particles, and where they are among all.
     particles: Vec<(Range<usize>, Particles)>,
 }
