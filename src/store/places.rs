@@ -91,7 +91,9 @@ pub fn is_there(path: &Path) -> Result<bool> {
 /// The entries of a folder; none where there is no folder.
 pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match std::fs::read_dir(folder) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
         opened => opened?.map(|entry| Ok(entry?.path())).collect(),
     }
 }
