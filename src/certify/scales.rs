@@ -85,6 +85,49 @@ fn rows_of_any_size_have_closed_bounds() {
     assert_eq!(caught, 160);
 }
 
+/// Whatever the units of a coordinate, bounds hold; beyond a thousand times they may stay apart, as the
+/// weights p, which have to cancel the large coordinates, are rounded to f64.
+#[test]
+fn columns_of_any_size_have_true_bounds() {
+    for (rows, columns) in [(0.0, 6.0), (0.0, 12.0), (0.0, 30.0), (6.0, 6.0)] {
+        let mut closed = 0;
+        for seed in 0..40 {
+            let data = set(seed, rows, columns);
+            let c = solved(&data);
+            let case = format!(
+                "rows {rows}, columns {columns}, seed {seed}: {:?}",
+                c.bounds
+            );
+            assert!(c.bounds.lower <= c.bounds.upper, "{case}");
+            assert!(is_proved(&data, &c), "{case}");
+            let mut claimed = c.clone();
+            claimed.bounds.lower = c.bounds.lower * 1.001 + 1e-30;
+            assert!(!is_proved(&data, &claimed), "{case}");
+            closed += usize::from(c.bounds.relative_gap() <= 1e-6);
+        }
+        println!("rows {rows}, columns {columns}: {closed} of 40 closed");
+    }
+}
+
+/// Seconds since 1970 beside inputs of order 1.
+#[test]
+fn time_stamps_have_true_bounds() {
+    for seed in 0..20 {
+        let n = 20;
+        let x = gaussian(seed, 2 * n);
+        let stamps = (0..n).map(|i| [(1.7e9 + 1e7 * x[2 * i]) as f32, x[2 * i + 1] as f32]);
+        let data = Dataset {
+            d: 2,
+            x: stamps.clone().flatten().collect(),
+            y: stamps.map(|[_, x]| x.signum()).collect(),
+        };
+        let c = solved(&data);
+        let case = format!("seed {seed}: {:?}", c.bounds);
+        assert!(is_proved(&data, &c), "{case}");
+        assert!(c.bounds.relative_gap() <= 0.01, "{case}");
+    }
+}
+
 /// Of samples along the axes γ1 is known: those of one sign of the label share a direction.
 #[test]
 fn samples_along_the_axes() {
