@@ -8,7 +8,7 @@ use super::spot_check::{Place, SpotCheck};
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::{Error, Result};
-use crate::store::{Elapsed, Metrics, RunFolder};
+use crate::store::{Elapsed, Metrics, RunFolder, Writes};
 
 /// Steps between two looks at the clock are chosen to take about this long: short enough for a
 /// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
@@ -216,19 +216,21 @@ fn save(
         true => engine.predict(Sample::Train)?,
         false => Vec::new(),
     };
+    let mut writes = Writes::default();
     for member in members.iter_mut() {
         match member.end {
             None if member.is_finite(&now[member.slot]) => {
-                member.checkpoint(engine)?;
+                member.checkpoint(engine, &mut writes)?;
                 if look == Look::Last {
-                    member.finish(engine)?;
+                    member.finish(engine, &mut writes)?;
                 }
             }
             None => {}
-            Some(_) => member.store(engine)?,
+            Some(_) => member.store(engine, &mut writes)?,
         }
     }
-    Ok(())
+    writes.commit()?;
+    members.iter_mut().try_for_each(Member::settle)
 }
 
 /// The next steps: up to the nearest event of any run, `most` at the most.

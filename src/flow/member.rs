@@ -11,8 +11,11 @@ use crate::error::Result;
 use crate::experiment::{Choice, Experiment, GridRun, Stop};
 use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms, is_finite};
 use crate::store::{
-    Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, write_particles,
+    Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, Writes, write_particles,
 };
+
+/// Numbers of particles that are kept before a stretch at the most.
+const KEPT_MOST: usize = 8 << 20;
 
 /// Why a run no longer moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +246,8 @@ impl Member {
         Ok(())
     }
 
-    pub fn checkpoint(&mut self, engine: &mut dyn Engine) -> Result<()> {
+    /// Writes the present state, to be settled once it is in place.
+    pub fn checkpoint(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         let spec = self.spec();
         let label = Label {
             scaling: self.run.alpha,
@@ -259,8 +263,8 @@ impl Member {
             columns: self.sets.columns.clone(),
         };
         // The steps before a checkpoint are not taken again.
-        self.snapshots.sync()?;
-        self.checkpoints.write(engine, self.slot, &label)
+        self.snapshots.sync(writes);
+        self.checkpoints.write(engine, self.slot, &label, writes)
     }
 
     /// Whether the run has ended and its files are still to be written.
@@ -269,27 +273,34 @@ impl Member {
     }
 
     /// Writes the files of a run that has ended, once.
-    pub fn store(&mut self, engine: &mut dyn Engine) -> Result<()> {
+    pub fn store(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         if self.stored {
             return Ok(());
         }
         match self.end {
-            Some(End::Diverged(_)) => self.snapshots.finish(engine.precision())?,
+            Some(End::Diverged(_)) => self.snapshots.finish(engine.precision(), writes)?,
             _ => {
-                self.checkpoint(engine)?;
-                self.finish(engine)?;
+                self.checkpoint(engine, writes)?;
+                self.finish(engine, writes)?;
             }
         }
         self.stored = true;
         Ok(())
     }
 
+    /// Removes what the files just put in place replace.
+    pub fn settle(&mut self) -> Result<()> {
+        self.checkpoints.settle()?;
+        self.snapshots.settle()
+    }
+
     /// Writes what a reader of the folder expects once the run no longer moves.
-    pub fn finish(&mut self, engine: &mut dyn Engine) -> Result<()> {
-        self.snapshots.finish(engine.precision())?;
+    pub fn finish(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
+        self.snapshots.finish(engine.precision(), writes)?;
         let first = engine.read(self.slot, 0..self.run.m.min(ATOM_PARTICLES))?;
         self.atoms = atoms(&first);
-        write_particles(&self.dir.join("particles.npz"), engine, self.slot)
+        let path = self.dir.join("particles.npz");
+        write_particles(&path, engine, self.slot, writes)
     }
 
     pub fn summary(&self, engine: &dyn Engine) -> RunSummary {

@@ -40,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
 use crate::observe::{Row, Start as Origin};
 use crate::particles::init::Initializer;
-use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, blocks};
+use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, Writes, blocks};
 
 /// What a progress line shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -156,9 +156,11 @@ pub fn train(
         }
         let mut members = Vec::new();
         let mut beginnings = Beginnings::default();
+        let mut writes = Writes::default();
+        folder.make_runs(&indices)?;
         for (slot, (&k, sets)) in indices.iter().zip(sets).enumerate() {
             let run = engine.batch().runs[slot].clone();
-            let (dir, from) = (folder.make_run(k)?, checkpoints.get(&k));
+            let (dir, from) = (folder.run(k), checkpoints.get(&k));
             let aim = match grid.runs[k].experiment.flow.stop {
                 Some(Stop::Gap(gap)) => Some(aims.of(gap, &run, &sets.train)?),
                 _ => None,
@@ -169,9 +171,11 @@ pub fn train(
             member.aim = aim;
             let mut rows = context.metrics.rows().iter();
             member.measured = rows.rfind(|row| row.run == k).copied();
-            beginnings.add(place(&mut *engine, &mut member, from)?);
+            beginnings.add(place(&mut *engine, &mut member, from, &mut writes)?);
             members.push(member);
         }
+        writes.commit()?;
+        members.iter_mut().try_for_each(Member::settle)?;
         let driven = drive(&mut *engine, &mut members, &beginnings, &mut context);
         if driven.is_err() {
             // The rows so far are worth keeping; that the run failed is what must be told.
@@ -239,6 +243,7 @@ fn place(
     engine: &mut dyn Engine,
     member: &mut Member,
     from: Option<&Checkpoint>,
+    writes: &mut Writes,
 ) -> Result<Beginning> {
     let spec = member.spec();
     let (m, d) = (member.run.m, engine.batch().d);
@@ -252,7 +257,7 @@ fn place(
     member.start = Some(Origin::new(&member.run, &first, &member.sets.train));
     match from {
         Some(checkpoint) => checkpoint.restore(engine, member.slot)?,
-        None => member.checkpoint(engine)?,
+        None => member.checkpoint(engine, writes)?,
     }
     Ok(Beginning::new(init, m, engine))
 }

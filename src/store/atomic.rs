@@ -1,11 +1,21 @@
 //! Files that appear whole or not at all, and that a loss of power does not take back.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
-use super::places::{LEFTOVER, sync_folder};
+use tempfile::NamedTempFile;
+
+use super::places::{LEFTOVER, open_regular, sync_folder};
 use crate::error::{Error, Result};
+
+/// Files that wait to be brought to the disk, each of them open.
+const WAITING: usize = 64;
+
+/// Requests to the disk at a time, which it answers together.
+const ABREAST: usize = 16;
 
 /// Lets `fill` write beside `path`, then renames onto it. On any error the old file stays; a new
 /// one keeps its permissions.
@@ -13,31 +23,141 @@ pub fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
 ) -> Result<()> {
-    let at = |e| Error::writing(path, e);
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut beside = tempfile::Builder::new()
-        .prefix(LEFTOVER)
-        .permissions_like_create()
-        .tempfile_in(folder)
-        // Of the kind alone: its words name the file beside.
-        .map_err(|e| at(e.kind().into()))?;
-    // Held until the file is in place or its process is gone: who clears leftovers away looks. A
-    // file system without locks has no such helper either.
-    let _ = beside.as_file().try_lock();
-    let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file_mut());
-    fill(&mut writer)?;
-    writer.flush().map_err(at)?;
-    drop(writer);
-    if let Some(old) = std::fs::symlink_metadata(path).ok().filter(|m| m.is_file()) {
-        let keeps = beside.as_file().set_permissions(old.permissions());
-        keeps.map_err(at)?;
+    let mut writes = Writes::default();
+    writes.file(path, fill)?;
+    writes.commit()
+}
+
+/// The same, but that a loss of power may take it back until it is synced.
+pub fn write_unsynced(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
+) -> Result<()> {
+    Written::beside(path, fill)?.put_in_place()
+}
+
+/// Several files that are brought to the disk side by side: each appears whole or not at all, in the
+/// order in which they were written, and all have appeared after [`Writes::commit`].
+#[derive(Debug, Default)]
+pub struct Writes {
+    written: Vec<Written>,
+    relied_on: Vec<PathBuf>,
+}
+
+impl Writes {
+    /// Lets `fill` write beside `path`, to be renamed onto it.
+    pub fn file(
+        &mut self,
+        path: &Path,
+        fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
+    ) -> Result<()> {
+        self.written.push(Written::beside(path, fill)?);
+        match self.written.len() < WAITING {
+            true => Ok(()),
+            false => self.commit(),
+        }
     }
-    beside.as_file().sync_all().map_err(at)?;
-    beside.persist(path).map_err(|e| at(e.error))?;
-    sync_folder(folder).map_err(at)
+
+    /// Has a file as it is now on the disk before any of those that wait appears.
+    pub fn rely_on(&mut self, path: &Path) {
+        self.relied_on.push(path.to_path_buf());
+    }
+
+    /// Has all of them appear, to stay.
+    pub fn commit(&mut self) -> Result<()> {
+        let written = std::mem::take(&mut self.written);
+        let relied_on = std::mem::take(&mut self.relied_on);
+        side_by_side(&relied_on, |path| {
+            let synced = open_regular(path).and_then(|file| file.sync_all());
+            synced.map_err(|e| Error::writing(path, e))
+        })?;
+        side_by_side(&written, Written::sync)?;
+        let folders: BTreeSet<_> = written.iter().map(|file| file.folder.clone()).collect();
+        written.into_iter().try_for_each(Written::put_in_place)?;
+        let folders: Vec<_> = folders.into_iter().collect();
+        side_by_side(&folders, |folder| {
+            sync_folder(folder).map_err(|e| Error::writing(folder, e))
+        })
+    }
+}
+
+/// A file written beside the one that it is to replace.
+#[derive(Debug)]
+struct Written {
+    beside: NamedTempFile,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Written {
+    fn beside(
+        path: &Path,
+        fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
+    ) -> Result<Self> {
+        let at = |e| Error::writing(path, e);
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut beside = tempfile::Builder::new()
+            .prefix(LEFTOVER)
+            .permissions_like_create()
+            .tempfile_in(folder)
+            // Of the kind alone: its words name the file beside.
+            .map_err(|e| at(e.kind().into()))?;
+        // Held until the file is in place or its process is gone: who clears leftovers away looks. A
+        // file system without locks has no such helper either.
+        let _ = beside.as_file().try_lock();
+        let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file_mut());
+        fill(&mut writer)?;
+        writer.flush().map_err(at)?;
+        drop(writer);
+        if let Some(old) = std::fs::symlink_metadata(path).ok().filter(|m| m.is_file()) {
+            let keeps = beside.as_file().set_permissions(old.permissions());
+            keeps.map_err(at)?;
+        }
+        Ok(Written {
+            beside,
+            path: path.to_path_buf(),
+            folder: folder.to_path_buf(),
+        })
+    }
+
+    fn sync(&self) -> Result<()> {
+        let synced = self.beside.as_file().sync_all();
+        synced.map_err(|e| Error::writing(&self.path, e))
+    }
+
+    fn put_in_place(self) -> Result<()> {
+        let placed = self.beside.persist(&self.path);
+        placed.map_err(|e| Error::writing(&self.path, e.error))?;
+        Ok(())
+    }
+}
+
+/// Calls `with` on all, several at a time.
+///
+/// # Errors
+/// The first one, in the order of the items.
+fn side_by_side<T: Sync>(items: &[T], with: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    if let [one] = items {
+        return with(one);
+    }
+    let part = items.len().div_ceil(ABREAST).max(1);
+    thread::scope(|scope| {
+        let with = &with;
+        let parts = items.chunks(part);
+        let threads: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().try_for_each(with)))
+            .collect();
+        let outcomes = threads.into_iter().map(|thread| match thread.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        // All of them, as the scope waits for them anyway.
+        let outcomes: Vec<_> = outcomes.collect();
+        outcomes.into_iter().collect()
+    })
 }
 
 /// Temporary files are private by default; results should have the usual permissions.
@@ -84,6 +204,42 @@ mod tests {
         assert_eq!(error.exit_code(), 1);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_files_appear_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |k: usize| dir.path().join(format!("{}/{k}", k % 7));
+        (0..7).for_each(|k| std::fs::create_dir(dir.path().join(k.to_string())).unwrap());
+        let there = || (0..100).filter(|&k| path(k).exists()).count();
+        let mut writes = Writes::default();
+        for k in 0..100 {
+            let put = writes.file(&path(k), |out| {
+                out.write_all(&[k as u8])
+                    .map_err(|e| Error::writing(&path(k), e))
+            });
+            put.unwrap();
+            // Those before the last few are in place: each takes a handle.
+            assert_eq!(there(), (k + 1) / WAITING * WAITING);
+        }
+        writes.rely_on(&path(0));
+        writes.commit().unwrap();
+        assert!((0..100).all(|k| std::fs::read(path(k)).unwrap() == [k as u8]));
+        // What they rely on has to be there, and none appears otherwise.
+        writes.rely_on(&dir.path().join("missing"));
+        writes.file(&path(100), |_| Ok(())).unwrap();
+        let error = writes.commit().unwrap_err().to_string();
+        assert!(error.contains("missing"), "{error}");
+        drop(writes);
+        assert!(!path(100).exists());
+        let left: usize = (0..7)
+            .map(|k| {
+                std::fs::read_dir(dir.path().join(k.to_string()))
+                    .unwrap()
+                    .count()
+            })
+            .sum();
+        assert_eq!(left, 100);
     }
 
     #[cfg(unix)]

@@ -13,7 +13,7 @@ use super::format::{FORMAT, Layout, decode, encode, header, size_of_value};
 use super::places::{entries, name, open_regular};
 use super::seal::{Sealing, is_sealed};
 use super::state::{BLOCK, State, blocks};
-use super::{Identity, write_atomically};
+use super::{Identity, Writes};
 use crate::data::Standardization;
 use crate::engine::{Anchor, Clock, Engine, Precision};
 use crate::error::{Error, Result};
@@ -62,7 +62,13 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Writes the present state of a run below `dir`; the step at which it is.
-    pub fn write(dir: &Path, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<u64> {
+    pub fn write(
+        dir: &Path,
+        engine: &mut dyn Engine,
+        run: usize,
+        label: &Label,
+        writes: &mut Writes,
+    ) -> Result<u64> {
         let clock = engine.clock(run);
         let state = State::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
@@ -78,7 +84,7 @@ impl Checkpoint {
             )
         })?;
         let at = |e| Error::writing(&path, e);
-        write_atomically(&path, |out| {
+        writes.file(&path, |out| {
             let mut sealing = Sealing::begin(out, &header).map_err(at)?;
             let mut put = |bytes: &[u8]| sealing.put(bytes).map_err(at);
             put(&encode(&accumulated, Precision::F64))?;

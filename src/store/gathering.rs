@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::atomic::write_unsynced;
 use super::places::{is_there, must_be_regular, open_regular};
-use super::write_atomically;
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -38,9 +38,9 @@ impl Gathering {
         is_there(&self.path)
     }
 
-    /// Writes the file anew with these.
+    /// Writes the file anew with these, to be synced.
     pub fn start(&self, snapshots: &[Snapshot]) -> Result<()> {
-        write_atomically(&self.path, |out| {
+        write_unsynced(&self.path, |out| {
             let all = snapshots.iter().map(bytes);
             std::iter::once(FIRST.to_vec())
                 .chain(all)
@@ -58,13 +58,6 @@ impl Gathering {
         open()
             .and_then(|mut file| file.write_all(&bytes(snapshot)))
             .map_err(|e| Error::writing(&self.path, e))
-    }
-
-    /// Brings what was added to the disk.
-    pub fn sync(&self) -> Result<()> {
-        let file = open_regular(&self.path);
-        let synced = file.and_then(|file| file.sync_all());
-        synced.map_err(|e| Error::writing(&self.path, e))
     }
 
     /// Those that are whole. With `tell`, others are named: a last one cut off by a crash, and

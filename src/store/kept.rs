@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Writes;
 use super::checkpoint::{Checkpoint, Fault, Label, listed};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -16,6 +17,8 @@ pub struct Checkpoints {
     dir: PathBuf,
     /// Steps of those known to be good: written or read whole by this process.
     good: BTreeSet<u64>,
+    /// The step of one that has been written since the others were looked at.
+    newest: Option<u64>,
 }
 
 impl Checkpoints {
@@ -24,13 +27,28 @@ impl Checkpoints {
         Checkpoints {
             dir: dir.to_path_buf(),
             good: from.iter().map(|c| c.clock.step).collect(),
+            newest: None,
         }
     }
 
-    /// Writes the present state. Then it and the newest good one before it stay; older ones go, and
-    /// damaged ones with them, also those of later steps: the run comes to these again.
-    pub fn write(&mut self, engine: &mut dyn Engine, run: usize, label: &Label) -> Result<()> {
-        let now = Checkpoint::write(&self.dir, engine, run, label)?;
+    /// Writes the present state, to be settled once it is in place.
+    pub fn write(
+        &mut self,
+        engine: &mut dyn Engine,
+        run: usize,
+        label: &Label,
+        writes: &mut Writes,
+    ) -> Result<()> {
+        self.newest = Some(Checkpoint::write(&self.dir, engine, run, label, writes)?);
+        Ok(())
+    }
+
+    /// The one written last and the newest good one before it stay; older ones go, and damaged ones
+    /// with them, also those of later steps: the run comes to these again.
+    pub fn settle(&mut self) -> Result<()> {
+        let Some(now) = self.newest.take() else {
+            return Ok(());
+        };
         self.good.insert(now);
         let all = listed(&self.dir).map_err(|e| Error::writing(&self.dir, e))?;
         let mut kept = 0;

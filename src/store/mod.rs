@@ -25,7 +25,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 pub use crate::arrays::NpzReader;
-pub use atomic::write_atomically;
+pub use atomic::{Writes, write_atomically};
 pub use checkpoint::{Checkpoint, Label};
 pub use elapsed::Elapsed;
 pub use identity::Identity;
@@ -39,7 +39,7 @@ pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
 
 use crate::error::{Error, Result};
 use crate::experiment::{KEPT_DATA, is_kept_name, kept_name};
-use places::{clear_leftovers, entries, make_folder, name, remove, sync_folder};
+use places::{clear_leftovers, entries, make_folder, make_folders, name, remove, sync_folder};
 
 /// What a run writes beside experiment.toml, in the folder itself.
 const FILES: [&str; 7] = [
@@ -374,11 +374,10 @@ impl RunFolder {
         self.run(k).is_dir()
     }
 
-    /// Folder of run k, made if it is missing.
-    pub fn make_run(&self, k: usize) -> Result<PathBuf> {
-        let dir = self.run(k);
-        make_folder(&dir)?;
-        Ok(dir)
+    /// Makes the folders of these runs, where they are missing.
+    pub fn make_runs(&self, runs: &[usize]) -> Result<()> {
+        let dirs: Vec<_> = runs.iter().map(|&k| self.run(k)).collect();
+        make_folders(&dirs)
     }
 }
 
@@ -424,7 +423,7 @@ mod tests {
         let mut first = RunFolder::plan(dir.path(), false).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         first.begin("title = 'x'").unwrap();
-        first.make_run(0).unwrap();
+        first.make_runs(&[0]).unwrap();
         let busy = RunFolder::reopen(dir.path()).unwrap_err();
         assert!(busy.to_string().contains("in use"), "{busy}");
         drop(first);
@@ -502,7 +501,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut first = RunFolder::plan(dir.path(), false).unwrap();
         first.begin("").unwrap();
-        first.make_run(0).unwrap();
+        first.make_runs(&[0]).unwrap();
         std::fs::create_dir(first.figures()).unwrap();
         drop(first);
         let places = ["", "runs/000", "figures"].map(|place| dir.path().join(place));

@@ -1,6 +1,7 @@
 //! What is around files: folders that last, leftovers of killed processes, and names that are not
 //! files at all.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -33,19 +34,22 @@ pub fn sync_folder(_folder: &Path) -> io::Result<()> {
 
 /// Makes a folder that lasts, and those above it that are missing.
 pub fn make_folder(dir: &Path) -> Result<()> {
-    let missing: Vec<&Path> = dir
-        .ancestors()
-        .take_while(|above| !above.exists())
-        .collect();
-    std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, e))?;
-    for made in missing {
-        match made.parent() {
-            Some(above) if above != Path::new("") => sync_folder(above),
-            _ => sync_folder(Path::new(".")),
-        }
-        .map_err(|e| Error::writing(made, e))?;
+    make_folders(&[dir])
+}
+
+/// Makes folders that last, and those above them that are missing.
+pub fn make_folders(dirs: &[impl AsRef<Path>]) -> Result<()> {
+    let mut changed = BTreeSet::new();
+    for dir in dirs.iter().map(AsRef::as_ref) {
+        let missing = dir.ancestors().take_while(|above| !above.exists());
+        changed.extend(missing.map(|made| match made.parent() {
+            Some(above) if above != Path::new("") => above,
+            _ => Path::new("."),
+        }));
+        std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, e))?;
     }
-    Ok(())
+    let sync = |folder| sync_folder(folder).map_err(|e| Error::writing(folder, e));
+    changed.into_iter().try_for_each(sync)
 }
 
 /// Opens a file to read. A folder is refused, and whatever else could keep a reader waiting.

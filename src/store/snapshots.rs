@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::gathering::{Gathering, Snapshot, gathering};
 use super::places::{is_there, remove};
 use super::state::State;
-use super::{NpzWriter, write_atomically};
+use super::{NpzWriter, Writes};
 use crate::arrays::{NpzReader, values};
 use crate::engine::{Engine, Precision};
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ pub struct Snapshots {
     last: Option<u64>,
     /// Whether some may not be on the disk yet.
     unsynced: bool,
+    /// Whether the .npz has them all, once it is in place.
+    finished: bool,
 }
 
 impl Snapshots {
@@ -36,6 +38,7 @@ impl Snapshots {
             path: dir.join("snapshots.npz"),
             last: None,
             unsynced: false,
+            finished: false,
         }
     }
 
@@ -66,6 +69,7 @@ impl Snapshots {
         kept.retain(|(at, _)| *at <= step);
         snapshots.last = kept.last().map(|(at, _)| *at);
         snapshots.gathering.start(&kept)?;
+        snapshots.unsynced = true;
         Ok(snapshots)
     }
 
@@ -85,11 +89,10 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Brings those taken so far to the disk: a checkpoint relies on them.
-    pub fn sync(&mut self) -> Result<()> {
-        match std::mem::take(&mut self.unsynced) {
-            true => self.gathering.sync(),
-            false => Ok(()),
+    /// Has those taken so far on the disk before what is written next: a checkpoint relies on them.
+    pub fn sync(&mut self, writes: &mut Writes) {
+        if std::mem::take(&mut self.unsynced) {
+            writes.rely_on(&self.gathering.path);
         }
     }
 
@@ -127,7 +130,7 @@ impl Snapshots {
 
     /// Writes snapshots.npz: step (s), w (s, m', d), a (s, m'); f32 for engines in f32 unless
     /// norms have outgrown it.
-    pub fn finish(&self, precision: Precision) -> Result<()> {
+    pub fn finish(&mut self, precision: Precision, writes: &mut Writes) -> Result<()> {
         if !self.gathering.exists()? {
             return Ok(());
         }
@@ -140,7 +143,7 @@ impl Snapshots {
         }
         let (s, m, d) = (steps.len(), self.gathering.m, self.gathering.d);
         let single = precision == Precision::F32 && largest <= f64::from(f32::MAX);
-        write_atomically(&self.path, |out| {
+        writes.file(&self.path, |out| {
             let mut npz = NpzWriter::new(out, &self.path);
             npz.array("step", &[s], |push| steps.into_iter().try_for_each(push))?;
             for (name, shape) in [("w", vec![s, m, d]), ("a", vec![s, m])] {
@@ -160,6 +163,15 @@ impl Snapshots {
             }
             npz.finish()
         })?;
-        remove(&self.gathering.path)
+        self.finished = true;
+        Ok(())
+    }
+
+    /// Once snapshots.npz is in place, those that gathered go.
+    pub fn settle(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.finished) {
+            true => remove(&self.gathering.path),
+            false => Ok(()),
+        }
     }
 }

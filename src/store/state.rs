@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::{NpzWriter, write_atomically};
+use super::{NpzWriter, Writes};
 use crate::engine::{Engine, Precision, Sample, ldexp};
 use crate::error::Result;
 use crate::experiment::Train;
@@ -72,11 +72,16 @@ pub fn blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// particles.npz: w (m, d), a (m), predictions f (n) on the training set, and `exponent`, the
 /// power of two that w and a lack (0 but for norms beyond 10³⁰⁸).
-pub fn write_particles(path: &Path, engine: &mut dyn Engine, run: usize) -> Result<()> {
+pub fn write_particles(
+    path: &Path,
+    engine: &mut dyn Engine,
+    run: usize,
+    writes: &mut Writes,
+) -> Result<()> {
     let state = State::of(engine, run);
     let now = engine.predict(Sample::Train)?.swap_remove(run);
     let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
-    write_atomically(path, |out| {
+    writes.file(path, |out| {
         let mut npz = NpzWriter::new(out, path);
         write_layers(&mut npz, &state, m, d, &mut |range| {
             state.read(engine, run, range)

@@ -54,7 +54,10 @@ fn write(dir: &Path, from: Option<&Checkpoint>, steps: &[u64]) -> Reference {
             ..Clock::default()
         };
         source.set_clock(0, clock).unwrap();
-        kept.write(&mut source, 0, &label()).unwrap();
+        let mut writes = Writes::default();
+        kept.write(&mut source, 0, &label(), &mut writes).unwrap();
+        writes.commit().unwrap();
+        kept.settle().unwrap();
     }
     source
 }
