@@ -79,6 +79,70 @@ fn best_margins_depend_on_the_run_alone() {
 }
 
 /// A kill at any moment leaves no checkpoint whose rows are not there.
+/// flow.stop ends each run at the first state that meets it, whatever its company, as if flow.steps
+/// had named that step.
+#[test]
+fn a_run_stops_at_the_first_state_that_meets_its_rule() {
+    let place = Place::new();
+    place.put("one.toml", GRID.split("[grid]").next().unwrap());
+    let particles = |out: &str, run: usize| {
+        let path = place.path(out).join(format!("runs/{run:03}/particles.npz"));
+        std::fs::read(path).unwrap()
+    };
+    for (engine, rule, column) in [
+        ("cpu", "flow.stop.risk=-0.3", "risk"),
+        ("reference", "flow.stop.risk=-0.3", "risk"),
+        ("cpu", "flow.stop.gap=0.5", "margin_f1"),
+        (
+            "cpu --set network.train=\"output\"",
+            "flow.stop.risk=-0.3",
+            "risk",
+        ),
+    ] {
+        let run = format!("run one.toml --force --no-plots --engine {engine}");
+        place.ok(&format!(
+            "{run} --out grid --set grid.init.seed=[1,2,3] --set {rule} --set flow.steps=20000 \
+             --set output.records=2"
+        ));
+        let stopped = place.summary("grid");
+        let mut steps: Vec<u64> = Vec::new();
+        for index in 0..3 {
+            let of = &stopped["runs"][index];
+            assert!(!of["stopped_by"].is_null(), "{of}");
+            let step = of["steps"].as_u64().unwrap();
+            place.ok(&format!(
+                "{run} --out plain --set init.seed={} --set flow.steps={step} \
+                 --set output.records={}",
+                index + 1,
+                step + 1
+            ));
+            assert_eq!(
+                particles("plain", 0),
+                particles("grid", index),
+                "{engine} {rule}"
+            );
+            let metrics = std::fs::read(place.path("plain/metrics.csv")).unwrap();
+            let mut reader = csv::Reader::from_reader(metrics.as_slice());
+            let at = reader
+                .headers()
+                .unwrap()
+                .iter()
+                .position(|name| name == column);
+            let rows = reader
+                .records()
+                .map(|row| row.unwrap()[at.unwrap()].parse::<f64>());
+            let met = |value: f64| match column {
+                "risk" => value <= -0.3,
+                _ => value >= of["margin_f1"].as_f64().unwrap(),
+            };
+            let first = rows.map(Result::unwrap).position(met).unwrap();
+            assert_eq!(first as u64, step, "{engine} {rule}");
+            steps.push(step);
+        }
+        assert!(steps.iter().any(|step| step % 50 != 0), "{steps:?}");
+    }
+}
+
 #[test]
 fn rows_are_written_before_checkpoints() {
     let place = Place::new();

@@ -161,10 +161,7 @@ fn a_run_stops_at_its_gap() {
     place.ok("run xor.toml --out a --quiet --set flow.stop.gap=0.1");
     let run = &place.summary("a")["runs"][0];
     let (steps, best) = (number(run, "steps"), number(run, "best_margin_f1"));
-    assert!(
-        steps < 4000.0 && steps % 50.0 == 0.0 && best >= 0.9 * 0.25,
-        "{run}"
-    );
+    assert!(steps < 4000.0 && best >= 0.9 * 0.25, "{run}");
     let gap = number(&certified(&place, "a")[0], "relative_gap");
     assert!(gap <= 0.1 + 1e-5, "{gap}");
     // Decay: the least penalised risk.

@@ -213,7 +213,7 @@ fn what_became_of_a_stop_rule_is_told() {
     );
     assert_eq!(by, ["risk", "risk"]);
     let (unmet, by) = said(&format!("{rule}=2"), "b");
-    let wanted = "2 of 2 runs took all steps; run 0 did not meet flow.stop = { risk = -0.4 }: it is looked at every 50 steps";
+    let wanted = "2 of 2 runs took all steps; run 0 did not meet flow.stop = { risk = -0.4 }: none of its states did";
     assert!(unmet.contains(wanted), "{unmet}");
     assert_eq!(by, [serde_json::Value::Null, serde_json::Value::Null]);
     let (at_once, by) = said("--set flow.stop={risk=1e9} --set flow.steps=5", "c");

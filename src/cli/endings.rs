@@ -2,7 +2,6 @@
 
 use crate::digits::counted;
 use crate::experiment::{Experiment, Grid, Stop};
-use crate::flow::EVALUATION_INTERVAL;
 use crate::store::{RunSummary, Summary};
 
 /// Criteria of flow.stop that no run can meet, a line each: worth knowing before the run.
@@ -65,7 +64,7 @@ fn stopped(ended: &[(&RunSummary, &Experiment)]) -> Vec<String> {
         let cause = match (hopeless(experiment), experiment.flow.stop) {
             (Some((_, why)), _) => why,
             (None, Some(Stop::Seconds(_))) => "it took less time".into(),
-            (None, _) => format!("it is looked at every {EVALUATION_INTERVAL} steps"),
+            (None, _) => "none of its states did".into(),
         };
         lines.push(format!(
             "{} of {of} took all steps; run {} did not meet flow.stop = {}: {cause}",

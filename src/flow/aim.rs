@@ -7,7 +7,7 @@ use crate::certify::{Conflict, Effort, Grounds, Measure, Optimum, Sphere};
 use crate::data::Dataset;
 use crate::engine::Run;
 use crate::error::{Error, Result};
-use crate::observe::{Best, Row};
+use crate::observe::Row;
 
 /// The value at which a run stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,9 +19,9 @@ pub enum Aim {
 }
 
 impl Aim {
-    pub fn is_reached(&self, row: &Row, best: &Best) -> bool {
+    pub fn is_reached(&self, row: &Row) -> bool {
         match self {
-            Aim::Margin(aim) => best.best_margin_f1.is_some_and(|margin| margin >= *aim),
+            Aim::Margin(aim) => row.margin_f1.is_some_and(|margin| margin >= *aim),
             Aim::Objective(aim) => row.objective <= *aim,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::member::Member;
+use super::rewind::Kept;
 use super::spot_check::{Place, SpotCheck};
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
@@ -94,22 +95,26 @@ pub fn drive(
         let watched = context.spot.is_due() || saves && !context.spot.vouches();
         let steps = stretch(engine, members, if watched { 1 } else { pace.steps() });
         let before: Vec<u64> = members.iter().map(|m| engine.clock(m.slot).step).collect();
+        let kept = Kept::of(engine, members)?;
         let begun = Instant::now();
         let evaluations = match watched {
             true => context.spot.watch(engine, &places(members), &steps)?,
             false => context.spot.pass(engine, &steps)?,
         };
         for evaluated in evaluations {
-            for member in members.iter_mut().filter(|m| m.end.is_none()) {
+            let moving = |m: &&mut Member| m.end.is_none() && m.met().is_none();
+            for member in members.iter_mut().filter(moving) {
                 member.see(&evaluated[member.slot]);
             }
         }
+        Kept::rewind(kept, engine, members)?;
         if !watched {
             pace.measure(steps.len() as u64, begun.elapsed());
         }
         for (member, before) in members.iter().zip(before) {
             let clock = engine.clock(member.slot);
-            if member.end.is_none() && clock.diverged.is_none() && clock.step == before {
+            let moves = member.end.is_none() && member.met().is_none();
+            if moves && clock.diverged.is_none() && clock.step == before {
                 return Err(standing_still(engine, member, before));
             }
         }
@@ -249,7 +254,7 @@ fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
         steps.eta.extend(eta);
         steps
             .evaluate
-            .push(active().any(|m| m.is_evaluated(at(m) + k)));
+            .push(active().any(|m| m.stops_at_a_state() || m.is_evaluated(at(m) + k)));
     }
     steps
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::aim::Aim;
 use super::spot_check::Place;
-use super::timetable::{EVALUATION_INTERVAL, is_evaluated, log_spaced};
+use super::timetable::{is_evaluated, log_spaced};
 use super::worlds::Sets;
 use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
 use crate::error::Result;
@@ -46,6 +46,8 @@ pub struct Member {
     pub end: Option<End>,
     /// Whether its files are written since it ended.
     stored: bool,
+    /// The first step whose state met the criterion that it is to stop at.
+    met: Option<u64>,
     /// The stopping criterion that it met, if it met one.
     stopped_by: Option<Stop>,
     /// What it has to reach, if it stops at a certified gap.
@@ -92,6 +94,7 @@ impl Member {
             atoms: None,
             end: None,
             stored: false,
+            met: None,
             stopped_by: None,
             aim: None,
             dir: dir.to_path_buf(),
@@ -130,11 +133,10 @@ impl Member {
         {
             next = next.min(event);
         }
-        if let Some(Stop::Risk(_) | Stop::Gap(_)) = self.spec().flow.stop {
-            // So that a run stops at the same step however its steps are grouped.
-            next = next.min((step / EVALUATION_INTERVAL + 1) * EVALUATION_INTERVAL);
+        match self.is_looked_at_always() {
+            true => step + 1,
+            false => next,
         }
-        next
     }
 
     pub fn records_at(&self, step: u64) -> bool {
@@ -145,7 +147,9 @@ impl Member {
     pub fn is_due(&self, clock: &Clock, seconds: f64) -> bool {
         let step = clock.step;
         let may_stop = match self.spec().flow.stop {
-            Some(Stop::Risk(_) | Stop::Gap(_)) => is_evaluated(step),
+            Some(Stop::Risk(_) | Stop::Gap(_)) => {
+                self.met == Some(step) || self.is_looked_at_always()
+            }
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,
         };
@@ -158,7 +162,7 @@ impl Member {
     }
 
     /// Whether the state after `step` updates is evaluated for the best margins and for divergence:
-    /// at multiples of [`EVALUATION_INTERVAL`], at records and at the last step. It depends on the
+    /// at multiples of [`EVALUATION_INTERVAL`](super::EVALUATION_INTERVAL), at records and at the last step. It depends on the
     /// run alone, never on its company in a batch, on speed or on interruptions.
     pub fn is_evaluated(&self, step: u64) -> bool {
         is_evaluated(step) || self.records_at(step) || step >= self.total()
@@ -172,8 +176,41 @@ impl Member {
             self.end = Some(End::Diverged(at));
         } else if !now.is_finite() || (self.is_evaluated(step) && !self.is_finite(now)) {
             self.end = Some(End::Diverged(step));
-        } else if self.is_evaluated(step) {
-            self.best.update(&self.run, &self.sets.train, now);
+        } else {
+            if self.is_evaluated(step) {
+                self.best.update(&self.run, &self.sets.train, now);
+            }
+            if self.stops_at_a_state() && self.meets(&self.row_of(now, None)) {
+                self.met = Some(step);
+            }
+        }
+    }
+
+    /// The first step whose state met the criterion that the run is to stop at, if it has been seen.
+    pub fn met(&self) -> Option<u64> {
+        self.met
+    }
+
+    /// Whether the run ends at a state that meets a criterion, so that all are evaluated.
+    pub fn stops_at_a_state(&self) -> bool {
+        matches!(self.spec().flow.stop, Some(Stop::Risk(_) | Stop::Gap(_)))
+    }
+
+    /// Whether such a run may be put back to a state of the last stretch: where its particles are not
+    /// too many to be kept. Others stand still after every step.
+    pub fn may_rewind(&self) -> bool {
+        self.stops_at_a_state() && self.run.m * (self.sets.train.d + 1) <= KEPT_MOST
+    }
+
+    fn is_looked_at_always(&self) -> bool {
+        self.stops_at_a_state() && !self.may_rewind()
+    }
+
+    fn meets(&self, row: &Row) -> bool {
+        match self.spec().flow.stop {
+            Some(Stop::Gap(_)) => self.aim.is_some_and(|aim| aim.is_reached(row)),
+            Some(Stop::Risk(target)) => row.risk <= target,
+            _ => false,
         }
     }
 
@@ -191,13 +228,8 @@ impl Member {
     /// Whether a run with this row, at a moment when it is due, has reached its end.
     pub fn stops_at(&mut self, row: &Row, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
-            Some(Stop::Gap(_)) => {
-                let reached = |aim: Aim| aim.is_reached(row, &self.best);
-                is_evaluated(row.step) && self.aim.is_some_and(reached)
-            }
-            Some(Stop::Risk(target)) => is_evaluated(row.step) && row.risk <= target,
             Some(Stop::Seconds(limit)) => seconds >= limit,
-            None => false,
+            _ => self.met == Some(row.step) || self.meets(row),
         };
         self.stopped_by = self.spec().flow.stop.filter(|_| criterion);
         criterion || row.step >= self.total()
@@ -205,14 +237,18 @@ impl Member {
 
     /// The row of an evaluated state.
     pub fn row(&mut self, train: &Evaluation, test: Option<&Evaluation>) -> Row {
-        let row = Row::new(
+        let row = self.row_of(train, test);
+        self.last = Some(row);
+        row
+    }
+
+    fn row_of(&self, train: &Evaluation, test: Option<&Evaluation>) -> Row {
+        Row::new(
             self.index,
             &self.run,
             (&self.sets.train, train),
             self.sets.test.as_deref().zip(test),
-        );
-        self.last = Some(row);
-        row
+        )
     }
 
     /// The last row, with what the particles show.

@@ -12,6 +12,7 @@ mod drive;
 mod faulty;
 mod member;
 mod origins;
+mod rewind;
 mod spot_check;
 #[cfg(test)]
 mod tests;
