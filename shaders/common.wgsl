@@ -6,7 +6,7 @@ enable f16;
 enable wgpu_cooperative_matrix;
 {%- endif %}
 
-// The work of one workgroup: see plan::Row.
+// The work of one workgroup: see layout::Row.
 struct Row {
     run: u32,
     first: u32,
@@ -20,6 +20,7 @@ struct Row {
     bits: u32,
     pull: u32,
     adds: u32,
+    x: u32,
 }
 
 // What stays the same of a run: see layout::Run.

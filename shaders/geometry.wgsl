@@ -7,8 +7,6 @@ struct Units {
     w: f32,
     start: f32,
     informative: u32,
-    sample: u32,
-    samples: u32,
 }
 
 // See Tally in engine/geometry.rs.
@@ -40,9 +38,9 @@ var<workgroup> found: array<Tally, {{ lanes }}>;
 {%- set loops = (d - 1) // unrolled %}
 
 // Whether one of the samples at hand activates the particle whose planes begin at a word.
-fn is_active(run: Run, unit: Units, at: u32) -> bool {
-    for (var i = unit.sample; i < min(unit.sample + unit.samples, run.n); i += 1u) {
-        let row = (run.sample + i) * {{ row_vectors }}u;
+fn is_active(work: Row, at: u32) -> bool {
+    for (var i = 0u; i < work.samples; i += 1u) {
+        let row = (work.x + i) * {{ row_vectors }}u;
         var z = 0.0;
 {%- if loops > 0 %}
         for (var k = 0u; k < {{ loops * unrolled }}u; k += {{ unrolled }}u) {
@@ -89,14 +87,13 @@ fn tally_of(unit: Units, at: u32, slot: u32) -> Tally {
 
 {% set threads = lanes %}
 {% include "row.wgsl" %}
-    let run = runs[row.run];
     let unit = units[row.run];
     let at = row.first * {{ d + 1 }}u + t;
     let slot = row.first + t;
-    if t < row.count && (unit.sample == 0u || alive[slot] == 0u) {
-        alive[slot] = select(0u, 1u, is_active(run, unit, at));
+    if t < row.count && (row.sample == 0u || alive[slot] == 0u) {
+        alive[slot] = select(0u, 1u, is_active(row, at));
     }
-    if unit.sample + unit.samples < run.n {
+    if row.sample + row.samples < runs[row.run].n {
         return;
     }
     if t < row.count {

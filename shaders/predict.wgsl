@@ -60,9 +60,8 @@ fn staged(at: u32) -> V {
     let column = t % columns;
     let slice = t / columns;
     let last = max(row.samples, 1u) - 1u;
-    let sample = runs[row.run].sample + row.sample;
 {% for s in range(samples) %}
-    let i{{ s }} = (sample + min(column + {{ s }}u * columns, last)) * {{ row_vectors }}u;
+    let i{{ s }} = (row.x + min(column + {{ s }}u * columns, last)) * {{ row_vectors }}u;
 {%- for c in range(row_vectors) %}
     let x{{ s }}_{{ c }} = input(i{{ s }} + {{ c }}u);
 {%- endfor %}

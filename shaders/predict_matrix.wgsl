@@ -28,7 +28,7 @@
             for (var e = t; e < {{ columns * depth // 4 }}u; e += {{ threads }}u) {
                 let s = e / {{ depth // 4 }}u;
                 let part = e % {{ depth // 4 }}u;
-                let four = x[(sample + min(s, last)) * {{ row_vectors }}u + slice + part];
+                let four = x[(row.x + min(s, last)) * {{ row_vectors }}u + slice + part];
 {%- for i in range(4) %}
                 x_slice[4u * e + {{ i }}u] = four.{{ axes[i] }};
 {%- endfor %}

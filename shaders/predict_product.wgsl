@@ -11,7 +11,7 @@
             for (var e = t; e < {{ columns * depth // 4 }}u; e += {{ threads }}u) {
                 let s = e / {{ depth // 4 }}u;
                 let part = e % {{ depth // 4 }}u;
-                x_slice[s * {{ pitch }}u + part] = input((sample + min(s, last)) * {{ row_vectors }}u + slice + part);
+                x_slice[s * {{ pitch }}u + part] = input((row.x + min(s, last)) * {{ row_vectors }}u + slice + part);
             }
             workgroupBarrier();
             for (var part = 0u; part < {{ depth // 4 }}u; part += 1u) {

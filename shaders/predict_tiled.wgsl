@@ -85,11 +85,10 @@ var<workgroup> marks: array<atomic<u32>, {{ particles * columns // 32 }}>;
     let c = t / {{ across }}u;
     let vectors = (row.count + 3u) / 4u;
     let last = row.samples - 1u;
-    let sample = runs[row.run].sample + row.sample;
 {%- if not staged %}
 {%- set fetches = (columns_held + lockstep - 1) // lockstep %}
 {%- for i in range(fetches) %}
-    let i{{ i }} = (sample + min(c + ({% if lockstep > 1 %}lane + {% endif %}{{ i * lockstep }}u) * {{ down }}u, last)) * {{ row_vectors }}u;
+    let i{{ i }} = (row.x + min(c + ({% if lockstep > 1 %}lane + {% endif %}{{ i * lockstep }}u) * {{ down }}u, last)) * {{ row_vectors }}u;
 {%- endfor %}
 {%- endif %}
 {%- for s in range(columns_held) %}

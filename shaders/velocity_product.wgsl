@@ -8,11 +8,11 @@
         for (var e = t; e < {{ depth * particles // 4 }}u; e += {{ threads }}u) {
             let s = i + e / {{ particles // 4 }}u;
             let word = bits[word_at(row.bits, words, min(e % {{ particles // 4 }}u, vectors - 1u), i / 32u)];
-            let g_s = select(0.0, g[residual + min(s, n - 1u)], s < stop);
+            let g_s = select(0.0, g[residual + min(s, end - 1u)], s < stop);
             m_slice[e] = select(V(0.0), V(g_s), (word & vec4<u32>(1u << (s % 32u))) != vec4<u32>(0u));
         }
         for (var e = t; e < {{ depth * columns // 4 }}u; e += {{ threads }}u) {
-            let row_of = (sample + min(i + e / {{ columns // 4 }}u, n - 1u)) * {{ row_vectors }}u;
+            let row_of = (origin + min(i + e / {{ columns // 4 }}u, end - 1u)) * {{ row_vectors }}u;
             x_slice[e] = input(row_of + min(column + e % {{ columns // 4 }}u, {{ row_vectors - 1 }}u));
         }
         workgroupBarrier();
@@ -39,13 +39,13 @@
 {%- endfor %}
         for (var i = block; i < min(block + 32u, stop); i += {{ depth }}u) {
 {%- for s in range(depth) %}
-            let i{{ s }} = min(i + {{ s }}u, n - 1u);
+            let i{{ s }} = min(i + {{ s }}u, end - 1u);
             let g{{ s }} = select(0.0, g[residual + i{{ s }}], i + {{ s }}u < stop);
 {%- for q in range(fours) %}
             let m{{ s }}_{{ q }} = select(V(0.0), V(g{{ s }}), (word{{ q }} & vec4<u32>(1u << (i % 32u + {{ s }}u))) != vec4<u32>(0u));
 {%- endfor %}
 {%- for f in range(fetches) %}
-            let own{{ s }}_{{ f }} = input((sample + i{{ s }}) * {{ row_vectors }}u + c{{ f }});
+            let own{{ s }}_{{ f }} = input((origin + i{{ s }}) * {{ row_vectors }}u + c{{ f }});
 {%- endfor %}
 {%- endfor %}
 {%- for j in range(fours_held) %}

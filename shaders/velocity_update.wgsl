@@ -84,12 +84,12 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
 {%- if pulls == "take" %}
 {% include "pulled.wgsl" %}
 {%- else %}
-    let n = runs[row.run].n;
-    let sample = runs[row.run].sample;
+    // Sample i of the run lies in row origin + i of X, modulo 2³².
+    let origin = row.x - row.sample;
     let residual = runs[row.run].residual;
+    let end = row.sample + row.samples;
 {%- if blocked %}
     // Blocked summation: parts of {{ chunk }} samples, then their sum.
-    let end = row.sample + row.samples;
     for (var start = row.sample; start < end; start += {{ chunk }}u) {
     let stop = min(start + {{ chunk }}u, end);
 {%- for v in range(vectors) %}{% for k in range(d) %}
@@ -97,18 +97,18 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
 {%- endfor %}{% endfor %}
 {%- else %}
     let start = row.sample;
-    let stop = start + row.samples;
+    let stop = end;
 {%- endif %}
 {%- if stage > 0 %}
     for (var base = start; base < stop; base += {{ stage }}u) {
         workgroupBarrier();
         for (var e = t; e < {{ stage * row_vectors }}u; e += {{ threads }}u) {
-            let i = min(base + e / {{ row_vectors }}u, n - 1u);
-            stage_x[e] = input((sample + i) * {{ row_vectors }}u + e % {{ row_vectors }}u);
+            let i = min(base + e / {{ row_vectors }}u, end - 1u);
+            stage_x[e] = input((origin + i) * {{ row_vectors }}u + e % {{ row_vectors }}u);
         }
         // Places beyond the end hold a sample of weight 0.
         for (var e = t; e < {{ stage }}u; e += {{ threads }}u) {
-            stage_g[e] = select(0.0, g[residual + min(base + e, n - 1u)], base + e < stop);
+            stage_g[e] = select(0.0, g[residual + min(base + e, end - 1u)], base + e < stop);
         }
         workgroupBarrier();
         for (var s = 0u; s < {{ stage }}u; s += 1u) {
@@ -123,14 +123,14 @@ var<workgroup> stage_g: array<f32, {{ stage }}>;
     for (var i = start; i < stop; i += {{ lockstep }}u) {
 {%- if lockstep > 1 %}
         // Lanes beyond the end lend a sample of weight 0.
-        let own = min(i + lane, n - 1u);
+        let own = min(i + lane, end - 1u);
         let g_own = select(0.0, g[residual + own], i + lane < stop);
 {%- else %}
         let own = i;
         let g_own = g[residual + i];
 {%- endif %}
 {%- for c in range(row_vectors) %}
-        let x{{ c }} = input((sample + own) * {{ row_vectors }}u + {{ c }}u);
+        let x{{ c }} = input((origin + own) * {{ row_vectors }}u + {{ c }}u);
 {%- endfor %}
 {% include "pull.wgsl" %}
     }

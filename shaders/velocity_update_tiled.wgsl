@@ -73,13 +73,13 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- if pulls == "take" %}
 {% include "pulled.wgsl" %}
 {%- else %}
-    let n = runs[row.run].n;
-    let words = (n + 31u) / 32u;
-    let sample = runs[row.run].sample;
+    let words = (runs[row.run].n + 31u) / 32u;
+    // Sample i of the run lies in row origin + i of X, modulo 2³².
+    let origin = row.x - row.sample;
     let residual = runs[row.run].residual;
+    let end = row.sample + row.samples;
 {%- if blocked %}
     // Blocked summation: parts of {{ chunk }} samples, then their sum.
-    let end = row.sample + row.samples;
     for (var start = row.sample; start < end; start += {{ chunk }}u) {
     let stop = min(start + {{ chunk }}u, end);
 {%- for q in range(fours) %}{% for k in range(columns_held) %}
@@ -87,7 +87,7 @@ var<workgroup> scratch: array<V, {{ down * particles // 4 }}>;
 {%- endfor %}{% endfor %}
 {%- else %}
     let start = row.sample;
-    let stop = start + row.samples;
+    let stop = end;
 {%- endif %}
 {%- include "velocity_product.wgsl" %}
 {%- if blocked %}

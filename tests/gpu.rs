@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{gpu_adapter, gpu_with, reference};
 use widefield::data::Dataset;
 use widefield::engine::gpu::{D_MOST, Gpu, Options, adapters, select};
-use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, ShortCuts, Steps};
+use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, ShortCuts, Steps, Unknown};
 use widefield::experiment::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
@@ -125,6 +125,48 @@ fn bits_do_not_depend_on_shards() {
             "the comparison sees nothing"
         );
     }
+}
+
+/// Where X exceeds a binding, kernels bind a window of it. Runs whose samples fit into one keep their
+/// bits; the others add up partial sums of G, and agree with the reference as before.
+#[test]
+fn x_is_bound_in_windows() {
+    needs_adapter!();
+    // Windows of 256 samples; of these runs the third alone has more than half of it.
+    for (case, bytes) in [
+        (mixed(), 256 * 16),
+        (mixed_of(3, StateFormat::F16), 256 * 8),
+        (mixed_of(80, StateFormat::F32), 256 * 320),
+    ] {
+        let options = Options {
+            inputs_bytes: Some(bytes),
+            ..Options::default()
+        };
+        let (whole, _) = trajectory(Options::default(), &case);
+        let (windows, _) = trajectory(options.clone(), &case);
+        for run in [0, 1, 3] {
+            assert_eq!(whole[run], windows[run], "d = {}, run {run}", case.d);
+        }
+        assert_ne!(whole[2], windows[2], "d = {}: nothing was cut", case.d);
+        let make = gpu_with(options);
+        verdict(&verify_case(&case, &|batch| make(batch)).unwrap()).unwrap();
+        let geometry = |make: &dyn Fn(Batch) -> widefield::error::Result<Box<dyn Engine>>| {
+            let mut engine = make(case.batch()).unwrap();
+            start(&mut *engine, &case);
+            engine.geometry(&Unknown).unwrap()
+        };
+        let plain = gpu_with(Options::default());
+        assert_eq!(geometry(&plain), geometry(&make), "d = {}", case.d);
+    }
+    let small = Options {
+        inputs_bytes: Some(100),
+        ..Options::default()
+    };
+    let error = gpu_with(small)(mixed().batch()).err().unwrap().to_string();
+    assert!(
+        error.contains("do not fit into a binding of 100 bytes"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -139,6 +139,12 @@ pub struct Prediction {
 }
 
 impl Tiling {
+    /// Samples of a row of predict.
+    pub fn predicted(&self) -> usize {
+        let held = self.threads * self.samples;
+        self.tiled.as_ref().map_or(held, |cut| cut.samples)
+    }
+
     /// Particles in a tile of a run.
     pub fn tile_of(&self, Size { m, n }: Size, d: usize) -> usize {
         let allowed = (m * (d + 1) * 4 / 8).clamp(SUMS_FREE, SUMS_MOST);

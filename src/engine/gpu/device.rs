@@ -153,22 +153,37 @@ impl Device {
         }
     }
 
-    /// A buffer of zeros of at least one vector of four words.
+    /// A buffer of zeros of at least one vector of four words, bound as a whole where it is for
+    /// storage.
     pub fn buffer(
         &self,
         label: &str,
         words: usize,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        let most = match usage.contains(wgpu::BufferUsages::STORAGE) {
+            true => ("binding", self.binding()),
+            false => ("buffer", self.limits.max_buffer_size),
+        };
+        self.buffer_up_to(label, words, usage, most)
+    }
+
+    /// A buffer, unless it takes more than the most bytes of its kind.
+    fn buffer_up_to(
+        &self,
+        label: &str,
+        words: usize,
+        usage: wgpu::BufferUsages,
+        (kind, most): (&str, u64),
+    ) -> Result<wgpu::Buffer> {
         let size = words.max(4) as u64 * 4;
         let what = format!("{label} ({size} bytes)");
-        if usage.contains(wgpu::BufferUsages::STORAGE) && size > self.binding() {
+        if size > most {
             return Err(Error::engine(
                 "gpu",
                 format!(
-                    "{what} exceeds the largest binding of {} ({} bytes)",
+                    "{what} exceeds the largest {kind} of {} ({most} bytes)",
                     self.facts.name,
-                    self.binding()
                 ),
                 "use fewer samples or fewer runs in a grid, or use --engine cpu",
             ));
@@ -186,15 +201,32 @@ impl Device {
     /// A storage buffer that holds `data` (u32 or f32 words, or structs of them).
     pub fn upload<T: bytemuck::Pod>(&self, label: &str, data: &[T]) -> Result<wgpu::Buffer> {
         let bytes: &[u8] = bytemuck::cast_slice(data);
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let buffer = self.buffer(label, bytes.len() / 4, usage)?;
+        let buffer = self.buffer(label, bytes.len() / 4, UPLOADED)?;
+        self.fill(&buffer, bytes)?;
+        Ok(buffer)
+    }
+
+    /// The same, of which kernels bind a part at a time.
+    pub fn upload_beyond_binding<T: bytemuck::Pod>(
+        &self,
+        label: &str,
+        data: &[T],
+    ) -> Result<wgpu::Buffer> {
+        let bytes: &[u8] = bytemuck::cast_slice(data);
+        let most = ("buffer", self.limits.max_buffer_size);
+        let buffer = self.buffer_up_to(label, bytes.len() / 4, UPLOADED, most)?;
+        self.fill(&buffer, bytes)?;
+        Ok(buffer)
+    }
+
+    fn fill(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
         let mut offset = 0;
         for piece in bytes.chunks(UPLOAD) {
-            self.write(&buffer, offset, piece)?;
+            self.write(buffer, offset, piece)?;
             self.flush()?;
             offset += piece.len() as u64;
         }
-        Ok(buffer)
+        Ok(())
     }
 
     /// Stages bytes for a buffer; they arrive with the next submit.
@@ -291,6 +323,9 @@ const WELCOME: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::SHADER_F16)
     .union(wgpu::Features::SHADER_INT64)
     .union(wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS);
+
+const UPLOADED: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
 
 /// Bytes staged at a time.
 pub(super) const UPLOAD: usize = 8 << 20;

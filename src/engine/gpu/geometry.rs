@@ -17,8 +17,7 @@ use crate::error::Result;
 /// Particles whose start is sent at a time.
 const STARTS: usize = 1 << 16;
 
-/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none; and the samples
-/// at hand.
+/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct RunUnits {
@@ -26,8 +25,6 @@ pub(super) struct RunUnits {
     pub w: f32,
     pub start: f32,
     pub informative: u32,
-    pub sample: u32,
-    pub samples: u32,
 }
 
 /// [`Tally`] on the device: of the particles of one workgroup.
@@ -68,7 +65,8 @@ struct Shard {
     /// a² − |w|² at the start, a word per particle.
     start: wgpu::Buffer,
     tallies: wgpu::Buffer,
-    dispatch: Option<Dispatch>,
+    /// One after another, over all samples.
+    dispatches: Vec<Dispatch>,
 }
 
 impl Survey {
@@ -81,9 +79,10 @@ impl Survey {
         let units = device.buffer("units", runs * size_of::<RunUnits>() / 4, written)?;
         let common = kernel.bind(device, |name| match name {
             "runs" => &gpu.train.facts,
-            "units" => &units,
-            _ => &gpu.train.x,
+            _ => &units,
         })?;
+        let inputs = &gpu.train.x;
+        let most = geometry_samples(gpu.batch.d, gpu.turns).min(inputs.most());
         let rows = plan::rows(LANES, LANES, &gpu.storage);
         let shard = |(index, mut rows): (usize, Vec<Row>)| {
             let places = rows.iter_mut().enumerate();
@@ -99,12 +98,13 @@ impl Survey {
                 "alive" => &alive,
                 _ => &gpu.shards[index],
             };
-            let dispatch = Dispatch::rows(device, &kernel, &common, &rows, own)?;
+            let over_samples: Vec<Row> = rows.iter().flat_map(|row| gpu.parts(row, most)).collect();
+            let passes = Dispatch::passes(device, &kernel, &common, &over_samples, inputs, own);
             Ok(Shard {
+                dispatches: passes?,
                 rows,
                 start,
                 tallies,
-                dispatch,
             })
         };
         Ok(Survey {
@@ -159,15 +159,11 @@ impl Gpu {
     pub(super) fn survey_particles(&mut self) -> Result<Vec<Geometry>> {
         self.survey(|gpu, survey| {
             let runs = &gpu.batch.runs;
-            let most = geometry_samples(gpu.batch.d, gpu.turns);
-            let n = gpu.train.runs.iter().map(|run| run.n as usize).max();
-            for first in (0..n.unwrap_or(0).max(1)).step_by(most) {
-                let units: Vec<RunUnits> = gpu.run_units(first, most);
-                let bytes = bytemuck::cast_slice(&units);
-                gpu.device.write(&survey.units, 0, bytes)?;
-                let stages = survey.shards.iter().flat_map(|shard| &shard.dispatch);
-                gpu.one_by_one("geometry", stages)?;
-            }
+            let units: Vec<RunUnits> = gpu.run_units();
+            let bytes = bytemuck::cast_slice(&units);
+            gpu.device.write(&survey.units, 0, bytes)?;
+            let stages = survey.shards.iter().flat_map(|shard| &shard.dispatches);
+            gpu.one_by_one("geometry", stages)?;
             let mut totals = vec![Tally::default(); runs.len()];
             for shard in &survey.shards {
                 gpu.add_tallies(shard, &mut totals)?;
@@ -180,8 +176,19 @@ impl Gpu {
         })
     }
 
-    /// Of all runs, for samples from the first on.
-    fn run_units(&self, first: usize, count: usize) -> Vec<RunUnits> {
+    /// This row for at most so many samples at a time, one after another.
+    fn parts(&self, row: &Row, most: usize) -> impl Iterator<Item = Row> + use<> {
+        let (row, n) = (*row, self.train.runs[row.run as usize].n as usize);
+        let starts = (0..n.max(1)).step_by(most);
+        starts.enumerate().map(move |(adds, start)| Row {
+            sample: start as u32,
+            samples: most.min(n - start) as u32,
+            adds: adds as u32,
+            ..row
+        })
+    }
+
+    fn run_units(&self) -> Vec<RunUnits> {
         let runs = self.batch.runs.iter().zip(&self.clocks);
         runs.map(|(run, clock)| {
             let units = Units::new(run, clock.exponent);
@@ -191,8 +198,6 @@ impl Gpu {
                 w: units.w as f32,
                 start: units.start as f32,
                 informative: k.min(self.batch.d) as u32,
-                sample: first as u32,
-                samples: count as u32,
             }
         })
         .collect()

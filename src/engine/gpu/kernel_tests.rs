@@ -187,12 +187,12 @@ fn structs_are_the_same_on_both_sides() {
     let shape = Shape::software(3, 8);
     let residual = parse(RESIDUAL, 3, 1, &shape);
     same_layout!(&residual, Row as "Row": run first count sample samples coordinate out slices
-        moments bits pull adds);
+        moments bits pull adds x);
     same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss
         train norm_scaled samples m alpha lambda arcs ranges);
     same_layout!(&residual, State as "State": exponent diverged turn step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
-    same_layout!(&geometry, RunUnits as "Units": a w start informative sample samples);
+    same_layout!(&geometry, RunUnits as "Units": a w start informative);
     same_layout!(&geometry, PartTally as "Tally": dead largest_a largest_w drift mass informative);
 }

@@ -20,15 +20,15 @@ pub(super) struct Stage {
     pub file: &'static str,
     /// Group 0: what belongs to the samples.
     pub common: &'static [&'static str],
-    /// Group 1: what belongs to a shard, and the rows.
+    /// Group 1: the rows, the samples that they name, and what belongs to a shard.
     pub shard: &'static [&'static str],
 }
 
 pub(super) const PREDICT: Stage = Stage {
     name: "predict",
     file: "predict.wgsl",
-    common: &["runs", "state", "schedule", "x", "sums"],
-    shard: &["rows", "particles"],
+    common: &["runs", "state", "schedule", "sums"],
+    shard: &["rows", "x", "particles"],
 };
 pub(super) const REDUCE: Stage = Stage {
     name: "reduce",
@@ -91,21 +91,21 @@ pub(super) const RANGES: [Stage; 4] = [
 pub(super) const VELOCITY_UPDATE: Stage = Stage {
     name: "velocity_update",
     file: "velocity_update.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "particles"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "particles"],
 };
 pub(super) const VELOCITY: Stage = Stage {
     name: "velocity",
     file: "velocity_update.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "particles", "velocity"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "particles", "velocity"],
 };
 /// Partial sums of G of runs that move, and the step from them.
 pub(super) const PULL: Stage = Stage {
     name: "pull",
     file: "velocity_update.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "particles", "pulls"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "particles", "pulls"],
 };
 pub(super) const UPDATE_PULLED: Stage = Stage {
     name: "update_pulled",
@@ -117,8 +117,8 @@ pub(super) const UPDATE_PULLED: Stage = Stage {
 pub(super) const VELOCITY_PULL: Stage = Stage {
     name: "velocity_pull",
     file: "velocity_update.wgsl",
-    common: &["runs", "x", "residual"],
-    shard: &["rows", "particles", "pulls"],
+    common: &["runs", "residual"],
+    shard: &["rows", "x", "particles", "pulls"],
 };
 pub(super) const VELOCITY_PULLED: Stage = Stage {
     name: "velocity_pulled",
@@ -129,8 +129,8 @@ pub(super) const VELOCITY_PULLED: Stage = Stage {
 pub(super) const GEOMETRY: Stage = Stage {
     name: "geometry",
     file: "geometry.wgsl",
-    common: &["runs", "units", "x"],
-    shard: &["rows", "particles", "start", "alive", "tallies"],
+    common: &["runs", "units"],
+    shard: &["rows", "x", "particles", "start", "alive", "tallies"],
 };
 
 /// What kernels are written for, beside their shape.
@@ -275,12 +275,14 @@ impl Kernel {
         self.bind_group(device, 0, |name| buffer(name).as_entire_binding())
     }
 
-    /// Binds group 1 of the stage to the buffers of these names, of the rows to these bytes.
+    /// Binds group 1 of the stage to the buffers of these names, of the rows to these bytes, and to
+    /// `x`, the window of X.
     pub fn bind_rows<'a>(
         &self,
         device: &Device,
         buffer: impl Fn(&'static str) -> &'a wgpu::Buffer,
         rows: Range<u64>,
+        x: wgpu::BindingResource<'a>,
     ) -> Result<wgpu::BindGroup> {
         let part = |buffer| {
             wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -291,6 +293,7 @@ impl Kernel {
         };
         self.bind_group(device, 1, |name| match name {
             "rows" => part(buffer(name)),
+            "x" => x.clone(),
             name => buffer(name).as_entire_binding(),
         })
     }

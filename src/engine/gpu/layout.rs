@@ -35,7 +35,7 @@ pub(super) struct Run {
     /// First of its groups of sums, and their number.
     pub sums: u32,
     pub groups: u32,
-    /// First sample in X and y, which runs share, and in g, which they do not.
+    /// First sample in y, which runs share, and in g, which they do not.
     pub sample: u32,
     pub residual: u32,
     /// Offset of its record in a slot of the history, and words of a whole slot.
@@ -79,7 +79,7 @@ pub(super) struct State {
     pub shift_w: f32,
 }
 
-/// [`plan::Row`] on the device.
+/// [`plan::Row`] on the device, and where its samples begin in what is bound of X.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Row {
@@ -95,10 +95,11 @@ pub(super) struct Row {
     pub bits: u32,
     pub pull: u32,
     pub adds: u32,
+    pub x: u32,
 }
 
-impl From<&plan::Row> for Row {
-    fn from(row: &plan::Row) -> Self {
+impl Row {
+    pub fn new(row: &plan::Row, x: u32) -> Self {
         Row {
             run: row.run,
             first: row.first,
@@ -112,6 +113,7 @@ impl From<&plan::Row> for Row {
             bits: row.bits,
             pull: row.pull,
             adds: row.adds,
+            x,
         }
     }
 }

@@ -19,6 +19,7 @@ mod ceilings;
 mod contract;
 mod device;
 mod geometry;
+mod inputs;
 #[cfg(test)]
 mod kernel_tests;
 mod kernels;
@@ -42,6 +43,7 @@ use advance::Pace;
 use arcs::Arcs;
 use device::Device;
 use geometry::Survey;
+use inputs::Inputs;
 use kernels::{Kernel, PREDICT, Problem, RANGES, REDUCE, RESIDUAL, render};
 use layout::{State, TURNS, block_words, shard_words};
 use shape::{D_HELD, Shape};
@@ -56,6 +58,8 @@ pub struct Options {
     pub adapter: Option<String>,
     /// Most bytes of a shard; the adapter's largest binding otherwise.
     pub shard_bytes: Option<u64>,
+    /// Most bytes of X that a kernel binds; the adapter's largest binding otherwise.
+    pub inputs_bytes: Option<u64>,
     /// Particles of a tile, rounded up to whole blocks; chosen by m, n and d otherwise.
     pub tile: Option<usize>,
     /// Most bytes of activation bits that large d keeps from predict to velocity. Where those of all
@@ -145,11 +149,20 @@ impl Gpu {
         let trained = sizes(&batch, Sample::Train);
         let tested = sizes(&batch, Sample::Test);
         let turns = turns(options);
-        let tiling = shape.tiling(d, turns);
+        let mut tiling = shape.tiling(d, turns);
         let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
-        if device.facts.kind == Kind::Software {
-            fits_memory(&batch, bytes(&batch, &storage).into())?;
+        let needed = bytes(&batch, &storage);
+        match device.facts.kind {
+            Kind::Software => fits_memory(&batch, needed.into())?,
+            _ => device.facts.fits(&particles_of(&batch), needed)?,
         }
+        let bound = options.inputs_bytes.unwrap_or(limits.binding);
+        let inputs = |sample| {
+            let bound = (bound.min(limits.binding), tiling.predicted());
+            Inputs::new(&device, &batch, sample, shape.row_vectors(d), bound)
+        };
+        let (trained_on, tested_on) = (inputs(Sample::Train)?, inputs(Sample::Test)?);
+        tiling.reach.samples = tiling.reach.samples.min(trained_on.most());
         let places = arcs::places(&device, options.short_cuts, &batch, turns);
         let (direct, predicted) = arcs::directly(&places, &storage, &trained);
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
@@ -191,22 +204,36 @@ impl Gpu {
             schedule: &schedule,
             shards: &shards,
             bits: &update.bits,
-            row_vectors: shape.row_vectors(d),
             arcs: &places,
         };
-        let mut train = Side::new(&device, &kernels, &batch, Sample::Train, &train, &common)?;
-        let test = Side::new(&device, &kernels, &batch, Sample::Test, &test, &common)?;
+        let mut train = Side::new(
+            &device,
+            &kernels,
+            &batch,
+            Sample::Train,
+            &train,
+            trained_on,
+            &common,
+        )?;
+        let test = Side::new(
+            &device,
+            &kernels,
+            &batch,
+            Sample::Test,
+            &test,
+            tested_on,
+            &common,
+        )?;
         let stages = update.stages(shape.tiled, true);
         let parts =
             PartKernel::compile(&device, stages, source, options.checks, |name| match name {
                 "runs" => &train.facts,
                 "state" => &state,
-                "x" => &train.x,
                 _ => &train.residual,
             })?;
         let mut step = Vec::new();
         for (index, shard) in shards.iter().enumerate() {
-            step.extend(update.dispatches(&device, &parts, index, None, |_| shard)?);
+            step.extend(update.dispatches(&device, &parts, (index, None), &train.x, |_| shard)?);
         }
         let mut arcs = Arcs::new(
             &device,

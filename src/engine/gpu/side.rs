@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::device::Device;
+use super::inputs::Inputs;
 use super::kernels::{Kernel, RANGES};
 use super::layout::{self, HEADER, NO_LOSS, TURNS};
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Run, Sample};
 use crate::error::Result;
-use crate::experiment::{Loss, StateFormat};
+use crate::experiment::Loss;
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
@@ -46,18 +47,18 @@ impl Launch {
 }
 
 impl Dispatch {
-    /// A stage whose work is a table. `other` gives the buffers beside the table.
-    pub fn rows<'a>(
+    /// A stage whose work is a table, which names samples in one window of X. `other` gives the
+    /// buffers beside the two.
+    fn rows<'a>(
         device: &Device,
         kernel: &Kernel,
         common: &wgpu::BindGroup,
         rows: &[plan::Row],
+        (inputs, window): (&Inputs, u64),
         other: impl Fn(&str) -> &'a wgpu::Buffer,
-    ) -> Result<Option<Self>> {
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let table: Vec<_> = rows.iter().map(layout::Row::from).collect();
+    ) -> Result<Self> {
+        let placed = |row| layout::Row::new(row, inputs.place_in(window, row));
+        let table: Vec<_> = rows.iter().map(placed).collect();
         let label = format!("{} rows", kernel.stage.name);
         let table = device.upload(&label, &table)?;
         let buffer = |name: &str| match name {
@@ -69,36 +70,46 @@ impl Dispatch {
             Ok(Launch {
                 pipeline: kernel.pipeline.clone(),
                 common: common.clone(),
-                own: Some(kernel.bind_rows(device, buffer, bytes)?),
+                own: Some(kernel.bind_rows(device, buffer, bytes, inputs.bound(window))?),
                 workgroups: plan::fold(range.len(), device.workgroups()),
             })
         };
         let starts = (0..rows.len()).step_by(PIECE);
         let pieces = starts.map(|start| launch(start..rows.len().min(start + PIECE)));
-        Ok(Some(Dispatch {
+        Ok(Dispatch {
             whole: launch(0..rows.len())?,
             pieces: match rows.len() > PIECE {
                 true => pieces.collect::<Result<_>>()?,
                 false => Vec::new(),
             },
-        }))
+        })
     }
 
-    /// The same, where some rows add to what others left: one after another, as
-    /// [`plan::Row::adds`] says.
+    /// A stage whose work is a table: one dispatch for each window of X that it names samples of,
+    /// and where rows add to what others left, one after another, as [`plan::Row::adds`] says.
+    /// `other` gives the buffers beside rows and X.
     pub fn passes<'a>(
         device: &Device,
         kernel: &Kernel,
         common: &wgpu::BindGroup,
         rows: &[plan::Row],
+        inputs: &Inputs,
         other: impl Fn(&str) -> &'a wgpu::Buffer,
     ) -> Result<Vec<Self>> {
-        let mut passes: BTreeMap<u32, Vec<plan::Row>> = BTreeMap::new();
+        let names_samples = kernel.stage.shard.contains(&"x");
+        let mut passes: BTreeMap<(u32, u64), Vec<plan::Row>> = BTreeMap::new();
         for row in rows {
-            passes.entry(row.adds).or_default().push(*row);
+            let window = if names_samples {
+                inputs.window_of(row)
+            } else {
+                0
+            };
+            passes.entry((row.adds, window)).or_default().push(*row);
         }
-        let one = |rows: Vec<_>| Dispatch::rows(device, kernel, common, &rows, &other).transpose();
-        passes.into_values().filter_map(one).collect()
+        let one = |((_, window), rows): ((u32, u64), Vec<_>)| {
+            Dispatch::rows(device, kernel, common, &rows, (inputs, window), &other)
+        };
+        passes.into_iter().map(one).collect()
     }
 
     /// A stage with a workgroup for each of `count` runs.
@@ -143,8 +154,6 @@ pub(super) struct Common<'a> {
     pub shards: &'a [wgpu::Buffer],
     /// Activation bits; nothing but for kernels that leave them.
     pub bits: &'a wgpu::Buffer,
-    /// Vectors of four words in a row of X, padded with zeros.
-    pub row_vectors: usize,
     /// The place of each run among those that take the short cut for d = 2, or [`layout::NONE`].
     pub arcs: &'a [u32],
 }
@@ -153,7 +162,7 @@ pub(super) struct Side {
     pub runs: Vec<layout::Run>,
     /// Buffers that others bind as well.
     pub facts: wgpu::Buffer,
-    pub x: wgpu::Buffer,
+    pub x: Inputs,
     pub y: wgpu::Buffer,
     pub residual: wgpu::Buffer,
     pub history: wgpu::Buffer,
@@ -192,15 +201,11 @@ impl Side {
         batch: &Batch,
         sample: Sample,
         plan: &Prediction,
+        x: Inputs,
         common: &Common,
     ) -> Result<Self> {
-        let data = Data::gather(batch, sample, common.row_vectors);
-        let x = match batch.state {
-            StateFormat::F32 => device.upload("x", &data.x)?,
-            StateFormat::F16 => device.upload("x", &layout::to_f16(&data.x))?,
-        };
-        let y = device.upload("y", &data.y)?;
-        let runs = facts(batch, sample, plan, &data.first, common.arcs);
+        let y = device.upload("y", &targets(batch, sample))?;
+        let runs = facts(batch, sample, plan, &x, common.arcs);
         let last = runs
             .last()
             .map_or((0, 0), |run| (run.residual + run.n, run.record));
@@ -218,7 +223,6 @@ impl Side {
             "runs" => &facts,
             "state" => common.state,
             "schedule" => common.schedule,
-            "x" => &x,
             "y" => &y,
             "sums" => &sums,
             "residual" => &residual,
@@ -235,13 +239,14 @@ impl Side {
                 predict,
                 &predict_common,
                 rows,
+                &x,
                 own,
             )?);
         }
         if !plan.reduce.is_empty() {
             let own = kernels.reduce.bind(device, buffer)?;
             let (reduce, rows) = (&kernels.reduce, &plan.reduce);
-            dispatches.extend(Dispatch::passes(device, reduce, &own, rows, |_| &sums)?);
+            dispatches.extend(Dispatch::passes(device, reduce, &own, rows, &x, |_| &sums)?);
         }
         for (stage, kernel) in RANGES.iter().zip(&kernels.ranges) {
             let needs = |row: &&plan::Row| match stage.name {
@@ -252,7 +257,9 @@ impl Side {
             };
             let rows: Vec<_> = plan.ranges.iter().filter(needs).copied().collect();
             let own = kernel.bind(device, buffer)?;
-            dispatches.extend(Dispatch::rows(device, kernel, &own, &rows, |_| &sums)?);
+            dispatches.extend(Dispatch::passes(device, kernel, &own, &rows, &x, |_| {
+                &sums
+            })?);
         }
         let whole = |run: &layout::Run| run.arcs == layout::NONE && run.ranges == 1;
         if runs.iter().any(whole) {
@@ -274,45 +281,22 @@ impl Side {
     }
 }
 
-/// The data sets in use, side by side.
-struct Data {
-    x: Vec<f32>,
-    y: Vec<f32>,
-    /// First sample of each data set of the batch.
-    first: Vec<usize>,
-}
-
-impl Data {
-    fn gather(batch: &Batch, sample: Sample, row_vectors: usize) -> Self {
-        let padded = 4 * row_vectors;
-        let mut data = Data {
-            x: Vec::new(),
-            y: Vec::new(),
-            first: vec![0; batch.datasets.len()],
-        };
-        for (index, set) in batch.datasets.iter().enumerate() {
-            let used = |run| set_of(run, sample) == Some(index);
-            if !batch.runs.iter().any(used) {
-                continue;
-            }
-            data.first[index] = data.y.len();
-            for i in 0..set.n() {
-                data.x.extend_from_slice(set.row(i));
-                data.x.resize((data.y.len() + i + 1) * padded, 0.0);
-            }
-            data.y.extend_from_slice(&set.y);
-        }
-        // A row of zeros for workgroups that have no sample.
-        data.x.resize(data.x.len() + padded, 0.0);
-        data
-    }
+/// y of the data sets in use, side by side as [`Inputs`] has their rows.
+fn targets(batch: &Batch, sample: Sample) -> Vec<f32> {
+    let used = |index: &usize| {
+        let mut runs = batch.runs.iter();
+        runs.any(|run| set_of(run, sample) == Some(*index))
+    };
+    let sets = (0..batch.datasets.len()).filter(used);
+    sets.flat_map(|index| batch.datasets[index].y.iter().copied())
+        .collect()
 }
 
 fn facts(
     batch: &Batch,
     sample: Sample,
     plan: &Prediction,
-    first: &[usize],
+    x: &Inputs,
     arcs: &[u32],
 ) -> Vec<layout::Run> {
     let mut residual = 0;
@@ -324,7 +308,7 @@ fn facts(
             stride: sums.stride as u32,
             sums: sums.first as u32,
             groups: sums.groups as u32,
-            sample: set_of(run, sample).map_or(0, |set| first[set]) as u32,
+            sample: set_of(run, sample).map_or(0, |set| x.first(set)) as u32,
             residual,
             history,
             record: 0,

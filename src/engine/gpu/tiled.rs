@@ -11,28 +11,28 @@ use super::kernels::Stage;
 pub(super) const PREDICT: Stage = Stage {
     name: "predict_tiled",
     file: "predict_tiled.wgsl",
-    common: &["runs", "state", "schedule", "x", "sums"],
-    shard: &["rows", "particles", "bits"],
+    common: &["runs", "state", "schedule", "sums"],
+    shard: &["rows", "x", "particles", "bits"],
 };
 /// The bits of runs that move.
 pub(super) const PREDICT_BITS: Stage = Stage {
     name: "predict_bits",
     file: "predict_tiled.wgsl",
-    common: &["runs", "state", "x"],
-    shard: &["rows", "particles", "bits"],
+    common: &["runs", "state"],
+    shard: &["rows", "x", "particles", "bits"],
 };
 pub(super) const VELOCITY_UPDATE: Stage = Stage {
     name: "velocity_update_tiled",
     file: "velocity_update_tiled.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "particles", "bits", "parts"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "particles", "bits", "parts"],
 };
 /// Partial sums of G of runs that move, and the step of w from them.
 pub(super) const PULL: Stage = Stage {
     name: "pull_tiled",
     file: "velocity_update_tiled.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "bits", "pulls"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "bits", "pulls"],
 };
 pub(super) const UPDATE_PULLED: Stage = Stage {
     name: "update_pulled_tiled",
@@ -50,21 +50,21 @@ pub(super) const UPDATE_OUTPUT: Stage = Stage {
 pub(super) const VELOCITY_BITS: Stage = Stage {
     name: "velocity_bits",
     file: "predict_tiled.wgsl",
-    common: &["runs", "x"],
-    shard: &["rows", "particles", "bits"],
+    common: &["runs"],
+    shard: &["rows", "x", "particles", "bits"],
 };
 pub(super) const VELOCITY: Stage = Stage {
     name: "velocity_tiled",
     file: "velocity_update_tiled.wgsl",
-    common: &["runs", "state", "x", "residual"],
-    shard: &["rows", "particles", "bits", "parts", "velocity"],
+    common: &["runs", "state", "residual"],
+    shard: &["rows", "x", "particles", "bits", "parts", "velocity"],
 };
 /// Partial sums of G of any run, and the velocity of w from them.
 pub(super) const VELOCITY_PULL: Stage = Stage {
     name: "velocity_pull_tiled",
     file: "velocity_update_tiled.wgsl",
-    common: &["runs", "x", "residual"],
-    shard: &["rows", "bits", "pulls"],
+    common: &["runs", "residual"],
+    shard: &["rows", "x", "bits", "pulls"],
 };
 pub(super) const VELOCITY_PULLED: Stage = Stage {
     name: "velocity_pulled_tiled",

@@ -2,6 +2,7 @@
 
 use super::Gpu;
 use super::device::Device;
+use super::inputs::Inputs;
 use super::kernels::{
     Kernel, PULL, Problem, Stage, UPDATE_PULLED, VELOCITY, VELOCITY_PULL, VELOCITY_PULLED,
     VELOCITY_UPDATE, render,
@@ -103,8 +104,8 @@ impl Update {
         &'a self,
         device: &Device,
         kernels: &[PartKernel],
-        shard: usize,
-        run: Option<usize>,
+        (shard, run): (usize, Option<usize>),
+        inputs: &Inputs,
         other: impl Fn(&str) -> &'a wgpu::Buffer,
     ) -> Result<Vec<Dispatch>> {
         let buffer = |name: &str| match name {
@@ -119,7 +120,9 @@ impl Update {
             let rows: Vec<_> = pass.rows.iter().filter(wanted).copied().collect();
             let own = kernels.iter().filter(|kernel| kernel.part == pass.part);
             for PartKernel { kernel, common, .. } in own {
-                dispatches.extend(Dispatch::passes(device, kernel, common, &rows, buffer)?);
+                dispatches.extend(Dispatch::passes(
+                    device, kernel, common, &rows, inputs, buffer,
+                )?);
             }
         }
         Ok(dispatches)
@@ -162,7 +165,6 @@ impl Gpu {
             |name| match name {
                 "runs" => &self.train.facts,
                 "state" => &self.state,
-                "x" => &self.train.x,
                 _ => &self.train.residual,
             },
         )

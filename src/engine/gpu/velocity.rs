@@ -71,12 +71,11 @@ impl Gpu {
                 "state" => &self.state,
                 name => other(name),
             };
-            let stage = arcs.velocity(device, kernel, (run, shard), buffer)?;
-            return Ok(stage.into_iter().collect());
+            return arcs.velocity(device, kernel, (run, shard), &self.train.x, buffer);
         }
         let kernels = self.velocity.as_deref().unwrap_or_default();
         let stages = &self.update;
-        stages.dispatches(device, kernels, shard, Some(run), other)
+        stages.dispatches(device, kernels, (shard, Some(run)), &self.train.x, other)
     }
 
     fn velocity_of(&self, run: usize) -> Result<Particles> {

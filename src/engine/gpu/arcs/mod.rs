@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use super::Gpu;
 use super::device::Device;
+use super::inputs::Inputs;
 use super::kernels::Kernel;
 use super::layout::NONE;
 use super::shape::LANES;
@@ -190,7 +191,14 @@ impl Arcs {
                     "positions" => positions,
                     _ => particles,
                 };
-                dispatches.extend(Dispatch::rows(device, &kernel, &common, rows, buffer)?);
+                dispatches.extend(Dispatch::passes(
+                    device,
+                    &kernel,
+                    &common,
+                    rows,
+                    &shared.train.x,
+                    buffer,
+                )?);
             }
             Ok(dispatches)
         };
@@ -239,8 +247,9 @@ impl Arcs {
         device: &Device,
         kernel: &Kernel,
         (run, shard): (usize, usize),
+        inputs: &Inputs,
         other: impl Fn(&str) -> &'a wgpu::Buffer,
-    ) -> Result<Option<Dispatch>> {
+    ) -> Result<Vec<Dispatch>> {
         let buffer = |name: &str| match name {
             "positions" => &self.buffers.positions[shard],
             name => self.buffers.named(name).unwrap_or_else(|| other(name)),
@@ -248,7 +257,7 @@ impl Arcs {
         let common = kernel.bind(device, buffer)?;
         let own = self.rows[shard].iter().filter(|r| r.run as usize == run);
         let own: Vec<_> = own.copied().collect();
-        Dispatch::rows(device, kernel, &common, &own, buffer)
+        Dispatch::passes(device, kernel, &common, &own, inputs, buffer)
     }
 }
 
