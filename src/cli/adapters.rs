@@ -4,6 +4,7 @@ use super::table::{Table, print};
 use crate::engine::gpu;
 use crate::engine::select::{Choice, select};
 use crate::error::Result;
+use crate::memory::units;
 
 pub fn adapters() -> Result<()> {
     let found = gpu::adapters();
@@ -18,6 +19,7 @@ pub fn adapters() -> Result<()> {
             "type",
             "backend",
             "driver",
+            "memory",
             "binding limit",
             "features",
         ]);
@@ -27,6 +29,7 @@ pub fn adapters() -> Result<()> {
                 a.kind.to_string(),
                 a.backend.clone(),
                 a.driver.clone(),
+                a.memory.map_or(String::new(), |bytes| units(bytes.into())),
                 format!("{} MiB", a.max_binding >> 20),
                 a.features.join(", "),
             ]);

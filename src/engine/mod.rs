@@ -45,17 +45,19 @@ pub struct Batch {
 
 /// Refuses a batch for which memory does not hold so many bytes, before any is taken.
 fn fits_memory(batch: &Batch, bytes: u128) -> Result<()> {
-    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
-    memory::require(
-        "network.width",
-        &format!(
-            "{particles} particles of dimension {} with their samples",
-            batch.d
-        ),
-        bytes,
-        "lower network.width, use fewer samples or runs in a grid, or close what else takes memory",
-    )
+    memory::require("network.width", &particles_of(batch), bytes, FEWER)
 }
+
+/// What takes memory, for messages.
+fn particles_of(batch: &Batch) -> String {
+    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
+    let d = batch.d;
+    format!("{particles} particles of dimension {d} with their samples")
+}
+
+/// What to do where memory does not hold them.
+const FEWER: &str =
+    "lower network.width, use fewer samples or runs in a grid, or close what else takes memory";
 
 /// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
 /// F = (1/α²) R(f) + (λ/2m) Σ_j (a_j² + |w_j|²).

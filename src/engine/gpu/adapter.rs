@@ -1,6 +1,10 @@
 //! Adapters: what there is, and which one to take.
 
+use std::sync::LazyLock;
+
+use crate::engine::FEWER;
 use crate::error::{Error, Result};
+use crate::memory::units;
 
 /// What kind of machine an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct AdapterFacts {
     pub max_buffer: u64,
     /// Largest storage binding, in bytes: the size of a shard.
     pub max_binding: u64,
+    /// Bytes of the largest memory of its own, where it has one and the backend says (Vulkan does).
+    pub memory: Option<u64>,
     /// Workgroup memory, in bytes.
     pub workgroup_memory: u32,
     /// Most threads of a workgroup.
@@ -71,6 +77,24 @@ impl AdapterFacts {
         has("int64") && has("int64 atomics")
     }
 
+    /// Refuses what exceeds its own memory, where that is known: before buffers are made,
+    /// as a driver may lose the device over it.
+    pub fn fits(&self, what: &str, bytes: u64) -> Result<()> {
+        match self.memory {
+            Some(memory) if bytes > memory => Err(Error::input(
+                "network.width",
+                format!(
+                    "{what} needs {bytes} bytes ({}), and {} has {}",
+                    units(bytes.into()),
+                    self.name,
+                    units(memory.into())
+                ),
+                FEWER,
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn of(adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         let limits = adapter.limits();
@@ -101,6 +125,7 @@ impl AdapterFacts {
             backend: info.backend.to_string(),
             max_buffer: limits.max_buffer_size,
             max_binding: limits.max_storage_buffer_binding_size,
+            memory: memory(adapter).filter(|_| info.device_type != wgpu::DeviceType::Cpu),
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: (info.subgroup_min_size, info.subgroup_max_size),
@@ -113,6 +138,27 @@ impl AdapterFacts {
             name: info.name,
         }
     }
+}
+
+/// See [`AdapterFacts::memory`].
+#[cfg(not(target_vendor = "apple"))]
+fn memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    // SAFETY: nothing is made from the handles and they do not outlive the adapter: its properties
+    // are read.
+    let properties = unsafe {
+        let raw = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = raw.shared_instance().raw_instance();
+        instance.get_physical_device_memory_properties(raw.raw_physical_device())
+    };
+    let own = ash::vk::MemoryHeapFlags::DEVICE_LOCAL;
+    let heaps = properties.memory_heaps_as_slice().iter();
+    let own = heaps.filter(|heap| heap.flags.contains(own));
+    own.map(|heap| heap.size).max()
+}
+
+#[cfg(target_vendor = "apple")]
+fn memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
 }
 
 /// See [`AdapterFacts::matrices`].
@@ -172,10 +218,13 @@ pub(super) fn find(name: Option<&str>) -> Result<(wgpu::Adapter, AdapterFacts)> 
     }
 }
 
+/// One for the whole process: drivers keep memory for each that ever was.
+static INSTANCE: LazyLock<wgpu::Instance> = LazyLock::new(|| {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+});
+
 fn enumerate() -> Vec<wgpu::Adapter> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    let instance = wgpu::Instance::new(descriptor);
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+    pollster::block_on(INSTANCE.enumerate_adapters(wgpu::Backends::all()))
 }
 
 fn choose(all: &[AdapterFacts], name: Option<&str>) -> Option<usize> {
@@ -229,6 +278,7 @@ mod tests {
             backend: "vulkan".into(),
             max_buffer: 0,
             max_binding: 0,
+            memory: None,
             workgroup_memory: 0,
             workgroup_threads: 0,
             subgroup: (32, 32),
@@ -247,6 +297,18 @@ mod tests {
         assert_eq!(choose(&all, None), Some(1));
         all.push(facts("H200", Kind::Discrete));
         assert_eq!(choose(&all, None), Some(2));
+    }
+
+    #[test]
+    fn what_exceeds_the_memory_is_refused_with_both_numbers() {
+        let mut small = facts("Iris", Kind::Integrated);
+        assert!(small.fits("100 particles", u64::MAX).is_ok());
+        small.memory = Some(8_000_000_000);
+        assert!(small.fits("100 particles", 8_000_000_000).is_ok());
+        let error = small.fits("100 particles", 8_000_000_001).unwrap_err();
+        let said = "100 particles needs 8000000001 bytes (8.0 GB), and Iris has 8.0 GB";
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.exit_code(), 2);
     }
 
     #[test]

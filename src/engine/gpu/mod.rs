@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::{self, Limits, Storage};
-use super::{Batch, Clock, Sample, ShortCuts, fits_memory};
+use super::{Batch, Clock, Sample, ShortCuts, fits_memory, particles_of};
 use crate::error::{Error, Result};
 
 mod adapter;
@@ -50,8 +50,8 @@ use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 use update::{PartKernel, Room, Update};
 
-/// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns
-/// and the short cuts changes a bit of the results.
+/// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns, how
+/// much of X is bound and the short cuts changes a bit of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// Part of an adapter's name; `None` takes a GPU, never a software adapter.
@@ -179,7 +179,7 @@ impl Gpu {
             residual: compile(RESIDUAL)?,
             ranges: ranges.map(compile).collect::<Result<_>>()?,
         };
-        let fair = plan::tiled::room(bytes(&batch, &storage));
+        let fair = plan::tiled::room(needed);
         let room = Room {
             bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
             pulls: fair.min(limits.binding),
