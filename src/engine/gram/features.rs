@@ -1,6 +1,7 @@
 //! Features σ(w_j·x_i) in f64, chunk by chunk, and the products with them.
 
-use gemm::{Parallelism, gemm};
+use gemm_common::Parallelism;
+use gemm_f64::gemm::f64::get_gemm_fn;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -84,7 +85,7 @@ fn multiply(a: &[f64], b: &[f64], depth: usize, out: &mut [f64], stride: usize) 
     // SAFETY: the pointers cover rows × depth, columns × depth and rows × stride numbers, as
     // asserted, and `out` is borrowed mutably.
     unsafe {
-        gemm(
+        get_gemm_fn()(
             rows,
             columns,
             depth,

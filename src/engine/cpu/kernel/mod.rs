@@ -104,12 +104,7 @@ impl Pass<'_> {
     /// predict: the sums of particles where they are. Leaves activation bits where there is room
     /// for them.
     pub fn predict(self, lines: &mut [Line], active: &mut [Line]) -> Sums {
-        self.arch.dispatch(Sweep {
-            pass: self,
-            lines,
-            active,
-            push: None,
-        })
+        self.sweep(lines, active, None)
     }
 
     /// What [`Pass::velocity_update_predict`] needs to know of a push.
@@ -129,11 +124,40 @@ impl Pass<'_> {
         push: &Push,
         by_pattern: &SumsByPattern,
     ) -> Sums {
-        self.arch.dispatch(Sweep {
+        self.sweep(chunk.lines, chunk.active, Some((push, by_pattern)))
+    }
+
+    /// Small d unrolls completely when the compiler knows it.
+    fn sweep(self, lines: &mut [Line], active: &mut [Line], push: Option<Pushed>) -> Sums {
+        match self.d {
+            1 => self.sweep_in::<1>(lines, active, push),
+            2 => self.sweep_in::<2>(lines, active, push),
+            3 => self.sweep_in::<3>(lines, active, push),
+            4 => self.sweep_in::<4>(lines, active, push),
+            5 => self.sweep_in::<5>(lines, active, push),
+            6 => self.sweep_in::<6>(lines, active, push),
+            7 => self.sweep_in::<7>(lines, active, push),
+            8 => self.sweep_in::<8>(lines, active, push),
+            10 => self.sweep_in::<10>(lines, active, push),
+            15 => self.sweep_in::<15>(lines, active, push),
+            16 => self.sweep_in::<16>(lines, active, push),
+            _ => self.sweep_in::<0>(lines, active, push),
+        }
+    }
+
+    /// D is d where it is known to the compiler, 0 elsewhere: a function for each, as one for all
+    /// would take the compiler minutes.
+    fn sweep_in<const D: usize>(
+        self,
+        lines: &mut [Line],
+        active: &mut [Line],
+        push: Option<Pushed>,
+    ) -> Sums {
+        self.arch.dispatch(Sweep::<D> {
             pass: self,
-            lines: chunk.lines,
-            active: chunk.active,
-            push: Some((push, by_pattern)),
+            lines,
+            active,
+            push,
         })
     }
 }
@@ -168,57 +192,42 @@ impl WithSimd for Tabulate<'_> {
     }
 }
 
-struct Sweep<'a> {
+/// A push, with what was made of it for all particles.
+type Pushed<'a> = (&'a Push<'a>, &'a SumsByPattern);
+
+struct Sweep<'a, const D: usize> {
     pass: Pass<'a>,
     lines: &'a mut [Line],
     /// Activation bits to use and to leave, or nothing.
     active: &'a mut [Line],
-    push: Option<(&'a Push<'a>, &'a SumsByPattern)>,
+    push: Option<Pushed<'a>>,
 }
 
-impl WithSimd for Sweep<'_> {
+impl<const D: usize> WithSimd for Sweep<'_, D> {
     type Output = Sums;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Sums {
-        // Small d unrolls completely when the compiler knows it.
-        match self.pass.d {
-            1 => self.run::<S, 1>(simd),
-            2 => self.run::<S, 2>(simd),
-            3 => self.run::<S, 3>(simd),
-            4 => self.run::<S, 4>(simd),
-            5 => self.run::<S, 5>(simd),
-            6 => self.run::<S, 6>(simd),
-            7 => self.run::<S, 7>(simd),
-            8 => self.run::<S, 8>(simd),
-            10 => self.run::<S, 10>(simd),
-            15 => self.run::<S, 15>(simd),
-            16 => self.run::<S, 16>(simd),
-            _ => self.run::<S, 0>(simd),
+        // Samples and vectors of particles in predict's register tile. AVX-512 multiplies by one
+        // number in memory at no cost: only there nothing is gained by using it twice.
+        if const { S::REGISTER_COUNT >= 32 } {
+            match self.active.is_empty() {
+                true => self.tiles::<S, 8, 1, false>(simd),
+                false => self.tiles::<S, 8, 1, true>(simd),
+            }
+        } else {
+            match self.active.is_empty() {
+                true => self.tiles::<S, 4, 2, false>(simd),
+                false => self.tiles::<S, 4, 2, true>(simd),
+            }
         }
     }
 }
 
-impl Sweep<'_> {
+impl<const D: usize> Sweep<'_, D> {
+    /// N, V: predict's register tile. KEPT: whether activation bits are kept from predict to velocity.
     #[inline(always)]
-    fn run<S: Simd, const D: usize>(self, simd: S) -> Sums {
-        // Samples and vectors of particles in predict's register tile. AVX-512 multiplies by one
-        // number in memory at no cost: only there nothing is gained by using it twice.
-        match (self.active.is_empty(), S::REGISTER_COUNT >= 32) {
-            (true, true) => self.tiles::<S, D, 8, 1, false>(simd),
-            (false, true) => self.tiles::<S, D, 8, 1, true>(simd),
-            (true, false) => self.tiles::<S, D, 4, 2, false>(simd),
-            (false, false) => self.tiles::<S, D, 4, 2, true>(simd),
-        }
-    }
-
-    /// D is d where it is known to the compiler, 0 elsewhere. N, V: predict's register tile. KEPT:
-    /// whether activation bits are kept from predict to velocity.
-    #[inline(always)]
-    fn tiles<S: Simd, const D: usize, const N: usize, const V: usize, const KEPT: bool>(
-        self,
-        simd: S,
-    ) -> Sums {
+    fn tiles<S: Simd, const N: usize, const V: usize, const KEPT: bool>(self, simd: S) -> Sums {
         let d = if D == 0 { self.pass.d } else { D };
         let groups = self.pass.groups();
         let mut sums = Sums::none(groups);
