@@ -9,12 +9,15 @@
 //!
 //! Vertices are cross products of two inputs. Products of two f32 are exact in f64, so vertices are
 //! accurate to a rounding however near to parallel the inputs are, and parallel ones have an exact
-//! zero. Places that coincide (repeated, opposite, coplanar samples) may be met in any order: that
+//! zero. Their order along a circle is exact, too: angles tell those apart that are far from each
+//! other, and the sign of a determinant of three inputs the others. Places that coincide (repeated, opposite, coplanar samples) may be met in any order: that
 //! makes cells of no size, whose points are outside them or have their true value taken.
 
+use std::cmp::Ordering;
 use std::f64::consts::TAU;
 
 use rayon::prelude::*;
+use robust::{Coord3D, orient3d};
 
 use super::climb::Peak;
 use super::inputs::Inputs;
@@ -23,6 +26,9 @@ type Vector = [f64; 3];
 
 /// Slack, relative to unit vectors, with which a point counts as inside a cell.
 const INSIDE: f64 = 1e-12;
+
+/// Angles nearer to each other than this do not tell an order: far above what they round to.
+const NEAR: f64 = 1e-9;
 
 /// The great circles of a data set.
 #[derive(Debug)]
@@ -124,7 +130,7 @@ impl Circle {
         let axis = std::array::from_fn(|k| f64::from(u8::from(Some(k) == away)));
         let u = unit(cross(normal, axis));
         let v = unit(cross(normal, u));
-        let (mut over, mut under, mut first, mut ends) = (vec![], vec![], vec![], vec![]);
+        let (mut over, mut under, mut ends) = (vec![], vec![], vec![]);
         for (i, &xi) in x.iter().enumerate() {
             let tag = i as u32;
             let end = cross(xi, normal);
@@ -141,11 +147,19 @@ impl Circle {
             let leave = (enter + TAU / 2.0).rem_euclid(TAU);
             ends.push((enter, 2 * tag + 1));
             ends.push((leave, 2 * tag));
-            if leave < enter {
-                first.push(tag);
-            }
         }
-        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        begin_in_the_largest_gap(&mut ends);
+        let order = |a: &(f64, u32), b: &(f64, u32)| match (a.0 - b.0).abs() < NEAR {
+            true => along(x, normal, a.1, b.1),
+            false => a.0.total_cmp(&b.0),
+        };
+        ends.sort_by(order);
+        // Active before the first end are those that become inactive before they become active.
+        let mut seen = vec![false; x.len()];
+        let mut is_first = |end: u32| !std::mem::replace(&mut seen[end as usize / 2], true);
+        let met = ends.iter().map(|&(_, end)| end);
+        let first = met.filter(|&end| is_first(end) && end % 2 == 0);
+        let first = first.map(|end| end / 2).collect();
         Circle {
             through: normal,
             normal: unit(normal),
@@ -188,7 +202,10 @@ impl Circle {
 
     /// The point of the arc between two ends where |G·θ| is largest, if it is not an end.
     fn offer_arc(&self, best: &mut Best, g: Vector, from: Vector, to: Vector) {
-        let along = plus(g, scaled(-dot(g, self.normal), self.normal));
+        // Twice, as the first time leaves the rounding errors of G along the normal: where G is large
+        // there, they would turn the point off the circle.
+        let on_plane = |g| plus(g, scaled(-dot(g, self.normal), self.normal));
+        let along = on_plane(on_plane(g));
         let claim = dot(along, along).sqrt();
         if claim <= best.value {
             return;
@@ -222,6 +239,34 @@ impl Circle {
             }
         }
     }
+}
+
+/// Turns angles so that none is near the one from which they are counted: ends on both sides of it
+/// would be taken for far from each other.
+fn begin_in_the_largest_gap(ends: &mut [(f64, u32)]) {
+    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some(first), Some(last)) = (ends.first(), ends.last()) else {
+        return;
+    };
+    let around = (first.0 + TAU - last.0, last.0);
+    let gaps = ends
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0, pair[0].0));
+    let widest = gaps.fold(around, |a, b| if b.0 > a.0 { b } else { a });
+    let begin = widest.1 + widest.0 / 2.0;
+    for (angle, _) in ends.iter_mut() {
+        *angle = (*angle - begin).rem_euclid(TAU);
+    }
+}
+
+/// The order of two ends of half circles that are less than half a turn apart, counterclockwise along
+/// the circle of a normal: (A×N)×(B×N) = det(A, B, N) N.
+fn along(x: &[Vector], normal: Vector, a: u32, b: u32) -> Ordering {
+    let point = |[x, y, z]: Vector| Coord3D { x, y, z };
+    let [of_a, of_b] = [a, b].map(|end| point(x[end as usize / 2]));
+    let turn = orient3d(of_a, of_b, point(normal), point([0.0; 3]));
+    let turn = if a % 2 == b % 2 { turn } else { -turn };
+    0.0_f64.partial_cmp(&turn).unwrap_or(Ordering::Equal)
 }
 
 fn dot(u: Vector, v: Vector) -> f64 {

@@ -79,6 +79,7 @@ pub fn solve(
         .pool
         .add_measure(&solve.best.heaviest(FIRST_ATOMS), 1.0);
     let rounds = solve.run(effort)?;
+    solve.check()?;
     Ok(Certificate {
         bounds: solve.bounds(),
         proof: solve.upper.proof,
@@ -139,6 +140,21 @@ impl<'a> Solve<'a> {
             p,
             upper,
             is_accurate: false,
+        })
+    }
+
+    /// Two bounds that are proved cannot exclude each other.
+    fn check(&self) -> Result<()> {
+        if self.upper.bound >= self.lower || !self.upper.proof.is_certified() {
+            return Ok(());
+        }
+        Err(Error::Certificate {
+            what: format!(
+                "the bounds of the largest margin exclude each other: at least {:e}, at most {:e}",
+                self.lower, self.upper.bound
+            ),
+            remedy: "bring the inputs to one scale (data.standardize = true), and report it with the data"
+                .into(),
         })
     }
 
