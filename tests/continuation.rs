@@ -79,6 +79,30 @@ fn best_margins_depend_on_the_run_alone() {
 }
 
 /// A kill at any moment leaves no checkpoint whose rows are not there.
+/// A run that was killed before its first checkpoint is taken up by the engine that it was asked for.
+#[test]
+fn a_run_without_a_checkpoint_keeps_its_engine() {
+    let place = Place::new();
+    place.put("e.toml", GRID);
+    place.ok("run e.toml --out a --engine reference --no-plots");
+    let whole = told(&place.path("a"));
+    for gone in ["runs", "metrics.csv", "summary.json"] {
+        let path = place.path("a").join(gone);
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(path).unwrap(),
+            false => std::fs::remove_file(path).unwrap(),
+        }
+    }
+    place.ok("resume a --no-plots");
+    assert_eq!(told(&place.path("a")), whole);
+    assert_eq!(place.summary("a")["engine"], "reference");
+    // The twin: the folder alone would not tell.
+    std::fs::remove_dir_all(place.path("a/runs")).unwrap();
+    std::fs::remove_file(place.path("a/.engine")).unwrap();
+    place.ok("resume a --no-plots");
+    assert_ne!(told(&place.path("a")), whole);
+}
+
 /// flow.stop ends each run at the first state that meets it, whatever its company, as if flow.steps
 /// had named that step.
 #[test]

@@ -29,6 +29,7 @@ pub fn run(args: RunArgs) -> Result<()> {
         }
     };
     let selection = args.engine.select()?;
+    folder.ask_for(selection.request());
     let told = (&args.pages, &args.talk);
     let how = (&selection, &args.check);
     go(&grid, &mut folder, Start::Fresh, how, told)
@@ -67,9 +68,11 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
             "name the step to train to, counted from the start of the run",
         ));
     }
-    let selection = match &first {
-        Some((_, checkpoint)) if args.engine.is_default() => same_engine(checkpoint)?,
-        _ => args.engine.select()?,
+    let selection = match (&first, folder.request()) {
+        _ if !args.engine.is_default() => args.engine.select()?,
+        (Some((_, checkpoint)), _) => same_engine(checkpoint)?,
+        (None, Some(request)) => request.select()?,
+        (None, None) => args.engine.select()?,
     };
     if args.steps.is_some() {
         folder.change_experiment();

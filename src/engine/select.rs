@@ -18,6 +18,22 @@ pub enum Choice {
     Reference,
 }
 
+/// What to ask for to have the same engine chosen again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub engine: Choice,
+    pub adapter: Option<String>,
+    pub kernels: Option<String>,
+}
+
+impl Request {
+    /// # Errors
+    /// Those of [`select`] and [`Selection::with_kernels`].
+    pub fn select(&self) -> Result<Selection> {
+        select(self.engine, self.adapter.as_deref())?.with_kernels(self.kernels.as_deref())
+    }
+}
+
 /// An engine that was chosen, and why.
 #[derive(Debug, Clone)]
 pub struct Selection {
@@ -79,6 +95,19 @@ pub struct How<'a> {
 const DEFAULT_KERNELS: &str = "default";
 
 impl Selection {
+    /// What was asked for.
+    pub fn request(&self) -> Request {
+        Request {
+            engine: if self.named {
+                self.choice
+            } else {
+                Choice::Auto
+            },
+            adapter: self.adapter.clone(),
+            kernels: self.kernels.clone(),
+        }
+    }
+
     /// Names the sizes of the gpu engine's kernels: "default", or as a summary records them.
     ///
     /// # Errors

@@ -37,9 +37,12 @@ pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};
 pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
 
+use crate::engine::select::Request;
 use crate::error::{Error, Result};
 use crate::experiment::{KEPT_DATA, is_kept_name, kept_name};
-use places::{clear_leftovers, entries, make_folder, make_folders, name, remove, sync_folder};
+use places::{
+    clear_leftovers, entries, make_folder, make_folders, name, open_regular, remove, sync_folder,
+};
 
 /// What a run writes beside experiment.toml, in the folder itself.
 const FILES: [&str; 7] = [
@@ -55,6 +58,9 @@ const FILES: [&str; 7] = [
 /// Endings of the pictures and movies in figures.
 const PICTURES: [&str; 5] = ["svg", "png", "gif", "apng", "mp4"];
 
+/// Which engine the run was asked for.
+const REQUEST: &str = ".engine";
+
 /// Data files up to this size are copied into a run's folder.
 const KEPT_BYTES: u64 = 16 << 20;
 
@@ -65,6 +71,7 @@ pub struct RunFolder {
     dir: PathBuf,
     lock: Option<File>,
     claim: Claim,
+    request: Option<Request>,
 }
 
 /// What [`RunFolder::begin`] may do with its folder.
@@ -100,6 +107,7 @@ impl RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
             claim: if force { Claim::Overwrite } else { Claim::New },
+            request: None,
         })
     }
 
@@ -133,6 +141,7 @@ impl RunFolder {
             dir: parent.join(name),
             lock: None,
             claim: Claim::NewOrNext,
+            request: None,
         }
     }
 
@@ -154,6 +163,9 @@ impl RunFolder {
             self.empty()?;
         } else {
             remove(&self.verdicts())?;
+        }
+        if fresh {
+            self.write_request()?;
         }
         if fresh || self.claim == Claim::Rewrite {
             self.rewrite_experiment(toml)?;
@@ -224,7 +236,30 @@ impl RunFolder {
             remove(&path)?;
         }
         remove(&self.seconds())?;
+        remove(&self.dir.join(REQUEST))?;
         sync_folder(&self.dir).map_err(|e| Error::writing(&self.dir, e))
+    }
+
+    /// Which engine a new run was asked for: until there is a checkpoint, nothing else in the folder
+    /// tells a resume.
+    pub fn ask_for(&mut self, request: Request) {
+        self.request = Some(request);
+    }
+
+    /// Which engine the run was asked for, if the folder tells.
+    pub fn request(&self) -> Option<Request> {
+        let text = open_regular(&self.dir.join(REQUEST)).and_then(std::io::read_to_string);
+        serde_json::from_str(&text.ok()?).ok()
+    }
+
+    fn write_request(&self) -> Result<()> {
+        let Some(request) = &self.request else {
+            return Ok(());
+        };
+        let path = self.dir.join(REQUEST);
+        write_atomically(&path, |out| {
+            serde_json::to_writer(out, request).map_err(|e| Error::writing(&path, e.into()))
+        })
     }
 
     fn rewrite_experiment(&self, toml: &str) -> Result<()> {
@@ -267,6 +302,7 @@ impl RunFolder {
         Ok(RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
+            request: None,
             claim: Claim::GoOn,
         })
     }
