@@ -167,7 +167,7 @@ mod tests {
                 for last in [first, (first + half - 1).min(rows - 1)] {
                     let range = windows.range(windows.of(first));
                     assert!(range.contains(&first) && range.contains(&last));
-                    assert!(range.end <= rows && range.start * row_bytes % 256 == 0);
+                    assert!(range.end <= rows && (range.start * row_bytes).is_multiple_of(256));
                     assert!((range.end - range.start) * row_bytes <= binding);
                 }
             }
