@@ -101,6 +101,14 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
     std::fs::remove_file(place.path("a/.engine")).unwrap();
     place.ok("resume a --no-plots");
     assert_ne!(told(&place.path("a")), whole);
+    std::fs::remove_dir_all(place.path("a/runs")).unwrap();
+    std::fs::write(place.path("a/.engine"), "{").unwrap();
+    let out = place.run("resume a --no-plots");
+    let said = text(&out.stderr);
+    assert!(
+        out.status.success() && said.contains("name it with --engine"),
+        "{said}"
+    );
 }
 
 /// flow.stop ends each run at the first state that meets it, whatever its company, as if flow.steps

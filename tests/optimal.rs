@@ -154,6 +154,33 @@ fn output_only_runs_have_kernel_margins() {
     place.fails("certify a --polish", 2, &["--polish", "output layer"]);
 }
 
+/// Where no network classifies every sample right there is none to be written, and an older one goes.
+#[test]
+fn nothing_is_polished_where_there_is_no_margin() {
+    let place = Place::new();
+    place.put("d.csv", "x,y\n1,1\n2,-1\n");
+    place.put(
+        "e.toml",
+        "[data]\nsource = \"file\"\npath = \"d.csv\"\ntarget = \"y\"\nbias = false\n\
+         [network]\nwidth = 8\n[risk]\nloss = \"softmin\"\n[flow]\nsteps = 3\nstep = 0.1\n",
+    );
+    place.ok("run e.toml --out a --quiet --no-plots");
+    let polished = place.path("a/runs/000/polished.npz");
+    std::fs::write(&polished, "of an earlier certificate").unwrap();
+    let out = place.run("certify a --polish --no-plots");
+    let said = text(&out.stderr);
+    assert!(
+        out.status.success() && said.contains("there is none to be written"),
+        "{said}"
+    );
+    assert!(!polished.exists());
+    place.fails(
+        "predict a --data d.csv --polished",
+        2,
+        &["polished.npz", "is not there"],
+    );
+}
+
 #[test]
 fn a_run_stops_at_its_gap() {
     let place = Place::new();

@@ -7,13 +7,14 @@ use super::pages::{renew, seen};
 use super::style;
 use super::table::{Table, number, print};
 use super::terminal::say;
-use crate::certify::standing::{Certified, Standing};
+use crate::certify::standing::{Certified, Kind, Standing};
+use crate::certify::words::INSEPARABLE;
 use crate::certify::{Grounds, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
 use crate::flow::{Trained, Worlds, write_certificates};
-use crate::store::{RunFolder, diverged_at, write_polished};
+use crate::store::{RunFolder, diverged_at, remove_polished, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
     check(args)?;
@@ -82,7 +83,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     }
     let page = seen(renew(&folder, &args.pages, &args.talk));
     let polished = match args.polish {
-        true => ", small networks in runs/*/polished.npz beside it",
+        true => ", small networks in runs/*/polished.npz beside it, where there are any",
         false => "",
     };
     args.talk
@@ -146,6 +147,11 @@ fn polish(
             "leave out --polish, or certify a run of both layers",
         ));
     };
+    let is_margin = |(standing, _): &Certified| standing.kind == Kind::Margin;
+    if measure.is_empty() && found.iter().any(is_margin) {
+        tracing::warn!("run {run}: {INSEPARABLE}: there is none to be written");
+        return remove_polished(dir);
+    }
     write_polished(dir, measure, trained.experiment.network.alpha(), data)
 }
 

@@ -62,7 +62,8 @@ impl Aims {
             return Err(Error::input(
                 "flow.stop",
                 conflict.map_or(INSEPARABLE.into(), Conflict::words),
-                "there is no margin to stop near: mend the data, or leave out flow.stop",
+                "there is no margin to stop near: mend the data, set data.standardize = true where inputs \
+                 are of very different size, or leave out flow.stop",
             ));
         }
         Ok(match optimum {

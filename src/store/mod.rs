@@ -32,7 +32,7 @@ pub use identity::Identity;
 pub use kept::Checkpoints;
 pub use metrics::Metrics;
 pub use npz::NpzWriter;
-pub use polished::{read_polished, write_polished};
+pub use polished::{read_polished, remove_polished, write_polished};
 pub use snapshots::Snapshots;
 pub use state::{State, blocks, write_particles};
 pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
@@ -246,10 +246,21 @@ impl RunFolder {
         self.request = Some(request);
     }
 
-    /// Which engine the run was asked for, if the folder tells.
+    /// Which engine the run was asked for, if the folder tells; older versions did not.
     pub fn request(&self) -> Option<Request> {
-        let text = open_regular(&self.dir.join(REQUEST)).and_then(std::io::read_to_string);
-        serde_json::from_str(&text.ok()?).ok()
+        let path = self.dir.join(REQUEST);
+        let text = match open_regular(&path).and_then(std::io::read_to_string) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return None,
+            text => text.map_err(|e| e.to_string()),
+        };
+        let request = text.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
+        let told = |e: &String| {
+            tracing::warn!(
+                "{}: which engine the run was asked for cannot be read ({e}): name it with --engine",
+                path.display()
+            );
+        };
+        request.inspect_err(told).ok()
     }
 
     fn write_request(&self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::places::remove;
 use super::{NpzWriter, write_atomically};
 use crate::arrays::{NpzReader, values};
 use crate::certify::{Inputs, Measure};
@@ -29,6 +30,11 @@ pub fn write_polished(dir: &Path, measure: &Measure, alpha: f64, data: &Dataset)
         array("f", &[f.len()], &f)?;
         npz.finish()
     })
+}
+
+/// Removes what an earlier certificate left.
+pub fn remove_polished(dir: &Path) -> Result<()> {
+    remove(&path(dir))
 }
 
 /// The particles (w, a) of the polished network below the folder of a run.
