@@ -24,6 +24,7 @@ pub mod residual;
 mod scale;
 pub mod select;
 mod short_cuts;
+pub mod step;
 
 pub use ceilings::Ceilings;
 pub use geometry::{Geometry, Origins, Unknown};

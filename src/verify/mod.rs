@@ -8,6 +8,7 @@ pub mod condition;
 pub mod tolerance;
 
 use crate::data::Dataset;
+use crate::engine::step::step_size;
 use crate::engine::{Batch, Engine, Run, Sample, Steps, reference};
 use crate::error::{Error, Result};
 use crate::experiment::{StateFormat, Train};
@@ -171,7 +172,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         let got = engine.read(r, 0..run.m)?;
         let stepped = |eta: f64| {
             let mut p = starts[r].clone();
-            let taken = reference::step_size(run, eta, evaluations[r].mean_a2);
+            let taken = step_size(run, 0, eta, evaluations[r].mean_a2);
             reference::update(&mut p, &velocity, taken);
             (p, taken)
         };

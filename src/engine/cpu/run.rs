@@ -10,11 +10,9 @@ use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use crate::data::Dataset;
 use crate::engine::circle::Circle;
 use crate::engine::residual::residual;
-use crate::engine::{Clock, Evaluation, Run, ldexp};
-use crate::experiment::Train;
-
-/// Stored values are brought back when the mean square of the trained layers passes this.
-const LARGE: f64 = 4_294_967_296.0;
+use crate::engine::step::{MeanSquares, StepScalars};
+use crate::engine::{Clock, Evaluation, Run};
+use crate::experiment::{StateFormat, Train};
 
 /// State of a run: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
@@ -199,7 +197,15 @@ impl Setting<'_> {
         let now = self.predict(state);
         let residual = self.residual(&now);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
-        let push = self.push(&g, state.clock.exponent, 1.0, 0.0, 1.0);
+        let plain = Run {
+            norm_scaled: false,
+            ..self.run.clone()
+        };
+        let velocity = StepScalars {
+            shift: 0,
+            ..scalars(&plain, &now, 1.0)
+        };
+        let push = self.push(&g, &velocity, 0.0);
         let mut v = State {
             blocks: state.blocks.clone(),
             route: state.route.clone(),
@@ -213,27 +219,15 @@ impl Setting<'_> {
         v
     }
 
-    /// Forces in stored units: the layer that does not share the exponent feels 2^-e of it.
-    fn push<'g>(
-        &'g self,
-        g: &'g [[f32; GROUP]],
-        exponent: i32,
-        eta: f64,
-        keep: f32,
-        scale: f32,
-    ) -> Push<'g> {
-        let unit = match self.run.train {
-            Train::Both => 1.0,
-            Train::Output | Train::Input => f64::from(-exponent).exp2(),
-        };
-        let force = (-eta / self.run.alpha * unit) as f32;
+    /// A step of these scalars, or, where nothing is kept, the velocity in place of the particle.
+    fn push<'g>(&'g self, g: &'g [[f32; GROUP]], step: &StepScalars, keep: f32) -> Push<'g> {
         Push {
             g,
             rows: &self.train.rows,
             train: self.run.train,
-            force,
-            decay: (eta * self.run.lambda) as f32,
-            scale,
+            force: step.force as f32,
+            decay: step.decay as f32,
+            scale: step.scale() as f32,
             keep,
         }
     }
@@ -267,41 +261,25 @@ impl Setting<'_> {
     }
 
     fn step(&self, state: &mut State, eta: f64, now: &Evaluation) {
-        let on_a = if self.run.train == Train::Input {
-            0
-        } else {
-            now.clock.exponent
-        };
-        let eta = if self.run.norm_scaled {
-            eta * ldexp(now.mean_a2.sqrt(), on_a).max(1.0)
-        } else {
-            eta
-        };
+        let step = scalars(self.run, now, eta);
         let residual = self.residual(now);
         for (sum, g) in state.accumulated.iter_mut().zip(&residual) {
-            *sum += eta * g;
+            *sum += step.eta * g;
         }
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
-        let shift = self.shift(now);
-        let scale = f64::from(-shift).exp2() as f32;
-        let push = self.push(&g, now.clock.exponent, eta, 1.0, scale);
+        let push = self.push(&g, &step, 1.0);
         state.sums = Some(self.train_sweep(state, Some((&push, &residual))));
-        state.clock.exponent += shift;
+        state.clock.exponent += step.shift;
         state.clock.step += 1;
-        state.clock.time += eta;
+        state.clock.time += step.eta;
     }
+}
 
-    /// Power of two by which the trained layers have outgrown their storage.
-    fn shift(&self, now: &Evaluation) -> i32 {
-        let square = match self.run.train {
-            Train::Both => now.mean_a2 + now.mean_w2,
-            Train::Output => now.mean_a2,
-            Train::Input => now.mean_w2,
-        };
-        if square > LARGE {
-            (square.log2() / 2.0).floor() as i32
-        } else {
-            0
-        }
-    }
+/// Those of a step from an evaluated state; this engine stores f32.
+fn scalars(run: &Run, now: &Evaluation, eta: f64) -> StepScalars {
+    let squares = MeanSquares {
+        a: now.mean_a2,
+        w: now.mean_w2,
+    };
+    StepScalars::new(run, now.clock.exponent, eta, squares, StateFormat::F32)
 }

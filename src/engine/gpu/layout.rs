@@ -16,15 +16,6 @@ pub(super) const HEADER: usize = 5;
 /// A slot of the schedule without an evaluation; a run without a short cut.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Mean square of a trained layer beyond which its exponent grows: far from where squares
-/// overflow, and, for f16, where a weight of thousands of times the root still fits.
-pub(super) fn rescale_above(state: StateFormat) -> f32 {
-    match state {
-        StateFormat::F32 => 4_294_967_296.0,
-        StateFormat::F16 => 256.0,
-    }
-}
-
 /// What stays the same of a run, for one kind of samples.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

@@ -26,6 +26,8 @@ mod kernels;
 mod layout;
 mod shape;
 mod side;
+#[cfg(test)]
+mod step_tests;
 mod templates;
 mod tiled;
 mod tiles;

@@ -3,8 +3,9 @@
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use super::kernels::Stage;
-use super::layout::{HEADER, TURNS, loss_code, rescale_above, train_code};
+use super::layout::{HEADER, TURNS, loss_code, train_code};
 use super::shape::LANES;
+use crate::engine::step::rescale_above;
 use crate::error::{Error, Result};
 use crate::experiment::{Choice, Loss, StateFormat, Train};
 
@@ -140,15 +141,21 @@ pub(super) fn write(stage: Stage, context: Value) -> Result<String> {
             "this is a fault of widefield: please report it",
         )
     };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, source) in FILES {
-        environment.add_template(name, source).map_err(failed)?;
-    }
+    let environment = environment().map_err(failed)?;
     environment
         .get_template(stage.file)
         .and_then(|template| template.render(context! { entry => stage.name, ..context }))
         .map_err(failed)
+}
+
+/// All files of `shaders/`, by their names.
+pub(super) fn environment() -> std::result::Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, source) in FILES {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
 }
 
 /// w/2, w/4, …, 1

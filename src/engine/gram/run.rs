@@ -6,11 +6,11 @@ use rayon::prelude::*;
 use super::features::{CHUNK, Columns, Features, Inputs, add_products, combine, mirror};
 use crate::data::Dataset;
 use crate::engine::residual::residual;
-use crate::engine::{Anchor, Clock, Evaluation, Run, ldexp};
+use crate::engine::step::{MeanSquares, StepScalars};
+use crate::engine::{Anchor, Clock, Evaluation, Run};
+use crate::experiment::StateFormat;
 use crate::particles::Particles;
 
-/// Stored values are brought back when the mean square of a passes this.
-const LARGE: f64 = 4_294_967_296.0;
 /// Samples from which on K c is worth more than one thread, and those that one of them takes.
 const SPREAD: usize = 512;
 /// Bytes of features that a run may keep, at most; beyond it they are computed again when a is
@@ -179,27 +179,21 @@ impl Reduced {
         }
         let mean_a2 = self.look().mean_a2;
         let g = self.residual(*clock);
-        let eta = match self.run.norm_scaled {
-            true => eta * ldexp(mean_a2.sqrt(), clock.exponent).max(1.0),
-            false => eta,
+        let squares = MeanSquares {
+            a: mean_a2,
+            w: self.w_square / self.run.m as f64,
         };
-        let shift = match mean_a2 > LARGE {
-            true => (mean_a2.log2() / 2.0).floor() as i32,
-            false => 0,
-        };
-        let unit = f64::from(-shift).exp2();
-        let decay = eta * self.run.lambda;
-        let force = -eta / self.run.alpha;
-        let change = |v: f64, force: f64| unit * (v + (force - decay * v));
+        let step = StepScalars::new(&self.run, clock.exponent, eta, squares, StateFormat::F32);
+        let change = |v: f64, force: f64| step.scale() * (v + (force - step.decay * v));
         let Anchor { scale, c, .. } = &mut self.anchor;
         *scale = change(*scale, 0.0);
         for ((c, sum), g) in c.iter_mut().zip(accumulated).zip(g) {
-            *c = change(*c, ldexp(force * g, -clock.exponent));
-            *sum += eta * g;
+            *c = change(*c, step.force * g);
+            *sum += step.eta * g;
         }
-        clock.exponent += shift;
+        clock.exponent += step.shift;
         clock.step += 1;
-        clock.time += eta;
+        clock.time += step.eta;
         self.now = None;
         self.output = None;
     }

@@ -9,8 +9,9 @@ mod stages;
 use std::ops::Range;
 
 pub use geometry::geometry;
-pub use stages::{predict, residual, step_size, update, velocity};
+pub use stages::{predict, residual, update, velocity};
 
+use super::step::step_size;
 use super::{Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -92,7 +93,7 @@ impl Reference {
             &g,
             &self.batch.datasets[run.train_set],
         );
-        let eta = step_size(run, eta, now.mean_a2);
+        let eta = step_size(run, 0, eta, now.mean_a2);
         update(&mut self.particles[r], &v, eta);
         for (sum, g) in self.accumulated[r].iter_mut().zip(&g) {
             *sum += eta * g;

@@ -79,15 +79,6 @@ pub fn velocity(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> Particle
     v
 }
 
-/// The step taken: η, times max(1, √((1/m) Σ a²)) when norm_scaled.
-pub fn step_size(run: &Run, eta: f64, mean_a2: f64) -> f64 {
-    if run.norm_scaled {
-        eta * mean_a2.sqrt().max(1.0)
-    } else {
-        eta
-    }
-}
-
 /// update: (a, w) += η (ȧ, ẇ), an Euler step.
 pub fn update(p: &mut Particles, v: &Particles, eta: f64) {
     for (a, v) in p.a.iter_mut().zip(&v.a) {
