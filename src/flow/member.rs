@@ -14,7 +14,7 @@ use crate::store::{
     Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, Writes, write_particles,
 };
 
-/// Numbers of particles that are kept before a stretch at the most.
+/// The most numbers m (d + 1) of a run whose particles are copied before a stretch of steps.
 const KEPT_MOST: usize = 8 << 20;
 
 /// Why a run no longer moves.
@@ -162,8 +162,9 @@ impl Member {
     }
 
     /// Whether the state after `step` updates is evaluated for the best margins and for divergence:
-    /// at multiples of [`EVALUATION_INTERVAL`](super::EVALUATION_INTERVAL), at records and at the last step. It depends on the
-    /// run alone, never on its company in a batch, on speed or on interruptions.
+    /// at multiples of [`EVALUATION_INTERVAL`](super::EVALUATION_INTERVAL), at records and at the
+    /// last step. It depends on the run alone, never on its company in a batch, on speed or on
+    /// interruptions.
     pub fn is_evaluated(&self, step: u64) -> bool {
         is_evaluated(step) || self.records_at(step) || step >= self.total()
     }
@@ -196,8 +197,8 @@ impl Member {
         matches!(self.spec().flow.stop, Some(Stop::Risk(_) | Stop::Gap(_)))
     }
 
-    /// Whether such a run may be put back to a state of the last stretch: where its particles are not
-    /// too many to be kept. Others stand still after every step.
+    /// Whether the particles of such a run are copied before each stretch of steps, so that it can be
+    /// put back to a state within it. A larger run is checked after every step instead.
     pub fn may_rewind(&self) -> bool {
         self.stops_at_a_state() && self.run.m * (self.sets.train.d + 1) <= KEPT_MOST
     }

@@ -17,7 +17,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Of the runs that may have to be put back.
+    /// The runs that may have to be put back, see [`Member::may_rewind`].
     pub fn of(engine: &mut dyn Engine, members: &[Member]) -> Result<Vec<Self>> {
         let mut kept = Vec::new();
         for member in members.iter().filter(|m| m.end.is_none() && m.may_rewind()) {

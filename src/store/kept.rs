@@ -43,8 +43,8 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The one written last and the newest good one before it stay; older ones go, and damaged ones
-    /// with them, also those of later steps: the run comes to these again.
+    /// To be called once the last one is in place. It and the newest good one before it stay; older
+    /// ones are removed, and so are damaged ones, also of later steps, which the run takes again.
     pub fn settle(&mut self) -> Result<()> {
         let Some(now) = self.newest.take() else {
             return Ok(());

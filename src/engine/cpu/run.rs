@@ -219,7 +219,7 @@ impl Setting<'_> {
         v
     }
 
-    /// A step of these scalars, or, where nothing is kept, the velocity in place of the particle.
+    /// A step of these scalars for `keep` = 1; for 0 the velocity is left in place of the particle.
     fn push<'g>(&'g self, g: &'g [[f32; GROUP]], step: &StepScalars, keep: f32) -> Push<'g> {
         Push {
             g,
