@@ -4,7 +4,8 @@
 //! |V| is largest at the point ±G/|G| of a cell, if that lies in the cell; or on an edge, an arc of
 //! a great circle, at ±PG/|PG| with P the projection on the circle's plane; or at a vertex. A walk
 //! along every circle meets every edge, with the cells on both its sides, and every vertex: O(n²)
-//! places, each at constant cost with a running sum, after an O(n² log n) sort done once.
+//! places, each at constant cost with a running sum (as if in twice the precision: weights that cancel large
+//! coordinates leave little of it), after an O(n² log n) sort done once.
 //! For d ≤ 2 the sphere is the equator: one circle, whose arcs are the cells.
 //!
 //! Vertices are cross products of two inputs. Products of two f32 are exact in f64, so vertices are
@@ -19,13 +20,16 @@ use std::f64::consts::TAU;
 use rayon::prelude::*;
 use robust::{Coord3D, orient3d};
 
-use super::climb::Peak;
 use super::inputs::Inputs;
+use super::twofold::Twofold;
 
 type Vector = [f64; 3];
 
 /// Slack, relative to unit vectors, with which a point counts as inside a cell.
 const INSIDE: f64 = 1e-12;
+
+/// What a few roundings of f64 make, relative to their terms.
+const ROUNDED: f64 = 16.0 * f64::EPSILON;
 
 /// Angles nearer to each other than this do not tell an order: far above what they round to.
 const NEAR: f64 = 1e-9;
@@ -76,50 +80,102 @@ impl Arrangement {
         }
     }
 
-    /// The largest |V| for q (n) with its direction, if it is above `floor`.
-    pub fn above(&self, q: &[f64], floor: f64) -> Option<Peak> {
-        let walked = self.circles.par_iter().filter_map(|circle| {
-            let mut best = Best {
-                x: &self.x,
-                q,
-                value: floor,
-                theta: None,
-            };
+    /// The largest |V| for q (n), begun with the best direction that is known, if there is one.
+    pub fn maximum(&self, q: &[f64], known: Option<&[f64]>) -> Top {
+        let of_sample = |(x, q): (&Vector, &f64)| x.map(|x| Twofold::product(*q, x));
+        let terms: Vec<Sum> = self.x.iter().zip(q).map(of_sample).collect();
+        let mut start = Best {
+            x: &self.x,
+            q,
+            terms: &terms,
+            value: 0.0,
+            bound: 0.0,
+            theta: None,
+        };
+        if let Some(theta) = known {
+            let theta = std::array::from_fn(|k| theta.get(k).copied().unwrap_or(0.0));
+            start.offer(f64::INFINITY, theta, [0.0; 3]);
+        }
+        let walked = self.circles.par_iter().map(|circle| {
+            let mut best = start.clone();
             circle.walk(&mut best);
-            best.theta.map(|theta| (best.value, theta))
+            best
         });
-        let best = walked.max_by(|a, b| a.0.total_cmp(&b.0))?;
-        Some((best.0, best.1[..self.d].to_vec()))
+        let best = walked.reduce_with(Best::merged).unwrap_or(start.clone());
+        Top {
+            value: best.value,
+            bound: best.bound,
+            theta: best.theta.map(|theta| theta[..self.d].to_vec()),
+        }
     }
 }
 
+/// The largest |V|.
+pub struct Top {
+    /// At the best direction.
+    pub value: f64,
+    /// No direction has more: `value` and what rounding may have hidden.
+    pub bound: f64,
+    /// The best direction θ (d); none where V is 0 everywhere.
+    pub theta: Option<Vec<f64>>,
+}
+
+/// A sum of terms q_i x_i.
+type Sum = [Twofold; 3];
+
 /// The best place so far, by its true value: what a place claims is only a reason to look.
+#[derive(Clone)]
 struct Best<'a> {
     x: &'a [Vector],
     q: &'a [f64],
+    /// q_i x_i
+    terms: &'a [Sum],
     value: f64,
+    bound: f64,
     theta: Option<Vector>,
 }
 
 impl Best<'_> {
-    fn offer(&mut self, claim: f64, theta: Vector) {
-        if claim <= self.value {
+    /// Takes a place that claims at most this |V|, where it may raise the bound. Its coordinates may be as
+    /// far from the true ones as `errors` says.
+    fn offer(&mut self, claim: f64, theta: Vector, errors: Vector) {
+        if claim <= self.bound {
             return;
         }
-        let terms = self.x.iter().zip(self.q);
-        let v: f64 = terms.map(|(x, q)| q * dot(theta, *x).max(0.0)).sum();
-        if v.abs() > self.value {
-            (self.value, self.theta) = (v.abs(), Some(theta));
+        let mut g = Sum::default();
+        let mut hidden = 0.0;
+        for ((x, terms), q) in self.x.iter().zip(self.terms).zip(self.q) {
+            let z = dot(theta, *x);
+            // The true place may lie on the other side of the sample's circle.
+            let reach = abs_dot(errors, *x) + ROUNDED * abs_dot(theta, *x);
+            if z.abs() <= reach {
+                hidden += q.abs() * reach;
+            } else if z > 0.0 {
+                g = plus_terms(g, terms);
+            }
+        }
+        let parts = g.iter().zip(theta).map(|(g, t)| g.times(t));
+        let v = parts.fold(Twofold::default(), Twofold::plus).value().abs();
+        hidden += abs_dot(errors, values(g)) + ROUNDED * v;
+        self.bound = self.bound.max(v + hidden);
+        if v > self.value {
+            (self.value, self.theta) = (v, Some(theta));
         }
     }
 
-    fn term(&self, i: u32) -> Vector {
-        scaled(self.q[i as usize], self.x[i as usize])
+    fn merged(self, other: Self) -> Self {
+        let bound = self.bound.max(other.bound);
+        let best = if other.value > self.value {
+            other
+        } else {
+            self
+        };
+        Best { bound, ..best }
     }
 
-    fn sum(&self, samples: &[u32]) -> Vector {
-        let terms = samples.iter().map(|&i| self.term(i));
-        terms.fold([0.0; 3], plus)
+    fn sum(&self, samples: &[u32]) -> Sum {
+        let terms = samples.iter().map(|&i| &self.terms[i as usize]);
+        terms.fold(Sum::default(), plus_terms)
     }
 }
 
@@ -182,20 +238,26 @@ impl Circle {
         let mut g = best.sum(&self.first);
         let Some(&last) = self.ends.last() else {
             for (side, over) in sides.into_iter().zip([1.0, -1.0]) {
-                self.offer_cell(best, side, over, &[]);
+                self.offer_cell(best, values(side), over, &[]);
             }
             return;
         };
         let mut from = (last, self.place(best.x, last));
         for &end in &self.ends {
             let to = (end, self.place(best.x, end));
-            best.offer(dot(g, to.1).abs(), to.1);
-            self.offer_arc(best, g, from.1, to.1);
-            for (side, over) in sides.into_iter().zip([1.0, -1.0]) {
-                self.offer_cell(best, plus(g, side), over, &[from.0, end ^ 1]);
+            let along = values(g);
+            let claim = dot(along, to.1).abs() + ROUNDED * abs_dot(along, to.1);
+            best.offer(claim, to.1, relative(to.1));
+            self.offer_arc(best, along, from.1, to.1);
+            for (side, over) in sides.iter().zip([1.0, -1.0]) {
+                let g = values(plus_terms(g, side));
+                self.offer_cell(best, g, over, &[from.0, end ^ 1]);
             }
-            let sign = if end % 2 == 1 { 1.0 } else { -1.0 };
-            g = plus(g, scaled(sign, best.term(end / 2)));
+            let term = &best.terms[end as usize / 2];
+            g = match end % 2 {
+                1 => plus_terms(g, term),
+                _ => minus_terms(g, term),
+            };
             from = to;
         }
     }
@@ -206,16 +268,22 @@ impl Circle {
         // there, they would turn the point off the circle.
         let on_plane = |g| plus(g, scaled(-dot(g, self.normal), self.normal));
         let along = on_plane(on_plane(g));
-        let claim = dot(along, along).sqrt();
-        if claim <= best.value {
+        let size = dot(along, along).sqrt();
+        let claim = size + ROUNDED * dot(g, g).sqrt();
+        if claim <= best.bound {
             return;
         }
+        // In the plane of d = 2 the projection is exact.
+        let errors = |theta: Vector| match self.normal {
+            [0.0, 0.0, 1.0] => relative(theta),
+            _ => [ROUNDED; 3],
+        };
         for sign in [1.0, -1.0] {
-            let theta = scaled(sign / claim, along);
+            let theta = scaled(sign / size, along);
             let inside = dot(cross(from, theta), self.normal) >= -INSIDE
                 && dot(cross(theta, to), self.normal) >= -INSIDE;
             if inside {
-                best.offer(claim, theta);
+                best.offer(claim, theta, errors(theta));
             }
         }
     }
@@ -223,22 +291,40 @@ impl Circle {
     /// The point ±G/|G| of the cell over (1) or under (−1) the circle, unless it is on the wrong
     /// side of the circle or of the samples of some ends (odd: they are active in the cell).
     fn offer_cell(&self, best: &mut Best, g: Vector, over: f64, ends: &[u32]) {
-        let claim = dot(g, g).sqrt();
-        if claim <= best.value {
+        let size = dot(g, g).sqrt();
+        let claim = size * (1.0 + ROUNDED);
+        if claim <= best.bound {
             return;
         }
         for sign in [1.0, -1.0] {
-            let theta = scaled(sign / claim, g);
+            let theta = scaled(sign / size, g);
             let beyond = |&end: &u32| {
                 let x = best.x[end as usize / 2];
                 let side = if end % 2 == 1 { 1.0 } else { -1.0 };
                 side * dot(x, theta) < -INSIDE * dot(x, x).sqrt()
             };
             if over * dot(self.normal, theta) >= -INSIDE && !ends.iter().any(beyond) {
-                best.offer(claim, theta);
+                best.offer(claim, theta, relative(theta));
             }
         }
     }
+}
+
+/// What a place errs by where each of its coordinates is right to a few roundings.
+fn relative(theta: Vector) -> Vector {
+    theta.map(|t| ROUNDED * t.abs())
+}
+
+fn values(g: Sum) -> Vector {
+    g.map(Twofold::value)
+}
+
+fn plus_terms(g: Sum, terms: &Sum) -> Sum {
+    std::array::from_fn(|k| g[k].plus(terms[k]))
+}
+
+fn minus_terms(g: Sum, terms: &Sum) -> Sum {
+    std::array::from_fn(|k| g[k].minus(terms[k]))
 }
 
 /// Turns angles so that none is near the one from which they are counted: ends on both sides of it
@@ -271,6 +357,11 @@ fn along(x: &[Vector], normal: Vector, a: u32, b: u32) -> Ordering {
 
 fn dot(u: Vector, v: Vector) -> f64 {
     u[0] * v[0] + u[1] * v[1] + u[2] * v[2]
+}
+
+/// Σ_k |u_k v_k|
+fn abs_dot(u: Vector, v: Vector) -> f64 {
+    (u[0] * v[0]).abs() + (u[1] * v[1]).abs() + (u[2] * v[2]).abs()
 }
 
 fn cross(u: Vector, v: Vector) -> Vector {

@@ -14,58 +14,14 @@ const TOLERANCE: f64 = 1e-13;
 /// The same, as a share of the gap that is enough.
 const SPARE: f64 = 1e-2;
 /// The gap, by our own account, with which a solution is taken; problems are of order 1.
-const GAP: f64 = 1e-11;
+pub(super) const GAP: f64 = 1e-11;
 /// Settings to try in turn, regularisation and equilibration: atoms that are close to each other
 /// make problems on which each of them fails now and then, and seldom two.
 const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false), (1e-14, true)];
 
 /// Share of the accuracy asked for that is added to every share b_i, so that the solver's errors
 /// leave no f_i below its share, be that as small as it may.
-const SURPLUS: f64 = 0.1;
-
-/// q ≥ 0 (n) and c in the simplex (K) of the game
-///
-/// ```text
-/// min over q ≥ 0 with Σ_i b_i q_i = 1 of max over k of Σ_i q_i A_ki
-///     = max over c in the simplex of min over i of f_i/b_i,   f_i = Σ_k c_k A_ki,
-/// ```
-///
-/// for payoffs A, one row of length n per atom, of order 1, and shares b (n) of which the largest is 1, as
-/// near to the optimum as `gap` says, or as [`GAP`] does where that is wider.
-pub fn game(a: &[Vec<f64>], b: &[f64], gap: f64) -> Result<(Vec<f64>, Vec<f64>)> {
-    // Variables q and s: Σ b q = 1, A q − s ≤ 0, −q ≤ 0; minimise s.
-    let (atoms, n) = (a.len(), b.len());
-    let shares = with_surplus(b, gap);
-    let mut matrix = Columns::new(1 + atoms + n);
-    for (i, share) in shares.iter().enumerate() {
-        matrix.push(0, *share);
-        matrix.push_payoffs(1, a, i, 1.0);
-        matrix.push(1 + atoms + i, -1.0);
-        matrix.end();
-    }
-    (0..atoms).for_each(|k| matrix.push(1 + k, -1.0));
-    matrix.end();
-    let mut cost = vec![0.0; n];
-    cost.push(1.0);
-    let mut right = vec![0.0; 1 + atoms + n];
-    right[0] = 1.0;
-    let problem = Problem {
-        form: CscMatrix::zeros((n + 1, n + 1)),
-        cost,
-        matrix: matrix.into_csc(),
-        right,
-        cones: vec![ZeroConeT(1), NonnegativeConeT(atoms + n)],
-    };
-    let ones = vec![1.0; atoms];
-    problem.solve(
-        gap,
-        |x, z| (in_simplex(&x[..n], b), in_simplex(&z[1..1 + atoms], &ones)),
-        |q, c| {
-            let most = a.iter().map(|row| dot(row, q)).fold(f64::MIN, f64::max);
-            most - least_share(&mixture(a, c, vec![0.0; n]), b)
-        },
-    )
-}
+pub(super) const SURPLUS: f64 = 0.1;
 
 /// q (n) and multipliers c ≥ 0 (K) of
 ///
@@ -104,6 +60,7 @@ pub fn lasso(
         cones: vec![NonnegativeConeT(a.len())],
     };
     problem.solve(
+        GAP,
         GAP,
         |v, z| {
             let q = v.iter().zip(&size).map(|(v, s)| v * s).collect();
@@ -149,6 +106,7 @@ pub fn nearest_point(k: &[f64], b: &[f64], gap: f64) -> Result<Vec<f64>> {
     };
     let (q, _) = problem.solve(
         GAP,
+        GAP,
         |q, _| (in_simplex(q, b), Vec::new()),
         |q, _| {
             let slopes: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, q)).collect();
@@ -184,7 +142,7 @@ fn in_simplex(q: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 /// min ½ xᵀ P x + cost·x subject to right − A x in the cones.
-struct Problem {
+pub(super) struct Problem {
     form: CscMatrix<f64>,
     cost: Vec<f64>,
     matrix: CscMatrix<f64>,
@@ -193,16 +151,32 @@ struct Problem {
 }
 
 impl Problem {
+    /// min cost·x subject to A x = right in the first `equal` rows and A x ≤ right in the others.
+    pub(super) fn linear(cost: Vec<f64>, matrix: Columns, right: Vec<f64>, equal: usize) -> Self {
+        Problem {
+            form: CscMatrix::zeros((cost.len(), cost.len())),
+            cones: vec![ZeroConeT(equal), NonnegativeConeT(right.len() - equal)],
+            matrix: matrix.into_csc(),
+            cost,
+            right,
+        }
+    }
+
     /// What `read` makes of x and the multipliers, with the least `gap`: the settings are tried in
-    /// turn until it is small enough. What the solver says of itself plays no part.
-    fn solve(
+    /// turn until it is small enough, each with the gap that is wanted. What the solver says of itself plays
+    /// no part.
+    ///
+    /// # Errors
+    /// A failure of the solver with every setting.
+    pub(super) fn solve(
         &self,
         enough: f64,
+        wanted: f64,
         read: impl Fn(&[f64], &[f64]) -> (Vec<f64>, Vec<f64>),
         gap: impl Fn(&[f64], &[f64]) -> f64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let enough = enough.max(GAP);
-        let tolerance = TOLERANCE.max(SPARE * enough);
+        let tolerance = TOLERANCE.max(SPARE * wanted.max(GAP));
         let mut best = (f64::INFINITY, None);
         for (regularisation, equilibrate) in ATTEMPTS {
             let settings = DefaultSettings {
@@ -248,7 +222,7 @@ fn failed(what: &str) -> Error {
 }
 
 /// A sparse matrix in the making, column by column.
-struct Columns {
+pub(super) struct Columns {
     rows: usize,
     starts: Vec<usize>,
     places: Vec<usize>,
@@ -256,7 +230,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(rows: usize) -> Self {
+    pub(super) fn new(rows: usize) -> Self {
         Columns {
             rows,
             starts: vec![0],
@@ -266,7 +240,7 @@ impl Columns {
     }
 
     /// An entry of the present column, below the last one.
-    fn push(&mut self, row: usize, value: f64) {
+    pub(super) fn push(&mut self, row: usize, value: f64) {
         if value != 0.0 {
             self.places.push(row);
             self.values.push(value);
@@ -280,7 +254,7 @@ impl Columns {
         }
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.starts.push(self.places.len());
     }
 

@@ -2,11 +2,12 @@
 
 use super::climb::Probes;
 use super::conflict::Conflict;
-use super::inputs::{Inputs, dot};
+use super::game::{Found, game};
+use super::inputs::Inputs;
 use super::pool::Pool;
 use super::progress::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
 use super::sphere::check_weights;
-use super::{Bounds, Certificate, Effort, Maximum, Measure, Proof, Sphere, conic};
+use super::{Bounds, Certificate, Effort, Maximum, Measure, Proof, Sphere, twofold};
 use crate::error::{Error, Result};
 
 /// New atoms in a round, besides one per four samples.
@@ -14,6 +15,10 @@ const NEW_ATOMS: usize = 16;
 /// How near to its optimum a finite problem is solved: a share of the present relative gap, at most.
 const NEAR: f64 = 1e-4;
 const NEAR_MOST: f64 = 1e-6;
+/// The same share where the solver fails to come as near by itself.
+const ZOOMED: f64 = 1e-2;
+/// Finite problems that fail even so, after which no more is spent on them.
+const FAILURES: usize = 10;
 /// γ1 ≤ max_θ |Σ_i p_i y_i σ(θ·x_i)|, from any weights p (n) in the simplex: a [`Maximum`] whose
 /// bound holds for γ1.
 ///
@@ -108,6 +113,8 @@ struct Solve<'a> {
     /// Whether finite problems are solved as accurately as can be: where no direction violates one that
     /// was not, the error is what keeps the bounds apart.
     is_accurate: bool,
+    /// Finite problems whose solution is not as near as was asked.
+    failures: usize,
 }
 
 impl<'a> Solve<'a> {
@@ -140,6 +147,7 @@ impl<'a> Solve<'a> {
             p,
             upper,
             is_accurate: false,
+            failures: 0,
         })
     }
 
@@ -197,11 +205,17 @@ impl ColumnGeneration for Solve<'_> {
         let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
         let rows: Vec<Vec<f64>> = self.pool.rows().iter().map(scaled).collect();
         // Atoms that are still to come move the optimum far more.
-        let near = match self.is_accurate {
-            true => 0.0,
-            false => (NEAR * self.bounds().relative_gap()).min(NEAR_MOST),
+        let open = self.bounds().relative_gap();
+        let (near, zoomed) = match self.is_accurate {
+            true => (0.0, 0.0),
+            false => ((NEAR * open).min(NEAR_MOST), ZOOMED * open),
         };
-        let (q, c) = conic::game(&rows, &self.shares, near)?;
+        let zoomed = match self.failures < FAILURES {
+            true => zoomed,
+            false => f64::INFINITY,
+        };
+        let Found { q, c, gap } = game(&rows, &self.shares, near, zoomed)?;
+        self.failures += usize::from(gap > zoomed.max(near).max(NEAR_MOST));
         let p = normalised(q.iter().zip(&self.shares).map(|(q, b)| q * b).collect());
         let sizes: Vec<f64> = self.shares.iter().map(|b| b * unit).collect();
         let nu = self.pool.measure(&c, &sizes);
@@ -217,7 +231,8 @@ impl ColumnGeneration for Solve<'_> {
         )?;
         let weights: Vec<f64> = p.iter().zip(inputs.norms()).map(|(p, r)| p * r).collect();
         self.pool.forget(&c, &weights);
-        let values = self.pool.rows().iter().map(|row| dot(row, &weights));
+        let rows = self.pool.rows().iter();
+        let values = rows.map(|row| twofold::dot(0.0, row, &weights));
         let level = values.fold(0.0, f64::max) * (1.0 + 1e-12);
         let most = NEW_ATOMS + n / 4;
         let signed = signed(&p, self.y);

@@ -25,6 +25,7 @@ mod climb;
 mod conflict;
 mod conic;
 mod engine_climb;
+mod game;
 mod ground;
 mod inputs;
 pub mod kernel;
@@ -41,6 +42,7 @@ mod sphere;
 pub mod standing;
 #[cfg(test)]
 mod tests;
+mod twofold;
 pub mod words;
 
 pub use climb::{Climb, CpuClimb, Peak, Probes};

@@ -138,23 +138,27 @@ impl Sphere {
         let theta = probes.directions(inputs.d(), most);
         let count = theta.len() / inputs.d();
         let mut found = peaks(inputs, q, theta, self.climb.as_ref())?;
-        let slack = inputs.slack(q);
-        let proof = match self.cells() {
+        let known = found.first().map(|(_, theta)| &theta[..]);
+        let (value, bound, proof) = match self.cells() {
             Some(cells) => {
-                let floor = found.first().map_or(0.0, |p| p.0);
-                if let Some(higher) = cells.above(q, floor) {
-                    found.insert(0, higher);
+                let top = cells.maximum(q, known);
+                if let Some(theta) = top.theta.filter(|theta| Some(&theta[..]) != known) {
+                    found.insert(0, (top.value, theta));
                 }
-                Proof::Certified
+                (top.value, top.bound, Proof::Certified)
             }
-            None => Proof::Searched { probes: count },
+            None => {
+                let value = found.first().map_or(0.0, |p| p.0);
+                let proof = Proof::Searched { probes: count };
+                (value, value + inputs.slack(q), proof)
+            }
         };
         let mut first = vec![0.0; inputs.d()];
         first[0] = 1.0;
-        let (value, theta) = found.first().cloned().unwrap_or((0.0, first));
+        let theta = found.first().map_or(first, |(_, theta)| theta.clone());
         Ok(Maximum {
             value,
-            bound: value + slack,
+            bound,
             theta,
             proof,
             peaks: found,

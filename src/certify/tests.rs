@@ -119,12 +119,14 @@ fn cells_and_ascents_agree() {
         for (seed, data) in sets(d).iter().enumerate() {
             let inputs = Inputs::new(data);
             let q = gaussian(50 + seed as u64, data.n());
-            let cells = Arrangement::new(&inputs).above(&q, 0.0);
-            if let Some((value, theta)) = &cells {
+            let cells = Arrangement::new(&inputs).maximum(&q, None);
+            if let Some(theta) = &cells.theta {
                 assert_eq!(theta.len(), d);
-                assert!((inputs.variation(&q, theta).abs() - value).abs() <= inputs.slack(&q));
+                let value = inputs.variation(&q, theta).abs();
+                assert!((value - cells.value).abs() <= inputs.slack(&q));
             }
-            let cells = cells.map_or(0.0, |p| p.0);
+            assert!(cells.value <= cells.bound && cells.bound <= cells.value * (1.0 + 1e-12));
+            let cells = cells.value;
             let ascents = grid(d, k)
                 .into_iter()
                 .map(|t| ridge::ascend(&inputs, &q, &t).0);
