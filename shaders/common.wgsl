@@ -34,6 +34,7 @@ struct Run {
     history: u32,
     record: u32,
     loss: u32,
+    parameter: f32,
     train: u32,
     norm_scaled: u32,
     samples: f32,

@@ -15,15 +15,38 @@ fn exp_exact(x: f32) -> f32 {
     return p * pow2(half) * pow2(i32(k) - half);
 }
 
-// g, but for softmin, from f = 2^p f̂.
-fn residual_of(loss: u32, f: f32, y: f32, n: f32) -> f32 {
+// g of a loss that sees one prediction f = 2^p f̂ at a time.
+fn residual_of(loss: u32, parameter: f32, f: f32, y: f32, n: f32) -> f32 {
     let u = y * f;
     switch loss {
-        case {{ loss.square }}u: { return (f - y) / n; }
-        case {{ loss.logistic }}u: { return -y / (n * (1.0 + exp_exact(u))); }
-        case {{ loss.exponential }}u: { return -y * exp_exact(-u) / n; }
-        case {{ loss.hinge }}u: { return select(0.0, -y / n, u < 1.0); }
-        case {{ loss.squared_hinge }}u: { return -y * max(0.0, 1.0 - u) / n; }
+{%- for loss in losses if loss.body is defined %}
+        // {{ loss.name }}
+        case {{ loss.code }}u: { {{ loss.body }} }
+{%- endfor %}
+        default: { return 0.0; }
+    }
+}
+
+// Of a loss that sees all predictions at once, by how far they are behind the least margin: whether it is
+// one, what a sample adds to the mass, and g.
+fn is_coupled(loss: u32) -> bool {
+    return {% for loss in losses if loss.mass is defined %}{{ "" if loop.first else " || " }}loss == {{ loss.code }}u{% endfor %};
+}
+
+fn mass_of(loss: u32, behind: f32) -> f32 {
+    switch loss {
+{%- for loss in losses if loss.mass is defined %}
+        case {{ loss.code }}u: { return {{ loss.mass }}; }
+{%- endfor %}
+        default: { return 0.0; }
+    }
+}
+
+fn coupled_residual_of(loss: u32, behind: f32, y: f32, mass: f32) -> f32 {
+    switch loss {
+{%- for loss in losses if loss.mass is defined %}
+        case {{ loss.code }}u: { return {{ loss.residual }}; }
+{%- endfor %}
         default: { return 0.0; }
     }
 }

@@ -28,7 +28,7 @@ fn {{ entry }}(
     let broken = total(t, unknown + seen.x);
     var low = 0.0;
     var mass = 0.0;
-    if run.loss == {{ loss.softmin }}u {
+    if is_coupled(run.loss) {
         low = least(t, seen.y);
         mass = total(t, mass_of_range(run, unit, low, t, 0u, n));
     }

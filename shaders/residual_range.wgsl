@@ -63,7 +63,7 @@ fn least_of_ranges(row: Row, t: u32) -> f32 {
     let unit = unit_of_predictions(run, before);
     var low = 0.0;
     var mass = 0.0;
-    if run.loss == {{ loss.softmin }}u {
+    if is_coupled(run.loss) {
         low = least_of_ranges(row, t);
         mass = total_of_ranges(row, 2u, t);
     }

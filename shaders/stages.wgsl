@@ -62,26 +62,31 @@ fn predict_range(run: Run, before: State, t: u32, first: u32, last: u32) -> vec2
     return vec2<f32>(broken, low);
 }
 
-// The weights of softmin, but for their common factor, added up.
+// How far a sample's margin is behind the least one, at most 0.
+fn behind(run: Run, unit: f32, low: f32, i: u32) -> f32 {
+    return (low - y[run.sample + i] * g[run.residual + i]) * unit;
+}
+
+// The mass by which a coupled loss divides.
 fn mass_of_range(run: Run, unit: f32, low: f32, t: u32, first: u32, last: u32) -> f32 {
     var mass = 0.0;
     for (var i = first + t; i < last; i += {{ threads }}u) {
-        mass += exp_exact((low - y[run.sample + i] * g[run.residual + i]) * unit);
+        mass += mass_of(run.loss, behind(run, unit, low, i));
     }
     return mass;
 }
 
-// Puts g in place of f̂. Softmin needs the least margin and the mass of all samples.
+// Puts g in place of f̂. A coupled loss needs the least margin and the mass of all samples.
 fn weigh_range(run: Run, unit: f32, low: f32, mass: f32, t: u32, first: u32, last: u32) {
-    if run.loss == {{ loss.softmin }}u {
+    if is_coupled(run.loss) {
         for (var i = first + t; i < last; i += {{ threads }}u) {
             let label = y[run.sample + i];
-            g[run.residual + i] = -label * exp_exact((low - label * g[run.residual + i]) * unit) / mass;
+            g[run.residual + i] = coupled_residual_of(run.loss, behind(run, unit, low, i), label, mass);
         }
     } else {
         for (var i = first + t; i < last; i += {{ threads }}u) {
             let f = g[run.residual + i] * unit;
-            g[run.residual + i] = residual_of(run.loss, f, y[run.sample + i], run.samples);
+            g[run.residual + i] = residual_of(run.loss, run.parameter, f, y[run.sample + i], run.samples);
         }
     }
 }

@@ -24,7 +24,8 @@
 //!
 //! # The map
 //!
-//! [`experiment`] a TOML file, validated, with its grid · [`data`] samples · [`particles`] where
+//! [`model`] what is trained: losses, layers, scaling, a run · [`experiment`] a TOML file, validated, with its
+//! grid · [`data`] samples · [`particles`] where
 //! neurons start, and counter-based random numbers · [`engine`] the four stages, on three engines
 //! behind one trait: `reference` (f64, the arbiter), `cpu` (f32, SIMD), `gpu` (f32, WGSL) ·
 //! [`flow`] drives any engine · [`observe`] norms, margins, errors · [`certify`] bounds of the
@@ -33,7 +34,7 @@
 //! [`reproduction`] the page of all verdicts · [`verify`] an engine against the reference ·
 //! [`mod@bench`] an engine against the machine's ceilings · [`cli`] the commands. Imports go
 //! downward only: cli → reproduction → report, plot → expect → compare → flow → store, verify,
-//! bench → certify → observe → engine → particles, data → experiment → error; `arrays` (.npy and
+//! bench → certify → observe → engine → particles, data → experiment → model → error; `arrays` (.npy and
 //! .npz files) and `memory` (what fits there) serve all who read files.
 //!
 //! # An example
@@ -50,7 +51,7 @@
 //! let batch = Batch {
 //!     d: 1,
 //!     datasets: vec![Arc::new(data)],
-//!     runs: vec![Run::simple(1, Loss::Square)],
+//!     runs: vec![Run::simple(1, Loss::SQUARE)],
 //!     state: StateFormat::F32,
 //! };
 //! let mut engine = Reference::new(batch);
@@ -76,6 +77,7 @@ pub mod expect;
 pub mod experiment;
 pub mod flow;
 mod memory;
+pub mod model;
 pub mod observe;
 pub mod particles;
 pub mod plot;

@@ -13,7 +13,7 @@ use widefield::certify::{
 };
 use widefield::data::Dataset;
 use widefield::engine::{Engine, cpu};
-use widefield::experiment::Loss;
+use widefield::model::Loss;
 
 /// X and y of a case.
 fn dataset(path: &PathBuf) -> Dataset {
@@ -163,7 +163,7 @@ fn penalised_optima_of_the_oracle() {
         let data = dataset(&path);
         let sphere = Sphere::new(&data);
         let lambda = scalar(&path, "weight_decay");
-        let problem = penalised::Problem::new(Loss::Square, &data.y, lambda).unwrap();
+        let problem = penalised::Problem::new(Loss::SQUARE, &data.y, lambda).unwrap();
         let clock = Instant::now();
         let zero = Measure::zero(data.d);
         let c = penalised::solve(&sphere, &problem, &zero, &effort(1e-9)).unwrap();
@@ -206,7 +206,7 @@ fn penalised_risks_close_their_gap() {
             continue;
         }
         let sphere = Sphere::new(&data);
-        for loss in [Loss::Square, Loss::Logistic] {
+        for loss in [Loss::SQUARE, Loss::LOGISTIC] {
             for lambda in [10.0, 1e-2, 1e-3, 1e-4, 1e-5] {
                 let case = format!("{} {loss:?} {lambda}", name(&path));
                 let problem = penalised::Problem::new(loss, &data.y, lambda).unwrap();

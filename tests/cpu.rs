@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use widefield::data::Dataset;
 use widefield::engine::cpu::{Cpu, Level, Options};
-use widefield::engine::{Batch, Engine, Run, Sample, Steps, reference};
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::engine::{Batch, Engine, Sample, Steps, reference};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -17,7 +18,7 @@ fn run(m: usize, train_set: usize, train: Train) -> Run {
         m,
         train_set,
         test_set: Some(0),
-        loss: Loss::Logistic,
+        loss: Loss::LOGISTIC,
         train,
         alpha: 2.0,
         lambda: 0.125,

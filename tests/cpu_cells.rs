@@ -9,9 +9,10 @@ use common::cpu_with;
 use widefield::data::Dataset;
 use widefield::engine::cpu::{Level, Options};
 use widefield::engine::{
-    Batch, Engine, Evaluation, Precision, Run, Sample, ShortCuts, Steps, Unknown, reference,
+    Batch, Engine, Evaluation, Precision, Sample, ShortCuts, Steps, Unknown, reference,
 };
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{compare, factor, unit};
@@ -158,7 +159,7 @@ fn particles_on_kinks_agree_with_the_reference() {
             let run = Run {
                 train,
                 lambda: 0.125,
-                ..Run::simple(m, Loss::Logistic)
+                ..Run::simple(m, Loss::LOGISTIC)
             };
             let what = format!("m = {m}, n = {n}, d = {d}, {train:?}");
             let (data, p) = (kinked_samples(n, d), kinked_particles(m, d));
@@ -198,7 +199,7 @@ fn no_bit_depends_on_how_particles_are_sorted() {
         let run = Run {
             norm_scaled: true,
             lambda: 0.01,
-            ..Run::simple(m, Loss::Logistic)
+            ..Run::simple(m, Loss::LOGISTIC)
         };
         let (batch, p) = gaussian_problem(m, n, d, run);
         let one = Steps {
@@ -233,7 +234,7 @@ fn no_bit_depends_on_how_particles_are_sorted() {
 /// Every level of vector instructions sees the same particles and much the same numbers.
 #[test]
 fn every_level_agrees() {
-    let (batch, p) = gaussian_problem(3001, 70, 3, Run::simple(3001, Loss::Square));
+    let (batch, p) = gaussian_problem(3001, 70, 3, Run::simple(3001, Loss::SQUARE));
     let run = batch.runs[0].clone();
     for level in Level::available() {
         let of_level = Options {
@@ -253,7 +254,7 @@ fn every_level_agrees() {
 #[test]
 fn equal_particles_stay_equal_and_dead_ones_still() {
     let (m, n, d) = (2000, 30, 3);
-    let (mut batch, mut p) = gaussian_problem(m, n, d, Run::simple(m, Loss::Logistic));
+    let (mut batch, mut p) = gaussian_problem(m, n, d, Run::simple(m, Loss::LOGISTIC));
     let mut data = (*batch.datasets[0]).clone();
     // All samples are on one side of the third coordinate.
     data.x
@@ -286,7 +287,7 @@ fn equal_particles_stay_equal_and_dead_ones_still() {
 #[test]
 fn what_is_not_finite_is_noticed() {
     for bad in [f64::NAN, f64::INFINITY] {
-        let (batch, mut p) = gaussian_problem(100, 8, 3, Run::simple(100, Loss::Square));
+        let (batch, mut p) = gaussian_problem(100, 8, 3, Run::simple(100, Loss::SQUARE));
         p.w[17] = bad;
         let mut engine = engine(&batch, options(), &p);
         assert!(!engine.predict(Sample::Train).unwrap()[0].is_finite());
@@ -306,7 +307,7 @@ fn large_runs_in_few_dimensions_take_it() {
         (1000, 256, 3, "direct"),
         (1_000_000, 256, 15, "direct"),
     ] {
-        let (batch, _) = gaussian_problem(1, n, d, Run::simple(m, Loss::Square));
+        let (batch, _) = gaussian_problem(1, n, d, Run::simple(m, Loss::SQUARE));
         let engine = cpu_with(Options::default())(batch).unwrap();
         assert_eq!(engine.method(0), method, "({m}, {n}, {d})");
     }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use common::{Make, engines};
 use widefield::data::Dataset;
 use widefield::engine::cpu::{self, Cpu, Level};
-use widefield::engine::{Batch, Engine, Run, Sample, Steps};
-use widefield::experiment::{Loss, Schedule, StateFormat, Train};
+use widefield::engine::{Batch, Engine, Sample, Steps};
+use widefield::experiment::Schedule;
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::observe::{Best, Norms};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
@@ -71,7 +73,7 @@ fn outcome(engine: &mut dyn Engine, m: usize) -> (Particles, Vec<f64>, Vec<f64>)
 #[test]
 fn threads_do_not_change_a_bit() {
     let m = 5003;
-    let runs = vec![Run::simple(m, Loss::Softmin); 2];
+    let runs = vec![Run::simple(m, Loss::SOFTMIN); 2];
     let with = |threads| {
         let options = cpu::Options {
             threads: Some(threads),
@@ -89,7 +91,7 @@ fn threads_do_not_change_a_bit() {
 fn neither_company_nor_grouping_changes_a_bit() {
     let m = 131;
     for (name, make) in engines() {
-        let run = Run::simple(m, Loss::Logistic);
+        let run = Run::simple(m, Loss::LOGISTIC);
         let alone = |group: u64, company: usize| {
             let runs = vec![run.clone(); 1 + company];
             let mut engine = make(batch(labelled(37, 3), runs)).unwrap();
@@ -113,7 +115,7 @@ fn neither_company_nor_grouping_changes_a_bit() {
 #[test]
 fn a_step_of_zero_is_no_step() {
     for (name, make) in engines() {
-        let runs = vec![Run::simple(5, Loss::Square); 2];
+        let runs = vec![Run::simple(5, Loss::SQUARE); 2];
         let mut engine = make(batch(labelled(4, 2), runs)).unwrap();
         let start = gaussian(5, 2);
         for r in 0..2 {
@@ -148,7 +150,7 @@ fn residuals_add_up() {
             let run = Run {
                 train,
                 norm_scaled: true,
-                ..Run::simple(20, Loss::Softmin)
+                ..Run::simple(20, Loss::SOFTMIN)
             };
             let mut engine = make(batch(labelled(7, 3), vec![run])).unwrap();
             engine.write(0, 0, &gaussian(20, 3)).unwrap();
@@ -211,7 +213,7 @@ fn powers_of_two_do_not_show() {
                 train,
                 lambda: 0.125,
                 norm_scaled: true,
-                ..Run::simple(33, Loss::Logistic)
+                ..Run::simple(33, Loss::LOGISTIC)
             };
             let mut end = Vec::new();
             for e in [0, 3] {
@@ -257,7 +259,7 @@ fn a_million_softmin_steps_stay_finite() {
         x: narrow(x),
         y: narrow(y),
     };
-    let (m, run) = (1000, Run::simple(1000, Loss::Softmin));
+    let (m, run) = (1000, Run::simple(1000, Loss::SOFTMIN));
     // The best margin on the way, from particles 2^(stored + exponent) times as large.
     let far = |name: &str, make: &Make, [stored, exponent]: [i32; 2], count: u64| {
         let mut engine = make(batch(data.clone(), vec![run.clone()])).unwrap();

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use common::{engines, reference};
 use widefield::data::Dataset;
-use widefield::engine::{Batch, Clock, Engine, Geometry, Origins, Precision, Run, Steps, Unknown};
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::engine::{Batch, Clock, Engine, Geometry, Origins, Precision, Steps, Unknown};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{FACTOR, unit};
@@ -58,7 +59,7 @@ impl Case {
             run: Run {
                 train,
                 informative,
-                ..Run::simple(m, Loss::Square)
+                ..Run::simple(m, Loss::SQUARE)
             },
             data: data(n, d),
             start: gaussian(m, d, 1),
@@ -78,7 +79,7 @@ impl Case {
             d,
             datasets: vec![Arc::new(data(2, d)), Arc::new(self.data.clone())],
             runs: vec![
-                Run::simple(70, Loss::Square),
+                Run::simple(70, Loss::SQUARE),
                 Run {
                     train_set: 1,
                     ..self.run.clone()
@@ -183,7 +184,7 @@ fn the_reference_by_hand() {
     let case = Case {
         run: Run {
             informative: Some(1),
-            ..Run::simple(4, Loss::Square)
+            ..Run::simple(4, Loss::SQUARE)
         },
         data: Dataset {
             d: 2,
@@ -269,7 +270,7 @@ fn a_changed_particle_is_noticed() {
         let precision = make(Batch {
             d: 2,
             datasets: vec![Arc::new(data(2, 2))],
-            runs: vec![Run::simple(1, Loss::Square)],
+            runs: vec![Run::simple(1, Loss::SQUARE)],
             state: StateFormat::F32,
         })
         .unwrap()

@@ -8,8 +8,9 @@ use std::time::Duration;
 use common::{gpu_adapter, gpu_with, reference};
 use widefield::data::Dataset;
 use widefield::engine::gpu::{D_MOST, Gpu, Options, adapters, select};
-use widefield::engine::{Batch, Clock, Engine, Evaluation, Run, Sample, ShortCuts, Steps, Unknown};
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::engine::{Batch, Clock, Engine, Evaluation, Sample, ShortCuts, Steps, Unknown};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
 use widefield::verify::{verdict, verify_case};
@@ -41,10 +42,10 @@ fn mixed() -> Case {
 
 fn mixed_of(d: usize, state: StateFormat) -> Case {
     let sizes = [
-        (5000, 37, Loss::Softmin, Train::Both),
-        (1, 1, Loss::Square, Train::Both),
-        (129, 300, Loss::Logistic, Train::Output),
-        (2049, 64, Loss::Hinge, Train::Input),
+        (5000, 37, Loss::SOFTMIN, Train::Both),
+        (1, 1, Loss::SQUARE, Train::Both),
+        (129, 300, Loss::LOGISTIC, Train::Output),
+        (2049, 64, Loss::HINGE, Train::Input),
     ];
     Case {
         state,
@@ -283,7 +284,7 @@ fn more_tiles_than_workgroups_in_one_dimension() {
     let batch = Batch {
         d: 1,
         datasets: vec![Arc::new(data)],
-        runs: vec![Run::simple(m, Loss::Square)],
+        runs: vec![Run::simple(m, Loss::SQUARE)],
         state: StateFormat::F32,
     };
     let options = Options {
@@ -316,7 +317,7 @@ fn more_tiles_than_workgroups_in_one_dimension() {
 #[test]
 fn blocks_may_begin_anywhere() {
     needs_adapter!();
-    let case = case(2, &[(300, 3, Loss::Square, Train::Both)]);
+    let case = case(2, &[(300, 3, Loss::SQUARE, Train::Both)]);
     let shards = Options {
         shard_bytes: Some(64 * 3 * 4),
         tile: Some(64),
@@ -345,7 +346,7 @@ fn the_exponent_changes_nothing() {
     needs_adapter!();
     let modes = [Train::Both, Train::Output, Train::Input];
     for (train, (options, d)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
-        let case = case(d, &[(200, 20, Loss::Softmin, train)]);
+        let case = case(d, &[(200, 20, Loss::SOFTMIN, train)]);
         let plain = case.particles(0);
         let mut scaled = plain.clone();
         if train != Train::Input {
@@ -376,7 +377,7 @@ fn growing_norms_move_to_the_exponent() {
     needs_adapter!();
     let modes = [Train::Both, Train::Output, Train::Input];
     for (train, (options, _)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
-        let mut case = case(2, &[(50, 4, Loss::Softmin, train)]);
+        let mut case = case(2, &[(50, 4, Loss::SOFTMIN, train)]);
         case.runs[0].run.lambda = 0.0;
         let mut growth = steps(1, 60, 1e7);
         growth.evaluate.fill(true);
@@ -425,8 +426,8 @@ fn a_run_that_diverges_stands_still_alone() {
         let case = case(
             d,
             &[
-                (64, 8, Loss::Square, Train::Both),
-                (64, 8, Loss::Square, Train::Both),
+                (64, 8, Loss::SQUARE, Train::Both),
+                (64, 8, Loss::SQUARE, Train::Both),
             ],
         );
         let mut engine = gpu_with(options)(case.batch()).unwrap();
@@ -452,8 +453,8 @@ fn a_step_of_zero_leaves_a_run_untouched() {
         let case = case(
             d,
             &[
-                (70, 9, Loss::Logistic, Train::Both),
-                (70, 9, Loss::Logistic, Train::Both),
+                (70, 9, Loss::LOGISTIC, Train::Both),
+                (70, 9, Loss::LOGISTIC, Train::Both),
             ],
         );
         let mut engine = gpu_with(options)(case.batch()).unwrap();
@@ -524,7 +525,7 @@ fn test_samples_and_evaluations_agree_with_the_reference() {
 #[test]
 fn refusals_say_what_to_do() {
     needs_adapter!();
-    let large = case(D_MOST + 1, &[(1, 1, Loss::Square, Train::Both)]);
+    let large = case(D_MOST + 1, &[(1, 1, Loss::SQUARE, Train::Both)]);
     let message = |outcome: widefield::Result<Gpu>| outcome.err().unwrap().to_string();
     let wide = message(Gpu::new(large.batch(), &Options::default()));
     assert!(wide.contains("--engine cpu"), "{wide}");
@@ -536,7 +537,7 @@ fn refusals_say_what_to_do() {
         kernels: Some("tiled=false".into()),
         ..Options::default()
     };
-    let deep = case(65, &[(1, 1, Loss::Square, Train::Both)]);
+    let deep = case(65, &[(1, 1, Loss::SQUARE, Train::Both)]);
     let untiled = gpu_with(held)(deep.batch()).err().unwrap().to_string();
     assert!(untiled.contains("leave out tiled"), "{untiled}");
     let lost = message(Gpu::new(mixed().batch(), &nobody));
@@ -562,9 +563,9 @@ fn staged_tiles_agree_with_the_reference() {
     let case = case(
         130,
         &[
-            (130, 65, Loss::Softmin, Train::Both),
-            (1, 1, Loss::Square, Train::Both),
-            (67, 33, Loss::Logistic, Train::Output),
+            (130, 65, Loss::SOFTMIN, Train::Both),
+            (1, 1, Loss::SQUARE, Train::Both),
+            (67, 33, Loss::LOGISTIC, Train::Output),
         ],
     );
     let checks = verify_case(&case, &|batch| gpu_with(staged())(batch)).unwrap();
@@ -591,10 +592,10 @@ fn large_d_has_the_same_promises() {
         let mut case = case(
             d,
             &[
-                (130, 37, Loss::Softmin, Train::Both),
-                (1, 1, Loss::Square, Train::Both),
-                (65, 70, Loss::Logistic, Train::Output),
-                (67, 33, Loss::Hinge, Train::Input),
+                (130, 37, Loss::SOFTMIN, Train::Both),
+                (1, 1, Loss::SQUARE, Train::Both),
+                (65, 70, Loss::LOGISTIC, Train::Output),
+                (67, 33, Loss::HINGE, Train::Input),
             ],
         );
         case.eta = 0.01;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use common::{gpu_adapter, gpu_with};
 use widefield::data::Dataset;
 use widefield::engine::gpu::Options;
-use widefield::engine::{Batch, Run, ShortCuts, Steps};
-use widefield::experiment::{Loss, StateFormat};
+use widefield::engine::{Batch, ShortCuts, Steps};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat};
 use widefield::particles::random::{Draws, Stream};
 
 /// A number of any sign and of a size from 2^-span to 2^span, exact in f32 if asked.
@@ -53,7 +54,7 @@ fn words_add_up_like_f64() {
                 x: vec![1.0; 2 * n],
                 y: y.clone(),
             })],
-            runs: vec![Run::simple(1, Loss::Square)],
+            runs: vec![Run::simple(1, Loss::SQUARE)],
             state: StateFormat::F32,
         };
         let options = Options {

@@ -8,8 +8,9 @@ use common::{gpu_adapter, gpu_with};
 use widefield::data::Dataset;
 use widefield::engine::gpu::Options;
 use widefield::engine::select::{Choice, How, select};
-use widefield::engine::{Batch, Engine, Run, Sample, ShortCuts, Steps, reference};
-use widefield::experiment::{Loss, StateFormat};
+use widefield::engine::{Batch, Engine, Sample, ShortCuts, Steps, reference};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{compare, factor, unit};
@@ -49,7 +50,7 @@ fn batch(sizes: &[(usize, usize)]) -> Batch {
     let runs = sizes.iter().enumerate().map(|(r, &(m, _))| Run {
         train_set: r,
         lambda: 0.125,
-        ..Run::simple(m, Loss::Logistic)
+        ..Run::simple(m, Loss::LOGISTIC)
     });
     Batch {
         d: 2,
@@ -236,7 +237,7 @@ fn a_last_bit_decides_the_side() {
             p.a.push(f64::from(0.5 / size));
         }
     }
-    let run = Run::simple(p.m(), Loss::Logistic);
+    let run = Run::simple(p.m(), Loss::LOGISTIC);
     let batch = Batch {
         d: 2,
         datasets: vec![Arc::new(data.clone())],

@@ -9,8 +9,9 @@ use half::f16;
 use widefield::data::Dataset;
 use widefield::engine::gpu::{self, Options};
 use widefield::engine::select::{Choice, select};
-use widefield::engine::{Batch, Engine, Run, ShortCuts, Steps, reference};
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::engine::{Batch, Engine, ShortCuts, Steps, reference};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun};
 use widefield::verify::{verdict, verify};
@@ -101,7 +102,7 @@ fn bias(errors: &[f64]) -> f64 {
 #[test]
 fn small_steps_are_right_on_average() {
     needs_adapter!();
-    let mut case = case(15, 20_000, 16, Loss::Square);
+    let mut case = case(15, 20_000, 16, Loss::SQUARE);
     // Decay alone: all the weights move by the same share.
     case.runs[0].run.lambda = 1.0;
     let mut start = case.particles(0);
@@ -117,7 +118,7 @@ fn small_steps_are_right_on_average() {
     let mut engine = gpu_with(Options::default())(batch.clone()).unwrap();
     engine.write(0, 0, &start).unwrap();
     let f = reference::predict(&start, 1.0, &batch.datasets[0]);
-    let g = reference::residual(Loss::Square, &f, &batch.datasets[0].y);
+    let g = Loss::SQUARE.residual(&f, 0, &batch.datasets[0].y);
     let velocity = reference::velocity(&batch.runs[0], &start, &g, &batch.datasets[0]);
     engine.advance(&steps(1, eta)).unwrap();
     let got = engine.read(0, 0..start.m()).unwrap();
@@ -142,7 +143,7 @@ fn small_steps_are_right_on_average() {
 #[test]
 fn equal_particles_stay_equal() {
     needs_adapter!();
-    let case = case(5, 200, 20, Loss::Logistic);
+    let case = case(5, 200, 20, Loss::LOGISTIC);
     let mut start = case.particles(0);
     start.a.copy_within(..100, 100);
     start.w.copy_within(..500, 500);
@@ -159,7 +160,7 @@ fn equal_particles_stay_equal() {
 #[test]
 fn growing_norms_move_to_the_exponent() {
     needs_adapter!();
-    let mut case = case(3, 2000, 30, Loss::Softmin);
+    let mut case = case(3, 2000, 30, Loss::SOFTMIN);
     let mut seen = Vec::new();
     for state in [StateFormat::F16, StateFormat::F32] {
         let start = case.particles(0);
@@ -186,7 +187,7 @@ fn growing_norms_move_to_the_exponent() {
 #[test]
 fn a_weight_that_outgrows_f16_diverges() {
     needs_adapter!();
-    let case = case(2, 100, 10, Loss::Square);
+    let case = case(2, 100, 10, Loss::SQUARE);
     let mut engine = engine(&case);
     engine.advance(&steps(5, 1e6)).unwrap();
     assert!(engine.clock(0).diverged.is_some());
@@ -198,7 +199,7 @@ fn message<T>(result: widefield::Result<T>) -> String {
 
 #[test]
 fn what_cannot_be_stored_is_refused() {
-    let case = case(2, 3, 4, Loss::Square);
+    let case = case(2, 3, 4, Loss::SQUARE);
     for choice in [Choice::Cpu, Choice::Reference] {
         let refused = message(select(choice, None).unwrap().build(case.batch()));
         assert!(refused.contains("precision.state") && refused.contains("--engine gpu"));
@@ -226,7 +227,7 @@ fn short_cuts_are_not_taken() {
     needs_adapter!();
     let run = Run {
         train: Train::Output,
-        ..Run::simple(1000, Loss::Square)
+        ..Run::simple(1000, Loss::SQUARE)
     };
     let data = Dataset {
         d: 2,
@@ -263,7 +264,7 @@ fn matrices_that_are_not_there_are_refused() {
             )),
             ..Options::default()
         };
-        let made = gpu_with(options)(case(100, 64, 8, Loss::Square).batch());
+        let made = gpu_with(options)(case(100, 64, 8, Loss::SQUARE).batch());
         made.err().map(|e| e.to_string()).unwrap_or_default()
     };
     let lanes = "tiled_subgroup=8,tiled_predict_samples=64,tiled_predict_held=64";

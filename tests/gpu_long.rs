@@ -4,8 +4,9 @@ mod common;
 
 use common::{gpu_adapter, gpu_with};
 use widefield::engine::gpu::{Options, select};
-use widefield::engine::{Evaluation, Run, Sample, ShortCuts, Steps, Unknown, reference};
-use widefield::experiment::{Loss, StateFormat, Train};
+use widefield::engine::{Evaluation, Sample, ShortCuts, Steps, Unknown, reference};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::verify::cases::{Case, CaseRun, long};
 use widefield::verify::{verdict, verify_case};
@@ -115,10 +116,10 @@ fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> 
 
 fn mixed(d: usize, state: StateFormat) -> Case {
     let sizes = [
-        (300, 700, Loss::Softmin, Train::Both),
-        (1, 1, Loss::Square, Train::Both),
-        (129, 1100, Loss::Logistic, Train::Output),
-        (70, 64, Loss::Hinge, Train::Input),
+        (300, 700, Loss::SOFTMIN, Train::Both),
+        (1, 1, Loss::SQUARE, Train::Both),
+        (129, 1100, Loss::LOGISTIC, Train::Output),
+        (70, 64, Loss::HINGE, Train::Input),
     ];
     case(d, state, &sizes)
 }

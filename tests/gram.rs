@@ -7,8 +7,10 @@ use std::sync::Arc;
 use common::{cpu_with, gram_around, reference};
 use widefield::data::Dataset;
 use widefield::engine::cpu;
-use widefield::engine::{Batch, Engine, Evaluation, Run, Sample, ShortCuts, Steps, ldexp};
-use widefield::experiment::{Loss, Schedule, StateFormat, Train};
+use widefield::engine::{Batch, Engine, Evaluation, Sample, ShortCuts, Steps};
+use widefield::experiment::Schedule;
+use widefield::model::{Loss, StateFormat, Train};
+use widefield::model::{Run, ldexp};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -53,23 +55,23 @@ fn runs() -> Vec<Run> {
         ..Run::simple(m, loss)
     };
     vec![
-        output(50, Loss::Softmin),
+        output(50, Loss::SOFTMIN),
         Run {
             alpha: 3.0,
             lambda: 0.125,
-            ..output(130, Loss::Square)
+            ..output(130, Loss::SQUARE)
         },
         Run {
             train: Train::Both,
-            ..output(64, Loss::Logistic)
+            ..output(64, Loss::LOGISTIC)
         },
         Run {
             norm_scaled: true,
-            ..output(1, Loss::Softmin)
+            ..output(1, Loss::SOFTMIN)
         },
         Run {
             lambda: 0.01,
-            ..output(17_000, Loss::Logistic)
+            ..output(17_000, Loss::LOGISTIC)
         },
     ]
 }
@@ -227,7 +229,7 @@ fn what_must_not_change_a_bit() {
 fn particles_may_be_written_at_any_time() {
     let runs = [Run {
         train: Train::Output,
-        ..Run::simple(50, Loss::Logistic)
+        ..Run::simple(50, Loss::LOGISTIC)
     }];
     let end = |make: Make| {
         let mut engine = started(make, &runs, 20);
@@ -272,11 +274,11 @@ fn growth_and_divergence() {
         (engine.clock(0), seen.last().unwrap()[0].is_finite())
     };
     // Decay that overshoots: a is multiplied by −19 at each step.
-    let (clock, finite) = wild(Loss::Softmin, 10.0, 2.0);
+    let (clock, finite) = wild(Loss::SOFTMIN, 10.0, 2.0);
     assert!(
         finite && clock.exponent > 1000 && clock.diverged.is_none(),
         "{clock:?}"
     );
-    let (clock, finite) = wild(Loss::Square, 1e6, 0.0);
+    let (clock, finite) = wild(Loss::SQUARE, 1e6, 0.0);
     assert!(!finite && clock.diverged == Some(clock.step), "{clock:?}");
 }

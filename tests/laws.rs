@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use common::{Make, engines};
 use widefield::data::Dataset;
-use widefield::engine::{Batch, Engine, Evaluation, Precision, Run, Sample, Steps, ldexp};
-use widefield::experiment::{Loss, Schedule, StateFormat, Train};
+use widefield::engine::{Batch, Engine, Evaluation, Precision, Sample, Steps};
+use widefield::experiment::Schedule;
+use widefield::model::{Loss, StateFormat, Train};
+use widefield::model::{Run, ldexp};
 use widefield::observe::{Best, Margins};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
@@ -126,7 +128,7 @@ fn arc_cosine_kernel() {
     }
     let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
     for (name, make) in engines() {
-        let b = batch(vec![data.clone()], vec![Run::simple(m, Loss::Square)]);
+        let b = batch(vec![data.clone()], vec![Run::simple(m, Loss::SQUARE)]);
         let f = engine(&make, b, std::slice::from_ref(&p))
             .predict(Sample::Train)
             .unwrap();
@@ -177,7 +179,7 @@ fn output_only_follows_the_gram_matrix() {
     for (name, make) in engines() {
         let run = Run {
             train: Train::Output,
-            ..Run::simple(m, Loss::Square)
+            ..Run::simple(m, Loss::SQUARE)
         };
         let b = batch(vec![data.clone()], vec![run]);
         let mut engine = engine(&make, b, std::slice::from_ref(&start));
@@ -216,7 +218,7 @@ fn balance() {
     let (m, d, n, eta) = (17, 5, 11, 0.125);
     let start = gaussian(5, m, d);
     for (name, make) in engines() {
-        let b = batch(vec![samples(6, n, d)], vec![Run::simple(m, Loss::Square)]);
+        let b = batch(vec![samples(6, n, d)], vec![Run::simple(m, Loss::SQUARE)]);
         let mut engine = engine(&make, b, std::slice::from_ref(&start));
         let v = engine.velocity(0).unwrap();
         advance(&mut *engine, eta, Schedule::Constant, 1);
@@ -256,7 +258,7 @@ fn one_sample_is_hyperbolic_motion() {
             .collect()
     };
     for (name, make) in engines() {
-        let b = batch(vec![data.clone()], vec![Run::simple(2, Loss::Square)]);
+        let b = batch(vec![data.clone()], vec![Run::simple(2, Loss::SQUARE)]);
         let mut engine = engine(&make, b, std::slice::from_ref(&start));
         let mut want = modes(&start);
         let (mut s, eta) = (0.0, 1.0 / 1024.0);
@@ -307,11 +309,11 @@ fn duplication_and_permutation() {
         other.x[i * d..(i + 1) * d].copy_from_slice(data.row(n - 1 - i));
     }
     let runs = vec![
-        Run::simple(m, Loss::Square),
-        Run::simple(2 * m, Loss::Square),
+        Run::simple(m, Loss::SQUARE),
+        Run::simple(2 * m, Loss::SQUARE),
         Run {
             train_set: 1,
-            ..Run::simple(m, Loss::Square)
+            ..Run::simple(m, Loss::SQUARE)
         },
     ];
     for (name, make) in engines() {
@@ -354,7 +356,7 @@ fn xor_margins() {
     let (m, seeds) = (1024, 4);
     let data = xor(2);
     for (name, make) in engines() {
-        let run = Run::simple(m, Loss::Softmin);
+        let run = Run::simple(m, Loss::SOFTMIN);
         let b = batch(vec![data.clone()], vec![run.clone(); seeds]);
         let starts: Vec<Particles> = (0..seeds).map(|s| gaussian(9 + s as u64, m, 2)).collect();
         let mut both = engine(&make, b, &starts);
@@ -385,7 +387,7 @@ fn xor_margins() {
         let m = 4096;
         let output = Run {
             train: Train::Output,
-            ..Run::simple(m, Loss::Softmin)
+            ..Run::simple(m, Loss::SOFTMIN)
         };
         let mut start = gaussian(10, m, 2);
         start.a.fill(0.0);
@@ -405,7 +407,7 @@ fn too_few_neurons_fail() {
     let seeds = 60;
     for (name, make) in engines() {
         let share = |m: usize| {
-            let runs = vec![Run::simple(m, Loss::Softmin); seeds];
+            let runs = vec![Run::simple(m, Loss::SOFTMIN); seeds];
             let starts: Vec<Particles> =
                 (0..seeds).map(|s| gaussian(100 + s as u64, m, 2)).collect();
             let mut engine = engine(&make, batch(vec![xor(2)], runs), &starts);
@@ -429,7 +431,7 @@ fn propagation_of_chaos() {
     let data = samples(11, 10, d);
     for (name, make) in engines() {
         let variance = |m: usize| {
-            let runs = vec![Run::simple(m, Loss::Square); seeds];
+            let runs = vec![Run::simple(m, Loss::SQUARE); seeds];
             let starts: Vec<Particles> = (0..seeds)
                 .map(|s| gaussian((1000 * m + s) as u64, m, d))
                 .collect();
@@ -459,7 +461,7 @@ fn propagation_of_chaos() {
 fn precision_is_known() {
     let names: Vec<&str> = engines().iter().map(|(name, _)| *name).collect();
     assert!(names.contains(&"reference"));
-    let b = batch(vec![xor(2)], vec![Run::simple(1, Loss::Softmin)]);
+    let b = batch(vec![xor(2)], vec![Run::simple(1, Loss::SOFTMIN)]);
     for (name, make) in engines() {
         let precision = make(b.clone()).unwrap().precision();
         assert_eq!(precision == Precision::F64, name == "reference");

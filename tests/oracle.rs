@@ -4,8 +4,8 @@ mod common;
 
 use common::engines;
 use common::oracle::{Flow, State, paths};
-use widefield::engine::{Clock, Engine, Precision, Sample, ldexp};
-use widefield::experiment::Loss;
+use widefield::engine::{Clock, Engine, Precision, Sample};
+use widefield::model::ldexp;
 use widefield::observe::Row;
 use widefield::particles::Particles;
 use widefield::verify::tolerance::compare;
@@ -138,8 +138,8 @@ fn past_the_horizon(name: &str, engine: &mut dyn Engine, flow: &Flow, state: &St
         );
     };
     if past || engine.precision() == Precision::F64 && state.step > flow.horizon_f64 {
-        match run.loss {
-            Loss::Softmin => {
+        match run.loss.is_coupled() {
+            true => {
                 let f1 = row.margin_f1.unwrap();
                 close(
                     "margin_f1",
@@ -148,7 +148,7 @@ fn past_the_horizon(name: &str, engine: &mut dyn Engine, flow: &Flow, state: &St
                     0.03 * state.margin_f1.abs(),
                 );
             }
-            _ => close(
+            false => close(
                 "objective",
                 row.objective,
                 state.objective,

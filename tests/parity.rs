@@ -3,7 +3,7 @@
 mod common;
 
 use common::{engines, reference};
-use widefield::experiment::StateFormat;
+use widefield::model::StateFormat;
 use widefield::verify::{verdict, verify};
 
 #[test]

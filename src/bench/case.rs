@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::digits::parse_whole;
-use crate::engine::{Batch, Engine, Run};
+use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
-use crate::experiment::{Loss, StateFormat};
+use crate::model::Run;
+use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -109,7 +110,7 @@ pub fn batch(n: usize, d: usize, widths: &[usize]) -> Batch {
         datasets: vec![Arc::new(data)],
         runs: widths
             .iter()
-            .map(|&m| Run::simple(m, Loss::Softmin))
+            .map(|&m| Run::simple(m, Loss::SOFTMIN))
             .collect(),
         state: StateFormat::F32,
     }

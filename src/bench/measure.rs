@@ -6,7 +6,7 @@ use super::timing::{Effort, predict_seconds, step_seconds};
 use crate::engine::select::{How, Selection};
 use crate::engine::{Batch, Ceilings, Engine, ShortCuts};
 use crate::error::{Error, Result};
-use crate::experiment::{Choice, StateFormat};
+use crate::model::StateFormat;
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq)]

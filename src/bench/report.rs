@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use crate::engine::Ceilings;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// Throughput of one engine on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]

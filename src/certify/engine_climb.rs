@@ -12,9 +12,10 @@ use super::climb::{Climb, Peak, distinct};
 use super::inputs::{Inputs, dot, norm, unit};
 use super::ridge;
 use crate::data::Dataset;
-use crate::engine::{Batch, Engine, Run, Steps};
+use crate::engine::{Batch, Engine, Steps};
 use crate::error::Result;
-use crate::experiment::{Loss, StateFormat, Train};
+use crate::model::Run;
+use crate::model::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 /// Steps of a climb.
@@ -63,7 +64,7 @@ impl EngineClimb {
             datasets: vec![Arc::new(data)],
             runs: vec![Run {
                 train: Train::Input,
-                ..Run::simple(m, Loss::Square)
+                ..Run::simple(m, Loss::SQUARE)
             }],
             state: StateFormat::F32,
         })?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::penalised::Problem;
 use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
 use crate::data::Dataset;
-use crate::engine::Run;
 use crate::error::Result;
-use crate::experiment::Loss;
+use crate::model::Loss;
+use crate::model::Run;
 
 /// A data set, the sphere of its directions, and its optima solved for so far.
 pub struct Ground {
@@ -169,7 +169,7 @@ mod tests {
         let (first, second) = (set(), set());
         let mut grounds = Grounds::default();
         let penalised = |lambda| Optimum::Penalised {
-            loss: Loss::Square,
+            loss: Loss::SQUARE,
             lambda,
         };
         let effort = Effort::default();

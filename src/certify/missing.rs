@@ -81,7 +81,7 @@ mod tests {
     use super::super::{Bounds, Ground, Optimum, Proof, Sphere};
     use super::*;
     use crate::data::Dataset;
-    use crate::experiment::Loss;
+    use crate::model::Loss;
 
     /// XOR in the plane, whose largest margin takes a quarter of the mass along each sample.
     fn xor() -> Ground {
@@ -123,7 +123,7 @@ mod tests {
     fn a_direction_of_next_to_no_mass_is_not_missed() {
         let ground = xor();
         let penalised = Optimum::Penalised {
-            loss: Loss::Square,
+            loss: Loss::SQUARE,
             lambda: 0.1,
         };
         for (which, size) in [(Optimum::Margin, 0.25), (penalised, 0.3)] {

@@ -10,10 +10,10 @@ pub use super::missing::Missing;
 use super::missing::missing;
 use super::{Bounds, Certificate, Effort, Measure, margin};
 use crate::data::Dataset;
-use crate::engine::Run;
 use crate::error::{Error, Result};
-use crate::experiment::{Loss, Train};
-use crate::observe::{self, is_labelled};
+use crate::model::Run;
+use crate::model::Train;
+use crate::observe::is_labelled;
 use crate::particles::Particles;
 
 /// Atoms of a network from which a solve starts, at most: the heaviest.
@@ -137,7 +137,7 @@ impl Network<'_> {
         if run.train == Train::Output && is_labelled && run.lambda == 0.0 {
             return self.kernel_margins(ground.data(), law);
         }
-        if run.lambda > 0.0 && matches!(run.loss, Loss::Square | Loss::Logistic) {
+        if run.lambda > 0.0 && run.loss.dual().is_some() {
             return Ok(vec![self.penalised(ground, effort)?]);
         }
         if run.lambda == 0.0 && run.loss.is_classification() && is_labelled {
@@ -147,8 +147,7 @@ impl Network<'_> {
             format!("run {}", self.index),
             format!(
                 "has no optimum to be measured against: {} risk with λ = {}",
-                crate::experiment::Choice::name(run.loss),
-                run.lambda
+                run.loss, run.lambda
             ),
             "margins are certified for labels ±1 without decay, penalised risks for square and logistic with decay",
         ))
@@ -278,7 +277,7 @@ impl Network<'_> {
         let f = self.measure().predict(ground.sphere().inputs());
         let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
         let mean = (square(&p.a) + square(&p.w)) / run.m as f64;
-        let risk = observe::risk(run.loss, f.into_iter(), &ground.data().y);
+        let risk = run.loss.risk(f.into_iter(), &ground.data().y);
         risk + run.lambda * run.alpha * run.alpha / 2.0 * mean
     }
 

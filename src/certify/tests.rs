@@ -4,7 +4,8 @@ use super::arrangement::Arrangement;
 use super::inputs::{add, norm, unit};
 use super::*;
 use crate::data::Dataset;
-use crate::experiment::Loss;
+use crate::model::Loss;
+use crate::model::loss::Dual;
 use crate::particles::random::{Draws, Stream};
 
 /// Gaussian draws of a seed.
@@ -266,7 +267,7 @@ fn the_arc_cosine_kernel_is_an_expectation() {
 /// Any dual point is below any measure, for both risks; the conjugates are written out twice.
 #[test]
 fn weak_duality() {
-    for (seed, loss) in [Loss::Square, Loss::Logistic]
+    for (seed, loss) in [Loss::SQUARE, Loss::LOGISTIC]
         .into_iter()
         .cycle()
         .take(40)
@@ -283,7 +284,7 @@ fn weak_duality() {
             let theta = unit(gaussian(seed * 10 + k, 3)).unwrap();
             nu.push(&theta, gaussian(seed * 10 + k + 7, 1)[0]);
         }
-        let g = crate::engine::reference::residual(loss, &nu.predict(sphere.inputs()), &data.y);
+        let g = loss.residual(&nu.predict(sphere.inputs()), 0, &data.y);
         let dual = problem.dual_bound(&sphere, &g, Probes::default()).unwrap();
         let feasible = sphere.maximum(&dual.q, Probes::default()).unwrap().value;
         assert!(feasible <= 0.01 * (1.0 + 1e-12));
@@ -305,8 +306,8 @@ fn weak_duality() {
                 .map(|(q, &y)| {
                     let (n, y) = (6.0, f64::from(y));
                     let t = -n * y * q;
-                    match loss {
-                        Loss::Square => n / 2.0 * q * q + q * y,
+                    match loss.dual() {
+                        Some(Dual::Square) => n / 2.0 * q * q + q * y,
                         _ => (t * t.ln() + (1.0 - t) * (1.0 - t).ln()) / n,
                     }
                 })
@@ -320,12 +321,12 @@ fn weak_duality() {
 fn penalised_problems_that_make_no_sense_are_refused() {
     let of = |loss, y: &[f32], lambda| penalised::Problem::new(loss, y, lambda).map(|_| ());
     let (good, values) = ([1.0_f32, -1.0], [0.5_f32, 2.0]);
-    assert!(of(Loss::Square, &values, 0.1).is_ok());
-    assert!(of(Loss::Logistic, &good, 0.1).is_ok());
-    assert!(of(Loss::Logistic, &values, 0.1).is_err());
-    assert!(of(Loss::Square, &[f32::NAN], 0.1).is_err());
-    assert!(of(Loss::Softmin, &good, 0.1).is_err());
+    assert!(of(Loss::SQUARE, &values, 0.1).is_ok());
+    assert!(of(Loss::LOGISTIC, &good, 0.1).is_ok());
+    assert!(of(Loss::LOGISTIC, &values, 0.1).is_err());
+    assert!(of(Loss::SQUARE, &[f32::NAN], 0.1).is_err());
+    assert!(of(Loss::SOFTMIN, &good, 0.1).is_err());
     for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(of(Loss::Square, &good, lambda).is_err());
+        assert!(of(Loss::SQUARE, &good, lambda).is_err());
     }
 }

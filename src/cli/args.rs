@@ -9,7 +9,8 @@ use super::{examples, terminal};
 use crate::digits::parse_whole;
 use crate::engine::select::{Choice, Selection, select};
 use crate::error::Result;
-use crate::experiment::{Changes, Form, StateFormat};
+use crate::experiment::{Changes, Form};
+use crate::model::StateFormat;
 
 /// A particle simulator of infinitely wide two-layer ReLU networks.
 #[derive(Debug, Parser)]

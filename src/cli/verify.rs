@@ -6,7 +6,7 @@ use super::terminal::say;
 use crate::engine::ShortCuts;
 use crate::engine::select::How;
 use crate::error::Result;
-use crate::experiment::{Choice, StateFormat};
+use crate::model::StateFormat;
 use crate::verify::{Check, verdict, verify as check_engine};
 
 /// The method of an engine that takes no short cut.

@@ -2,10 +2,11 @@
 
 use super::transport::Cloud;
 use crate::data::Dataset;
-use crate::engine::{Engine, ldexp};
+use crate::engine::Engine;
 use crate::error::Result;
-use crate::experiment::Train;
 use crate::flow::{Trained, predictions};
+use crate::model::Train;
+use crate::model::ldexp;
 use crate::particles::random::{Draws, Stream};
 use crate::store::blocks;
 

@@ -5,8 +5,9 @@ use rand::seq::SliceRandom;
 use super::narrow::{merged, warn_of};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Inputs, Source, StateFormat};
+use crate::experiment::{DataSpec, Inputs, Source};
 use crate::memory;
+use crate::model::StateFormat;
 use crate::particles::random::{Draws, Stream};
 
 /// Refuses samples that memory does not hold, before any is drawn.

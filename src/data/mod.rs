@@ -9,7 +9,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Loss, Source, StateFormat};
+use crate::experiment::{DataSpec, Source};
+use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
 
 /// Training or test samples of one run. Values are f32 on every engine, so that all engines see

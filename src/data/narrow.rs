@@ -9,7 +9,7 @@ use half::f16;
 
 use super::Dataset;
 use crate::error::{Error, Result};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// The nearest f32.
 ///

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Run, ldexp};
+use crate::model::{Run, ldexp};
 
 /// Where the particles of one run are, and how far they have come.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::experiment::{Loss, StateFormat, Train};
 use crate::memory;
+use crate::model::{Run, StateFormat};
 use crate::particles::Particles;
 
 mod ceilings;
@@ -20,15 +20,12 @@ pub mod gpu;
 pub mod gram;
 pub mod plan;
 pub mod reference;
-pub mod residual;
-mod scale;
 pub mod select;
 mod short_cuts;
 pub mod step;
 
 pub use ceilings::Ceilings;
 pub use geometry::{Geometry, Origins, Unknown};
-pub use scale::ldexp;
 pub use short_cuts::ShortCuts;
 
 /// The runs that advance together, and their data.
@@ -59,41 +56,6 @@ fn particles_of(batch: &Batch) -> String {
 /// What to do where memory does not hold them.
 const FEWER: &str =
     "lower network.width, use fewer samples or runs in a grid, or close what else takes memory";
-
-/// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
-/// F = (1/α²) R(f) + (λ/2m) Σ_j (a_j² + |w_j|²).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// Width m.
-    pub m: usize,
-    /// Index of the training set in [`Batch::datasets`].
-    pub train_set: usize,
-    /// Index of the test set, if there is one.
-    pub test_set: Option<usize>,
-    pub loss: Loss,
-    /// Which layers move.
-    pub train: Train,
-    /// Output scale α.
-    pub alpha: f64,
-    /// Weight decay λ.
-    pub lambda: f64,
-    /// Multiply each step by max(1, √((1/m) Σ a²)).
-    pub norm_scaled: bool,
-    /// k: the first k ≤ d coordinates are those that tell the targets, see
-    /// [`Geometry::informative`].
-    pub informative: Option<usize>,
-}
-
-impl Run {
-    /// Powers of two of the stored a and w, at an exponent of the [`Clock`].
-    pub fn layer_exponents(&self, exponent: i32) -> (i32, i32) {
-        match self.train {
-            Train::Both => (exponent, exponent),
-            Train::Output => (exponent, 0),
-            Train::Input => (0, exponent),
-        }
-    }
-}
 
 /// Number format of an engine's sums, and one in which its state is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::gram::Gram;
 use super::{Batch, Ceilings, Engine, ShortCuts, cpu, fits_memory, gpu, reference};
 use crate::error::{Error, Result};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@
 //! for the layers that train; G_j = Σ_i g_i 1[w_j·x_i > 0] x_i. The gpu engine has the same rule in
 //! `shaders/step.wgsl`, with η apart from force and decay.
 
-use super::{Run, ldexp};
-use crate::experiment::{StateFormat, Train};
+use crate::model::{Run, ldexp};
+use crate::model::{StateFormat, Train};
 
 /// Mean square of a trained layer beyond which its exponent grows: far from where squares overflow,
 /// and, for f16, where a weight of thousands of times the root still fits.
@@ -97,14 +97,14 @@ fn binary_exponent(v: f64) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Loss;
+    use crate::model::Loss;
 
     fn run(train: Train) -> Run {
         Run {
             train,
             alpha: 3.0,
             lambda: 0.25,
-            ..Run::simple(10, Loss::Square)
+            ..Run::simple(10, Loss::SQUARE)
         }
     }
 

@@ -7,9 +7,10 @@ use toml::Value;
 use super::document::{Axis, Document};
 use super::fields::{REQUIRED, misplaced};
 use super::mistakes::{Mistakes, Place};
-use super::training::{InitKind, Loss, Scaling, Stop, Train};
+use super::training::{InitKind, Stop};
 use super::value::{Choice, Wrong, describe, number};
 use super::{Experiment, Schedule, check_data};
+use crate::model::{Loss, Scaling, Train};
 
 /// What the user gave for one run, to name the places of its mistakes, and these.
 pub(super) struct Given<'a> {
@@ -123,6 +124,7 @@ pub(super) fn check(e: &Experiment, given: &mut Given) {
         check_data::check(e, given);
     }
     network(e, given);
+    parameter(e, given);
     flow(e, given);
 }
 
@@ -187,7 +189,7 @@ fn flow(e: &Experiment, given: &mut Given) {
         Some(Stop::Gap(gap)) => {
             given.ensure(positive(gap), &["flow.stop"], "a finite share above 0");
             let decays = e.risk.weight_decay > 0.0;
-            let penalised = matches!(e.risk.loss, Loss::Square | Loss::Logistic);
+            let penalised = e.risk.loss.dual().is_some();
             let known = if decays {
                 penalised
             } else {
@@ -223,14 +225,25 @@ fn flow(e: &Experiment, given: &mut Given) {
     labels(e, given)
 }
 
+/// The parameter of a loss is above 0, also in single precision.
+fn parameter(e: &Experiment, given: &mut Given) {
+    if let Some((parameter, value)) = e.risk.loss.parameter() {
+        let fits = value > 0.0 && (value as f32).is_normal();
+        let allowed = format!("a {} above 0 within single precision", parameter.letter);
+        given.ensure(fits, &["risk.loss"], allowed);
+    }
+}
+
 /// Losses of classification take targets ±1. Files are looked at when they are read.
 fn labels(e: &Experiment, given: &mut Given) {
     let (loss, source) = (e.risk.loss, e.data.source);
     let fits = !loss.is_classification() || source.has_labels() != Some(false);
+    let others = Loss::ALL.iter().filter(|loss| !loss.is_classification());
+    let others: Vec<_> = others.map(|loss| format!("\"{}\"", loss.name())).collect();
     let allowed = format!(
-        "\"square\" with data.source = \"{}\", whose targets are not ±1; \"{}\" goes with clusters, xor or a file of labels",
+        "{} with data.source = \"{}\", whose targets are not ±1; \"{loss}\" goes with clusters, xor or a file of labels",
+        others.join(" or "),
         source.name(),
-        loss.name(),
     );
     given.ensure(fits, &["risk.loss", "data.source"], allowed)
 }

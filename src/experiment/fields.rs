@@ -9,10 +9,10 @@ use super::data::{DataSpec, Inputs, Source};
 use super::forms::Reserved;
 use super::schedule::Schedule;
 use super::training::{
-    Flow, Init, InitKind, Loss, Network, NormScaled, Output, PrecisionSpec, Risk, Scaling,
-    StateFormat, Train, Widths,
+    Flow, Init, InitKind, Network, NormScaled, Output, PrecisionSpec, Risk, Widths,
 };
 use super::value::{Choice, Field, Wrong, number};
+use crate::model::{Loss, Scaling, StateFormat, Train};
 
 /// Keys that have no default.
 pub(super) const REQUIRED: [&str; 5] = [
@@ -140,7 +140,7 @@ pub(super) fn template() -> Experiment {
             path: None,
         },
         risk: Risk {
-            loss: Loss::Square,
+            loss: Loss::SQUARE,
             weight_decay: 0.0,
         },
         flow: Flow {

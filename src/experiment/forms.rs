@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use super::schedule::Schedule;
-use super::training::{NormScaled, Scaling, Stop};
+use super::training::{NormScaled, Stop};
 use super::value::{Field, Wrong, nearest, number};
+use crate::model::{Loss, Scaling};
 
 impl Field for Scaling {
     fn read(&mut self, value: &Value) -> Result<(), Wrong> {
@@ -21,6 +22,29 @@ impl Field for Scaling {
             Scaling::MeanField => "mean-field".into(),
             Scaling::Ntk => "ntk".into(),
             Scaling::Alpha(alpha) => one_key("alpha", alpha),
+        })
+    }
+}
+
+/// A word, or for a loss with a parameter `{ name = its value }`.
+impl Field for Loss {
+    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+        let named = |with: bool| {
+            let losses = Loss::ALL.iter();
+            let losses = losses.filter(move |loss| loss.parameter().is_some() == with);
+            losses.map(|loss| loss.name()).collect::<Vec<_>>()
+        };
+        let (name, parameter) = among(value, &named(false), &named(true))?;
+        if let Some(loss) = Loss::named(name) {
+            *self = parameter.map_or(loss, |parameter| loss.with(parameter));
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(match self.parameter() {
+            Some((_, parameter)) => one_key(self.name(), parameter),
+            None => self.name().into(),
         })
     }
 }

@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::model::Train;
 
 mod check;
 mod check_data;
@@ -41,8 +42,7 @@ pub use grid::{Grid, GridRun};
 pub use presets::{Preset, presets};
 pub use schedule::Schedule;
 pub use training::{
-    Flow, Init, InitKind, Loss, Network, NormScaled, Output, PrecisionSpec, Risk, Scaling,
-    StateFormat, Stop, Train, Widths,
+    Flow, Init, InitKind, Network, NormScaled, Output, PrecisionSpec, Risk, Stop, Widths,
 };
 pub use value::Choice;
 pub(crate) use value::nearest;

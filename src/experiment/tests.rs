@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use toml::Value;
 
 use super::*;
+use crate::model::{Loss, Scaling, Train};
 
 mod claims;
 mod mistakes;
@@ -83,7 +84,7 @@ fn the_example_of_the_interface_loads() {
     assert_eq!((e.network.width, e.network.alpha()), (16, 1.0));
     assert_eq!(
         (e.init.kind, e.risk.loss),
-        (InitKind::Gaussian, Loss::Softmin)
+        (InitKind::Gaussian, Loss::SOFTMIN)
     );
     assert_eq!((e.flow.steps, e.flow.step), (50_000, 0.5));
     assert_eq!(e.flow.schedule, Schedule::InverseSqrt);
@@ -142,11 +143,12 @@ fn forms_of_values() {
         first(&["flow.stop.risk=1e-3"]).flow.stop,
         Some(Stop::Risk(1e-3))
     );
-    for loss in Loss::ALL {
-        assert_eq!(
-            first(&[&format!("risk.loss={}", loss.name())]).risk.loss,
-            loss
-        );
+    for &loss in Loss::ALL {
+        let word = match loss.parameter() {
+            Some((_, value)) => format!("{{ {} = {value} }}", loss.name()),
+            None => loss.name().into(),
+        };
+        assert_eq!(first(&[&format!("risk.loss={word}")]).risk.loss, loss);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use half::f16;
-
 use super::schedule::Schedule;
 use super::value::Choice;
+use crate::model::loss::Infimum;
+use crate::model::{Loss, Scaling, StateFormat, Train};
 
 /// `[network]`
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,45 +22,8 @@ pub struct Network {
 impl Network {
     /// Output scale α.
     pub fn alpha(&self) -> f64 {
-        match self.scaling {
-            Scaling::MeanField => 1.0,
-            Scaling::Ntk => (self.width as f64).sqrt(),
-            Scaling::Alpha(alpha) => alpha,
-        }
+        self.scaling.alpha(self.width)
     }
-}
-
-/// Which layers move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Train {
-    Both,
-    /// a only.
-    Output,
-    /// w only.
-    Input,
-}
-
-impl Choice for Train {
-    const ALL: &'static [Self] = &[Train::Both, Train::Output, Train::Input];
-
-    fn name(self) -> &'static str {
-        match self {
-            Train::Both => "both",
-            Train::Output => "output",
-            Train::Input => "input",
-        }
-    }
-}
-
-/// The output scale α of f(x) = (α/m) Σ_j a_j σ(w_j·x).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scaling {
-    /// `"mean-field"`: α = 1.
-    MeanField,
-    /// `"ntk"`: α = √m, the gradient flow of R for f = (1/√m) Σ a σ.
-    Ntk,
-    /// `{ alpha = α }`, α > 0.
-    Alpha(f64),
 }
 
 /// `[init]`
@@ -155,48 +118,6 @@ pub struct Risk {
     pub weight_decay: f64,
 }
 
-/// The empirical risk R(f) of MODEL.md, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Loss {
-    Square,
-    Logistic,
-    Exponential,
-    Softmin,
-    Hinge,
-    SquaredHinge,
-}
-
-impl Loss {
-    pub const ALL: [Loss; 6] = [
-        Loss::Square,
-        Loss::Logistic,
-        Loss::Exponential,
-        Loss::Softmin,
-        Loss::Hinge,
-        Loss::SquaredHinge,
-    ];
-
-    /// Whether targets are labels ±1, so that margins and errors are defined.
-    pub fn is_classification(self) -> bool {
-        self != Loss::Square
-    }
-}
-
-impl Choice for Loss {
-    const ALL: &'static [Self] = &Loss::ALL;
-
-    fn name(self) -> &'static str {
-        match self {
-            Loss::Square => "square",
-            Loss::Logistic => "logistic",
-            Loss::Exponential => "exponential",
-            Loss::Softmin => "softmin",
-            Loss::Hinge => "hinge",
-            Loss::SquaredHinge => "squared_hinge",
-        }
-    }
-}
-
 /// `[flow]`
 ///
 /// The keys `integrator` ("euler"), `batch` (0) and `temperature` (0.0), like `data.fresh` (false),
@@ -257,10 +178,10 @@ impl Stop {
         let Stop::Risk(target) = self else {
             return None;
         };
-        let (is_below, bound) = match loss {
-            Loss::Square | Loss::Hinge | Loss::SquaredHinge => (target < 0.0, "never below 0"),
-            Loss::Logistic | Loss::Exponential => (target <= 0.0, "always above 0"),
-            Loss::Softmin => return None,
+        let (is_below, bound) = match loss.infimum() {
+            Infimum::Attained => (target < 0.0, "never below 0"),
+            Infimum::Approached => (target <= 0.0, "always above 0"),
+            Infimum::None => return None,
         };
         is_below.then(|| format!("the {} risk is {bound}", loss.name()))
     }
@@ -281,53 +202,6 @@ pub struct PrecisionSpec {
     pub state: StateFormat,
     /// Default false, and nothing else in this version.
     pub compensated: bool,
-}
-
-/// Number format of particles and inputs. Sums are f32 or better in either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum StateFormat {
-    #[default]
-    F32,
-    /// Half the memory: 11 bits of mantissa, 6e-8 to 65504. Each step rounds up or down at random,
-    /// right on average, as most steps are smaller than what a weight can tell apart.
-    F16,
-}
-
-impl StateFormat {
-    /// Bytes of a number.
-    pub fn bytes(self) -> usize {
-        match self {
-            StateFormat::F32 => 4,
-            StateFormat::F16 => 2,
-        }
-    }
-
-    /// The least number above 0 with all digits of the format.
-    pub fn least_normal(self) -> f64 {
-        match self {
-            StateFormat::F32 => f32::MIN_POSITIVE.into(),
-            StateFormat::F16 => f16::MIN_POSITIVE.to_f64(),
-        }
-    }
-
-    /// The nearest number of this format; infinity beyond its largest.
-    pub fn nearest(self, v: f64) -> f64 {
-        match self {
-            StateFormat::F32 => f64::from(v as f32),
-            StateFormat::F16 => f16::from_f64(v).to_f64(),
-        }
-    }
-}
-
-impl Choice for StateFormat {
-    const ALL: &'static [Self] = &[StateFormat::F32, StateFormat::F16];
-
-    fn name(self) -> &'static str {
-        match self {
-            StateFormat::F32 => "f32",
-            StateFormat::F16 => "f16",
-        }
-    }
 }
 
 /// `[output]`

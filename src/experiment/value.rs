@@ -8,6 +8,7 @@ use super::forms::among;
 use crate::digits::whole_number;
 use crate::error::Error;
 use crate::memory::units;
+use crate::model::{StateFormat, Train};
 
 /// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
 #[derive(Debug, Clone)]
@@ -84,6 +85,22 @@ pub trait Choice: Copy + 'static {
     const ALL: &'static [Self];
     /// The word in experiment files.
     fn name(self) -> &'static str;
+}
+
+impl Choice for Train {
+    const ALL: &'static [Self] = &Train::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Choice for StateFormat {
+    const ALL: &'static [Self] = &StateFormat::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
 }
 
 impl<T: Choice> Field for T {

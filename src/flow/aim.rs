@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::certify::words::INSEPARABLE;
 use crate::certify::{Conflict, Effort, Grounds, Measure, Optimum, Sphere};
 use crate::data::Dataset;
-use crate::engine::Run;
 use crate::error::{Error, Result};
+use crate::model::Run;
 use crate::observe::Row;
 
 /// The value at which a run stops.

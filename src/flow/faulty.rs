@@ -119,7 +119,9 @@ impl Engine for Faulty {
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
         let f = self.predict(Sample::Train)?.swap_remove(run).f;
         let of = &self.batch().runs[run];
-        let mut g = reference::residual(of.loss, &f, &self.batch().datasets[of.train_set].y);
+        let mut g = of
+            .loss
+            .residual(&f, 0, &self.batch().datasets[of.train_set].y);
         if self.has(run, Fault::ResidualSign) {
             g.iter_mut().for_each(|g| *g = -*g);
         }

@@ -6,9 +6,10 @@ use super::aim::Aim;
 use super::spot_check::Place;
 use super::timetable::{is_evaluated, log_spaced};
 use super::worlds::Sets;
-use crate::engine::{Clock, Engine, Evaluation, Geometry, Run};
+use crate::engine::{Clock, Engine, Evaluation, Geometry};
 use crate::error::Result;
-use crate::experiment::{Choice, Experiment, GridRun, Stop};
+use crate::experiment::{Experiment, GridRun, Stop};
+use crate::model::Run;
 use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms, is_finite};
 use crate::store::{
     Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, Writes, write_particles,
@@ -288,7 +289,7 @@ impl Member {
         let spec = self.spec();
         let label = Label {
             scaling: self.run.alpha,
-            loss: spec.risk.loss.name().into(),
+            loss: spec.risk.loss.to_string(),
             seed: spec.seed,
             version: crate::VERSION.into(),
             engine: engine.name().into(),

@@ -36,9 +36,10 @@ pub use trained::{Trained, predictions};
 pub use worlds::{Sets, Worlds};
 
 use crate::digits::counted;
-use crate::engine::{Batch, Engine, Run};
+use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
+use crate::model::Run;
 use crate::observe::{Row, Start as Origin};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, Writes, blocks};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::engine::{Engine, Origins, Precision};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 use crate::particles::init::Initializer;
 use crate::store::blocks;
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::{Sets, run_of};
 use crate::data::Dataset;
-use crate::engine::{Batch, Engine, Sample, cpu::Cpu, ldexp, reference::Reference};
+use crate::engine::{Batch, Engine, Sample, cpu::Cpu, reference::Reference};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Grid, StateFormat};
+use crate::experiment::{Experiment, Grid};
+use crate::model::StateFormat;
+use crate::model::ldexp;
 use crate::store::{Checkpoint, RunFolder, diverged_at};
 
 /// A run of a folder as its newest good checkpoint has it.

@@ -6,7 +6,8 @@ use super::run_of;
 use crate::data::{self, Dataset, Standardization};
 use crate::engine::Batch;
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Experiment, Grid, InitKind, StateFormat};
+use crate::experiment::{DataSpec, Experiment, Grid, InitKind};
+use crate::model::StateFormat;
 use crate::particles::init::Initializer;
 use crate::store::Identity;
 

@@ -2,8 +2,8 @@
 
 use super::tangent::{KERNEL_PARTICLES, TangentKernel};
 use crate::data::Dataset;
-use crate::engine::{Run, ldexp};
-use crate::experiment::Train;
+use crate::model::Train;
+use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 
 /// Particles whose directions are compared, and numbers that their start takes, at most.
@@ -96,7 +96,7 @@ impl Start {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Loss;
+    use crate::model::Loss;
 
     fn data() -> Dataset {
         Dataset {
@@ -109,7 +109,7 @@ mod tests {
     fn start(train: Train) -> (Start, Particles) {
         let run = Run {
             train,
-            ..Run::simple(3, Loss::Square)
+            ..Run::simple(3, Loss::SQUARE)
         };
         let block = Particles {
             d: 2,

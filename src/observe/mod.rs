@@ -8,17 +8,16 @@ mod atoms;
 mod drift;
 mod panels;
 mod record;
-mod risk;
 mod tangent;
 
 pub use atoms::{ATOM_PARTICLES, atoms};
 pub use drift::{Drift, Start};
 pub use record::{Best, Row, is_finite};
-pub use risk::risk;
 pub use tangent::TangentKernel;
 
 use crate::data::Dataset;
-use crate::engine::{Evaluation, Run, ldexp};
+use crate::engine::Evaluation;
+use crate::model::{Run, ldexp};
 
 /// The norms of a state in true units; infinite only beyond 10³⁰⁸.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,7 +103,7 @@ pub fn error(data: &Dataset, f: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::engine::Clock;
-    use crate::experiment::{Loss, Train};
+    use crate::model::{Loss, Train};
 
     fn labelled(y: &[f32]) -> Dataset {
         Dataset {
@@ -124,7 +123,7 @@ mod tests {
     /// A network that outputs 0, as one with each neuron twice does at its start.
     #[test]
     fn a_margin_of_zero_has_no_sign() {
-        let run = Run::simple(2, Loss::Softmin);
+        let run = Run::simple(2, Loss::SOFTMIN);
         let now = Evaluation {
             clock: Clock::default(),
             f: vec![0.0, -0.0, 0.0],
@@ -153,7 +152,7 @@ mod tests {
     #[test]
     fn exponents_do_not_show() {
         for train in [Train::Both, Train::Output, Train::Input] {
-            let mut run = Run::simple(4, Loss::Softmin);
+            let mut run = Run::simple(4, Loss::SOFTMIN);
             run.train = train;
             run.alpha = 3.0;
             let (on_a, on_w): (i32, i32) = match train {

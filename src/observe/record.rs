@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Drift, Margins, Norms, error, risk, unsigned_zero};
+use super::{Drift, Margins, Norms, error, unsigned_zero};
 use crate::data::Dataset;
-use crate::engine::{Evaluation, Geometry, Run, ldexp};
+use crate::engine::{Evaluation, Geometry};
+use crate::model::{Run, ldexp};
 
 /// One row of metrics.csv: the observables of one run at one step. `None` where not defined
 /// (margins and errors need labels ±1, test values a test set).
@@ -53,7 +54,7 @@ impl Row {
         train: (&Dataset, &Evaluation),
         test: Option<(&Dataset, &Evaluation)>,
     ) -> Self {
-        let on = |(data, now): (&Dataset, &Evaluation)| risk(run.loss, predictions(now), &data.y);
+        let on = |(data, now): (&Dataset, &Evaluation)| run.loss.risk(predictions(now), &data.y);
         let (data, now) = train;
         let norms = Norms::new(run, now);
         let margins = Margins::new(run, data, now);
@@ -118,7 +119,7 @@ fn objective(run: &Run, risk: f64, norms: &Norms) -> f64 {
 /// units: f64 ends at 1.8·10³⁰⁸.
 pub fn is_finite(run: &Run, data: &Dataset, now: &Evaluation) -> bool {
     now.is_finite() && predictions(now).all(f64::is_finite) && {
-        let risk = risk(run.loss, predictions(now), &data.y);
+        let risk = run.loss.risk(predictions(now), &data.y);
         objective(run, risk, &Norms::new(run, now)).is_finite()
     }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::panels::{PANEL, Products, Row, Tile, in_panels, panel};
 use crate::data::Dataset;
-use crate::experiment::Train;
+use crate::model::Train;
 use crate::particles::Particles;
 
 /// Samples and particles that enter, at most: the first ones.

@@ -53,7 +53,7 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     // Which of a test's risk and error, and of the margins, says the most is a matter of the loss.
     let labelled = folder.metrics.has("error_test");
     let output = (0..folder.grid.runs.len())
-        .all(|k| folder.experiment(k).network.train == crate::experiment::Train::Output);
+        .all(|k| folder.experiment(k).network.train == crate::model::Train::Output);
     let telling = |name: &str| match name {
         "risk_test" => !labelled,
         "margin_f2" => output,

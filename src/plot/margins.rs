@@ -6,7 +6,7 @@ use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder};
 use super::looks::{Look, Looks};
 use crate::certify::standing::Kind;
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// Margins of the runs, with the certified bounds of their optima.
 pub fn margins(folder: &Folder) -> Figure {

@@ -6,9 +6,8 @@ use super::folder::Folder;
 use super::margins::reach_of;
 use super::predictor::Shown;
 use crate::certify::Inputs;
-use crate::engine::residual::residual;
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::model::Train;
 use crate::store::{Checkpoint, blocks};
 
 /// Directions around the circle, besides the breakpoints.
@@ -27,7 +26,7 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
     if of.cloud.f.len() != n {
         return Ok(None);
     }
-    let g = residual(experiment.risk.loss, &of.cloud.f, 0, &data.y);
+    let g = experiment.risk.loss.residual(&of.cloud.f, 0, &data.y);
     let decay = experiment.risk.weight_decay * experiment.network.alpha();
     let margin = experiment.risk.loss.is_classification() && decay == 0.0;
     let q = if margin {

@@ -1,8 +1,7 @@
 //! An experiment in words.
 
-use crate::experiment::{
-    Choice, Experiment, Grid, InitKind, Inputs, Scaling, Schedule, Source, Stop, Train,
-};
+use crate::experiment::{Experiment, Grid, InitKind, Inputs, Schedule, Source, Stop};
+use crate::model::{Scaling, Train};
 
 /// Values listed in full; of more, the first ones and the last.
 const LISTED: usize = 8;
@@ -145,7 +144,7 @@ fn training(grid: &Grid) -> String {
             Schedule::Cosine => format!("{eta} (1 + cos πk/steps)/2"),
         }
     });
-    let loss = each(grid, |e| e.risk.loss.name().replace('_', " "));
+    let loss = each(grid, |e| e.risk.loss.to_string().replace('_', " "));
     let mut text = format!(
         "{} risk, {decay}; {steps} steps of size {eta}",
         capital(&loss)

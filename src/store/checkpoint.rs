@@ -17,7 +17,7 @@ use super::{Identity, Writes};
 use crate::data::Standardization;
 use crate::engine::{Anchor, Clock, Engine, Precision};
 use crate::error::{Error, Result};
-use crate::experiment::{Choice, Train};
+use crate::model::Train;
 use crate::observe::Best;
 use crate::particles::Particles;
 

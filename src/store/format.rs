@@ -8,7 +8,6 @@ use super::checkpoint::Label;
 use super::seal;
 use super::state::State;
 use crate::engine::{Anchor, Clock, Precision};
-use crate::experiment::Choice;
 
 /// Version of the format, in the header's `format`. The first had neither that nor a digest.
 pub const FORMAT: u32 = 2;

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::{NpzWriter, Writes};
-use crate::engine::{Engine, Precision, Sample, ldexp};
+use crate::engine::{Engine, Precision, Sample};
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::model::Train;
+use crate::model::ldexp;
 use crate::particles::Particles;
 
 /// Particles that travel at a time: what the host holds of a network.

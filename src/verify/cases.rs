@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::data::Dataset;
-use crate::engine::{Batch, Run};
-use crate::experiment::{Loss, StateFormat, Train};
+use crate::engine::Batch;
+use crate::model::Run;
+use crate::model::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -141,7 +142,7 @@ pub fn long() -> [Case; 2] {
         d,
         runs: vec![CaseRun {
             n,
-            run: Run::simple(m, Loss::Square),
+            run: Run::simple(m, Loss::SQUARE),
         }],
         eta: 0.5,
         state: StateFormat::F32,
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn every_loss_meets_every_mode() {
         let cases = all(StateFormat::F32);
-        for loss in Loss::ALL {
+        for &loss in Loss::ALL {
             for train in [Train::Both, Train::Output, Train::Input] {
                 assert!(
                     cases

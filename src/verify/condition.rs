@@ -1,8 +1,7 @@
 //! Condition scales: the sums of absolute values that rounding errors are measured against.
 
 use crate::data::Dataset;
-use crate::engine::Run;
-use crate::experiment::Loss;
+use crate::model::Run;
 use crate::particles::Particles;
 
 /// Scales of every stage in one state.
@@ -18,28 +17,6 @@ pub struct Condition {
     pub velocity_w: Vec<f64>,
     /// Particles with a sample so near the kink of σ that rounding decides its side (m).
     pub near_kink: Vec<bool>,
-}
-
-/// Scale of g_i for predictions known to `u · scale_f`; `f` and `g` are exact.
-pub fn residual_scale(loss: Loss, f: &[f64], g: &[f64], y: &[f32], scale_f: &[f64]) -> Vec<f64> {
-    let n = y.len() as f64;
-    let largest = scale_f.iter().fold(0.0_f64, |a, &b| a.max(b));
-    (0..y.len())
-        .map(|i| {
-            let y = f64::from(y[i]);
-            match loss {
-                Loss::Square => (scale_f[i] + y.abs()) / n,
-                // g is exp of the margin up to bounded factors: a relative error of |δf|.
-                Loss::Logistic | Loss::Exponential => g[i].abs() * (1.0 + scale_f[i]),
-                Loss::Softmin => g[i].abs() * (1.0 + scale_f[i] + largest),
-                Loss::Hinge => g[i].abs(),
-                Loss::SquaredHinge if y * f[i] < 1.0 + 1e-4 * (1.0 + scale_f[i]) => {
-                    (1.0 + scale_f[i]) / n
-                }
-                Loss::SquaredHinge => 0.0,
-            }
-        })
-        .collect()
 }
 
 impl Condition {
@@ -71,7 +48,7 @@ impl Condition {
                 }
             }
         }
-        c.g = residual_scale(run.loss, f, g, &data.y, &c.f);
+        c.g = run.loss.condition(f, g, &data.y, &c.f);
         let mut row = vec![0.0; d];
         for j in 0..m {
             row.fill(0.0);

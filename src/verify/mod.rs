@@ -9,12 +9,12 @@ pub mod tolerance;
 
 use crate::data::Dataset;
 use crate::engine::step::step_size;
-use crate::engine::{Batch, Engine, Run, Sample, Steps, reference};
+use crate::engine::{Batch, Engine, Sample, Steps, reference};
 use crate::error::{Error, Result};
-use crate::experiment::{StateFormat, Train};
+use crate::model::StateFormat;
 use crate::particles::Particles;
 use cases::Case;
-use condition::{Condition, residual_scale};
+use condition::Condition;
 use tolerance::{FLOOR, Worst, compare, factor, spacing, unit};
 
 /// One comparison of one stage.
@@ -92,7 +92,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         let data = &batch.datasets[run.train_set];
         let (p, got_f) = (&starts[r], &evaluations[r].f);
         let f = reference::predict(p, run.alpha, data);
-        let g = reference::residual(run.loss, &f, &data.y);
+        let g = run.loss.residual(&f, 0, &data.y);
         let scales = Condition::new(run, p, &f, &g, data, u);
         let name = format!("{}, run {r} (m = {}, n = {})", case.name, run.m, data.n());
         let method = engine.method(r);
@@ -121,9 +121,9 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
 
         // The stage alone: the reference gets the engine's own predictions.
         let got_g = engine.residual(r)?;
-        let want_g = reference::residual(run.loss, got_f, &data.y);
+        let want_g = run.loss.residual(got_f, 0, &data.y);
         let size_f: Vec<f64> = got_f.iter().map(|f| f.abs()).collect();
-        let scale_g = residual_scale(run.loss, got_f, &want_g, &data.y, &size_f);
+        let scale_g = run.loss.condition(got_f, &want_g, &data.y, &size_f);
         let allowed = scale_by(&scale_g, factor(data.n()) * u);
         let mut flipped = data.y.clone();
         let loudest = (0..data.n())
@@ -133,11 +133,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         checks.push(check(
             "residual",
             compare(&got_g, &want_g, &allowed),
-            compare(
-                &got_g,
-                &reference::residual(run.loss, got_f, &flipped),
-                &allowed,
-            ),
+            compare(&got_g, &run.loss.residual(got_f, 0, &flipped), &allowed),
         ));
 
         let got_v = engine.velocity(r)?;
@@ -255,21 +251,4 @@ fn compare_particles(
         }
     }
     compare(&g, &w, &allowed)
-}
-
-impl Run {
-    /// A run of both layers with α = 1, λ = 0 on data set 0 without a test set.
-    pub fn simple(m: usize, loss: crate::experiment::Loss) -> Run {
-        Run {
-            m,
-            train_set: 0,
-            test_set: None,
-            loss,
-            train: Train::Both,
-            alpha: 1.0,
-            lambda: 0.0,
-            norm_scaled: false,
-            informative: None,
-        }
-    }
 }

@@ -6,7 +6,7 @@
 //! sums over particles and a residual good to a few ulp stays below 16.
 
 use crate::engine::Precision;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// Multiple of u · scale that a stage may be off.
 pub const FACTOR: f64 = 16.0;

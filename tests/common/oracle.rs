@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use widefield::data::Dataset;
-use widefield::engine::{Batch, Run, Steps};
-use widefield::experiment::{Choice, Loss, Schedule, StateFormat, Train};
+use widefield::engine::{Batch, Steps};
+use widefield::experiment::{Choice, Schedule};
+use widefield::model::Run;
+use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 
 pub struct Flow {
@@ -126,7 +128,7 @@ impl Flow {
         let (w0, a0) = (values("w0"), values("a0"));
         let m = a0.len();
         let text = |key: &str| p[key].as_str().unwrap().to_owned();
-        let loss = named::<Loss>(&text("loss"));
+        let loss = Loss::named(&text("loss")).unwrap();
         let train = named::<Train>(&text("train"));
         let schedule = match text("schedule").as_str() {
             "constant" => Schedule::Constant,

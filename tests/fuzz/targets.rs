@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use widefield::data::{self, Dataset};
-use widefield::experiment::{self, DataSpec, Loss};
+use widefield::experiment::{self, DataSpec};
+use widefield::model::Loss;
 use widefield::report::figures::figures;
 use widefield::store::Checkpoint;
 
@@ -105,7 +106,7 @@ impl Target {
         match self {
             Target::Data { dir, path, spec } => {
                 std::fs::write(path, bytes).unwrap();
-                let answer = data::load(spec, 1, Loss::Square).map(|split| {
+                let answer = data::load(spec, 1, Loss::SQUARE).map(|split| {
                     sound(&split.train);
                     // Its columns in another order are the same inputs.
                     let columns: Vec<String> = split.columns.iter().rev().cloned().collect();

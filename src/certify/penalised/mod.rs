@@ -18,10 +18,9 @@ use super::climb::Probes;
 use super::margin::check_labels;
 use super::sphere::check_weights;
 use super::{Maximum, Measure, Sphere};
-use crate::engine::reference::residual;
 use crate::error::{Error, Result};
-use crate::experiment::{Choice, Loss};
-use crate::observe;
+use crate::model::Loss;
+use crate::model::loss::Dual;
 
 pub use solve::solve;
 
@@ -29,6 +28,7 @@ pub use solve::solve;
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {
     loss: Loss,
+    dual: Dual,
     y: &'a [f32],
     lambda: f64,
 }
@@ -47,7 +47,7 @@ pub struct DualPoint {
 
 impl<'a> Problem<'a> {
     /// # Errors
-    /// Another loss than square or logistic; λ that is not positive; with the logistic loss,
+    /// A loss without a [`Dual`]; λ that is not positive; with the logistic loss,
     /// targets other than ±1; targets that are not finite.
     pub fn new(loss: Loss, y: &'a [f32], lambda: f64) -> Result<Self> {
         if !(lambda > 0.0 && lambda.is_finite()) {
@@ -57,24 +57,34 @@ impl<'a> Problem<'a> {
                 "a certificate of the penalised risk needs a weight decay above 0",
             ));
         }
-        match loss {
-            Loss::Logistic => check_labels(y, y.len())?,
-            Loss::Square => check_weights("targets y", &widened(y), y.len())?,
-            _ => {
-                return Err(Error::input(
-                    "risk.loss",
-                    format!("is {}", loss.name()),
-                    "a certificate of the penalised risk needs square or logistic",
-                ));
-            }
+        let Some(dual) = loss.dual() else {
+            let known = Loss::ALL.iter().filter(|loss| loss.dual().is_some());
+            let known: Vec<_> = known.map(|loss| loss.name()).collect();
+            return Err(Error::input(
+                "risk.loss",
+                format!("is {loss}"),
+                format!(
+                    "a certificate of the penalised risk needs {}",
+                    known.join(" or ")
+                ),
+            ));
+        };
+        match loss.is_classification() {
+            true => check_labels(y, y.len())?,
+            false => check_weights("targets y", &widened(y), y.len())?,
         }
-        Ok(Problem { loss, y, lambda })
+        Ok(Problem {
+            loss,
+            dual,
+            y,
+            lambda,
+        })
     }
 
     /// R(f) + λ|ν| of a measure: up to rounding, an upper bound of the optimum.
     pub fn value(&self, sphere: &Sphere, nu: &Measure) -> f64 {
         let f = nu.predict(sphere.inputs());
-        observe::risk(self.loss, f.into_iter(), self.y) + self.lambda * nu.total_variation()
+        self.loss.risk(f.into_iter(), self.y) + self.lambda * nu.total_variation()
     }
 
     /// The best feasible multiple q = s g of a residual g (n), s ≥ 0, and its bound.
@@ -101,8 +111,8 @@ impl<'a> Problem<'a> {
     /// s ≥ 0, at most `most`, that makes −R*(s g) largest.
     fn best_scale(&self, g: &[f64], most: f64) -> f64 {
         let n = self.y.len() as f64;
-        match self.loss {
-            Loss::Logistic => {
+        match self.dual {
+            Dual::Logistic => {
                 let t = self.shares(g);
                 let largest = t.iter().copied().fold(0.0, f64::max);
                 if largest == 0.0 {
@@ -125,7 +135,7 @@ impl<'a> Problem<'a> {
                 }
                 low
             }
-            _ => {
+            Dual::Square => {
                 let gg: f64 = g.iter().map(|g| g * g).sum();
                 let gy: f64 = g.iter().zip(self.y).map(|(g, &y)| g * f64::from(y)).sum();
                 if gg == 0.0 {
@@ -140,7 +150,7 @@ impl<'a> Problem<'a> {
     /// where a sample is of next to no weight, counts as 0.
     fn in_domain(&self, g: &[f64]) -> Vec<f64> {
         let pairs = g.iter().zip(self.y);
-        let wrong = |g: f64, y: f32| self.loss == Loss::Logistic && g * f64::from(y) > 0.0;
+        let wrong = |g: f64, y: f32| self.dual == Dual::Logistic && g * f64::from(y) > 0.0;
         pairs
             .map(|(&g, &y)| if wrong(g, y) { 0.0 } else { g })
             .collect()
@@ -156,13 +166,13 @@ impl<'a> Problem<'a> {
     /// −R*(q), less a bound of its rounding errors.
     fn dual_value(&self, q: &[f64]) -> f64 {
         let n = q.len() as f64;
-        let terms: Vec<f64> = match self.loss {
-            Loss::Logistic => {
+        let terms: Vec<f64> = match self.dual {
+            Dual::Logistic => {
                 let entropy = |t: f64| if t > 0.0 { t * t.ln() } else { 0.0 };
                 let of = |t: f64| -(entropy(t) + entropy(1.0 - t)) / n;
                 self.shares(q).into_iter().map(of).collect()
             }
-            _ => {
+            Dual::Square => {
                 let pairs = q.iter().zip(self.y);
                 let of = |(q, &y): (&f64, &f32)| [-0.5 * n * q * q, -q * f64::from(y)];
                 pairs.flat_map(of).collect()
@@ -177,10 +187,10 @@ impl<'a> Problem<'a> {
     /// of the largest counts as this: a step is then shorter than Newton's.
     fn model(&self, f: &[f64], flat: f64) -> (Vec<f64>, Vec<f64>) {
         let n = self.y.len() as f64;
-        if self.loss == Loss::Square {
+        if self.dual == Dual::Square {
             return (vec![1.0 / n; f.len()], widened(self.y));
         }
-        let g = residual(self.loss, f, self.y);
+        let g = self.loss.residual(f, 0, self.y);
         let curvature = |t: f64| t * (1.0 - t) / n;
         let mut h: Vec<f64> = self.shares(&g).into_iter().map(curvature).collect();
         let floor = flat * h.iter().copied().fold(flat / n, f64::max);

@@ -6,9 +6,8 @@ use crate::certify::pool::Pool;
 use crate::certify::progress::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
 use crate::certify::sphere::check_weights;
 use crate::certify::{Bounds, Certificate, Effort, Measure, Sphere, conic};
-use crate::engine::reference::residual;
 use crate::error::Result;
-use crate::experiment::Loss;
+use crate::model::loss::Dual;
 
 /// New atoms in a round, besides one per four samples.
 const NEW_ATOMS: usize = 16;
@@ -72,7 +71,7 @@ impl<'a> Solve<'a> {
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .unwrap_or((f64::INFINITY, zero));
         pool.add_measure(&best.heaviest(FIRST_ATOMS), -1.0);
-        let g = residual(problem.loss, &best.predict(inputs), problem.y);
+        let g = problem.loss.residual(&best.predict(inputs), 0, problem.y);
         let dual = problem.dual_bound(sphere, &g, FIRST_PROBES)?;
         pool.add_peaks(&dual.maximum.peaks, &g, problem.lambda, usize::MAX);
         Ok(Solve {
@@ -116,7 +115,7 @@ impl<'a> Solve<'a> {
                 step *= 0.5;
             }
             let gained = before - self.upper > 1e-13 * before;
-            if self.problem.loss == Loss::Square || (!gained && self.flat >= STEEPEST) {
+            if self.problem.dual == Dual::Square || (!gained && self.flat >= STEEPEST) {
                 break;
             }
             match step {
@@ -164,11 +163,10 @@ impl ColumnGeneration for Solve<'_> {
         let inputs = self.sphere.inputs();
         let q = match self.optimise()? {
             Some(q) => q,
-            None => residual(
-                self.problem.loss,
-                &self.best.predict(inputs),
-                self.problem.y,
-            ),
+            None => {
+                let f = self.best.predict(inputs);
+                self.problem.loss.residual(&f, 0, self.problem.y)
+            }
         };
         self.pool.forget(&self.masses, &q);
         self.pool.add_measure(&self.best, -1.0);

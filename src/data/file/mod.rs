@@ -11,7 +11,8 @@ use std::path::Path;
 use super::narrow::{merged, to_f32, warn_of};
 use super::{Dataset, Split, Standardization};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, FileForm, Loss, StateFormat};
+use crate::experiment::{DataSpec, FileForm};
+use crate::model::{Loss, StateFormat};
 
 /// Rows of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use super::arcs;
 use super::kernel::{Push, Sums, moments, update};
 use super::layout::{LANES, LINE, Line, lines_per_block};
 use crate::engine::circle::Circle;
-use crate::experiment::Train;
+use crate::model::Train;
 
 const D: usize = 2;
 

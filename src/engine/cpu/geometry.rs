@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::layout::{GROUP, LANES};
 use super::run::{Setting, State};
 use crate::engine::geometry::{Tally, Units};
-use crate::engine::{Geometry, Origins, Run};
+use crate::engine::{Geometry, Origins};
+use crate::model::Run;
 
 /// Particles of a piece: what they add is summed in order, then that of the pieces.
 const PIECE: usize = 64 * LANES;

@@ -8,7 +8,7 @@ use super::kernel::by_patterns;
 use super::rows::Rows;
 use crate::data::Dataset;
 use crate::engine::Batch;
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// Particles of a block: a multiple of every vector length there is.
 pub const LANES: usize = 32;

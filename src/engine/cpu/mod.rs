@@ -23,11 +23,12 @@ use rayon::prelude::*;
 
 use super::circle::Circle;
 use super::{
-    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts, Steps,
-    fits_memory, ldexp,
+    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, ShortCuts, Steps,
+    fits_memory,
 };
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::model::Train;
+use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 pub use ceilings::ceilings;
 pub(crate) use kernel::add_products;

@@ -9,10 +9,10 @@ use super::kernel::{Pass, Push, Sums};
 use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use crate::data::Dataset;
 use crate::engine::circle::Circle;
-use crate::engine::residual::residual;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Clock, Evaluation, Run};
-use crate::experiment::{StateFormat, Train};
+use crate::engine::{Clock, Evaluation};
+use crate::model::Run;
+use crate::model::{StateFormat, Train};
 
 /// State of a run: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
@@ -189,7 +189,8 @@ impl Setting<'_> {
 
     /// residual at an evaluated state.
     pub fn residual(&self, now: &Evaluation) -> Vec<f64> {
-        residual(self.run.loss, &now.f, now.prediction_exponent, &self.data.y)
+        let loss = self.run.loss;
+        loss.residual(&now.f, now.prediction_exponent, &self.data.y)
     }
 
     /// A state that holds the velocities in place of the particles, in stored units.

@@ -8,7 +8,7 @@ use super::layout::{HEADER, NONE, State, TURNS};
 use super::side::{Dispatch, Launch, Side};
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// A submit is made to last about this long: drivers reset a device that is silent for seconds.
 const SUBMIT: Duration = Duration::from_millis(300);

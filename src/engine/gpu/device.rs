@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::adapter::{self, AdapterFacts};
 use crate::error::{Error, Result};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// A wait beyond this means that the device hangs. Submits are made to last half a second.
 const PATIENCE: Duration = Duration::from_secs(120);

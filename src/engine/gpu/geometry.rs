@@ -17,7 +17,7 @@ use crate::error::Result;
 /// Particles whose start is sent at a time.
 const STARTS: usize = 1 << 16;
 
-/// [`Units`] and [`crate::engine::Run::informative`] on the device, with d for none.
+/// [`Units`] and [`crate::model::Run::informative`] on the device, with d for none.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct RunUnits {

@@ -12,7 +12,7 @@ use super::layout;
 use super::side::set_of;
 use crate::engine::{Batch, Sample, plan};
 use crate::error::{Error, Result};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// A window begins at a multiple of so many rows: of 256 bytes, which every adapter can bind at.
 const STEP: u64 = 32;

@@ -9,7 +9,7 @@ use super::layout::{Row, Run, State};
 use super::shape::{D_HELD, D_MOST, LANES, Shape};
 use super::tiled;
 use crate::engine::plan::TURNS_MOST;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 const STAGES: [Stage; 10] = [
     PREDICT,
@@ -188,7 +188,7 @@ fn structs_are_the_same_on_both_sides() {
     let residual = parse(RESIDUAL, 3, 1, &shape);
     same_layout!(&residual, Row as "Row": run first count sample samples coordinate out slices
         moments bits pull adds x);
-    same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss
+    same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss parameter
         train norm_scaled samples m alpha lambda arcs ranges);
     same_layout!(&residual, State as "State": exponent diverged turn step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);

@@ -11,7 +11,7 @@ use super::tiled;
 use crate::engine::Batch;
 use crate::engine::plan::ranges::RANGE_SUMS;
 use crate::error::Result;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// A stage: its name, its WGSL file, and what it binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use half::slice::HalfFloatSliceExt;
 
 use super::shape::LANES;
 use crate::engine::plan;
-use crate::experiment::{Loss, StateFormat, Train};
+use crate::model::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 /// Most steps of one submit.
@@ -32,7 +32,9 @@ pub(super) struct Run {
     /// Offset of its record in a slot of the history, and words of a whole slot.
     pub history: u32,
     pub record: u32,
+    /// Its [`Loss::code`], else [`NO_LOSS`], and its parameter.
     pub loss: u32,
+    pub parameter: f32,
     pub train: u32,
     pub norm_scaled: u32,
     /// n and m as numbers to divide by: a rounded 1/m would bias every step the same way.
@@ -109,18 +111,7 @@ impl Row {
     }
 }
 
-/// The code of a loss in the kernels; `Loss::ALL.len()` stands for none (test samples).
-pub(super) fn loss_code(loss: Loss) -> u32 {
-    match loss {
-        Loss::Square => 0,
-        Loss::Logistic => 1,
-        Loss::Exponential => 2,
-        Loss::Softmin => 3,
-        Loss::Hinge => 4,
-        Loss::SquaredHinge => 5,
-    }
-}
-
+/// In place of the code of a loss, of test samples.
 pub(super) const NO_LOSS: u32 = Loss::ALL.len() as u32;
 
 pub(super) fn train_code(train: Train) -> u32 {

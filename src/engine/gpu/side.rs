@@ -8,9 +8,9 @@ use super::inputs::Inputs;
 use super::kernels::{Kernel, RANGES};
 use super::layout::{self, HEADER, NO_LOSS, TURNS};
 use crate::engine::plan::{self, Prediction};
-use crate::engine::{Batch, Run, Sample};
+use crate::engine::{Batch, Sample};
 use crate::error::Result;
-use crate::experiment::Loss;
+use crate::model::Run;
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
@@ -251,7 +251,7 @@ impl Side {
         for (stage, kernel) in RANGES.iter().zip(&kernels.ranges) {
             let needs = |row: &&plan::Row| match stage.name {
                 "range_masses" if sample == Sample::Test => false,
-                "range_masses" => batch.runs[row.run as usize].loss == Loss::Softmin,
+                "range_masses" => batch.runs[row.run as usize].loss.is_coupled(),
                 "range_step" => row.sample == 0,
                 _ => true,
             };
@@ -313,9 +313,10 @@ fn facts(
             history,
             record: 0,
             loss: match sample {
-                Sample::Train => layout::loss_code(run.loss),
+                Sample::Train => run.loss.code(),
                 Sample::Test => NO_LOSS,
             },
+            parameter: run.loss.parameter().map_or(0.0, |(_, value)| value as f32),
             train: layout::train_code(run.train),
             norm_scaled: u32::from(run.norm_scaled),
             samples: size.n as f32,

@@ -7,7 +7,7 @@ use super::layout::{NO_LOSS, NONE, Run, State, train_code};
 use super::templates::{environment, shared};
 use crate::engine;
 use crate::engine::step::{MeanSquares, StepScalars, rescale_above};
-use crate::experiment::{Choice, Loss, StateFormat, Train};
+use crate::model::{Loss, StateFormat, Train};
 
 const WGSL: &str = r#"
 {% include "common.wgsl" %}
@@ -36,7 +36,7 @@ struct Case {
 fn cases(state: StateFormat) -> Vec<Case> {
     let limit = rescale_above(state);
     let mut cases = Vec::new();
-    for &train in Train::ALL {
+    for train in Train::ALL {
         for norm_scaled in [false, true] {
             for exponent in [0, 1, 17, 60] {
                 for (a, w) in [
@@ -52,7 +52,7 @@ fn cases(state: StateFormat) -> Vec<Case> {
                             norm_scaled,
                             alpha: 3.0,
                             lambda: 0.125,
-                            ..engine::Run::simple(10, Loss::Square)
+                            ..engine::Run::simple(10, Loss::SQUARE)
                         },
                         exponent,
                         eta: 0.75,
@@ -77,6 +77,7 @@ fn facts(run: &engine::Run) -> Run {
         history: 0,
         record: 0,
         loss: NO_LOSS,
+        parameter: 0.0,
         train: train_code(run.train),
         norm_scaled: u32::from(run.norm_scaled),
         samples: 1.0,

@@ -3,11 +3,12 @@
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use super::kernels::Stage;
-use super::layout::{HEADER, TURNS, loss_code, train_code};
+use super::layout::{HEADER, TURNS, train_code};
 use super::shape::LANES;
 use crate::engine::step::rescale_above;
 use crate::error::{Error, Result};
-use crate::experiment::{Choice, Loss, StateFormat, Train};
+use crate::model::loss::Wgsl;
+use crate::model::{Loss, StateFormat, Train};
 
 /// The names of all bindings; a name's place is its binding number in every stage.
 pub(super) const SLOTS: [&str; 26] = [
@@ -100,17 +101,7 @@ const FILES: [(&str, &str); 49] = [
 /// What all templates know.
 pub(super) fn shared(d: usize, state: StateFormat) -> Value {
     let slot = Value::from_pairs(SLOTS.iter().enumerate().map(|(i, name)| (*name, i)));
-    let loss = Value::from_pairs(
-        [
-            ("square", Loss::Square),
-            ("logistic", Loss::Logistic),
-            ("exponential", Loss::Exponential),
-            ("softmin", Loss::Softmin),
-            ("hinge", Loss::Hinge),
-            ("squared_hinge", Loss::SquaredHinge),
-        ]
-        .map(|(name, loss)| (name, loss_code(loss))),
-    );
+    let losses: Vec<Value> = Loss::ALL.iter().map(of_loss).collect();
     let train = Value::from_pairs(
         [
             ("both", Train::Both),
@@ -120,7 +111,7 @@ pub(super) fn shared(d: usize, state: StateFormat) -> Value {
         .map(|(name, train)| (name, train_code(train))),
     );
     context! {
-        d, slot, loss, train,
+        d, slot, losses, train,
         stored => state.name(),
         axes => ["x", "y", "z", "w"],
         lanes => LANES,
@@ -129,6 +120,16 @@ pub(super) fn shared(d: usize, state: StateFormat) -> Value {
         // As exact decimals: both are written to be read back without rounding.
         rescale_above => format!("{:.1}", rescale_above(state)),
         huge => format!("{:.1}", f32::MAX),
+    }
+}
+
+/// What the kernels make of a loss.
+fn of_loss(loss: &Loss) -> Value {
+    match loss.wgsl() {
+        Wgsl::Each(body) => context! { code => loss.code(), name => loss.name(), body },
+        Wgsl::All { mass, residual } => {
+            context! { code => loss.code(), name => loss.name(), mass, residual }
+        }
     }
 }
 

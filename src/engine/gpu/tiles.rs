@@ -7,7 +7,7 @@ use super::kernels::Stage;
 use super::shape::LANES;
 use super::tiled;
 use crate::engine::plan::tiled::Cut;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 /// Sizes of the kernels tiled over d: of Z = W Xᵀ in predict, whose columns are samples, and of
 /// G = (g 1[z > 0]) X in velocity, whose columns are coordinates.

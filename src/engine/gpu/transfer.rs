@@ -11,7 +11,7 @@ use super::layout::{block_words, pack, to_f16, unpack};
 use super::shape::LANES;
 use crate::engine::plan::Piece;
 use crate::error::{Error, Result};
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 use crate::particles::Particles;
 
 /// A stretch of consecutive particles of one shard, small enough to stage.

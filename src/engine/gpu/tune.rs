@@ -14,9 +14,10 @@ use super::layout::NONE;
 use super::shape::{D_HELD, Shape};
 use super::{Gpu, Options};
 use crate::data::Dataset;
-use crate::engine::{Batch, Engine, Run, ShortCuts, Steps};
+use crate::engine::{Batch, Engine, ShortCuts, Steps};
 use crate::error::Result;
-use crate::experiment::{Choice, Loss, StateFormat};
+use crate::model::Run;
+use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -162,7 +163,7 @@ fn seconds(device: &Arc<Device>, (d, state): (usize, StateFormat), shape: Shape)
     let batch = Batch {
         d,
         datasets: vec![Arc::new(data)],
-        runs: vec![Run::simple(m, Loss::Softmin)],
+        runs: vec![Run::simple(m, Loss::SOFTMIN)],
         state,
     };
     // The kernels that are chosen are the direct ones.

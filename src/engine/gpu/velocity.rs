@@ -4,7 +4,7 @@ use super::Gpu;
 use super::layout::block_words;
 use super::side::Dispatch;
 use crate::error::{Error, Result};
-use crate::experiment::{StateFormat, Train};
+use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
 
 impl Gpu {

@@ -18,11 +18,12 @@ mod short;
 use std::ops::Range;
 
 use super::{
-    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, ShortCuts,
+    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, ShortCuts,
     Steps,
 };
 use crate::error::Result;
-use crate::experiment::{StateFormat, Train};
+use crate::model::Run;
+use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
 use run::Reduced;
 use short::{Short, Shorts};

@@ -5,10 +5,10 @@ use rayon::prelude::*;
 
 use super::features::{CHUNK, Columns, Features, Inputs, add_products, combine, mirror};
 use crate::data::Dataset;
-use crate::engine::residual::residual;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Anchor, Clock, Evaluation, Run};
-use crate::experiment::StateFormat;
+use crate::engine::{Anchor, Clock, Evaluation};
+use crate::model::Run;
+use crate::model::StateFormat;
 use crate::particles::Particles;
 
 /// Samples from which on K c is worth more than one thread, and those that one of them takes.
@@ -167,7 +167,7 @@ impl Reduced {
     pub fn residual(&mut self, clock: Clock) -> Vec<f64> {
         self.look();
         let f = self.now.as_ref().map_or(&[][..], |now| &now.f);
-        residual(self.run.loss, f, clock.exponent, &self.y)
+        self.run.loss.residual(f, clock.exponent, &self.y)
     }
 
     /// Takes a step and adds η g to a sum, unless a prediction is not finite: the run has diverged

@@ -2,7 +2,8 @@
 
 use super::stages::dot;
 use crate::data::Dataset;
-use crate::engine::{Geometry, Run};
+use crate::engine::Geometry;
+use crate::model::Run;
 use crate::particles::Particles;
 
 /// The geometry of a run on its training set, from particles in true units and their balance at

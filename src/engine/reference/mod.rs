@@ -9,11 +9,12 @@ mod stages;
 use std::ops::Range;
 
 pub use geometry::geometry;
-pub use stages::{predict, residual, update, velocity};
+pub use stages::{predict, update, velocity};
 
 use super::step::step_size;
-use super::{Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Run, Sample, Steps};
+use super::{Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps};
 use crate::error::{Error, Result};
+use crate::model::Run;
 use crate::particles::Particles;
 
 /// All runs of a batch in f64.
@@ -86,7 +87,7 @@ impl Reference {
     fn step(&mut self, r: usize, eta: f64, now: &Evaluation) {
         let run = &self.batch.runs[r];
         let y = &self.batch.datasets[run.train_set].y;
-        let g = residual(run.loss, &now.f, y);
+        let g = run.loss.residual(&now.f, 0, y);
         let v = velocity(
             run,
             &self.particles[r],
@@ -181,11 +182,8 @@ impl Engine for Reference {
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
         let now = self.evaluate(run, Sample::Train);
         let r = &self.batch.runs[run];
-        Ok(residual(
-            r.loss,
-            &now.f,
-            &self.batch.datasets[r.train_set].y,
-        ))
+        Ok(r.loss
+            .residual(&now.f, 0, &self.batch.datasets[r.train_set].y))
     }
 
     fn velocity(&mut self, run: usize) -> Result<Particles> {

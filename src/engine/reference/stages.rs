@@ -1,8 +1,8 @@
 //! The four stages, as MODEL.md writes them.
 
 use crate::data::Dataset;
-use crate::engine::Run;
-use crate::experiment::{Loss, Train};
+use crate::model::Run;
+use crate::model::Train;
 use crate::particles::Particles;
 
 /// w·x in f64.
@@ -19,36 +19,6 @@ pub fn predict(p: &Particles, alpha: f64, data: &Dataset) -> Vec<f64> {
                 sum += p.a[j] * dot(p.w(j), data.row(i)).max(0.0);
             }
             alpha / p.m() as f64 * sum
-        })
-        .collect()
-}
-
-/// residual: g_i = ∂R/∂f_i, of length n; the table "Risks" of MODEL.md.
-pub fn residual(loss: Loss, f: &[f64], y: &[f32]) -> Vec<f64> {
-    let n = f.len() as f64;
-    let y: Vec<f64> = y.iter().map(|&y| f64::from(y)).collect();
-    let smallest = f
-        .iter()
-        .zip(&y)
-        .map(|(f, y)| y * f)
-        .fold(f64::INFINITY, f64::min);
-    let weight = |f: f64, y: f64| (smallest - y * f).exp();
-    let total: f64 = f.iter().zip(&y).map(|(&f, &y)| weight(f, y)).sum();
-    f.iter()
-        .zip(&y)
-        .map(|(&f, &y)| match loss {
-            Loss::Square => (f - y) / n,
-            Loss::Logistic => -y / (n * (1.0 + (y * f).exp())),
-            Loss::Exponential => -y * (-y * f).exp() / n,
-            Loss::Softmin => -y * weight(f, y) / total,
-            Loss::Hinge => {
-                if y * f < 1.0 {
-                    -y / n
-                } else {
-                    0.0
-                }
-            }
-            Loss::SquaredHinge => -y * (1.0 - y * f).max(0.0) / n,
         })
         .collect()
 }

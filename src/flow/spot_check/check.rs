@@ -6,9 +6,10 @@ use rayon::prelude::*;
 
 use super::Place;
 use super::exact::{Arithmetic, Exact, Predictions, residuals, step_size, updated, velocity};
-use crate::engine::{Clock, Engine, Evaluation, Sample, ldexp};
+use crate::engine::{Clock, Engine, Evaluation, Sample};
 use crate::error::{Error, Result};
-use crate::experiment::Train;
+use crate::model::Train;
+use crate::model::ldexp;
 use crate::particles::Particles;
 use crate::store::{Checks, blocks};
 

@@ -9,8 +9,10 @@
 //! errors, both outcomes are right.
 
 use crate::data::Dataset;
-use crate::engine::{Engine, Evaluation, Precision, Run, ldexp};
-use crate::experiment::{Loss, StateFormat, Train};
+use crate::engine::{Engine, Evaluation, Precision};
+use crate::model::loss::Rounding;
+use crate::model::{Loss, StateFormat, Train};
+use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 
 /// A value, and how far an engine may be from it.
@@ -242,48 +244,16 @@ impl<'a> Predictions<'a> {
 
 /// g (n) from an engine's own predictions.
 pub fn residuals(loss: Loss, now: &Evaluation, y: &[f32], arithmetic: &Arithmetic) -> Vec<Exact> {
-    let (n, unit, p) = (y.len() as f64, arithmetic.unit, now.prediction_exponent);
-    let pairs = || now.f.iter().zip(y).map(|(&f, &y)| (f, f64::from(y)));
-    let least = pairs().map(|(f, y)| y * f).fold(f64::INFINITY, f64::min);
-    let behind = |f: f64, y: f64| ldexp(y * f - least, p);
-    let total: f64 = match loss {
-        Loss::Softmin => pairs().map(|(f, y)| (-behind(f, y)).exp()).sum(),
-        _ => 1.0,
+    let (f, unit, p) = (&now.f[..], arithmetic.unit, now.prediction_exponent);
+    let depth = arithmetic.depth(f.len());
+    let values = loss.residual(f, p, y).into_iter().zip(y);
+    let roundings = loss.rounding(f, p, y, unit, depth);
+    let exact = |((value, y), rounding): ((f64, &f32), Rounding)| {
+        let rounded = unit * (FEW + 2.0 * rounding.relative) * value.abs();
+        let bound = rounded + rounding.beside + (1.0 + f64::from(*y).abs()) * SMALLEST;
+        Exact { value, bound }
     };
-    pairs()
-        .map(|(f, y)| {
-            let margin = ldexp(y * f, p);
-            // Errors of a margin, and of a result relative to it.
-            let near = 4.0 * unit * (1.0 + margin.abs());
-            let (value, relative, beside) = match loss {
-                Loss::Square => ((ldexp(f, p) - y) / n, 0.0, 0.0),
-                Loss::Logistic => (-y / (n * (1.0 + margin.exp())), margin.abs(), 0.0),
-                Loss::Exponential => (-y * (-margin).exp() / n, margin.abs(), 0.0),
-                Loss::Softmin => {
-                    let behind = behind(f, y);
-                    // A mean of the others' distances by their weights is at most log n + 1.
-                    let relative = behind + n.ln() + 1.0 + arithmetic.depth(now.f.len());
-                    (-y * (-behind).exp() / total, relative, 0.0)
-                }
-                Loss::Hinge => {
-                    let on = f64::from(u8::from(margin < 1.0));
-                    let either = (1.0 - margin).abs() <= near;
-                    (-y * on / n, 0.0, f64::from(u8::from(either)) * y.abs() / n)
-                }
-                Loss::SquaredHinge => {
-                    let beside = if margin < 1.0 + near {
-                        near * y.abs() / n
-                    } else {
-                        0.0
-                    };
-                    (-y * (1.0 - margin).max(0.0) / n, 0.0, beside)
-                }
-            };
-            let rounded = unit * (FEW + 2.0 * relative) * value.abs();
-            let bound = rounded + beside + (1.0 + y.abs()) * SMALLEST;
-            Exact { value, bound }
-        })
-        .collect()
+    values.zip(roundings).map(exact).collect()
 }
 
 /// The velocity of one particle (its w, then a), in stored units, at the state with power of two

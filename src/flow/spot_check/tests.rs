@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicBool;
 use super::check::picks;
 use super::*;
 use crate::engine::reference::Reference;
-use crate::engine::{Batch, Run, ShortCuts, cpu};
-use crate::experiment::{Form, Loss, StateFormat, load_form};
+use crate::engine::{Batch, ShortCuts, cpu};
+use crate::experiment::{Form, load_form};
 use crate::flow::faulty::{Fault, Faulty, Silent};
 use crate::flow::{Start, train};
+use crate::model::Run;
+use crate::model::{Loss, StateFormat};
 use crate::store::{Checkpoint, RunFolder};
 use crate::verify::cases;
 
@@ -66,7 +68,7 @@ fn a_fault_in_any_stage_is_found_and_named() {
         (Fault::UpdateFactor, "update gives w_1 of particle"),
         (Fault::UpdateRow, "update gives w_1 of particle 8 "),
     ];
-    for loss in [Loss::Square, Loss::Logistic, Loss::Softmin] {
+    for loss in [Loss::SQUARE, Loss::LOGISTIC, Loss::SOFTMIN] {
         let case = one(loss);
         for (fault, found) in faults {
             let mut engine = placed(|batch| Box::new(Faulty::new(batch, fault, 0)), &case);

@@ -1,6 +1,7 @@
 use super::*;
-use crate::engine::{Batch, Run, reference::Reference};
-use crate::experiment::{Loss, StateFormat};
+use crate::engine::{Batch, reference::Reference};
+use crate::model::Run;
+use crate::model::{Loss, StateFormat};
 use crate::store::Checkpoints;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ fn engine() -> Reference {
     let mut engine = Reference::new(Batch {
         d: 2,
         datasets: vec![Arc::new(data)],
-        runs: vec![Run::simple(3, Loss::Square)],
+        runs: vec![Run::simple(3, Loss::SQUARE)],
         state: StateFormat::F32,
     });
     let block = Particles {

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::data::Dataset;
     use crate::engine::cpu::layout::grouped;
-    use crate::experiment::Train;
+    use crate::model::Train;
     use crate::particles::random::{Draws, Stream};
 
     fn gaussian(count: usize, seed: u64) -> Vec<f32> {

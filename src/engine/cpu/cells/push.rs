@@ -12,7 +12,7 @@ use super::{ByDimension, DIMENSIONS, ROW, Row};
 use crate::engine::cpu::kernel::{Push, update};
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
 use crate::engine::cpu::unit::{Unit, carries, largest};
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// Bits of a sum over samples.
 const ROOM: i32 = 52;

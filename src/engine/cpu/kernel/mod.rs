@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{Chunk, GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
 use super::rows::Rows;
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// The sums that a chunk of particles contributes.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use pulp::Simd;
 use super::products::products;
 use super::{Push, add_plane, at, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
-use crate::experiment::Train;
+use crate::model::Train;
 
 /// Words of samples whose forces are summed in one go: rounding errors grow with the length of a
 /// sum.

@@ -8,7 +8,7 @@ use crate::engine::gpu::shape::LANES;
 use crate::engine::gpu::templates::{halves, shared as known, write};
 use crate::engine::gpu::turns::{looped, shared};
 use crate::error::Result;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 
 pub(super) const MEASURE_ARCS: Stage = Stage {
     name: "measure_arcs",

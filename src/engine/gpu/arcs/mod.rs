@@ -26,7 +26,7 @@ use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::short_cuts::CircleCost;
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
-use crate::experiment::StateFormat;
+use crate::model::StateFormat;
 use kernels::{
     ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
     render,

@@ -220,12 +220,13 @@ const NOWHERE: [f32; 2] = [3.0, -1.0];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::circle;
     use crate::engine::circle::cross;
     use crate::engine::gpu::shape::Shape;
     use crate::engine::gpu::turns::looped;
     use crate::engine::plan::{Limits, TURNS_MOST, storage};
-    use crate::engine::{Run, circle};
-    use crate::experiment::{Loss, StateFormat};
+    use crate::model::Run;
+    use crate::model::{Loss, StateFormat};
     use std::sync::Arc;
 
     const ARCS: ArcShape = ArcShape {
@@ -299,7 +300,7 @@ mod tests {
     fn rows_cover_every_particle_once() {
         let shared = Arc::new(data(&[[1.0, 2.0], [0.0, 0.0], [3.0, -1.0]]));
         let runs: Vec<Run> = [5000, 1, 130_001, 70]
-            .map(|m| Run::simple(m, Loss::Square))
+            .map(|m| Run::simple(m, Loss::SQUARE))
             .into();
         let batch = Batch {
             d: 2,

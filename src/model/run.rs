@@ -1,0 +1,52 @@
+//! One run of a network.
+
+use super::{Loss, Train};
+
+/// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
+/// F = (1/α²) R(f) + (λ/2m) Σ_j (a_j² + |w_j|²).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Width m.
+    pub m: usize,
+    /// Index of the training set among those of the batch.
+    pub train_set: usize,
+    /// Index of the test set, if there is one.
+    pub test_set: Option<usize>,
+    pub loss: Loss,
+    /// Which layers move.
+    pub train: Train,
+    /// Output scale α.
+    pub alpha: f64,
+    /// Weight decay λ.
+    pub lambda: f64,
+    /// Multiply each step by max(1, √((1/m) Σ a²)).
+    pub norm_scaled: bool,
+    /// k: the first k ≤ d coordinates are those that tell the targets.
+    pub informative: Option<usize>,
+}
+
+impl Run {
+    /// A run of both layers with α = 1, λ = 0 on data set 0 without a test set.
+    pub fn simple(m: usize, loss: Loss) -> Run {
+        Run {
+            m,
+            train_set: 0,
+            test_set: None,
+            loss,
+            train: Train::Both,
+            alpha: 1.0,
+            lambda: 0.0,
+            norm_scaled: false,
+            informative: None,
+        }
+    }
+
+    /// Powers of two of the stored a and w, for an exponent of the trained layers.
+    pub fn layer_exponents(&self, exponent: i32) -> (i32, i32) {
+        match self.train {
+            Train::Both => (exponent, exponent),
+            Train::Output => (exponent, 0),
+            Train::Input => (0, exponent),
+        }
+    }
+}
