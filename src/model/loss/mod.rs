@@ -35,6 +35,7 @@ table! {
     SOFTMIN = softmin,
     HINGE = hinge,
     SQUARED_HINGE = squared_hinge,
+    HUBER = huber,
 }
 
 /// An empirical risk R(f): one of the table, with its parameter if it has one.
