@@ -7,7 +7,7 @@ use widefield::data::Dataset;
 use widefield::engine::cpu::{Cpu, Level, Options};
 use widefield::engine::{Batch, Engine, Sample, Steps, reference};
 use widefield::model::Run;
-use widefield::model::{Loss, StateFormat, Train};
+use widefield::model::{Activation, Loss, StateFormat, Train};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -19,6 +19,7 @@ fn run(m: usize, train_set: usize, train: Train) -> Run {
         train_set,
         test_set: Some(0),
         loss: Loss::LOGISTIC,
+        activation: Activation::Relu,
         train,
         alpha: 2.0,
         lambda: 0.125,

@@ -121,7 +121,7 @@ fn want(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> Want {
     let on_a = |j: usize| bound * (norm(p.w(j)) * pull + run.lambda * p.a[j].abs()) + 1e-30;
     let on_w = |j: usize| bound * (p.a[j].abs() * pull + run.lambda * norm(p.w(j))) + 1e-30;
     Want {
-        f: reference::predict(p, run.alpha, data),
+        f: reference::predict(run, p, data),
         f_bound: f_bound.collect(),
         v: reference::velocity(run, p, g, data),
         v_bound: Particles {

@@ -106,7 +106,7 @@ fn particles_on_kinks_agree_with_the_reference() {
         let (p, data) = (particles(run.m), &batch.datasets[r]);
         let what = format!("m = {}, n = {}", run.m, data.n());
 
-        let want = reference::predict(&p, run.alpha, data);
+        let want = reference::predict(run, &p, data);
         let mut positive = p.clone();
         positive.a.iter_mut().for_each(|a| *a = a.abs());
         // σ is 0 on a kink, but not the rounding of the sums it is taken from.

@@ -117,7 +117,7 @@ fn small_steps_are_right_on_average() {
     let batch = case.batch();
     let mut engine = gpu_with(Options::default())(batch.clone()).unwrap();
     engine.write(0, 0, &start).unwrap();
-    let f = reference::predict(&start, 1.0, &batch.datasets[0]);
+    let f = reference::predict(&batch.runs[0], &start, &batch.datasets[0]);
     let g = Loss::SQUARE.residual(&f, 0, &batch.datasets[0].y);
     let velocity = reference::velocity(&batch.runs[0], &start, &g, &batch.datasets[0]);
     engine.advance(&steps(1, eta)).unwrap();

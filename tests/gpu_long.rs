@@ -84,7 +84,7 @@ fn many_test_samples_are_predicted_right() {
     let mut engine = gpu_with(Options::default())(batch.clone()).unwrap();
     engine.write(0, 0, &start).unwrap();
     let got = engine.predict(Sample::Test).unwrap();
-    let want = reference::predict(&start, 1.0, &batch.datasets[1]);
+    let want = reference::predict(&batch.runs[0], &start, &batch.datasets[1]);
     assert_eq!(got[0].f.len(), n);
     for (i, (got, want)) in got[0].f.iter().zip(&want).enumerate() {
         let allowed = 1e-5 * (1.0 + want.abs());

@@ -136,7 +136,7 @@ fn mixture(a: &[Vec<f64>], c: &[f64], start: Vec<f64>) -> Vec<f64> {
 }
 
 /// Without what is negative, and with Σ_i b_i q_i = 1.
-fn in_simplex(q: &[f64], b: &[f64]) -> Vec<f64> {
+pub(super) fn in_simplex(q: &[f64], b: &[f64]) -> Vec<f64> {
     let total: f64 = q.iter().zip(b).map(|(q, b)| q.max(0.0) * b).sum();
     q.iter().map(|q| q.max(0.0) / total).collect()
 }

@@ -1,6 +1,6 @@
 //! The finite game between weights on the samples and masses on the atoms, whatever the sizes of its payoffs.
 
-use super::conic::{Columns, GAP, Problem, SURPLUS};
+use super::conic::{Columns, GAP, Problem, SURPLUS, in_simplex};
 use super::twofold;
 use crate::error::Result;
 
@@ -185,10 +185,4 @@ impl Side<'_> {
         };
         problem.solve(gap.max(ROUGH), gap, read, reached)
     }
-}
-
-/// Without what is negative, and with Σ_i w_i x_i = 1.
-fn in_simplex(x: &[f64], w: &[f64]) -> Vec<f64> {
-    let total: f64 = x.iter().zip(w).map(|(x, w)| x.max(0.0) * w).sum();
-    x.iter().map(|x| x.max(0.0) / total).collect()
 }

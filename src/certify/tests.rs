@@ -206,10 +206,14 @@ fn networks_and_measures_are_the_same_functions() {
         a: gaussian(7, 10),
     };
     for alpha in [1.0, 3.0] {
+        let run = crate::model::Run {
+            alpha,
+            ..crate::model::Run::simple(10, Loss::SQUARE)
+        };
         let nu = Measure::of_network(&particles, alpha);
-        let f = crate::engine::reference::predict(&particles, alpha, &data);
+        let f = crate::engine::reference::predict(&run, &particles, &data);
         let back = nu.to_network(alpha);
-        let g = crate::engine::reference::predict(&back, alpha, &data);
+        let g = crate::engine::reference::predict(&run, &back, &data);
         for ((f, g), h) in f.iter().zip(&g).zip(nu.predict(&inputs)) {
             assert!((f - g).abs() <= 1e-13 && (f - h).abs() <= 1e-13);
         }

@@ -110,7 +110,7 @@ impl Engine for Faulty {
                 let mut left = self.all(run)?;
                 left.a[ROW].fill(0.0);
                 let of = &self.batch().runs[run];
-                now.f = reference::predict(&left, of.alpha, &self.batch().datasets[of.train_set]);
+                now.f = reference::predict(of, &left, &self.batch().datasets[of.train_set]);
             }
         }
         Ok(evaluations)

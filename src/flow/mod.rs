@@ -39,7 +39,7 @@ use crate::digits::counted;
 use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
-use crate::model::Run;
+use crate::model::{Activation, Run};
 use crate::observe::{Row, Start as Origin};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, Writes, blocks};
@@ -271,6 +271,7 @@ pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> R
         train_set,
         test_set,
         loss: spec.risk.loss,
+        activation: Activation::Relu,
         train: spec.network.train,
         alpha: spec.network.alpha(),
         lambda: spec.risk.weight_decay,

@@ -1,6 +1,6 @@
 //! One run of a network.
 
-use super::{Loss, Train};
+use super::{Activation, Loss, Train};
 
 /// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
 /// F = (1/α²) R(f) + (λ/2m) Σ_j (a_j² + |w_j|²).
@@ -13,6 +13,7 @@ pub struct Run {
     /// Index of the test set, if there is one.
     pub test_set: Option<usize>,
     pub loss: Loss,
+    pub activation: Activation,
     /// Which layers move.
     pub train: Train,
     /// Output scale α.
@@ -33,6 +34,7 @@ impl Run {
             train_set: 0,
             test_set: None,
             loss,
+            activation: Activation::Relu,
             train: Train::Both,
             alpha: 1.0,
             lambda: 0.0,
@@ -48,5 +50,11 @@ impl Run {
             Train::Output => (exponent, 0),
             Train::Input => (0, exponent),
         }
+    }
+
+    /// Power of two of stored predictions, for an exponent of the trained layers.
+    pub fn prediction_exponent(&self, exponent: i32) -> i32 {
+        let (on_a, on_w) = self.layer_exponents(exponent);
+        on_a + self.activation.degree() * on_w
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::data::Dataset;
 use crate::engine::Batch;
 use crate::model::Run;
-use crate::model::{Loss, StateFormat, Train};
+use crate::model::{Activation, Loss, StateFormat, Train};
 use crate::particles::Particles;
 use crate::particles::random::{Draws, Stream};
 
@@ -115,6 +115,7 @@ pub fn all(state: StateFormat) -> Vec<Case> {
                     train_set: l,
                     test_set: None,
                     loss,
+                    activation: Activation::Relu,
                     train,
                     alpha: [1.0, (m as f64).sqrt(), 10.0][(s + l) % 3],
                     lambda: [0.0, 0.125][(s + l / 2) % 2],

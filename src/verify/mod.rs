@@ -91,7 +91,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
     for (r, run) in batch.runs.iter().enumerate() {
         let data = &batch.datasets[run.train_set];
         let (p, got_f) = (&starts[r], &evaluations[r].f);
-        let f = reference::predict(p, run.alpha, data);
+        let f = reference::predict(run, p, data);
         let g = run.loss.residual(&f, 0, &data.y);
         let scales = Condition::new(run, p, &f, &g, data, u);
         let name = format!("{}, run {r} (m = {}, n = {})", case.name, run.m, data.n());
@@ -112,11 +112,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         checks.push(check(
             "predict",
             compare(got_f, &f, &allowed),
-            compare(
-                got_f,
-                &reference::predict(&other, run.alpha, data),
-                &allowed,
-            ),
+            compare(got_f, &reference::predict(run, &other, data), &allowed),
         ));
 
         // The stage alone: the reference gets the engine's own predictions.

@@ -152,12 +152,12 @@ impl Cpu {
 
 fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     let n = batch.datasets[run.train_set].n();
-    short_cuts.take_circle(batch.d, n, run.m, CIRCLE_COST)
+    run.activation.is_on_off() && short_cuts.take_circle(batch.d, n, run.m, CIRCLE_COST)
 }
 
 fn takes_cells(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     let n = batch.datasets[run.train_set].n();
-    let exists = cells::DIMENSIONS.contains(&batch.d);
+    let exists = cells::DIMENSIONS.contains(&batch.d) && run.activation.is_on_off();
     short_cuts.take(exists, || cells::pays(batch.d, n, run.m))
 }
 

@@ -12,7 +12,7 @@ use crate::engine::circle::Circle;
 use crate::engine::step::{MeanSquares, StepScalars};
 use crate::engine::{Clock, Evaluation};
 use crate::model::Run;
-use crate::model::{StateFormat, Train};
+use crate::model::StateFormat;
 
 /// State of a run: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
@@ -146,17 +146,10 @@ impl Setting<'_> {
         Evaluation {
             clock,
             f: sums.f.iter().map(|f| self.run.alpha / m * f).collect(),
-            prediction_exponent: self.prediction_exponent(clock),
+            prediction_exponent: self.run.prediction_exponent(clock.exponent),
             mean_a2: sums.moments[0] / m,
             mean_w2: sums.moments[1] / m,
             mean_aw: sums.moments[2] / m,
-        }
-    }
-
-    fn prediction_exponent(&self, clock: Clock) -> i32 {
-        match self.run.train {
-            Train::Both => 2 * clock.exponent,
-            Train::Output | Train::Input => clock.exponent,
         }
     }
 

@@ -8,7 +8,6 @@ use super::layout::{HEADER, NONE, State, TURNS};
 use super::side::{Dispatch, Launch, Side};
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
-use crate::model::Train;
 
 /// A submit is made to last about this long: drivers reset a device that is silent for seconds.
 const SUBMIT: Duration = Duration::from_millis(300);
@@ -272,14 +271,10 @@ fn evaluation(
     if own[4] != 0 {
         clock.diverged.get_or_insert(clock.step);
     }
-    let degree = match batch.runs[run].train {
-        Train::Both => 2,
-        Train::Output | Train::Input => 1,
-    };
     Evaluation {
         clock: *clock,
         f: own[HEADER..].iter().map(value).collect(),
-        prediction_exponent: degree * clock.exponent,
+        prediction_exponent: batch.runs[run].prediction_exponent(clock.exponent),
         mean_a2: value(&own[0]) / m,
         mean_w2: value(&own[1]) / m,
         mean_aw: value(&own[2]) / m,

@@ -59,7 +59,7 @@ impl Reference {
             Sample::Test => run.test_set,
         };
         let f = set.map_or_else(Vec::new, |s| {
-            predict(&self.particles[r], run.alpha, &self.batch.datasets[s])
+            predict(run, &self.particles[r], &self.batch.datasets[s])
         });
         let p = &self.particles[r];
         let mean = |term: &dyn Fn(f64, f64) -> f64| {

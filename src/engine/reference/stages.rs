@@ -11,28 +11,29 @@ pub(super) fn dot(w: &[f64], x: &[f32]) -> f64 {
 }
 
 /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i), of length n.
-pub fn predict(p: &Particles, alpha: f64, data: &Dataset) -> Vec<f64> {
+pub fn predict(run: &Run, p: &Particles, data: &Dataset) -> Vec<f64> {
     (0..data.n())
         .map(|i| {
             let mut sum = 0.0;
             for j in 0..p.m() {
-                sum += p.a[j] * dot(p.w(j), data.row(i)).max(0.0);
+                sum += p.a[j] * run.activation.value(dot(p.w(j), data.row(i)));
             }
-            alpha / p.m() as f64 * sum
+            run.alpha / p.m() as f64 * sum
         })
         .collect()
 }
 
 /// velocity: ȧ_j = −(1/α) w_j·G_j − λ a_j and ẇ_j = −(1/α) a_j G_j − λ w_j with
-/// G_j = Σ_i g_i 1[w_j·x_i > 0] x_i; zero for a layer that does not train.
+/// G_j = Σ_i g_i σ'(w_j·x_i) x_i, as σ is on or off; zero for a layer that does not train.
 pub fn velocity(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> Particles {
     let mut v = Particles::zeros(p.m(), p.d);
     for j in 0..p.m() {
         let mut big_g = vec![0.0; p.d];
         for (i, &g) in g.iter().enumerate() {
-            if dot(p.w(j), data.row(i)) > 0.0 {
+            let slope = run.activation.derivative(dot(p.w(j), data.row(i)));
+            if slope != 0.0 {
                 for (sum, &x) in big_g.iter_mut().zip(data.row(i)) {
-                    *sum += g * f64::from(x);
+                    *sum += g * slope * f64::from(x);
                 }
             }
         }

@@ -185,7 +185,7 @@ impl<'a> Predictions<'a> {
             for (j, a) in block.a.iter().enumerate() {
                 let pair = Pair::new(block.w(j), x, &self.arithmetic);
                 if pair.counts() {
-                    sum.value += a * pair.z.max(0.0);
+                    sum.value += a * self.run.activation.value(pair.z);
                     sum.terms += a.abs() * pair.z.abs();
                     sum.sizes += a.abs() * pair.size;
                 }

@@ -55,7 +55,10 @@ pub(super) fn places(
     runs.map(|run| {
         let data = &batch.datasets[run.train_set];
         let is_exact = batch.state == StateFormat::F32;
-        let pays = fits && is_exact && short_cuts.take_circle(batch.d, data.n(), run.m, COST);
+        let pays = fits
+            && is_exact
+            && run.activation.is_on_off()
+            && short_cuts.take_circle(batch.d, data.n(), run.m, COST);
         if !(pays && is_within_reach(data, run.m, &shape)) {
             return NONE;
         }
