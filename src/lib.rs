@@ -32,10 +32,10 @@
 //! optimum · [`store`] the run folder · [`plot`] its figures · [`report`] its page · [`compare`]
 //! trained networks of different widths · [`expect`] what a paper claims, judged ·
 //! [`reproduction`] the page of all verdicts · [`verify`] an engine against the reference ·
-//! [`mod@bench`] an engine against the machine's ceilings · [`cli`] the commands. Imports go
-//! downward only: cli → reproduction → report, plot → expect → compare → flow → store, verify,
-//! bench → certify → observe → engine → particles, data → experiment → model → error; `arrays` (.npy and
-//! .npz files) and `memory` (what fits there) serve all who read files.
+//! [`mod@bench`] an engine against the machine's ceilings · [`cli`] the commands.
+//! Imports go downward only: cli → reproduction → report → plot → expect → compare → flow → store → bench →
+//! verify → certify → observe → engine → particles → data → experiment → model → random → arrays → memory →
+//! digits → error. `arrays` reads .npy and .npz files, `memory` says what fits there, `digits` writes numbers.
 //!
 //! # An example
 //!
@@ -81,6 +81,7 @@ pub mod model;
 pub mod observe;
 pub mod particles;
 pub mod plot;
+pub mod random;
 pub mod report;
 pub mod reproduction;
 pub mod store;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Sizes of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

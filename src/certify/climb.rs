@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::inputs::{Inputs, dot, unit};
 use super::ridge;
 use crate::error::Result;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Local maxima kept of one search.
 const KEPT: usize = 256;

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::certify::climb::Probes;
     use crate::engine::reference::Reference;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     fn gaussian(stream: Stream, count: usize) -> Vec<f64> {
         let mut v = vec![0.0; count];

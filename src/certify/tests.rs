@@ -6,7 +6,7 @@ use super::*;
 use crate::data::Dataset;
 use crate::model::Loss;
 use crate::model::loss::Dual;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Gaussian draws of a seed.
 pub(super) fn gaussian(seed: u64, count: usize) -> Vec<f64> {

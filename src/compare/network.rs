@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flow::{Trained, predictions};
 use crate::model::Train;
 use crate::model::ldexp;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 use crate::store::blocks;
 
 /// Particles of a larger network that a cloud holds.

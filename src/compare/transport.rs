@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// A probability measure Σ_j p_j δ_(x_j) on R^k.
 #[derive(Debug, Clone, PartialEq)]

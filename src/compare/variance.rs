@@ -99,7 +99,7 @@ fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     const WIDTHS: [usize; 7] = [64, 128, 256, 512, 1024, 2048, 4096];
     const SEEDS: usize = 8;

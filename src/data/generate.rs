@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{DataSpec, Inputs, Source};
 use crate::memory;
 use crate::model::StateFormat;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Refuses samples that memory does not hold, before any is drawn.
 pub fn fits(spec: &DataSpec) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Data sets: inputs X (n, d) and targets y (n), from generators or files.
 
-mod file;
+pub(crate) mod file;
 mod generate;
-mod narrow;
+pub(crate) mod narrow;
 
 use std::path::Path;
 
@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSpec, Source};
 use crate::model::{Loss, StateFormat};
-use crate::particles::Particles;
 
 /// Training or test samples of one run. Values are f32 on every engine, so that all engines see
 /// the same numbers; the f64 reference widens them exactly.
@@ -144,28 +143,5 @@ pub fn read_inputs(
         d,
         x,
         y: vec![0.0; n],
-    })
-}
-
-/// Reads initial particles: an .npz with w (m, d), a (m) and, as particles.npz has it, `exponent`,
-/// the power of two that both lack; rounded to f32.
-///
-/// # Errors
-/// As [`load`]; another width or dimension than the experiment's; weights that f32 cannot hold.
-pub fn read_particles(path: &Path, m: usize, d: usize) -> Result<Particles> {
-    let file::Stored { w, a, exponent } = file::particles(path)?;
-    if (w.columns, w.rows(), a.len()) != (d, m, m) {
-        return Err(Error::input(
-            path.display().to_string(),
-            format!("holds w ({}, {}) and a ({})", w.rows(), w.columns, a.len()),
-            format!(
-                "the experiment needs w ({m}, {d}) and a ({m}): set network.width, or give another file"
-            ),
-        ));
-    }
-    Ok(Particles {
-        d,
-        w: narrow::weights(path, "input weight", &w.values, d, exponent)?,
-        a: narrow::weights(path, "output weight", &a, 1, exponent)?,
     })
 }

@@ -1,8 +1,9 @@
 //! The rules of `[data]`.
 
 use super::Experiment;
-use super::check::{Given, non_negative};
 use super::data::{DataSpec, FileForm, Source};
+use super::given::Given;
+use super::value::non_negative;
 
 pub(super) fn check(e: &Experiment, given: &mut Given) {
     let data = &e.data;

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 use toml::{Spanned, Value};
 
-use super::document::Origin;
 use super::mistakes::{Mistakes, Place};
+use super::origin::Origin;
 use super::value::Wrong;
 
 /// A claim and its keys. Values are not yet read.

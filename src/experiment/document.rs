@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -11,6 +11,7 @@ use toml::{Spanned, Value};
 use super::claims::{self, Claim};
 use super::fields::NAMES;
 use super::mistakes::{Mistakes, Place};
+use super::origin::{Layer, Origin, line_of};
 use super::unknown::{keys_below, unknown};
 use super::value::Wrong;
 use crate::error::{Error, Result};
@@ -272,109 +273,4 @@ fn assignment(set: &str) -> std::result::Result<String, Wrong> {
         Err(_) if bare => Ok(format!("{key} = {}", Value::from(value))),
         Err(error) => Err(wrong(format!("the value is not TOML: {}", error.message()))),
     }
-}
-
-/// Where keys come from.
-#[derive(Clone, Copy)]
-pub(super) struct Origin<'a> {
-    label: &'a str,
-    text: &'a str,
-    folder: &'a Path,
-    pub layer: Layer<'a>,
-}
-
-/// Layers of keys: each overrides those before it.
-#[derive(Clone, Copy)]
-pub(super) enum Layer<'a> {
-    File,
-    /// The section `[quick]` of the file.
-    Quick,
-    /// One `--set`.
-    Set(&'a Place),
-}
-
-impl Layer<'_> {
-    pub fn overrides(self) -> bool {
-        !matches!(self, Layer::File)
-    }
-}
-
-impl Origin<'_> {
-    pub fn place(&self, start: usize, name: &str, grid: bool) -> Place {
-        let name = match grid {
-            true => grid_name(name),
-            false => name.to_owned(),
-        };
-        let line = line_of(self.text, start);
-        let text = match self.layer {
-            Layer::Set(place) => return place.clone(),
-            Layer::File => format!("{}:{line}: {name}", self.label),
-            Layer::Quick => format!("{}:{line}: quick.{name}", self.label),
-        };
-        Place { text, order: start }
-    }
-
-    /// The copy, beside this file, of a data file that is no longer there: a run folder may have been
-    /// moved.
-    fn kept(&self, path: &Path) -> Option<PathBuf> {
-        let copy = self.folder.join(KEPT_DATA).join(kept_name(path));
-        let moved = matches!(self.layer, Layer::File) && !path.exists() && copy.exists();
-        std::path::absolute(copy).ok().filter(|_| moved)
-    }
-
-    /// Makes the paths of a file absolute, so that a resolved file works from any folder.
-    fn absolute(&self, key: &str, value: &mut Value) -> std::result::Result<(), Wrong> {
-        let Some(path) = value.as_str().filter(|_| key.ends_with("path")) else {
-            return Ok(());
-        };
-        let full = std::path::absolute(self.folder.join(path)).ok();
-        let full = full.map(|full| self.kept(&full).unwrap_or(full));
-        let text = full
-            .as_deref()
-            .filter(|_| !path.is_empty())
-            .and_then(Path::to_str);
-        *value = match text {
-            Some(text) => text.into(),
-            None => {
-                return Err(Wrong::found(
-                    value,
-                    "a file's path, in folders of UTF-8 names",
-                ));
-            }
-        };
-        Ok(())
-    }
-}
-
-/// Below a run folder: copies of its data files, see [`kept_name`].
-pub const KEPT_DATA: &str = "data";
-
-/// Whether a file is called as [`kept_name`] calls copies.
-pub fn is_kept_name(name: &str) -> bool {
-    let hex = |digest: &str| digest.len() == 8 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-    name.split_once('-').is_some_and(|(digest, _)| hex(digest))
-}
-
-/// The name of the copy of a data file in a run folder: that of the file, told apart from others of
-/// its name by a digest of the whole path.
-pub fn kept_name(path: &Path) -> String {
-    let digest = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!("{}-{name}", &digest[..8])
-}
-
-/// A key of the grid as messages and resolved files write it.
-pub(super) fn grid_name(key: &str) -> String {
-    match key.contains('.') {
-        true => format!("grid.\"{key}\""),
-        false => format!("grid.{key}"),
-    }
-}
-
-fn line_of(text: &str, byte: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(byte)
-        .filter(|byte| *byte == b'\n')
-        .count()
 }

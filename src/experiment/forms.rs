@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::schedule::Schedule;
 use super::training::{NormScaled, Stop};
-use super::value::{Field, Wrong, nearest, number};
+use super::value::{Field, Wrong, among, number};
 use crate::model::{Loss, Scaling};
 
 impl Field for Scaling {
@@ -136,43 +136,6 @@ impl Field for Reserved {
     fn write(&self) -> Option<Value> {
         Some(self.neutral.clone())
     }
-}
-
-/// One of `names`, or a table of one of `keys` with a number.
-pub(super) fn among(
-    value: &Value,
-    names: &[&'static str],
-    keys: &[&'static str],
-) -> Result<(&'static str, Option<f64>), Wrong> {
-    let quoted = names.iter().map(|name| format!("\"{name}\""));
-    let tables = keys.iter().map(|key| format!("{{ {key} = a number }}"));
-    let allowed: Vec<_> = quoted.chain(tables).collect();
-    let mut wrong = Wrong::found(value, &allowed.join(", "));
-    let word = match value {
-        Value::String(word) => {
-            if let Some(name) = names.iter().find(|name| *name == word) {
-                return Ok((name, None));
-            }
-            word.as_str()
-        }
-        Value::Table(table) if table.len() == 1 => {
-            let (word, content) = table
-                .iter()
-                .next()
-                .map_or(("", value), |(k, v)| (k.as_str(), v));
-            let key = keys.iter().find(|key| **key == word);
-            if let (Some(key), Some(number)) = (key, number(content)) {
-                return Ok((key, Some(number)));
-            }
-            word
-        }
-        _ => return Err(wrong),
-    };
-    let candidates = if value.is_str() { names } else { keys };
-    if let Some(near) = nearest(word, candidates).filter(|near| *near != word) {
-        wrong.remedy.push_str(&format!("; did you mean {near}?"));
-    }
-    Err(wrong)
 }
 
 fn one_key(key: &str, number: f64) -> Value {

@@ -6,9 +6,10 @@ use std::fmt::Write;
 use toml::{Table, Value};
 use toml_writer::ToTomlKey;
 
-use super::check::{self, Given};
+use super::check;
 use super::document::{Axis, Document};
 use super::expect::Check;
+use super::given::Given;
 use super::mistakes::Mistakes;
 use super::value::Wrong;
 use super::{Experiment, fields};

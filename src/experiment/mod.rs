@@ -24,8 +24,10 @@ mod document;
 mod expect;
 mod fields;
 mod forms;
+mod given;
 mod grid;
 mod mistakes;
+mod origin;
 mod presets;
 mod schedule;
 #[cfg(test)]
@@ -36,9 +38,9 @@ mod unset;
 mod value;
 
 pub use data::{DataSpec, FileForm, Inputs, Source};
-pub use document::{KEPT_DATA, is_kept_name, kept_name};
 pub use expect::{Check, Filter, Other, Over, QUANTITIES, number_of};
 pub use grid::{Grid, GridRun};
+pub use origin::{KEPT_DATA, is_kept_name, kept_name};
 pub use presets::{Preset, presets};
 pub use schedule::Schedule;
 pub use training::{

@@ -2,8 +2,9 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::document::{Document, grid_name};
+use super::document::Document;
 use super::fields::NAMES;
+use super::origin::grid_name;
 use super::unknown::{is_within, keys_below, unknown};
 use super::value::Wrong;
 

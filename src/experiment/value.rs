@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::forms::among;
 use crate::digits::whole_number;
 use crate::error::Error;
 use crate::memory::units;
@@ -243,6 +242,51 @@ impl Field for Vec<[f64; 2]> {
                 .into(),
         )
     }
+}
+
+/// One of `names`, or a table of one of `keys` with a number.
+pub(super) fn among(
+    value: &Value,
+    names: &[&'static str],
+    keys: &[&'static str],
+) -> Result<(&'static str, Option<f64>), Wrong> {
+    let quoted = names.iter().map(|name| format!("\"{name}\""));
+    let tables = keys.iter().map(|key| format!("{{ {key} = a number }}"));
+    let allowed: Vec<_> = quoted.chain(tables).collect();
+    let mut wrong = Wrong::found(value, &allowed.join(", "));
+    let word = match value {
+        Value::String(word) => {
+            if let Some(name) = names.iter().find(|name| *name == word) {
+                return Ok((name, None));
+            }
+            word.as_str()
+        }
+        Value::Table(table) if table.len() == 1 => {
+            let (word, content) = table
+                .iter()
+                .next()
+                .map_or(("", value), |(k, v)| (k.as_str(), v));
+            let key = keys.iter().find(|key| **key == word);
+            if let (Some(key), Some(number)) = (key, number(content)) {
+                return Ok((key, Some(number)));
+            }
+            word
+        }
+        _ => return Err(wrong),
+    };
+    let candidates = if value.is_str() { names } else { keys };
+    if let Some(near) = nearest(word, candidates).filter(|near| *near != word) {
+        wrong.remedy.push_str(&format!("; did you mean {near}?"));
+    }
+    Err(wrong)
+}
+
+pub(super) fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+pub(super) fn non_negative(x: f64) -> bool {
+    x.is_finite() && x >= 0.0
 }
 
 /// A number, whole or not: `scale_w = 50` is as good as `50.0`.

@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use super::Particles;
-use super::random::{Draws, Stream};
 use crate::error::{Error, Result};
 use crate::experiment::{Init, InitKind, Widths};
+use crate::random::{Draws, Stream};
 
 /// What the draws of a run depend on besides the index of the particle. Runs with equal keys share
 /// the draws of equal indices: with one kind and scale, the narrower run is the beginning of the
@@ -54,7 +54,7 @@ impl Initializer {
     /// For kind = "file": the file cannot be read, or holds another width or dimension.
     pub fn new(init: &Init, m: usize, d: usize, seed: u64) -> Result<Self> {
         let stored = match (&init.path, init.kind) {
-            (Some(path), InitKind::File) => Some(crate::data::read_particles(path, m, d)?),
+            (Some(path), InitKind::File) => Some(super::read(path, m, d)?),
             (None, InitKind::File) => {
                 return Err(Error::input(
                     "init.path",

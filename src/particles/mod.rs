@@ -1,7 +1,10 @@
 //! Particles: the neurons of a network as points (a_j, w_j), and where they start.
 
+mod file;
 pub mod init;
-pub mod random;
+
+pub use crate::random;
+pub use file::read;
 
 /// A block of particles. f64 holds the state of every engine exactly (f32 widens without
 /// rounding), so blocks travel between engines, files and the reference without loss.

@@ -3,9 +3,9 @@
 use super::axis::{Settled, plain};
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
-use super::folder::{Family, Folder, words};
+use super::folder::{Family, Folder, applies, words};
 use super::looks::{distinct, spread};
-use super::margins::{LAW, LAW_DASH, applies, law_over, reach_over};
+use super::margins::{LAW, LAW_DASH, law_over, reach_over};
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;

@@ -307,7 +307,7 @@ fn first(npy: Array, length: usize, kept: usize) -> io::Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     fn cloud(d: usize, binned: bool, m: usize) -> Cloud {
         let mut values = vec![0.0; m * (d + 1)];

@@ -13,6 +13,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
 use crate::flow::read_certificates;
+use crate::model::Train;
 use crate::store::{RunFolder, Summary};
 
 /// Keys over which values are averaged.
@@ -323,5 +324,16 @@ impl Table {
     pub fn has(&self, name: &str) -> bool {
         let column = self.columns.get(name);
         column.is_some_and(|column| column.iter().any(|v| v.is_finite()))
+    }
+}
+
+/// Whether a column says something of a family: margin_f2 of what was trained with fixed features, the
+/// other margins of the rest.
+pub fn applies(folder: &Folder, family: &Family, column: &str) -> bool {
+    let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
+    match column {
+        "margin_f2" => family.runs.iter().all(output),
+        "margin_f1" | "margin_param" => !family.runs.iter().all(output),
+        _ => true,
     }
 }

@@ -1,10 +1,10 @@
 //! Margins against the step, with the certified bounds of what they can reach.
 
 use super::colour::{Colour, GREY};
-use super::curves::{finish, panel, quantity};
 use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
-use super::folder::{Family, Folder};
+use super::folder::{Family, Folder, applies};
 use super::looks::{Look, Looks};
+use super::over_steps::{finish, panel, quantity};
 use crate::certify::standing::Kind;
 use crate::model::Train;
 
@@ -185,17 +185,6 @@ fn bounds(folder: &Folder, looks: &Looks, column: &str, panel: &mut Panel, figur
     let place = curves.count();
     let bounds: Vec<Mark> = slabs.chain(rules).collect();
     panel.marks.splice(place..place, bounds);
-}
-
-/// Whether a column says something of a family: margin_f2 of what was trained with fixed features, the
-/// other margins of the rest.
-pub fn applies(folder: &Folder, family: &Family, column: &str) -> bool {
-    let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
-    match column {
-        "margin_f2" => family.runs.iter().all(output),
-        "margin_f1" | "margin_param" => !family.runs.iter().all(output),
-        _ => true,
-    }
 }
 
 /// As good as one value in a picture.

@@ -25,6 +25,7 @@ pub mod layout;
 mod looks;
 mod margins;
 mod movie;
+mod over_steps;
 mod particles;
 mod pick;
 mod plane;

@@ -4,10 +4,10 @@
 use super::axis::Settled;
 use super::colour::{Colour, GREY, LIGHT};
 use super::compared::{Kin, families};
-use super::curves::finish;
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::{Family, Folder, words};
 use super::looks::{Look, Looks};
+use super::over_steps::finish;
 use super::predictor::extremes;
 use crate::compare::{Law, Pair, Relation, Stored};
 

@@ -7,43 +7,16 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
 
-use super::format::{FORMAT, Layout, decode, encode, header, size_of_value};
+use super::Writes;
+use super::format::{FORMAT, Label, Layout, decode, encode, header, size_of_value};
 use super::places::{entries, name, open_regular};
 use super::seal::{Sealing, is_sealed};
 use super::state::{BLOCK, State, blocks};
-use super::{Identity, Writes};
-use crate::data::Standardization;
 use crate::engine::{Anchor, Clock, Engine, Precision};
 use crate::error::{Error, Result};
 use crate::model::Train;
-use crate::observe::Best;
 use crate::particles::Particles;
-
-/// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Label {
-    /// Output scale α.
-    pub scaling: f64,
-    pub loss: String,
-    pub seed: u64,
-    pub version: String,
-    pub engine: String,
-    pub adapter: String,
-    /// Sizes of the gpu engine's kernels.
-    #[serde(default)]
-    pub kernels: Option<String>,
-    pub best: Best,
-    /// What was done to the inputs of a standardised data file.
-    pub standardization: Option<Standardization>,
-    /// What decides the run's states; older checkpoints have none.
-    #[serde(default)]
-    pub identity: Option<Identity>,
-    /// Names of the input columns of a data file that gives them.
-    #[serde(default)]
-    pub columns: Vec<String>,
-}
 
 /// A checkpoint on disk that was found whole.
 pub struct Checkpoint {

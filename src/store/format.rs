@@ -3,11 +3,38 @@
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Label;
+use super::Identity;
 use super::seal;
 use super::state::State;
+use crate::data::Standardization;
 use crate::engine::{Anchor, Clock, Precision};
+use crate::observe::Best;
+
+/// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// Output scale α.
+    pub scaling: f64,
+    pub loss: String,
+    pub seed: u64,
+    pub version: String,
+    pub engine: String,
+    pub adapter: String,
+    /// Sizes of the gpu engine's kernels.
+    #[serde(default)]
+    pub kernels: Option<String>,
+    pub best: Best,
+    /// What was done to the inputs of a standardised data file.
+    pub standardization: Option<Standardization>,
+    /// What decides the run's states; older checkpoints have none.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+    /// Names of the input columns of a data file that gives them.
+    #[serde(default)]
+    pub columns: Vec<String>,
+}
 
 /// Version of the format, in the header's `format`. The first had neither that nor a digest.
 pub const FORMAT: u32 = 2;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Writes;
-use super::checkpoint::{Checkpoint, Fault, Label, listed};
+use super::checkpoint::{Checkpoint, Fault, listed};
+use super::format::Label;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 

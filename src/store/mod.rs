@@ -26,8 +26,9 @@ use std::path::{Path, PathBuf};
 
 pub use crate::arrays::NpzReader;
 pub use atomic::{Writes, write_atomically};
-pub use checkpoint::{Checkpoint, Label};
+pub use checkpoint::Checkpoint;
 pub use elapsed::Elapsed;
+pub use format::Label;
 pub use identity::Identity;
 pub use kept::Checkpoints;
 pub use metrics::Metrics;

@@ -7,7 +7,7 @@ use crate::engine::Batch;
 use crate::model::Run;
 use crate::model::{Activation, Loss, StateFormat, Train};
 use crate::particles::Particles;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Runs of common d, with random data and particles.
 #[derive(Debug, Clone)]

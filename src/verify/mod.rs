@@ -121,15 +121,19 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         let size_f: Vec<f64> = got_f.iter().map(|f| f.abs()).collect();
         let scale_g = run.loss.condition(got_f, &want_g, &data.y, &size_f);
         let allowed = scale_by(&scale_g, factor(data.n()) * u);
-        let mut flipped = data.y.clone();
+        // A target turned; where targets are numbers the prediction, too, which g may depend on alone.
+        let (mut other_f, mut flipped) = (got_f.to_vec(), data.y.clone());
         let loudest = (0..data.n())
             .max_by(|&i, &k| want_g[i].abs().total_cmp(&want_g[k].abs()))
             .unwrap_or(0);
         flipped[loudest] = -flipped[loudest];
+        if !run.loss.is_classification() {
+            other_f[loudest] = -other_f[loudest];
+        }
         checks.push(check(
             "residual",
             compare(&got_g, &want_g, &allowed),
-            compare(&got_g, &run.loss.residual(got_f, 0, &flipped), &allowed),
+            compare(&got_g, &run.loss.residual(&other_f, 0, &flipped), &allowed),
         ));
 
         let got_v = engine.velocity(r)?;

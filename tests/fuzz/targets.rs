@@ -118,7 +118,7 @@ impl Target {
                 told(answer, dir)
             }
             Target::Particles => with_file("init.npz", bytes, |path| {
-                let answer = data::read_particles(path, 2, 2).map(|p| {
+                let answer = widefield::particles::read(path, 2, 2).map(|p| {
                     assert_eq!((p.w.len(), p.a.len()), (4, 2));
                     assert!(p.w.iter().chain(&p.a).all(|v| v.is_finite()));
                 });

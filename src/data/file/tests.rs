@@ -219,10 +219,10 @@ fn initial_particles_must_fit() {
     let bench = Bench::new();
     let (w, a) = (npy(&[2, 1], C, &[1.0, 2.0]), npy(&[2], C, &[0.1, -1.0]));
     let path: &Path = &bench.put("init.npz", &npz(&[("w", w), ("a", a)]));
-    let p = data::read_particles(path, 2, 1).unwrap();
+    let p = crate::particles::read(path, 2, 1).unwrap();
     assert_eq!(p.w, [1.0, 2.0]);
     assert_eq!(p.a, [f64::from(0.1_f32), -1.0]);
-    let error = data::read_particles(path, 3, 1).unwrap_err();
+    let error = crate::particles::read(path, 3, 1).unwrap_err();
     assert!(error.to_string().contains("needs w (3, 1)"), "{error}");
 }
 
@@ -233,7 +233,7 @@ fn the_exponent_of_initial_particles_counts() {
     let read = |exponent: Vec<u8>, a: f64| {
         let (w, a) = (npy(&[2, 1], C, &[1.0, 2.0]), npy(&[2], C, &[a, -1.0]));
         let file = npz(&[("w", w), ("a", a), ("exponent", exponent)]);
-        data::read_particles(&bench.put("init.npz", &file), 2, 1)
+        crate::particles::read(&bench.put("init.npz", &file), 2, 1)
     };
     let of = |exponent: i64| npy(&[], C, &[exponent]);
     let p = read(of(3), 0.5).unwrap();
@@ -258,7 +258,7 @@ fn the_exponent_of_initial_particles_counts() {
     assert_eq!(read(of(0), decayed).unwrap().a[0], decayed);
     let (w, a) = (npy(&[1, 1], C, &[decayed]), npy(&[1], C, &[1.0]));
     let file = bench.put("init.npz", &npz(&[("w", w), ("a", a)]));
-    refuses(data::read_particles(&file, 1, 1), "the input weight");
+    refuses(crate::particles::read(&file, 1, 1), "the input weight");
 }
 
 #[test]

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::data::Dataset;
     use crate::engine::cpu::layout::Blocks;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     fn circle() -> Circle {
         let mut x = vec![0.0; 2 * 100];

@@ -2,33 +2,13 @@
 
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Zeroable;
 
-use super::kernel::by_patterns;
-use super::rows::Rows;
+pub use super::lines::{GROUP, LANES, LINE, Line, SAMPLES, WORD};
+use super::rows::{Rows, by_patterns};
 use crate::data::Dataset;
 use crate::engine::Batch;
 use crate::model::Train;
-
-/// Particles of a block: a multiple of every vector length there is.
-pub const LANES: usize = 32;
-
-/// Samples of a group: at most what one pass over a block of particles keeps in registers.
-pub const GROUP: usize = 8;
-
-/// Groups whose activation bits share a word: 32 samples.
-pub const WORD: usize = 32 / GROUP;
-
-/// Samples of a word of bits.
-pub const SAMPLES: usize = WORD * GROUP;
-
-/// A cache line of f32, or of u32 where it holds bits, so that no vector load crosses one.
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-#[repr(C, align(64))]
-pub struct Line([f32; LINE]);
-
-/// Numbers of a line.
-pub const LINE: usize = 16;
 
 /// Lines of a plane of one block.
 const LINES: usize = LANES / LINE;

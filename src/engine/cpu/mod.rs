@@ -11,6 +11,7 @@ mod cells;
 mod geometry;
 mod kernel;
 mod layout;
+mod lines;
 mod options;
 mod rows;
 mod run;

@@ -2,11 +2,19 @@
 
 use bytemuck::Zeroable;
 
-use super::layout::{LINE, Line, SAMPLES};
+use super::lines::{LINE, Line, SAMPLES};
 use crate::data::Dataset;
 
 /// Coordinates that velocity sums in one go, at most: their sums stay in a first-level cache.
 pub const PANEL: usize = 48;
+
+/// Smallest d at which patterns are faster: below it their vectors are mostly empty.
+const PATTERNS_FROM: usize = 9;
+
+/// Whether velocity adds sums by patterns of activations, which are made of [`Rows`].
+pub const fn by_patterns(d: usize) -> bool {
+    d >= PATTERNS_FROM
+}
 
 /// Inputs sample by sample, in panels of [`PANEL`] coordinates: what is summed in one go lies side
 /// by side, however large d is. Rows of a panel are whole lines, and samples fill whole words of

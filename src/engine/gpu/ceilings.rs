@@ -6,7 +6,8 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::adapter::Kind;
 use super::device::Device;
-use super::kernels::{Kernel, Stage};
+use super::kernels::Kernel;
+use super::stages::Stage;
 use crate::engine::ceilings::{Ceilings, best_rate};
 use crate::engine::plan::TURNS_MOST;
 use crate::error::{Error, Result};

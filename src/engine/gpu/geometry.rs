@@ -5,9 +5,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Gpu;
-use super::kernels::{GEOMETRY, Kernel, Problem, render};
-use super::shape::LANES;
+use super::kernels::{Kernel, Problem, render};
+use super::layout::LANES;
 use super::side::Dispatch;
+use super::stages::GEOMETRY;
 use super::turns::geometry_samples;
 use crate::engine::geometry::{Tally, Units};
 use crate::engine::plan::{self, Row};

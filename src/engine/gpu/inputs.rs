@@ -9,10 +9,9 @@ use std::ops::Range;
 
 use super::device::Device;
 use super::layout;
-use super::side::set_of;
 use crate::engine::{Batch, Sample, plan};
 use crate::error::{Error, Result};
-use crate::model::StateFormat;
+use crate::model::{Run, StateFormat};
 
 /// A window begins at a multiple of so many rows: of 256 bytes, which every adapter can bind at.
 const STEP: u64 = 32;
@@ -146,6 +145,14 @@ impl Windows {
             None => 0..self.rows,
             Some(half) => window * half..self.rows.min((window + 2) * half),
         }
+    }
+}
+
+/// The data set of a run.
+pub(super) fn set_of(run: &Run, sample: Sample) -> Option<usize> {
+    match sample {
+        Sample::Train => Some(run.train_set),
+        Sample::Test => run.test_set,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Kernels without a device: every shape must be valid WGSL, and share its structs with Rust.
 
 use super::geometry::{PartTally, RunUnits};
-use super::kernels::{
-    GEOMETRY, PREDICT, PULL, Problem, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY,
-    VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE, render,
-};
+use super::kernels::{Problem, render};
+use super::layout::LANES;
 use super::layout::{Row, Run, State};
-use super::shape::{D_HELD, D_MOST, LANES, Shape};
-use super::tiled;
+use super::shape::{D_HELD, D_MOST, Shape};
+use super::stages::tiled;
+use super::stages::{
+    GEOMETRY, PREDICT, PULL, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY,
+    VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
+};
 use crate::engine::plan::TURNS_MOST;
 use crate::model::StateFormat;
 
@@ -48,11 +50,11 @@ fn parse(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> naga::Module {
     validated(&written(stage, d, n_most, shape))
 }
 
-/// The module of a valid source.
+/// The module of a valid source, which Metal and Direct3D take, too, where they have what it needs.
 pub(super) fn validated(source: &str) -> naga::Module {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
-    naga::valid::Validator::new(
+    let info = naga::valid::Validator::new(
         naga::valid::ValidationFlags::all(),
         naga::valid::Capabilities::SUBGROUP
             | naga::valid::Capabilities::SHADER_FLOAT16
@@ -62,7 +64,71 @@ pub(super) fn validated(source: &str) -> naga::Module {
     )
     .validate(&module)
     .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
+    // Metal has no atomic addition of 64 bits, Direct3D no cooperative matrices: adapters say so.
+    if !source.contains("atomic<u64>") && !source.contains("atomic<i64>") {
+        let written = to_metal(&module, &info);
+        written.unwrap_or_else(|error| panic!("{error}: {source}"));
+    }
+    if !source.contains("wgpu_cooperative_matrix") {
+        let written = to_direct3d(&module, &info);
+        written.unwrap_or_else(|error| panic!("{error}: {source}"));
+    }
     module
+}
+
+fn to_metal(
+    module: &naga::Module,
+    info: &naga::valid::ModuleInfo,
+) -> Result<String, naga::back::msl::Error> {
+    let options = naga::back::msl::Options {
+        lang_version: (3, 1),
+        ..Default::default()
+    };
+    let written = naga::back::msl::write_string(module, info, &options, &Default::default());
+    Ok(written?.0)
+}
+
+fn to_direct3d(
+    module: &naga::Module,
+    info: &naga::valid::ModuleInfo,
+) -> Result<String, naga::back::hlsl::Error> {
+    let options = naga::back::hlsl::Options {
+        shader_model: naga::back::hlsl::ShaderModel::V6_6,
+        ..Default::default()
+    };
+    let mut written = String::new();
+    let of_all = naga::back::hlsl::PipelineOptions::default();
+    let mut writer = naga::back::hlsl::Writer::new(&mut written, &options, &of_all);
+    writer.write(module, info, None)?;
+    Ok(written)
+}
+
+/// What the translators write is the kernel, and what they cannot write is told.
+#[test]
+fn translations_are_of_the_kernel() {
+    let parsed = |source: &str| {
+        let module = naga::front::wgsl::parse_str(source).unwrap();
+        let flags = naga::valid::ValidationFlags::all();
+        let all = naga::valid::Capabilities::all();
+        let info = naga::valid::Validator::new(flags, all).validate(&module);
+        (module, info.unwrap())
+    };
+    let (module, info) = parsed(&written(PREDICT, 3, 1, &Shape::software(3, 8)));
+    assert!(
+        to_metal(&module, &info)
+            .unwrap()
+            .contains("kernel void predict")
+    );
+    assert!(
+        to_direct3d(&module, &info)
+            .unwrap()
+            .contains("void predict(")
+    );
+    // The sabotage: what neither has.
+    let doubles = "@group(0) @binding(0) var<storage, read_write> v: f64;
+        @compute @workgroup_size(1) fn double() { v = v + v; }";
+    let (module, info) = parsed(doubles);
+    assert!(to_metal(&module, &info).is_err());
 }
 
 #[test]

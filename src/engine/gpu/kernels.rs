@@ -6,132 +6,15 @@ use minijinja::context;
 
 use super::device::Device;
 use super::shape::Shape;
+use super::stages::{
+    PULL, RANGES, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
+    tiled,
+};
 use super::templates::{SLOTS, halves, shared, write};
-use super::tiled;
 use crate::engine::Batch;
 use crate::engine::plan::ranges::RANGE_SUMS;
 use crate::error::Result;
 use crate::model::StateFormat;
-
-/// A stage: its name, its WGSL file, and what it binds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stage {
-    pub name: &'static str,
-    pub file: &'static str,
-    /// Group 0: what belongs to the samples.
-    pub common: &'static [&'static str],
-    /// Group 1: the rows, the samples that they name, and what belongs to a shard.
-    pub shard: &'static [&'static str],
-}
-
-pub(super) const PREDICT: Stage = Stage {
-    name: "predict",
-    file: "predict.wgsl",
-    common: &["runs", "state", "schedule", "sums"],
-    shard: &["rows", "x", "particles"],
-};
-pub(super) const REDUCE: Stage = Stage {
-    name: "reduce",
-    file: "reduce.wgsl",
-    common: &["runs", "state", "schedule", "sums"],
-    shard: &["rows"],
-};
-pub(super) const RESIDUAL: Stage = Stage {
-    name: "residual",
-    file: "residual.wgsl",
-    common: &[
-        "runs",
-        "state",
-        "schedule",
-        "y",
-        "sums",
-        "residual",
-        "history",
-        "accumulated",
-    ],
-    shard: &[],
-};
-/// residual of runs whose samples are cut into ranges, one after another.
-pub(super) const RANGES: [Stage; 4] = [
-    Stage {
-        name: "range_predictions",
-        file: "residual_range.wgsl",
-        common: &[
-            "runs", "state", "schedule", "y", "sums", "residual", "history",
-        ],
-        shard: &["rows"],
-    },
-    Stage {
-        name: "range_masses",
-        file: "residual_range.wgsl",
-        common: &["runs", "state", "schedule", "y", "sums", "residual"],
-        shard: &["rows"],
-    },
-    Stage {
-        name: "range_residuals",
-        file: "residual_range.wgsl",
-        common: &[
-            "runs",
-            "state",
-            "schedule",
-            "y",
-            "sums",
-            "residual",
-            "accumulated",
-        ],
-        shard: &["rows"],
-    },
-    Stage {
-        name: "range_step",
-        file: "residual_range.wgsl",
-        common: &["runs", "state", "schedule", "sums", "history"],
-        shard: &["rows"],
-    },
-];
-pub(super) const VELOCITY_UPDATE: Stage = Stage {
-    name: "velocity_update",
-    file: "velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles"],
-};
-pub(super) const VELOCITY: Stage = Stage {
-    name: "velocity",
-    file: "velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles", "velocity"],
-};
-/// Partial sums of G of runs that move, and the step from them.
-pub(super) const PULL: Stage = Stage {
-    name: "pull",
-    file: "velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles", "pulls"],
-};
-pub(super) const UPDATE_PULLED: Stage = Stage {
-    name: "update_pulled",
-    file: "velocity_update.wgsl",
-    common: &["state"],
-    shard: &["rows", "particles", "pulls"],
-};
-/// Partial sums of G of any run, and the velocity from them.
-pub(super) const VELOCITY_PULL: Stage = Stage {
-    name: "velocity_pull",
-    file: "velocity_update.wgsl",
-    common: &["runs", "residual"],
-    shard: &["rows", "x", "particles", "pulls"],
-};
-pub(super) const VELOCITY_PULLED: Stage = Stage {
-    name: "velocity_pulled",
-    file: "velocity_update.wgsl",
-    common: &["state"],
-    shard: &["rows", "particles", "velocity", "pulls"],
-};
-pub(super) const GEOMETRY: Stage = Stage {
-    name: "geometry",
-    file: "geometry.wgsl",
-    common: &["runs", "units"],
-    shard: &["rows", "x", "particles", "start", "alive", "tallies"],
-};
 
 /// What kernels are written for, beside their shape.
 #[derive(Debug, Clone, Copy)]

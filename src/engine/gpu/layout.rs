@@ -4,11 +4,12 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use super::shape::LANES;
 use crate::engine::plan;
 use crate::model::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
+/// Particles in a block of storage.
+pub(super) const LANES: usize = 64;
 /// Most steps of one submit.
 pub(super) const TURNS: usize = 512;
 /// Words of a record before its predictions: Σa², Σ|w|², Σ|a||w|, exponent, diverged.

@@ -26,10 +26,10 @@ mod kernels;
 mod layout;
 mod shape;
 mod side;
+mod stages;
 #[cfg(test)]
 mod step_tests;
 mod templates;
-mod tiled;
 mod tiles;
 mod transfer;
 mod tune;
@@ -46,10 +46,11 @@ use arcs::Arcs;
 use device::Device;
 use geometry::Survey;
 use inputs::Inputs;
-use kernels::{Kernel, PREDICT, Problem, RANGES, REDUCE, RESIDUAL, render};
+use kernels::{Kernel, Problem, render};
 use layout::{State, TURNS, block_words, shard_words};
 use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
+use stages::{PREDICT, RANGES, REDUCE, RESIDUAL};
 use update::{PartKernel, Room, Update};
 
 /// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns, how
@@ -176,7 +177,11 @@ impl Gpu {
         let cut = !(train.ranges.is_empty() && test.ranges.is_empty());
         let ranges = RANGES.into_iter().filter(|_| cut);
         let kernels = SideKernels {
-            predict: compile(if shape.tiled { tiled::PREDICT } else { PREDICT })?,
+            predict: compile(if shape.tiled {
+                stages::tiled::PREDICT
+            } else {
+                PREDICT
+            })?,
             reduce: compile(REDUCE)?,
             residual: compile(RESIDUAL)?,
             ranges: ranges.map(compile).collect::<Result<_>>()?,

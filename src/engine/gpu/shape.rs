@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::adapter::{AdapterFacts, Kind};
+use super::layout::LANES;
 use super::tiles::Tiles;
 use crate::engine::plan::Tiling;
 use crate::error::{Error, Result};
 
-/// Particles in a block of storage.
-pub(super) const LANES: usize = 64;
 /// Largest d of the kernels.
 pub const D_MOST: usize = 4096;
 /// Largest d of the kernels that hold a whole sample or particle in registers.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::device::Device;
-use super::inputs::Inputs;
-use super::kernels::{Kernel, RANGES};
+use super::inputs::{Inputs, set_of};
+use super::kernels::Kernel;
 use super::layout::{self, HEADER, NO_LOSS, TURNS};
+use super::stages::RANGES;
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Sample};
 use crate::error::Result;
-use crate::model::Run;
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
@@ -173,14 +173,6 @@ pub(super) struct Side {
     pub record: usize,
     /// predict, reduce, residual, in their order.
     pub dispatches: Vec<Dispatch>,
-}
-
-/// The data set of a run.
-pub(super) fn set_of(run: &Run, sample: Sample) -> Option<usize> {
-    match sample {
-        Sample::Train => Some(run.train_set),
-        Sample::Test => run.test_set,
-    }
 }
 
 /// Samples of every run.

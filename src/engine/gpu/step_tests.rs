@@ -2,8 +2,9 @@
 
 use super::adapters;
 use super::device::Device;
-use super::kernels::{Kernel, Stage};
+use super::kernels::Kernel;
 use super::layout::{NO_LOSS, NONE, Run, State, train_code};
+use super::stages::Stage;
 use super::templates::{environment, shared};
 use crate::engine;
 use crate::engine::step::{MeanSquares, StepScalars, rescale_above};

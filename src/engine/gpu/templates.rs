@@ -2,9 +2,9 @@
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::kernels::Stage;
+use super::layout::LANES;
 use super::layout::{HEADER, TURNS, train_code};
-use super::shape::LANES;
+use super::stages::Stage;
 use crate::engine::step::rescale_above;
 use crate::error::{Error, Result};
 use crate::model::loss::Wgsl;

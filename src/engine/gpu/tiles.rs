@@ -3,9 +3,9 @@
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
-use super::kernels::Stage;
-use super::shape::LANES;
-use super::tiled;
+use super::layout::LANES;
+use super::stages::Stage;
+use super::stages::tiled;
 use crate::engine::plan::tiled::Cut;
 use crate::model::StateFormat;
 

@@ -7,8 +7,8 @@ use half::slice::HalfFloatSliceExt;
 
 use super::Gpu;
 use super::device::UPLOAD;
+use super::layout::LANES;
 use super::layout::{block_words, pack, to_f16, unpack};
-use super::shape::LANES;
 use crate::engine::plan::Piece;
 use crate::error::{Error, Result};
 use crate::model::StateFormat;

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::model::Run;
 use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
-use crate::particles::random::{Draws, Stream};
+use crate::random::{Draws, Stream};
 
 /// Multiply-adds of a step from which a better shape is worth looking for.
 const WORTH: f64 = 1e9;

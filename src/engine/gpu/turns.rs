@@ -5,7 +5,8 @@
 //! loop's end counts as one, as it does for llvmpipe.
 
 use super::kernels::UNROLLED;
-use super::shape::{LANES, Shape};
+use super::layout::LANES;
+use super::shape::Shape;
 use super::tiles::{Product, Tiles};
 use crate::engine::plan::Reach;
 

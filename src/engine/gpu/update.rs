@@ -3,12 +3,12 @@
 use super::Gpu;
 use super::device::Device;
 use super::inputs::Inputs;
-use super::kernels::{
-    Kernel, PULL, Problem, Stage, UPDATE_PULLED, VELOCITY, VELOCITY_PULL, VELOCITY_PULLED,
-    VELOCITY_UPDATE, render,
-};
+use super::kernels::{Kernel, Problem, render};
 use super::side::Dispatch;
-use super::tiled;
+use super::stages::tiled;
+use super::stages::{
+    PULL, Stage, UPDATE_PULLED, VELOCITY, VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
+};
 use crate::engine::plan::{self, Part, Pass, Size, Storage, Tiling};
 use crate::error::Result;
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::engine::{Batch, reference::Reference};
 use crate::model::Run;
 use crate::model::{Loss, StateFormat};
+use crate::observe::Best;
 use crate::store::Checkpoints;
 use std::sync::Arc;
 

@@ -192,7 +192,7 @@ mod tests {
     use crate::data::Dataset;
     use crate::engine::cpu::layout::grouped;
     use crate::model::Train;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     fn gaussian(count: usize, seed: u64) -> Vec<f32> {
         let mut values = vec![0.0; count];

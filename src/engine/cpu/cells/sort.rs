@@ -136,7 +136,7 @@ fn split<const D: usize>(items: &mut [Item<D>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::particles::random::{Draws, Stream};
+    use crate::random::{Draws, Stream};
 
     /// Particles, of more than one segment and less than whole blocks, are found where they say they
     /// are, and those of a block point the same way.

@@ -18,7 +18,7 @@ use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{Chunk, GROUP, LANES, Line, WORD, bits_per_block, lines_per_block};
-use super::rows::Rows;
+use super::rows::{Rows, by_patterns};
 use crate::model::Train;
 
 /// The sums that a chunk of particles contributes.
@@ -276,11 +276,6 @@ impl<const D: usize> Sweep<'_, D> {
         }
         sums
     }
-}
-
-/// Whether velocity adds sums by patterns of activations, which are made of [`Rows`].
-pub const fn by_patterns(d: usize) -> bool {
-    d >= patterns::FROM
 }
 
 /// Whether d = D is known and so small that w and G of a vector of particles fit in registers.

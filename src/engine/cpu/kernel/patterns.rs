@@ -25,9 +25,6 @@ const PER_WORD: usize = SAMPLES / BITS;
 /// cache tile by tile.
 const SHARED: usize = 256 << 10;
 
-/// Smallest d at which patterns are faster: below it their vectors are mostly empty.
-pub const FROM: usize = 9;
-
 /// What is done with C vectors of coordinates.
 trait ByWidth {
     fn run<S: Simd, const C: usize>(&mut self, simd: S);

@@ -3,66 +3,13 @@
 use minijinja::context;
 
 use crate::engine::gpu::adapter::{AdapterFacts, Kind};
-use crate::engine::gpu::kernels::Stage;
-use crate::engine::gpu::shape::LANES;
+use crate::engine::gpu::layout::LANES;
+use crate::engine::gpu::stages::Stage;
+use crate::engine::gpu::stages::arcs::{RESIDUAL_ARCS, VELOCITY_UPDATE_ARCS};
 use crate::engine::gpu::templates::{halves, shared as known, write};
 use crate::engine::gpu::turns::{looped, shared};
 use crate::error::Result;
 use crate::model::StateFormat;
-
-pub(super) const MEASURE_ARCS: Stage = Stage {
-    name: "measure_arcs",
-    file: "measure_arcs.wgsl",
-    common: &["runs", "magnitudes"],
-    shard: &["rows", "particles"],
-};
-pub(super) const PREDICT_ARCS: Stage = Stage {
-    name: "predict_arcs",
-    file: "predict_arcs.wgsl",
-    common: &[
-        "runs",
-        "state",
-        "schedule",
-        "arc_runs",
-        "circle",
-        "arc_sums",
-        "arc_moments",
-        "magnitudes",
-    ],
-    shard: &["rows", "particles", "positions"],
-};
-pub(super) const RESIDUAL_ARCS: Stage = Stage {
-    name: "residual_arcs",
-    file: "residual.wgsl",
-    common: &[
-        "runs",
-        "state",
-        "schedule",
-        "y",
-        "residual",
-        "history",
-        "accumulated",
-        "arc_runs",
-        "circle",
-        "arc_sums",
-        "arc_moments",
-        "magnitudes",
-        "forces",
-    ],
-    shard: &[],
-};
-pub(super) const VELOCITY_UPDATE_ARCS: Stage = Stage {
-    name: "velocity_update_arcs",
-    file: "velocity_update_arcs.wgsl",
-    common: &["runs", "state", "arc_runs", "magnitudes", "forces"],
-    shard: &["rows", "particles", "positions"],
-};
-pub(super) const VELOCITY_ARCS: Stage = Stage {
-    name: "velocity_arcs",
-    file: "velocity_update_arcs.wgsl",
-    common: &["runs", "state", "arc_runs", "forces"],
-    shard: &["rows", "particles", "velocity", "positions"],
-};
 
 /// Sizes of the kernels on one kind of adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,18 +19,18 @@ use super::Gpu;
 use super::device::Device;
 use super::inputs::Inputs;
 use super::kernels::Kernel;
+use super::layout::LANES;
 use super::layout::NONE;
-use super::shape::LANES;
 use super::side::{Dispatch, Side};
+use crate::engine::gpu::stages::arcs::{
+    MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+};
 use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::short_cuts::CircleCost;
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
 use crate::model::StateFormat;
-use kernels::{
-    ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
-    render,
-};
+use kernels::{ArcShape, render};
 use tables::{Tables, is_within_reach};
 
 /// What the short cut costs.

@@ -7,8 +7,8 @@ use super::kernels::{ArcShape, Load};
 use crate::data::Dataset;
 use crate::engine::Batch;
 use crate::engine::circle::{Circle, Spanning, entry, key};
+use crate::engine::gpu::layout::LANES;
 use crate::engine::gpu::layout::NONE;
-use crate::engine::gpu::shape::LANES;
 use crate::engine::plan::{MOMENTS, Row, Size, Storage, Tiling};
 
 const D: usize = 2;

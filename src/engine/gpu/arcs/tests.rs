@@ -1,12 +1,13 @@
 //! Kernels of the short cut without a device.
 
-use super::kernels::{
-    ArcShape, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
-    render,
-};
+use super::kernels::{ArcShape, render};
+
 use super::tables::ArcRun;
 use crate::engine::gpu::kernel_tests::{same_layout, validated};
-use crate::engine::gpu::kernels::Stage;
+use crate::engine::gpu::stages::Stage;
+use crate::engine::gpu::stages::arcs::{
+    MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+};
 use crate::engine::plan::TURNS_MOST;
 
 const STAGES: [Stage; 5] = [

@@ -1,0 +1,243 @@
+//! Quantities against the step: a panel each.
+
+use super::axis::{Settled, plain};
+use super::colour::{Colour, GREY};
+use super::curve::Curve;
+use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
+use super::folder::{Folder, applies};
+use super::looks::{Look, Looks};
+use super::predictor::{ends, extremes};
+
+/// Steps from the first to the last of an axis that has each as a tick, at most.
+const FEW: f64 = 10.0;
+/// Share of a common scale that each of its panels takes, at least.
+const FILLED: f64 = 0.25;
+
+/// A quantity of one panel: columns of metrics.csv with what tells them apart.
+pub struct Quantity {
+    pub label: &'static str,
+    pub columns: &'static [(&'static str, Dash)],
+    pub scale: Scale,
+    pub include: Option<f64>,
+}
+
+/// On an axis that suits the values.
+pub const fn quantity(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
+    Quantity {
+        label,
+        columns,
+        scale: Scale::Auto,
+        include: None,
+    }
+}
+
+/// A share between 0 and 1.
+pub const fn share(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
+    Quantity {
+        scale: Scale::Linear,
+        include: Some(0.0),
+        ..quantity(label, columns)
+    }
+}
+
+/// Quantities that the metrics have, a panel each.
+pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity]) -> Figure {
+    let mut figure = Figure::new(name, description);
+    let there = |q: &&Quantity| {
+        q.columns
+            .iter()
+            .any(|(column, _)| folder.metrics.has(column))
+    };
+    let there: Vec<&Quantity> = quantities.iter().filter(there).collect();
+    let constant = |q: &Quantity| match q.columns {
+        [(column, _)] => folder.metrics.constant(column),
+        _ => None,
+    };
+    // A flat line beside curves takes their room and says one number.
+    let all_flat = there.iter().all(|q| constant(q).is_some());
+    let looks = Looks::new(&folder.families);
+    // Where dashes tell training from test, what they would tell has panels of its own.
+    let dashed = there.iter().any(|q| columns_of(folder, q).len() > 1);
+    let parts = if dashed {
+        looks.apart()
+    } else {
+        vec![(None, looks.clone())]
+    };
+    for quantity in there {
+        if let Some(value) = constant(quantity).filter(|_| !all_flat) {
+            figure.remark(format!("{} {} throughout", quantity.label, plain(value)));
+            continue;
+        }
+        let mut panels: Vec<Panel> = Vec::new();
+        for (title, looks) in &parts {
+            panels.push(Panel {
+                title: title.clone(),
+                ..panel(folder, quantity, looks, &mut figure)
+            });
+        }
+        share_heights(&mut panels);
+        figure.panels.extend(panels);
+    }
+    finish(&looks, &mut figure);
+    figure
+}
+
+/// One scale for panels of one quantity, to be compared, where none would be flat on it.
+fn share_heights(panels: &mut [Panel]) {
+    let Some(Panel { y: axis, .. }) = panels.first().filter(|_| panels.len() > 1) else {
+        return;
+    };
+    let ys = |panel: &Panel| -> Vec<f64> {
+        let all = panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
+        all.filter(|y| y.is_finite()).collect()
+    };
+    let common = Settled::new(axis, panels.iter().flat_map(ys), 3);
+    let filled = |panel: &Panel| {
+        let (low, high) = ends(ys(panel).into_iter());
+        common.place(high) - common.place(low)
+    };
+    if panels.iter().any(|panel| filled(panel) < FILLED) {
+        return;
+    }
+    for panel in panels {
+        panel.y.range = Some((common.low, common.high));
+        panel.y.scale = common.scale;
+    }
+}
+
+/// One x axis for all panels of a column needs its label once; families are named once.
+pub fn finish(looks: &Looks, figure: &mut Figure) {
+    let last = figure.panels.len().saturating_sub(1);
+    for panel in &mut figure.panels[..last] {
+        panel.x.label.clear();
+    }
+    if figure.is_empty() {
+        return;
+    }
+    if last > 0 {
+        let places = figure.panels.iter().flat_map(Panel::places);
+        let common = ends(places.map(|(x, _)| x));
+        // One scale too, whatever part of the steps a panel has values for.
+        let axis = Settled::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
+        for panel in &mut figure.panels {
+            panel.height = 0.42;
+            panel.x.range = Some(common);
+            panel.x.scale = axis.scale;
+        }
+    }
+    for panel in &mut figure.panels {
+        panel.x.ticks = whole_steps(panel);
+    }
+    // Lines first, then what is behind them.
+    figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
+    if let Some(note) = looks.some_of_all() {
+        figure.remark(note);
+    }
+}
+
+/// Every step of an axis of few: there is none between two.
+fn whole_steps(panel: &Panel) -> Option<Vec<f64>> {
+    let (low, high) = extremes(panel.places().map(|(x, _)| x));
+    let few = high - low <= FEW;
+    few.then(|| (low as i64..=high as i64).map(|k| k as f64).collect())
+}
+
+/// The columns of a quantity that the folder has.
+fn columns_of(folder: &Folder, quantity: &Quantity) -> Vec<(&'static str, Dash)> {
+    let columns = quantity.columns.iter().copied();
+    columns
+        .filter(|(column, _)| folder.metrics.has(column))
+        .collect()
+}
+
+/// One quantity of the families that it applies to.
+pub fn panel(folder: &Folder, quantity: &Quantity, looks: &Looks, figure: &mut Figure) -> Panel {
+    let mut panel = Panel {
+        x: Axis::new("step k", Scale::Auto),
+        y: Axis {
+            include: quantity.include,
+            ..Axis::new(quantity.label, quantity.scale)
+        },
+        ..Panel::default()
+    };
+    let columns = columns_of(folder, quantity);
+    let suits = |look: &&Look| {
+        let column = columns.first();
+        column.is_some_and(|(column, _)| applies(folder, look.family, column))
+    };
+    // A run is drawn over a longer one that it is the beginning of.
+    let shown = looks.each.iter().rev().filter(suits);
+    let mut curves: Vec<(Colour, Dash, Curve)> = Vec::new();
+    for look in shown {
+        for &(column, of_column) in &columns {
+            let dash = if columns.len() > 1 {
+                of_column
+            } else {
+                look.dash
+            };
+            let curve = Curve::new(folder, look.family, column);
+            curves.push((look.colour, dash, curve));
+        }
+    }
+    let ranges = curves.iter().map(|(.., curve)| curve.range());
+    let range = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (low, high)| {
+        (l.min(low), h.max(high))
+    });
+    looks.explain(figure);
+    let mut lines = Vec::new();
+    for (colour, dash, curve) in &mut curves {
+        curve.thin(range);
+        curve.notes().iter().for_each(|note| figure.remark(note));
+        let band = curve.band(colour.faded(0.25));
+        let shaded = looks.are_few() && *dash == Dash::Solid;
+        if let Some(band) = band.filter(|_| shaded) {
+            figure.remark("shaded: least to most");
+            panel.marks.push(band);
+        }
+        lines.push(Mark::Line {
+            points: curve.mean(),
+            colour: *colour,
+            dash: *dash,
+            width: 1.0,
+        });
+    }
+    panel.marks.extend(lines);
+    if columns.len() > 1 {
+        let single = looks.each.first().filter(|_| looks.is_single());
+        let colour = single.map_or(GREY, |look| look.colour);
+        for &(column, dash) in &columns {
+            let test = column.ends_with("_test");
+            figure.enter(
+                if test { "test" } else { "training" },
+                colour,
+                Sign::Line(dash),
+            );
+        }
+    }
+    panel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_is_common_where_no_panel_is_flat_on_it() {
+        let shared = |low: f64, high: f64| {
+            let panel = |low: f64, high: f64| Panel {
+                y: Axis::new("risk", Scale::Auto),
+                marks: vec![Mark::line(vec![(1.0, low), (2.0, high)], GREY)],
+                ..Panel::default()
+            };
+            let mut panels = [panel(-300.0, 200.0), panel(low, high)];
+            share_heights(&mut panels);
+            let [a, b] = panels.map(|panel| panel.y.range);
+            assert!(a.is_none() || a == b, "{a:?} {b:?}");
+            a.is_some()
+        };
+        assert!(shared(-100.0, 100.0));
+        assert!(!shared(-1.0, 1.0));
+        // Far apart on a scale that has room for both.
+        assert!(shared(-1e9, 1e9));
+    }
+}
