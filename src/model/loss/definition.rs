@@ -78,15 +78,18 @@ pub struct Each {
     pub wgsl: Wgsl,
 }
 
+/// Predictions with their targets, (f, y) (n).
+pub type Pairs<'a> = &'a [(f64, f64)];
+
 /// Functions of all (f, y).
 pub struct All {
     pub risk: fn(&mut dyn Iterator<Item = (f64, f64)>) -> f64,
     /// g (n) for true predictions 2^p f̂.
-    pub residual: fn(&[(f64, f64)], i32) -> Vec<f64>,
+    pub residual: fn(Pairs, i32) -> Vec<f64>,
     /// As of [`Each`]; of g, the scale of its own prediction and the largest one.
     pub condition: fn(f64, f64, f64) -> f64,
     /// As of [`Each`] (n), for predictions 2^p f̂ and sums of some depth.
-    pub rounding: fn(&[(f64, f64)], i32, f64) -> Vec<Rounding>,
+    pub rounding: fn(Pairs, i32, f64) -> Vec<Rounding>,
     pub wgsl: Wgsl,
 }
 

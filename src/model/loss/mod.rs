@@ -10,7 +10,8 @@ use std::hash::{Hash, Hasher};
 use super::ldexp;
 
 pub use definition::{
-    All, Definition, Dual, Each, Form, Infimum, Parameter, Prediction, Rounding, Targets, Wgsl,
+    All, Definition, Dual, Each, Form, Infimum, Pairs, Parameter, Prediction, Rounding, Targets,
+    Wgsl,
 };
 
 /// Declares the file and the constant of every loss. What a file defines is all there is to a loss: names

@@ -34,7 +34,7 @@ fn risk(pairs: &mut dyn Iterator<Item = (f64, f64)>) -> f64 {
 }
 
 /// −y_i p_i with p_i = e^(−y_i f_i) / Σ_k e^(−y_k f_k).
-fn residual(pairs: &[(f64, f64)], p: i32) -> Vec<f64> {
+fn residual(pairs: Pairs, p: i32) -> Vec<f64> {
     let least = least_margin(pairs);
     let weight = |f: f64, y: f64| ldexp(least - y * f, p).exp();
     let total: f64 = pairs.iter().map(|&(f, y)| weight(f, y)).sum();
@@ -42,7 +42,7 @@ fn residual(pairs: &[(f64, f64)], p: i32) -> Vec<f64> {
     pairs.map(|&(f, y)| -y * weight(f, y) / total).collect()
 }
 
-fn rounding(pairs: &[(f64, f64)], p: i32, depth: f64) -> Vec<Rounding> {
+fn rounding(pairs: Pairs, p: i32, depth: f64) -> Vec<Rounding> {
     let least = least_margin(pairs);
     // A mean of the others' distances by their weights is at most log n + 1.
     let of_others = (pairs.len() as f64).ln() + 1.0 + depth;
@@ -55,7 +55,7 @@ fn rounding(pairs: &[(f64, f64)], p: i32, depth: f64) -> Vec<Rounding> {
 }
 
 /// min_i y_i f̂_i
-fn least_margin(pairs: &[(f64, f64)]) -> f64 {
+fn least_margin(pairs: Pairs) -> f64 {
     let margins = pairs.iter().map(|(f, y)| y * f);
     margins.fold(f64::INFINITY, f64::min)
 }
