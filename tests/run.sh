@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the whole test suite: on the CPU and on a graphics adapter, the pages in a headless browser,
-# the README's Python on numpy, pandas and matplotlib. What is missing is installed: Mesa's software
+# Runs the whole test suite: on the CPU, on a graphics adapter and, in part, on SwiftShader, the pages
+# in a headless browser, the README's Python on numpy, pandas and matplotlib. What is missing is installed: Mesa's software
 # driver and Chromium (Debian, Ubuntu; elsewhere it says what to install), Python packages in
 # target/python. WIDEFIELD_ALLOW_NO_GPU=1, WIDEFIELD_ALLOW_NO_BROWSER=1 and
 # WIDEFIELD_ALLOW_NO_PYTHON=1 leave a part untested instead of failing.
@@ -70,3 +70,14 @@ else
     without WIDEFIELD_ALLOW_NO_PYTHON "the README's Python stays untested"
 fi
 cargo test --release "$@"
+
+# A second driver: SwiftShader, which comes with Chromium. It binds too few buffers for arcs.
+[ $# = 0 ] || exit 0
+for icd in /usr/lib/chromium*/vk_swiftshader_icd.json; do
+    [ -f "$icd" ] || continue
+    export VK_DRIVER_FILES=$icd WIDEFIELD_ADAPTER=swiftshader
+    "${CARGO_TARGET_DIR:-target}/release/widefield" verify --engine gpu --adapter swiftshader
+    cargo test --release --test gpu_accumulated
+    exit
+done
+echo "tests/run.sh: SwiftShader stays untested: no vk_swiftshader_icd.json below /usr/lib/chromium" >&2

@@ -112,7 +112,7 @@ impl Choice for Widths {
 /// `[risk]`
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Risk {
-    /// Required. All but square take targets ±1.
+    /// Required. All but square and huber take targets ±1.
     pub loss: Loss,
     /// λ ≥ 0. Default 0.
     pub weight_decay: f64,
