@@ -37,7 +37,7 @@ pub struct Found {
 /// (Gleixner, Steffy and Wolter 2016) until the gap is small enough.
 ///
 /// # Errors
-/// Those of [`Problem::solve`].
+/// Those of [`Problem::solve`], where it finds nothing at all.
 pub fn game(a: &[Vec<f64>], b: &[f64], gap: f64, zoomed: f64) -> Result<Found> {
     let n = b.len();
     let largest = |row: &Vec<f64>| row.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
@@ -70,11 +70,14 @@ pub fn game(a: &[Vec<f64>], b: &[f64], gap: f64, zoomed: f64) -> Result<Found> {
         if left <= enough {
             break;
         }
-        let nearer = samples.near(&q, (zoom, left), gap)?;
-        q = q.or(samples.point(nearer.0));
-        z = z.or(atoms.point(nearer.1));
-        let nearer = atoms.near(&z, (zoom, left), gap)?;
-        z = z.or(atoms.point(nearer.0));
+        // What was found stays where the solver fails.
+        if let Ok(nearer) = samples.near(&q, (zoom, left), gap) {
+            q = q.or(samples.point(nearer.0));
+            z = z.or(atoms.point(nearer.1));
+        }
+        if let Ok(nearer) = atoms.near(&z, (zoom, left), gap) {
+            z = z.or(atoms.point(nearer.0));
+        }
     }
     let c: Vec<f64> = z.x.iter().zip(&sizes).map(|(z, r)| z / r).collect();
     Ok(Found {
