@@ -1,4 +1,4 @@
-// What the stages share. The letters are those of MODEL.md; sizes in braces come from Rust.
+// What the stages share. The letters are those of docs/model.md; sizes in braces come from Rust.
 {%- if stored == "f16" %}
 enable f16;
 {%- endif %}

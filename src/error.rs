@@ -68,7 +68,7 @@ fn told(errors: &[Error]) -> String {
 pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Error {
-    /// Exit code of the process, as INTERFACE.md fixes it.
+    /// Exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Input { .. } | Error::Several(_) => 2,

@@ -283,7 +283,7 @@ fn a_changed_particle_is_noticed() {
     }
 }
 
-/// What the flow conserves, one step changes by η²(ȧ² − |ẇ|²) (MODEL.md, law 3).
+/// What the flow conserves, one step changes by η²(ȧ² − |ẇ|²) (docs/model.md, law 3).
 #[test]
 fn balance_drifts_by_the_square_of_a_step() {
     let case = Case::new(37, 20, 3, Train::Both, None);

@@ -21,7 +21,7 @@
 //! # Variance
 //!
 //! The variance of f between the seeds of an ensemble, averaged over the inputs, falls like mˢ with s → −1
-//! (MODEL.md, law 8): it is C/m (1 + c/m + …), so that narrow widths bend the line that [`fit`] draws. The
+//! (docs/model.md, law 8): it is C/m (1 + c/m + …), so that narrow widths bend the line that [`fit`] draws. The
 //! exponent is told of all widths, and of each width and those above it. Its error, and that of the logarithm
 //! of each variance, are the jackknife's.
 //!

@@ -1,5 +1,5 @@
 //! How the variance of the prediction between particle seeds falls with the width:
-//! Var f ~ C mˢ, where propagation of chaos says s = −1 (MODEL.md, law 8).
+//! Var f ~ C mˢ, where propagation of chaos says s = −1 (docs/model.md, law 8).
 
 /// A power law v = e^c mˢ.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,7 +13,7 @@ pub struct Geometry {
     /// max_j max(|a_j|, |w_j|), in true units.
     pub largest_weight: f64,
     /// max_j |(a_j² − |w_j|²) − (a_j² − |w_j|²) at the start|, in true units: 0 for the flow of both
-    /// layers without decay, which conserves it (MODEL.md, law 3). `None` where the start is not known.
+    /// layers without decay, which conserves it (docs/model.md, law 3). `None` where the start is not known.
     pub balance_drift: Option<f64>,
     /// Σ_j |a_j||w_j| · (|w_j restricted to the first k coordinates|/|w_j|)² over Σ_j |a_j||w_j|, with k
     /// from [`Run::informative`]: the share of the features' mass in the informative subspace.

@@ -27,7 +27,7 @@ impl Schedule {
     /// | power p | η (k+1)^(−p) |
     /// | cosine | η (1 + cos(πk/steps))/2, 0 from k = steps on |
     ///
-    /// MODEL.md counts updates from 1 in η/√(k+1), so that both say η/√2 for the first one.
+    /// docs/model.md counts updates from 1 in η/√(k+1), so that both say η/√2 for the first one.
     /// A run extended beyond its steps keeps the first three; cosine has ended by then.
     pub fn step(self, eta: f64, k: u64, steps: u64) -> f64 {
         match self {

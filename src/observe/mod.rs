@@ -1,4 +1,4 @@
-//! Observables: what a state of a run is worth. Equations and names as in MODEL.md.
+//! Observables: what a state of a run is worth. Equations and names as in docs/model.md.
 //!
 //! Norms, margins and risks come from an [`Evaluation`], n predictions and three moments, and touch
 //! no particles. The others come from the engine's [`crate::engine::Geometry`], and from a few thousand particles

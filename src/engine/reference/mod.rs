@@ -1,6 +1,6 @@
 //! The reference engine: f64, plain loops, a function per stage, nothing clever.
 //!
-//! It decides who is right when engines disagree, so it is written to be compared with MODEL.md
+//! It decides who is right when engines disagree, so it is written to be compared with docs/model.md
 //! line by line and never to be fast. Its stored values are the true ones: the exponent stays 0.
 
 mod geometry;

@@ -1,4 +1,4 @@
-//! The four stages, as MODEL.md writes them.
+//! The four stages, as docs/model.md writes them.
 
 use crate::data::Dataset;
 use crate::model::Run;
