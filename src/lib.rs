@@ -42,8 +42,8 @@
 //! ```
 //! use std::sync::Arc;
 //! use widefield::data::Dataset;
-//! use widefield::engine::{Batch, Engine, Run, Sample, Steps, reference::Reference};
-//! use widefield::experiment::{Loss, StateFormat};
+//! use widefield::engine::{Batch, Engine, Sample, Steps, reference::Reference};
+//! use widefield::model::{Loss, Run, StateFormat};
 //! use widefield::particles::Particles;
 //!
 //! # fn main() -> widefield::Result<()> {
