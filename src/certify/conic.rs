@@ -21,7 +21,7 @@ const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false
 
 /// Share of the accuracy asked for that is added to every share b_i, so that the solver's errors
 /// leave no f_i below its share, be that as small as it may.
-pub(super) const SURPLUS: f64 = 0.1;
+const SURPLUS: f64 = 0.1;
 
 /// q (n) and multipliers c ≥ 0 (K) of
 ///
@@ -117,7 +117,7 @@ pub fn nearest_point(k: &[f64], b: &[f64], gap: f64) -> Result<Vec<f64>> {
 }
 
 /// b_i and something for the errors of a solution this near to the optimum.
-fn with_surplus(b: &[f64], gap: f64) -> Vec<f64> {
+pub(super) fn with_surplus(b: &[f64], gap: f64) -> Vec<f64> {
     let surplus = SURPLUS * gap.max(GAP);
     b.iter().map(|b| b + surplus).collect()
 }

@@ -1,6 +1,6 @@
 //! The finite game between weights on the samples and masses on the atoms, whatever the sizes of its payoffs.
 
-use super::conic::{Columns, GAP, Problem, SURPLUS, in_simplex};
+use super::conic::{Columns, GAP, Problem, in_simplex, with_surplus};
 use super::twofold;
 use crate::error::Result;
 
@@ -47,9 +47,7 @@ pub fn game(a: &[Vec<f64>], b: &[f64], gap: f64, zoomed: f64) -> Result<Found> {
     let payoffs: Vec<Vec<f64>> = a.iter().zip(&sizes).map(divided).collect();
     let of_sample = |i: usize| payoffs.iter().map(|row| -row[i]).collect();
     let turned: Vec<Vec<f64>> = (0..n).map(of_sample).collect();
-    // A surplus, so that the solver's errors leave no f_i below its share, be that as small as it may.
-    let surplus = SURPLUS * gap.max(GAP);
-    let shares: Vec<f64> = b.iter().map(|b| b + surplus).collect();
+    let shares = with_surplus(b, gap);
     let inverse: Vec<f64> = sizes.iter().map(|r| 1.0 / r).collect();
     let samples = Side {
         payoffs: &payoffs,

@@ -210,10 +210,8 @@ impl ColumnGeneration for Solve<'_> {
             true => (0.0, 0.0),
             false => ((NEAR * open).min(NEAR_MOST), ZOOMED * open),
         };
-        let zoomed = match self.failures < FAILURES {
-            true => zoomed,
-            false => f64::INFINITY,
-        };
+        let gave_up = self.failures >= FAILURES;
+        let zoomed = if gave_up { f64::INFINITY } else { zoomed };
         let Found { q, c, gap } = game(&rows, &self.shares, near, zoomed)?;
         self.failures += usize::from(gap > zoomed.max(near).max(NEAR_MOST));
         let p = normalised(q.iter().zip(&self.shares).map(|(q, b)| q * b).collect());

@@ -3,8 +3,7 @@
 use super::fields::REQUIRED;
 use super::given::Given;
 use super::training::{InitKind, Stop};
-use super::value::Choice;
-use super::value::{non_negative, positive};
+use super::value::{Choice, non_negative, positive};
 use super::{Experiment, Schedule, check_data};
 use crate::model::{Loss, Scaling, Train};
 

@@ -6,8 +6,9 @@
 //! mistakes all are told, in the order of their lines.
 //!
 //! The way of a file through the modules: `document` reads the text into keys with their places,
-//! `value` and `forms` read one value into one field, `claims` and `expect` the checks, `fields` is the one list of all keys, `check` and
-//! `check_data` hold the rules between keys, `grid` makes the combinations and writes them back.
+//! `origin` says where they come from, `value` and `forms` read one value into one field, `claims` and
+//! `expect` the checks, `fields` is the one list of all keys, `given` has what a user gave for one run,
+//! `check` and `check_data` hold the rules between keys, `grid` makes the combinations and writes them back.
 
 use std::fs;
 use std::io::ErrorKind;
