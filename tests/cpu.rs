@@ -16,6 +16,7 @@ const MODES: [Train; 3] = [Train::Both, Train::Output, Train::Input];
 fn run(m: usize, train_set: usize, train: Train) -> Run {
     Run {
         m,
+        part: None,
         train_set,
         test_set: Some(0),
         loss: Loss::LOGISTIC,

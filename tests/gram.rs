@@ -211,10 +211,10 @@ fn what_must_not_change_a_bit() {
             other.write(r, 0, &state).unwrap();
             other.set_clock(r, engine.clock(r)).unwrap();
         }
-        if let Some(anchor) = engine.anchor(r).cloned() {
-            resumed.set_anchor(r, anchor).unwrap();
+        if let Some(state) = engine.dual_state(r) {
+            resumed.set_dual_state(r, state).unwrap();
         }
-        assert_eq!(engine.anchor(r).is_some(), run.train == Train::Output);
+        assert_eq!(engine.dual_state(r).is_some(), run.train == Train::Output);
     }
     for engine in [&mut engine, &mut resumed, &mut forgetful] {
         engine.advance(&steps(count, 9, 14)).unwrap();

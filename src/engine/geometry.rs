@@ -62,23 +62,23 @@ impl Units {
     }
 }
 
-/// What some particles of a run contribute to its geometry, in stored units.
+/// What some particles of a run contribute to its [`Geometry`], in stored units.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Tally {
+pub struct PartialGeometry {
     /// Number of dead neurons.
     pub dead: f64,
     /// max |â_j|, max |ŵ_j|
     pub largest_a: f64,
     pub largest_w: f64,
-    /// The largest change of the balance, in [`Units`].
+    /// The largest change of the balance, in units of the stored layers.
     pub drift: f64,
     /// Σ |â_j||ŵ_j|, and the part of it in the informative subspace.
     pub mass: f64,
     pub informative: f64,
 }
 
-impl Tally {
-    pub fn add(&mut self, part: &Tally) {
+impl PartialGeometry {
+    pub fn add(&mut self, part: &PartialGeometry) {
         self.dead += part.dead;
         self.largest_a = self.largest_a.max(part.largest_a);
         self.largest_w = self.largest_w.max(part.largest_w);

@@ -2,19 +2,25 @@
 //!
 //! A batch is a set of runs that share d; one run is a batch of one. Engines differ in arithmetic
 //! and hardware, never in meaning: [`mod@reference`] is the arbiter.
+//!
+//! An engine holds particles `held.start..held.end` of the m of each run ([`Run::held`]; all of them in the plain
+//! case). It gives sums over them (predict), and moves them by residuals and scalars that it is given
+//! (update). What joins the two, and several engines, is in [`driver`].
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::{Run, StateFormat};
 use crate::particles::Particles;
+use step::StepScalars;
 
 mod ceilings;
 mod circle;
 pub mod cpu;
+pub mod driver;
 mod geometry;
 pub mod gpu;
 pub mod gram;
@@ -25,7 +31,7 @@ mod short_cuts;
 pub mod step;
 
 pub use ceilings::Ceilings;
-pub use geometry::{Geometry, Origins, Unknown};
+pub use geometry::{Geometry, Origins, PartialGeometry, Unknown};
 pub use short_cuts::ShortCuts;
 
 /// The runs that advance together, and their data.
@@ -41,6 +47,34 @@ pub struct Batch {
     pub state: StateFormat,
 }
 
+impl Batch {
+    /// The batch whose engine holds part `index` of `parts` of the particles of every run.
+    pub fn part(&self, index: usize, parts: usize) -> Batch {
+        let mut batch = self.clone();
+        for run in &mut batch.runs {
+            run.part = Some(run.m * index / parts..run.m * (index + 1) / parts);
+        }
+        batch
+    }
+
+    /// Refuses to take steps, or to give residuals, from a part of the particles alone.
+    fn require_all(&self) -> Result<()> {
+        let partial = |run: &&Run| run.held_count() != run.m;
+        match self.runs.iter().find(partial) {
+            Some(run) => Err(Error::engine(
+                "engine",
+                format!(
+                    "it holds particles {:?} of {}: the sums of the others are missing",
+                    run.held(),
+                    run.m
+                ),
+                "join the engines of all parts in a `Driver`",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Refuses a batch for which memory does not hold so many bytes, before any is taken.
 fn fits_memory(batch: &Batch, bytes: u128) -> Result<()> {
     memory::require("network.width", &particles_of(batch), bytes, FEWER)
@@ -48,7 +82,7 @@ fn fits_memory(batch: &Batch, bytes: u128) -> Result<()> {
 
 /// What takes memory, for messages.
 fn particles_of(batch: &Batch) -> String {
-    let particles: u128 = batch.runs.iter().map(|run| run.m as u128).sum();
+    let particles: u128 = batch.runs.iter().map(|run| run.held_count() as u128).sum();
     let d = batch.d;
     format!("{particles} particles of dimension {d} with their samples")
 }
@@ -62,6 +96,14 @@ const FEWER: &str =
 pub enum Precision {
     F32,
     F64,
+}
+
+/// A step of one run: update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update<'a> {
+    /// g_i = ∂R/∂f_i (n), in true units.
+    pub residual: &'a [f64],
+    pub scalars: StepScalars,
 }
 
 /// Where a run stands.
@@ -81,10 +123,19 @@ pub struct Clock {
     pub diverged: Option<u64>,
 }
 
+impl Clock {
+    /// Goes on by a step.
+    pub fn take(&mut self, step: &StepScalars) {
+        self.exponent += step.shift;
+        self.step += 1;
+        self.time += step.eta;
+    }
+}
+
 /// What an output-only run on the short cut of [`gram`] remembers beside its particles, so that a
 /// checkpoint hands it back bit for bit: a = scale · a_0 + Σ_i c_i σ(w·x_i), in stored units.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Anchor {
+pub struct DualState {
     pub scale: f64,
     /// a_0 (m)
     pub a: Vec<f32>,
@@ -138,6 +189,17 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Adds the sums over other particles of the same run.
+    fn add(&mut self, part: &Evaluation) {
+        self.f
+            .iter_mut()
+            .zip(&part.f)
+            .for_each(|(f, part)| *f += part);
+        self.mean_a2 += part.mean_a2;
+        self.mean_w2 += part.mean_w2;
+        self.mean_aw += part.mean_aw;
+    }
+
     /// Whether every prediction and moment is a finite number.
     pub fn is_finite(&self) -> bool {
         [self.mean_a2, self.mean_w2, self.mean_aw]
@@ -168,7 +230,8 @@ pub trait Engine: Send {
         "direct"
     }
 
-    /// Puts particles first..first + block.m() of a run in place, in stored units.
+    /// Puts particles first..first + block.m() of the m of a run in place, in stored units: some of
+    /// those that the engine holds.
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()>;
     /// Particles of a run, in stored units. Exact.
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles>;
@@ -177,12 +240,12 @@ pub trait Engine: Send {
 
     /// What a run has to remember beside its particles and its clock; nothing, but on the short
     /// cut of [`gram`].
-    fn anchor(&self, _run: usize) -> Option<&Anchor> {
+    fn dual_state(&self, _run: usize) -> Option<DualState> {
         None
     }
     /// Gives back what was remembered, after the particles of that state were written. Engines
     /// that have no use for it go on from the particles alone.
-    fn set_anchor(&mut self, _run: usize, _anchor: Anchor) -> Result<()> {
+    fn set_dual_state(&mut self, _run: usize, _state: DualState) -> Result<()> {
         Ok(())
     }
 
@@ -192,17 +255,44 @@ pub trait Engine: Send {
     /// Puts back what was added up before a resume.
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()>;
 
-    /// The geometry of the particles of every run at the present state, with its drift from these
-    /// origins. What they say never changes: an engine may keep it.
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>>;
+    /// What the particles that the engine holds contribute to the geometry of every run at the present
+    /// state, with its drift from these origins. What they say never changes: an engine may keep it.
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>>;
 
-    /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments, for every run (empty f for runs
-    /// without a test set when asked for one).
+    /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments over the particles that the engine
+    /// holds, divided by the m of the whole run, for every run (empty f for runs without a test set
+    /// when asked for one).
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>>;
+    /// velocity of the particles that the engine holds for the residual g (n): −(1/α) w_j·G_j − λ a_j and
+    /// −(1/α) a_j G_j − λ w_j in true units, zero for layers that do not train.
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles>;
+    /// update: the step of every run that takes one. The clocks of these runs go on by it; what
+    /// [`Engine::accumulated`] gives does not.
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()>;
+
+    /// The geometry of the particles of every run.
+    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+        let parts = self.partial_geometry(origins)?;
+        let of_run = |(r, part): (usize, &PartialGeometry)| {
+            let started = origins.balance(r, 0..0).is_some();
+            part.finish(&self.batch().runs[r], self.clock(r).exponent, started)
+        };
+        Ok(parts.iter().enumerate().map(of_run).collect())
+    }
     /// residual: g_i = ∂R/∂f_i (n) at the present state, in true units.
-    fn residual(&mut self, run: usize) -> Result<Vec<f64>>;
+    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
+        self.batch().require_all()?;
+        let now = self.predict(Sample::Train)?;
+        Ok(driver::residual(self.batch(), run, &now[run]))
+    }
     /// velocity: −m ∇F at the present state, in true units, zero for layers that do not train.
-    fn velocity(&mut self, run: usize) -> Result<Particles>;
+    fn velocity(&mut self, run: usize) -> Result<Particles> {
+        let g = self.residual(run)?;
+        self.velocity_for(run, &g)
+    }
     /// Takes the steps. One inner vector per step marked `evaluate`, with one entry per run.
-    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>>;
+    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        self.batch().require_all()?;
+        driver::through_sums(self, steps)
+    }
 }

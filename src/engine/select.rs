@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::driver::Driver;
 use super::gram::Gram;
 use super::{Batch, Ceilings, Engine, ShortCuts, cpu, fits_memory, gpu, reference};
 use crate::error::{Error, Result};
@@ -170,7 +171,7 @@ impl Selection {
                 Box::new(cpu::Cpu::new(batch, &options)?)
             }
         };
-        Ok(Gram::around(engine, short_cuts))
+        Driver::new(vec![Gram::around(engine, short_cuts)]).map(|driver| Box::new(driver) as _)
     }
 
     /// Whether engines built here can store their state in f16.

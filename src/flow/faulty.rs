@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::{Progress, Status};
 use crate::engine::reference::{self, Reference};
 use crate::engine::{
-    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
 };
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -96,8 +96,8 @@ impl Engine for Faulty {
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
         self.inner.set_accumulated(run, sum)
     }
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
-        self.inner.geometry(origins)
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
+        self.inner.partial_geometry(origins)
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
@@ -131,8 +131,8 @@ impl Engine for Faulty {
         }
     }
 
-    fn velocity(&mut self, run: usize) -> Result<Particles> {
-        let mut g = self.residual(run)?;
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
+        let mut g = g.to_vec();
         if self.has(run, Fault::VelocityRow) {
             g[ROW].fill(0.0);
         }
@@ -143,6 +143,10 @@ impl Engine for Faulty {
             v.w.iter_mut().for_each(|v| *v = -*v);
         }
         Ok(v)
+    }
+
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        self.inner.update(updates)
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {

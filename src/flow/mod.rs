@@ -268,6 +268,7 @@ fn place(
 pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> Run {
     Run {
         m: spec.network.width,
+        part: None,
         train_set,
         test_set,
         loss: spec.risk.loss,

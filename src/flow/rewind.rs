@@ -3,7 +3,7 @@
 //! where the stretch began and takes its steps up to that state once more, with the same bits.
 
 use super::member::Member;
-use crate::engine::{Anchor, Clock, Engine, Steps};
+use crate::engine::{Clock, DualState, Engine, Steps};
 use crate::error::Result;
 use crate::particles::Particles;
 
@@ -13,7 +13,7 @@ pub struct Kept {
     particles: Particles,
     clock: Clock,
     accumulated: Vec<f64>,
-    anchor: Option<Anchor>,
+    anchor: Option<DualState>,
 }
 
 impl Kept {
@@ -26,7 +26,7 @@ impl Kept {
                 particles: engine.read(member.slot, 0..member.run.m)?,
                 clock: engine.clock(member.slot),
                 accumulated: engine.accumulated(member.slot)?,
-                anchor: engine.anchor(member.slot).cloned(),
+                anchor: engine.dual_state(member.slot),
             });
         }
         Ok(kept)
@@ -46,7 +46,7 @@ impl Kept {
             engine.set_clock(kept.slot, kept.clock)?;
             engine.set_accumulated(kept.slot, kept.accumulated)?;
             if let Some(anchor) = kept.anchor {
-                engine.set_anchor(kept.slot, anchor)?;
+                engine.set_dual_state(kept.slot, anchor)?;
             }
             let mut steps = Steps::default();
             for step in kept.clock.step..met {

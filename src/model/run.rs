@@ -1,5 +1,7 @@
 //! One run of a network.
 
+use std::ops::Range;
+
 use super::{Activation, Loss, Train};
 
 /// One run: f(x) = (α/m) Σ_j a_j σ(w_j·x) trained on
@@ -8,6 +10,8 @@ use super::{Activation, Loss, Train};
 pub struct Run {
     /// Width m.
     pub m: usize,
+    /// The particles that are held in one place, where several share a run; all of them otherwise.
+    pub part: Option<Range<usize>>,
     /// Index of the training set among those of the batch.
     pub train_set: usize,
     /// Index of the test set, if there is one.
@@ -31,6 +35,7 @@ impl Run {
     pub fn simple(m: usize, loss: Loss) -> Run {
         Run {
             m,
+            part: None,
             train_set: 0,
             test_set: None,
             loss,
@@ -41,6 +46,16 @@ impl Run {
             norm_scaled: false,
             informative: None,
         }
+    }
+
+    /// The particles that are held here.
+    pub fn held(&self) -> Range<usize> {
+        self.part.clone().unwrap_or(0..self.m)
+    }
+
+    /// Number of the particles that are held here.
+    pub fn held_count(&self) -> usize {
+        self.held().len()
     }
 
     /// Powers of two of the stored a and w, for an exponent of the trained layers.

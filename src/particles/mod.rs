@@ -3,6 +3,8 @@
 mod file;
 pub mod init;
 
+use std::ops::Range;
+
 pub use crate::random;
 pub use file::read;
 
@@ -32,6 +34,21 @@ impl Particles {
     /// Number of particles in the block.
     pub fn m(&self) -> usize {
         self.a.len()
+    }
+
+    /// These particles of the block.
+    pub fn range(&self, range: Range<usize>) -> Particles {
+        Particles {
+            d: self.d,
+            w: self.w[range.start * self.d..range.end * self.d].to_vec(),
+            a: self.a[range].to_vec(),
+        }
+    }
+
+    /// Puts the particles of another block after those of this one.
+    pub fn append(&mut self, other: Particles) {
+        self.w.extend(other.w);
+        self.a.extend(other.a);
     }
 
     /// Input weights of particle j.

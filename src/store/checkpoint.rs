@@ -1,6 +1,6 @@
 //! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
 //! else that a resume needs; `accumulated`, Σ η g (n), beside them, and anchor_a (m) and anchor_c
-//! (n) where a run has an [`Anchor`]. A digest of the whole file is in the header too: see
+//! (n) where a run has an [`DualState`]. A digest of the whole file is in the header too: see
 //! [`super::seal`].
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::format::{FORMAT, Label, Layout, decode, encode, header, size_of_value
 use super::places::{entries, name, open_regular};
 use super::seal::{Sealing, is_sealed};
 use super::state::{BLOCK, State, blocks};
-use crate::engine::{Anchor, Clock, Engine, Precision};
+use crate::engine::{Clock, DualState, Engine, Precision};
 use crate::error::{Error, Result};
 use crate::model::Train;
 use crate::particles::Particles;
@@ -46,7 +46,7 @@ impl Checkpoint {
         let state = State::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(file_name(clock.step));
-        let anchor = engine.anchor(run).cloned();
+        let anchor = engine.dual_state(run);
         let accumulated = engine.accumulated(run)?;
         let header = header(&state, clock, label, (m, d), &accumulated, anchor.as_ref());
         let header = header.map_err(|what| {
@@ -243,12 +243,12 @@ impl Checkpoint {
             return Ok(());
         };
         let a = decode(layer("anchor_a")?.data(), Precision::F32);
-        let anchor = Anchor {
+        let anchor = DualState {
             scale,
             a: a.into_iter().map(|a| a as f32).collect(),
             c: decode(layer("anchor_c")?.data(), Precision::F64),
         };
-        engine.set_anchor(run, anchor)
+        engine.set_dual_state(run, anchor)
     }
 }
 

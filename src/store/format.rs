@@ -9,7 +9,7 @@ use super::Identity;
 use super::seal;
 use super::state::State;
 use crate::data::Standardization;
-use crate::engine::{Anchor, Clock, Precision};
+use crate::engine::{Clock, DualState, Precision};
 use crate::observe::Best;
 
 /// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
@@ -47,7 +47,7 @@ pub fn header(
     label: &Label,
     (m, d): (usize, usize),
     accumulated: &[f64],
-    anchor: Option<&Anchor>,
+    anchor: Option<&DualState>,
 ) -> std::result::Result<String, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));

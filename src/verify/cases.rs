@@ -112,6 +112,7 @@ pub fn all(state: StateFormat) -> Vec<Case> {
                 n,
                 run: Run {
                     m,
+                    part: None,
                     train_set: l,
                     test_set: None,
                     loss,

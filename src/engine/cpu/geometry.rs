@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::layout::{GROUP, LANES};
 use super::run::{Setting, State};
-use crate::engine::geometry::{Tally, Units};
-use crate::engine::{Geometry, Origins};
+use crate::engine::geometry::Units;
+use crate::engine::{Origins, PartialGeometry};
 use crate::model::Run;
 
 /// Particles of a piece: what they add is summed in order, then that of the pieces.
@@ -23,23 +23,24 @@ const NUMBERS: usize = 10;
 const TOGETHER: usize = 1;
 
 /// The start of these particles. Single precision, as the state: a difference below its rounding is
-/// none, see [`Look::tally`].
+/// none, see [`Look::sums`].
 fn start_of(origins: &dyn Origins, run: usize, range: Range<usize>) -> Option<Vec<f32>> {
     let balance = origins.balance(run, range)?;
     Some(balance.into_iter().map(|b| b as f32).collect())
 }
 
 impl Setting<'_> {
-    /// The geometry of the run at its present state.
-    pub fn geometry(&self, state: &mut State, origins: &dyn Origins) -> Geometry {
-        let (m, index) = (self.run.m, self.index);
+    /// What the particles contribute to the geometry of the run at its present state.
+    pub fn partial_geometry(&self, state: &mut State, origins: &dyn Origins) -> PartialGeometry {
+        let (held, index) = (self.run.held(), self.index);
+        let (m, first) = (held.len(), held.start);
         let started = origins.balance(index, 0..0).is_some();
         let kept = m <= KEPT || self.d + 1 >= NUMBERS;
         if started && kept && state.start.is_empty() {
             state.start = vec![0.0; m];
             let pieces = state.start.par_chunks_mut(PIECE).enumerate();
             pieces.for_each(|(k, part)| {
-                let range = k * PIECE..k * PIECE + part.len();
+                let range = first + k * PIECE..first + k * PIECE + part.len();
                 let starts = start_of(origins, index, range).unwrap_or_default();
                 part.iter_mut()
                     .zip(starts)
@@ -57,23 +58,23 @@ impl Setting<'_> {
             let end = m.min(piece + PIECE);
             let fresh = match kept {
                 true => None,
-                false => start_of(origins, index, piece..end),
+                false => start_of(origins, index, first + piece..first + end),
             };
             let starts = fresh.as_deref().or_else(|| state.start.get(piece..end));
-            let (mut tally, mut room) = (Tally::default(), Vec::new());
-            for first in (piece..end).step_by(LANES) {
-                let count = LANES.min(m - first);
-                let start = starts.map(|s| &s[first - piece..][..count]);
-                let planes = blocks.in_order(first / LANES, &mut room);
-                tally.add(&look.tally(self.arch, planes, count, start));
+            let (mut sums, mut room) = (PartialGeometry::default(), Vec::new());
+            for at in (piece..end).step_by(LANES) {
+                let count = LANES.min(m - at);
+                let start = starts.map(|s| &s[at - piece..][..count]);
+                let planes = blocks.in_order(at / LANES, &mut room);
+                sums.add(&look.sums(self.arch, planes, count, start));
             }
-            tally
+            sums
         };
         let pieces = (0..m).into_par_iter().step_by(PIECE);
-        let each: Vec<Tally> = pieces.map(piece).collect();
-        let mut total = Tally::default();
+        let each: Vec<PartialGeometry> = pieces.map(piece).collect();
+        let mut total = PartialGeometry::default();
         each.iter().for_each(|part| total.add(part));
-        total.finish(self.run, state.clock.exponent, started)
+        total
     }
 }
 
@@ -104,7 +105,13 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// The first `count` particles of a block of planes w_1 … w_d and a.
-    fn tally(&self, arch: Arch, planes: &[f32], count: usize, start: Option<&[f32]>) -> Tally {
+    fn sums(
+        &self,
+        arch: Arch,
+        planes: &[f32],
+        count: usize,
+        start: Option<&[f32]>,
+    ) -> PartialGeometry {
         let (w, a) = planes.split_at(self.d * LANES);
         let active = arch.dispatch(Active {
             look: self,
@@ -112,7 +119,7 @@ impl Look<'_> {
             count,
         });
         let k = self.run.informative.unwrap_or(0).min(self.d);
-        let mut tally = Tally::default();
+        let mut sums = PartialGeometry::default();
         for lane in 0..count {
             let squares = |planes: &[f32]| {
                 let of = planes.iter().skip(lane).step_by(LANES);
@@ -129,7 +136,7 @@ impl Look<'_> {
             } else {
                 0.0
             };
-            tally.add(&Tally {
+            sums.add(&PartialGeometry {
                 dead: f64::from(u8::from(!active[lane])),
                 largest_a: a,
                 largest_w: norm,
@@ -138,7 +145,7 @@ impl Look<'_> {
                 informative: a * norm * share,
             });
         }
-        tally
+        sums
     }
 
     /// Which particles of a block some sample activates. A product of two f32 is exact in f64, so no

@@ -188,7 +188,7 @@ pub fn bytes(batch: &Batch) -> u128 {
     let block = (batch.d as u128 + 1) * PLANE as u128;
     let particles = |m: usize| block * m.div_ceil(LANES) as u128;
     let samples = |n: usize| (n as u128) * (batch.d * size_of::<f32>()) as u128;
-    let all = batch.runs.iter().map(|run| particles(run.m));
+    let all = batch.runs.iter().map(|run| particles(run.held_count()));
     let data = batch.datasets.iter().map(|data| samples(data.n()));
     all.chain(data).sum()
 }

@@ -24,8 +24,8 @@ use rayon::prelude::*;
 
 use super::circle::Circle;
 use super::{
-    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, ShortCuts, Steps,
-    fits_memory,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, ShortCuts,
+    Steps, Update, fits_memory,
 };
 use crate::error::Result;
 use crate::model::Train;
@@ -79,7 +79,7 @@ impl Common {
     /// threads: the others are one unit of work each, with no barrier between them.
     fn settings(&self, threads: usize) -> Vec<Setting<'_>> {
         let runs = &self.batch.runs;
-        let work = |run: &Run| run.m as f64 * self.samples[run.train_set].n as f64;
+        let work = |run: &Run| run.held_count() as f64 * self.samples[run.train_set].n as f64;
         let share = runs.iter().map(work).sum::<f64>() / (4 * threads) as f64;
         let spread = |r: usize| threads > 1 && work(&runs[r]) > share;
         (0..runs.len())
@@ -113,7 +113,7 @@ impl Cpu {
             // The others have no use for bits: output-only training needs σ(z) itself.
             let direct = setting.circle.is_none() && !setting.cells;
             let bits = direct && setting.run.train != Train::Output;
-            let (m, n) = (setting.run.m, setting.train.n);
+            let (m, n) = (setting.run.held_count(), setting.train.n);
             let fair = || layout::fair_bits(m, setting.d, common.batch.runs.len());
             let kept = if bits {
                 options.kept_bytes.unwrap_or_else(fair)
@@ -153,13 +153,13 @@ impl Cpu {
 
 fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     let n = batch.datasets[run.train_set].n();
-    run.activation.is_on_off() && short_cuts.take_circle(batch.d, n, run.m, CIRCLE_COST)
+    run.activation.is_on_off() && short_cuts.take_circle(batch.d, n, run.held_count(), CIRCLE_COST)
 }
 
 fn takes_cells(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
     let n = batch.datasets[run.train_set].n();
     let exists = cells::DIMENSIONS.contains(&batch.d) && run.activation.is_on_off();
-    short_cuts.take(exists, || cells::pays(batch.d, n, run.m))
+    short_cuts.take(exists, || cells::pays(batch.d, n, run.held_count()))
 }
 
 impl Engine for Cpu {
@@ -198,6 +198,7 @@ impl Engine for Cpu {
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        let first = first - self.common.batch.runs[run].held().start;
         let state = &mut self.states[run];
         state.touch();
         for j in 0..block.m() {
@@ -210,6 +211,8 @@ impl Engine for Cpu {
     }
 
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
+        let first = self.common.batch.runs[run].held().start;
+        let range = range.start - first..range.end - first;
         Ok(read(&mut self.states[run].blocks, range))
     }
 
@@ -231,8 +234,8 @@ impl Engine for Cpu {
         Ok(())
     }
 
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
-        Ok(self.for_each(|setting, state| setting.geometry(state, origins)))
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
+        Ok(self.for_each(|setting, state| setting.partial_geometry(state, origins)))
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
@@ -248,17 +251,11 @@ impl Engine for Cpu {
         )
     }
 
-    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
-        Ok(self.for_run(run, |setting, state| {
-            let now = setting.predict(state);
-            setting.residual(&now)
-        }))
-    }
-
-    fn velocity(&mut self, run: usize) -> Result<Particles> {
-        let Run { m, train, .. } = self.common.batch.runs[run];
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
+        let of = &self.common.batch.runs[run];
+        let (m, train) = (of.held_count(), of.train);
         let (mut at, e) = self.for_run(run, |setting, state| {
-            (setting.velocity(state), state.clock.exponent)
+            (setting.velocity(state, g), state.clock.exponent)
         });
         let mut v = read(&mut at.blocks, 0..m);
         if train != Train::Input {
@@ -270,7 +267,17 @@ impl Engine for Cpu {
         Ok(v)
     }
 
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        self.for_each(|setting, state| {
+            if let Some(update) = &updates[setting.index] {
+                setting.update(state, update);
+            }
+        });
+        Ok(())
+    }
+
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        self.common.batch.require_all()?;
         let runs = self.states.len();
         let by_run = self.for_each(|setting, state| {
             let eta = steps.eta.iter().skip(setting.index).step_by(runs).copied();

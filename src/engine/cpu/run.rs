@@ -10,7 +10,7 @@ use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
 use crate::data::Dataset;
 use crate::engine::circle::Circle;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Clock, Evaluation};
+use crate::engine::{Clock, Evaluation, Update};
 use crate::model::Run;
 use crate::model::StateFormat;
 
@@ -186,10 +186,10 @@ impl Setting<'_> {
         loss.residual(&now.f, now.prediction_exponent, &self.data.y)
     }
 
-    /// A state that holds the velocities in place of the particles, in stored units.
-    pub fn velocity(&self, state: &mut State) -> State {
+    /// A state that holds the velocities for a residual in place of the particles, in stored units.
+    pub fn velocity(&self, state: &mut State, residual: &[f64]) -> State {
+        // velocity reads the activation bits that predict leaves.
         let now = self.predict(state);
-        let residual = self.residual(&now);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
         let plain = Run {
             norm_scaled: false,
@@ -209,7 +209,7 @@ impl Setting<'_> {
             start: Vec::new(),
             sums: None,
         };
-        self.train_sweep(&mut v, Some((&push, &residual)));
+        self.train_sweep(&mut v, Some((&push, residual)));
         v
     }
 
@@ -255,17 +255,28 @@ impl Setting<'_> {
     }
 
     fn step(&self, state: &mut State, eta: f64, now: &Evaluation) {
-        let step = scalars(self.run, now, eta);
         let residual = self.residual(now);
+        let step = Update {
+            residual: &residual,
+            scalars: scalars(self.run, now, eta),
+        };
         for (sum, g) in state.accumulated.iter_mut().zip(&residual) {
-            *sum += step.eta * g;
+            *sum += step.scalars.eta * g;
         }
+        self.update(state, &step);
+    }
+
+    /// update, and predict on the training set after it.
+    pub fn update(&self, state: &mut State, step: &Update) {
+        // velocity reads the activation bits that predict leaves.
+        if state.sums.is_none() {
+            self.predict(state);
+        }
+        let (residual, scalars) = (step.residual, &step.scalars);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
-        let push = self.push(&g, &step, 1.0);
-        state.sums = Some(self.train_sweep(state, Some((&push, &residual))));
-        state.clock.exponent += step.shift;
-        state.clock.step += 1;
-        state.clock.time += step.eta;
+        let push = self.push(&g, scalars, 1.0);
+        state.sums = Some(self.train_sweep(state, Some((&push, residual))));
+        state.clock.take(scalars);
     }
 }
 

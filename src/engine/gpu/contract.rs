@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Gpu;
 use crate::engine::{
-    Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
 };
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -38,11 +38,14 @@ impl Engine for Gpu {
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        self.write_particles(run, first, block)
+        let held = self.held(run, first..first + block.m())?;
+        self.predicted = false;
+        self.write_particles(run, held.start, block)
     }
 
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
-        self.read_particles(run, range)
+        let held = self.held(run, range)?;
+        self.read_particles(run, held)
     }
 
     fn clock(&self, run: usize) -> Clock {
@@ -50,43 +53,58 @@ impl Engine for Gpu {
     }
 
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
-        self.check_range(run, &(0..0))?;
+        self.check_run(run)?;
         self.clocks[run] = clock;
         Ok(())
     }
 
     fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
-        self.check_range(run, &(0..0))?;
+        self.check_run(run)?;
         self.read_samples::<f64>(&self.train.accumulated, run)
     }
 
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
-        self.check_range(run, &(0..0))?;
+        self.check_run(run)?;
         self.write_accumulated(run, &sum)
     }
 
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
         self.note_starts(origins)?;
         self.survey_particles()
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
-        self.observe(sample)
+        let evaluations = self.observe(sample)?;
+        self.predicted |= sample == Sample::Train;
+        Ok(evaluations)
     }
 
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
-        self.check_range(run, &(0..0))?;
-        self.observe(Sample::Train)?;
+        self.batch.require_all()?;
+        self.check_run(run)?;
+        self.predict(Sample::Train)?;
         self.read_samples::<f32>(&self.train.residual, run)
     }
 
-    fn velocity(&mut self, run: usize) -> Result<Particles> {
-        self.check_range(run, &(0..0))?;
-        self.observe(Sample::Train)?;
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
+        self.check_run(run)?;
+        // The scalars of the velocity are those that residual leaves.
+        self.predict(Sample::Train)?;
+        self.give_residual(run, g)?;
+        self.use_given()?;
         self.read_velocity(run)
     }
 
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        if !self.predicted {
+            self.predict(Sample::Train)?;
+        }
+        self.take_updates(updates)
+    }
+
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        self.batch.require_all()?;
+        self.predicted = false;
         if steps.eta.len() != steps.len() * self.batch.runs.len() {
             return Err(Error::engine(
                 "gpu",

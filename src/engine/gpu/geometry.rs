@@ -10,9 +10,9 @@ use super::layout::LANES;
 use super::side::Dispatch;
 use super::stages::GEOMETRY;
 use super::turns::geometry_samples;
-use crate::engine::geometry::{Tally, Units};
+use crate::engine::geometry::Units;
 use crate::engine::plan::{self, Row};
-use crate::engine::{Geometry, Origins};
+use crate::engine::{Origins, PartialGeometry};
 use crate::error::Result;
 
 /// Particles whose start is sent at a time.
@@ -28,7 +28,7 @@ pub(super) struct RunUnits {
     pub informative: u32,
 }
 
-/// [`Tally`] on the device: of the particles of one workgroup.
+/// [`PartialGeometry`] on the device: of the particles of one workgroup.
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct PartTally {
@@ -40,9 +40,9 @@ pub(super) struct PartTally {
     pub informative: f32,
 }
 
-impl From<&PartTally> for Tally {
+impl From<&PartTally> for PartialGeometry {
     fn from(part: &PartTally) -> Self {
-        Tally {
+        PartialGeometry {
             dead: f64::from(part.dead),
             largest_a: f64::from(part.largest_a),
             largest_w: f64::from(part.largest_w),
@@ -143,6 +143,8 @@ impl Gpu {
                 let (start, end) = (piece.particles.start, piece.particles.end);
                 for from in (start..end).step_by(STARTS) {
                     let range = from..end.min(from + STARTS);
+                    let held = gpu.batch.runs[piece.run].held().start;
+                    let range = held + range.start..held + range.end;
                     let balance = origins.balance(piece.run, range).unwrap_or_default();
                     let balance: Vec<f32> = balance.into_iter().map(|b| b as f32).collect();
                     let slot = piece.block * LANES + from - start;
@@ -157,23 +159,19 @@ impl Gpu {
         })
     }
 
-    pub(super) fn survey_particles(&mut self) -> Result<Vec<Geometry>> {
+    pub(super) fn survey_particles(&mut self) -> Result<Vec<PartialGeometry>> {
         self.survey(|gpu, survey| {
-            let runs = &gpu.batch.runs;
+            let runs = gpu.batch.runs.len();
             let units: Vec<RunUnits> = gpu.run_units();
             let bytes = bytemuck::cast_slice(&units);
             gpu.device.write(&survey.units, 0, bytes)?;
             let stages = survey.shards.iter().flat_map(|shard| &shard.dispatches);
             gpu.one_by_one("geometry", stages)?;
-            let mut totals = vec![Tally::default(); runs.len()];
+            let mut totals = vec![PartialGeometry::default(); runs];
             for shard in &survey.shards {
                 gpu.add_tallies(shard, &mut totals)?;
             }
-            let finish = |(run, total): (usize, &Tally)| {
-                let exponent = gpu.clocks[run].exponent;
-                total.finish(&runs[run], exponent, survey.started[run])
-            };
-            Ok(totals.iter().enumerate().map(finish).collect())
+            Ok(totals)
         })
     }
 
@@ -205,7 +203,7 @@ impl Gpu {
     }
 
     /// Adds what the workgroups of a shard found, in their order.
-    fn add_tallies(&self, shard: &Shard, totals: &mut [Tally]) -> Result<()> {
+    fn add_tallies(&self, shard: &Shard, totals: &mut [PartialGeometry]) -> Result<()> {
         let size = size_of::<PartTally>();
         let piece = self.readback.size() as usize / size;
         for (index, rows) in shard.rows.chunks(piece.max(1)).enumerate() {

@@ -5,7 +5,8 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use crate::engine::plan;
-use crate::model::{Loss, StateFormat, Train};
+use crate::engine::{Clock, Update};
+use crate::model::{self, Loss, StateFormat, Train};
 use crate::particles::Particles;
 
 /// Particles in a block of storage.
@@ -71,6 +72,37 @@ pub(super) struct State {
     /// Powers of two for the particles after the step; 1 for a layer that does not train.
     pub shift_a: f32,
     pub shift_w: f32,
+}
+
+impl State {
+    /// Of a run that takes this step, or none.
+    pub fn of(run: &model::Run, clock: &Clock, update: &Option<Update>) -> State {
+        let still = State {
+            exponent: clock.exponent,
+            diverged: u32::from(clock.diverged.is_some()),
+            step: clock.step as u32,
+            ..State::zeroed()
+        };
+        let Some(Update { scalars, .. }) = update else {
+            return still;
+        };
+        let (a, w) = (run.train != Train::Input, run.train != Train::Output);
+        let of_layer =
+            |moves: bool, value: f64, still: f32| if moves { value as f32 } else { still };
+        let (force, decay) = (scalars.force / scalars.eta, run.lambda);
+        State {
+            moves: 1,
+            force_a: of_layer(a, force, 0.0),
+            force_w: of_layer(w, force, 0.0),
+            decay_a: of_layer(a, decay, 0.0),
+            decay_w: of_layer(w, decay, 0.0),
+            eta: scalars.eta as f32,
+            factor: 1.0,
+            shift_a: of_layer(a, scalars.scale(), 1.0),
+            shift_w: of_layer(w, scalars.scale(), 1.0),
+            ..still
+        }
+    }
 }
 
 /// [`plan::Row`] on the device, and where its samples begin in what is bound of X.

@@ -103,13 +103,16 @@ pub struct Gpu {
     step: Vec<Dispatch>,
     /// What the runs that take the short cut for d = 2 need.
     arcs: Option<Arcs>,
-    /// Made when first asked for, as are the two after it.
+    /// Made when first asked for, as are the three after it.
     velocity: Option<Vec<PartKernel>>,
     velocity_arcs: Option<Kernel>,
+    forces_given: Option<Vec<Dispatch>>,
     survey: Option<Survey>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
     clocks: Vec<Clock>,
+    /// Whether the device holds what predict leaves for velocity at the present state.
+    predicted: bool,
     pace: Pace,
 }
 
@@ -291,6 +294,8 @@ impl Gpu {
             arcs,
             velocity: None,
             velocity_arcs: None,
+            forces_given: None,
+            predicted: false,
             survey: None,
             readback,
         })
@@ -330,7 +335,7 @@ fn check(batch: &Batch) -> Result<()> {
                 .get(*set)
                 .is_some_and(|data| data.d == batch.d)
         };
-        if run.m == 0 || !sets.iter().flatten().all(fits) {
+        if run.held_count() == 0 || !sets.iter().flatten().all(fits) {
             return refuse(
                 format!("run {index} has no particles, or data of another d"),
                 "check its width and its data",

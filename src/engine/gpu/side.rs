@@ -180,7 +180,7 @@ pub(super) fn sizes(batch: &Batch, sample: Sample) -> Vec<plan::Size> {
     let n = |run| set_of(run, sample).map_or(0, |set| batch.datasets[set].n());
     let runs = batch.runs.iter();
     runs.map(|run| plan::Size {
-        m: run.m,
+        m: run.held_count(),
         n: n(run),
     })
     .collect()
@@ -206,9 +206,9 @@ impl Side {
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let facts = device.upload("runs", &runs)?;
         let sums = device.buffer("sums", plan.words, storage)?;
-        let residual = device.buffer("residual", predictions, storage)?;
-        let history = device.buffer("history", TURNS * runs.len() + slots * record, storage)?;
         let both_ways = storage | wgpu::BufferUsages::COPY_DST;
+        let residual = device.buffer("residual", predictions, both_ways)?;
+        let history = device.buffer("history", TURNS * runs.len() + slots * record, storage)?;
         let words = predictions * size_of::<f64>() / 4;
         let accumulated = device.buffer("accumulated", words, both_ways)?;
         let buffer = |name: &str| match name {

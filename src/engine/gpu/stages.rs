@@ -272,6 +272,13 @@ pub(super) mod arcs {
         ],
         shard: &[],
     };
+    /// What velocity reads, for a residual that the host has set.
+    pub(in super::super) const FORCES_GIVEN_ARCS: Stage = Stage {
+        name: "forces_given_arcs",
+        file: "forces_given_arcs.wgsl",
+        common: &["runs", "residual", "arc_runs", "circle", "forces"],
+        shard: &[],
+    };
     pub(in super::super) const VELOCITY_UPDATE_ARCS: Stage = Stage {
         name: "velocity_update_arcs",
         file: "velocity_update_arcs.wgsl",

@@ -46,7 +46,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 49] = [
+const FILES: [(&str, &str); 50] = [
     wgsl!("common.wgsl"),
     wgsl!("accumulate.wgsl"),
     wgsl!("idle.wgsl"),
@@ -85,6 +85,7 @@ const FILES: [(&str, &str); 49] = [
     wgsl!("circle.wgsl"),
     wgsl!("fixed.wgsl"),
     wgsl!("forces_arcs.wgsl"),
+    wgsl!("forces_given_arcs.wgsl"),
     wgsl!("locate.wgsl"),
     wgsl!("magnitude.wgsl"),
     wgsl!("measure_arcs.wgsl"),

@@ -11,7 +11,7 @@ use super::layout::LANES;
 use super::layout::{block_words, pack, to_f16, unpack};
 use crate::engine::plan::Piece;
 use crate::error::{Error, Result};
-use crate::model::StateFormat;
+use crate::model::{Run, StateFormat};
 use crate::particles::Particles;
 
 /// A stretch of consecutive particles of one shard, small enough to stage.
@@ -53,9 +53,25 @@ impl Gpu {
         (UPLOAD / (block_words(self.batch.d) * 4)).max(1)
     }
 
-    pub(super) fn check_range(&self, run: usize, range: &Range<usize>) -> Result<()> {
-        match self.batch.runs.get(run) {
-            Some(known) if range.start <= range.end && range.end <= known.m => Ok(()),
+    pub(super) fn check_run(&self, run: usize) -> Result<()> {
+        let start = self
+            .batch
+            .runs
+            .get(run)
+            .map_or(0, |known| known.held().start);
+        self.held(run, start..start).map(|_| ())
+    }
+
+    /// The places of these particles of a run among those that the device holds.
+    pub(super) fn held(&self, run: usize, range: Range<usize>) -> Result<Range<usize>> {
+        match self.batch.runs.get(run).map(Run::held) {
+            Some(held)
+                if held.start <= range.start
+                    && range.start <= range.end
+                    && range.end <= held.end =>
+            {
+                Ok(range.start - held.start..range.end - held.start)
+            }
             _ => Err(Error::engine(
                 "gpu",
                 format!("there are no particles {range:?} in run {run}"),
@@ -71,7 +87,6 @@ impl Gpu {
         block: &Particles,
     ) -> Result<()> {
         let range = first..first + block.m();
-        self.check_range(run, &range)?;
         if block.d != self.batch.d {
             return Err(Error::engine(
                 "gpu",
@@ -84,7 +99,7 @@ impl Gpu {
         }
         let words = block_words(self.batch.d);
         let state = self.batch.state;
-        let m = self.batch.runs[run].m;
+        let m = self.batch.runs[run].held_count();
         for part in stretches(&self.storage.pieces, run, &range, self.stage()) {
             let count = part.particles.len();
             let first_word = part.blocks.start * words;
@@ -121,7 +136,6 @@ impl Gpu {
     }
 
     pub(super) fn read_particles(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
-        self.check_range(run, &range)?;
         let mut particles = Particles::zeros(range.len(), self.batch.d);
         for shard in 0..self.shards.len() {
             let stored = (&self.shards[shard], self.batch.state);

@@ -35,7 +35,7 @@ const REPETITIONS: usize = 3;
 
 /// Whether a batch does enough for the tuner to pay, but for runs that take a short cut (`places`).
 pub(super) fn is_worth(batch: &Batch, places: &[u32]) -> bool {
-    let pairs = |run: &Run| run.m as f64 * batch.datasets[run.train_set].n() as f64;
+    let pairs = |run: &Run| run.held_count() as f64 * batch.datasets[run.train_set].n() as f64;
     let direct = batch.runs.iter().zip(places);
     let direct = direct.filter(|(_, place)| **place == NONE);
     let pairs: f64 = direct.map(|(run, _)| pairs(run)).sum();

@@ -1,8 +1,10 @@
-//! What the device computes on the way to a step, read back: g and the velocity.
+//! The stages one by one: g and the velocity read back, and an update by a g from the host.
 
 use super::Gpu;
-use super::layout::block_words;
+use super::device::UPLOAD;
+use super::layout::{State, block_words};
 use super::side::Dispatch;
+use crate::engine::Update;
 use crate::error::{Error, Result};
 use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
@@ -27,6 +29,66 @@ impl Gpu {
             })?;
         }
         Ok(numbers)
+    }
+
+    /// Puts g of a run on the device, in single precision.
+    pub(super) fn give_residual(&self, run: usize, g: &[f64]) -> Result<()> {
+        let facts = self.train.runs[run];
+        if g.len() != facts.n as usize {
+            return Err(Error::engine(
+                "gpu",
+                format!("{} residuals for {} samples", g.len(), facts.n),
+                "give one per training sample",
+            ));
+        }
+        let g: Vec<f32> = g.iter().map(|&g| g as f32).collect();
+        let at = u64::from(facts.residual) * size_of::<f32>() as u64;
+        let (pieces, size) = (g.chunks(UPLOAD / 4), size_of::<f32>());
+        for (k, piece) in pieces.enumerate() {
+            let at = at + (k * UPLOAD / 4 * size) as u64;
+            self.device
+                .write(&self.train.residual, at, bytemuck::cast_slice(piece))?;
+            self.device.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Makes velocity read the residual that was given.
+    pub(super) fn use_given(&mut self) -> Result<()> {
+        let Some(arcs) = &self.arcs else {
+            return Ok(());
+        };
+        let given = match self.forces_given.take() {
+            Some(given) => given,
+            None => arcs.forces_given(&self.device, &self.train, self.checks)?,
+        };
+        let done = self.one_by_one("forces", &given);
+        self.forces_given = Some(given);
+        done
+    }
+
+    /// update: the steps of the runs that take one.
+    pub(super) fn take_updates(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        for (run, update) in updates.iter().enumerate() {
+            if let Some(update) = update {
+                self.give_residual(run, update.residual)?;
+            }
+        }
+        self.use_given()?;
+        let runs = self.batch.runs.iter().zip(&self.clocks).zip(updates);
+        let states: Vec<State> = runs
+            .map(|((run, clock), u)| State::of(run, clock, u))
+            .collect();
+        self.device
+            .write(&self.state, 0, bytemuck::cast_slice(&states))?;
+        self.predicted = false;
+        self.one_by_one("update", &self.step)?;
+        for (clock, update) in self.clocks.iter_mut().zip(updates) {
+            if let Some(update) = update {
+                clock.take(&update.scalars);
+            }
+        }
+        Ok(())
     }
 
     /// Puts Σ η g of a run back.
@@ -80,7 +142,7 @@ impl Gpu {
 
     fn velocity_of(&self, run: usize) -> Result<Particles> {
         let d = self.batch.d;
-        let m = self.batch.runs[run].m;
+        let m = self.batch.runs[run].held_count();
         let mut velocity = Particles::zeros(m, d);
         for (shard, particles) in self.shards.iter().enumerate() {
             if !self

@@ -18,8 +18,8 @@ mod short;
 use std::ops::Range;
 
 use super::{
-    Anchor, Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, ShortCuts,
-    Steps,
+    Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample,
+    ShortCuts, Steps, Update,
 };
 use crate::error::Result;
 use crate::model::Run;
@@ -41,15 +41,15 @@ pub struct Gram {
 
 /// Whether a run is faster this way. A step costs n² multiply-adds in f64 on the host, instead of
 /// about 3 n m d in f32 on the engine.
-fn pays(run: &Run, n: usize, d: usize, engine: &str) -> bool {
+fn pays(m: usize, n: usize, d: usize, engine: &str) -> bool {
     let bytes = n * n * size_of::<f64>();
-    let fits = bytes <= ALWAYS.max(run.m * (d + 1) * size_of::<f32>() / 5);
+    let fits = bytes <= ALWAYS.max(m * (d + 1) * size_of::<f32>() / 5);
     // A GPU takes some 50 µs for any step and does 10¹³ operations a second; the host reads
     // 2·10¹⁰ bytes of K.
     let slower = if engine == "gpu" {
-        n <= 350 || run.m * d > 1000 * n
+        n <= 350 || m * d > 1000 * n
     } else {
-        n <= run.m
+        n <= m
     };
     fits && slower
 }
@@ -61,7 +61,8 @@ impl Gram {
         let short = |run: &Run| {
             let exists = run.train == Train::Output && batch.state == StateFormat::F32;
             let n = batch.datasets[run.train_set].n();
-            let takes = short_cuts.take(exists, || pays(run, n, batch.d, inner.name()));
+            let takes =
+                short_cuts.take(exists, || pays(run.held_count(), n, batch.d, inner.name()));
             takes.then(|| Short::new(n))
         };
         let shorts = Shorts::new(batch.runs.iter().map(short).collect());
@@ -77,11 +78,11 @@ impl Gram {
             if short.reduced.is_none() {
                 let batch = self.inner.batch();
                 let of = &batch.runs[run];
-                let (m, data) = (of.m, &batch.datasets[of.train_set]);
-                let mut reduced = Reduced::new(of, data, short.anchor.take());
-                for range in blocks(m) {
+                let (held, data) = (of.held(), &batch.datasets[of.train_set]);
+                let mut reduced = Reduced::new(of, data, short.dual.take());
+                for range in blocks(&held) {
                     let block = self.inner.read(run, range.clone())?;
-                    reduced.take(range.start, &block);
+                    reduced.take(range.start - held.start, &block);
                 }
                 reduced.close();
                 short.reduced = Some(reduced);
@@ -100,9 +101,11 @@ impl Gram {
         let away = self.shorts.each().filter(|(_, short)| !short.placed);
         for (run, short) in away {
             let a = short.reduced.as_ref().map_or(&[][..], Reduced::output);
-            for range in blocks(a.len()) {
+            let held = self.inner.batch().runs[run].held();
+            for range in blocks(&held) {
                 let mut block = self.inner.read(run, range.clone())?;
-                let new = a[range.clone()].iter().map(|&a| f64::from(a));
+                let own = range.start - held.start..range.end - held.start;
+                let new = a[own].iter().map(|&a| f64::from(a));
                 block.a.iter_mut().zip(new).for_each(|(a, new)| *a = new);
                 self.inner.write(run, range.start, &block)?;
             }
@@ -134,11 +137,11 @@ fn recover(inner: &mut dyn Engine, shorts: &mut Shorts) -> Result<()> {
         let Some(reduced) = short.without_output() else {
             continue;
         };
-        let m = inner.batch().runs[run].m;
+        let held = inner.batch().runs[run].held();
         let mut parts = Vec::new();
-        for range in blocks(m) {
+        for range in blocks(&held) {
             let block = inner.read(run, range.clone())?;
-            parts.extend(reduced.recover_block(range.start, &block));
+            parts.extend(reduced.recover_block(range.start - held.start, &block));
         }
         reduced.gather(parts);
     }
@@ -152,9 +155,11 @@ fn put(found: Vec<(usize, Evaluation)>, evaluations: &mut [Evaluation]) {
     }
 }
 
-/// 0..m in blocks.
-fn blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..m).step_by(BLOCK).map(move |j| j..m.min(j + BLOCK))
+/// Particles in blocks.
+fn blocks(held: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = held.end;
+    let starts = held.clone().step_by(BLOCK);
+    starts.map(move |j| j..end.min(j + BLOCK))
 }
 
 impl Engine for Gram {
@@ -189,7 +194,7 @@ impl Engine for Gram {
         self.place()?;
         if let Some(short) = self.shorts.of_mut(run) {
             short.reduced = None;
-            short.anchor = None;
+            short.dual = None;
         }
         self.inner.write(run, first, block)
     }
@@ -213,19 +218,22 @@ impl Engine for Gram {
         self.inner.set_clock(run, clock)
     }
 
-    fn anchor(&self, run: usize) -> Option<&Anchor> {
+    fn dual_state(&self, run: usize) -> Option<DualState> {
         let short = self.shorts.of(run)?;
-        let reduced = short.reduced.as_ref().map(Reduced::anchor);
-        reduced.or(short.anchor.as_ref())
+        let reduced = short.reduced.as_ref().map(Reduced::dual_state);
+        reduced.or(short.dual.as_ref()).cloned()
     }
 
-    fn set_anchor(&mut self, run: usize, anchor: Anchor) -> Result<()> {
+    fn set_dual_state(&mut self, run: usize, state: DualState) -> Result<()> {
         let of = &self.inner.batch().runs[run];
-        let fits = (anchor.a.len(), anchor.c.len())
-            == (of.m, self.inner.batch().datasets[of.train_set].n());
+        let fits = (state.a.len(), state.c.len())
+            == (
+                of.held_count(),
+                self.inner.batch().datasets[of.train_set].n(),
+            );
         if let Some(short) = self.shorts.of_mut(run).filter(|_| fits) {
             short.reduced = None;
-            short.anchor = Some(anchor);
+            short.dual = Some(state);
         }
         Ok(())
     }
@@ -245,9 +253,9 @@ impl Engine for Gram {
         Ok(())
     }
 
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
         self.place()?;
-        self.inner.geometry(origins)
+        self.inner.partial_geometry(origins)
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
@@ -266,6 +274,7 @@ impl Engine for Gram {
     }
 
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
+        self.batch().require_all()?;
         self.prepare()?;
         match self.shorts.of_mut(run) {
             Some(Short {
@@ -278,12 +287,28 @@ impl Engine for Gram {
     }
 
     /// That of the engine around which this is: no step needs it.
-    fn velocity(&mut self, run: usize) -> Result<Particles> {
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
         self.place()?;
-        self.inner.velocity(run)
+        self.inner.velocity_for(run, g)
+    }
+
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        self.prepare()?;
+        let mut others = updates.to_vec();
+        for (run, short) in self.shorts.each() {
+            if let (Some(update), Some(reduced)) = (others[run].take(), &mut short.reduced) {
+                reduced.update(&update, &mut short.clock);
+                short.placed = false;
+            }
+        }
+        match others.iter().any(Option::is_some) {
+            true => self.inner.update(&others),
+            false => Ok(()),
+        }
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
+        self.batch().require_all()?;
         let runs = self.shorts.runs();
         self.prepare()?;
         let blank = self.blank();

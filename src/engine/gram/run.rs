@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::features::{CHUNK, Columns, Features, Inputs, add_products, combine, mirror};
 use crate::data::Dataset;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Anchor, Clock, Evaluation};
+use crate::engine::{Clock, DualState, Evaluation, Update};
 use crate::model::Run;
 use crate::model::StateFormat;
 use crate::particles::Particles;
@@ -45,7 +45,7 @@ pub struct Reduced {
     inputs: Inputs,
     y: Vec<f32>,
     run: Run,
-    anchor: Anchor,
+    dual: DualState,
     /// K (n, n)
     kernel: Vec<f64>,
     /// f_0 (n), Σ a_0², Σ |w|²
@@ -59,20 +59,20 @@ pub struct Reduced {
 }
 
 impl Reduced {
-    /// A run whose particles are still to come, see [`Reduced::take`]. Without an anchor, a_0 is
+    /// A run whose particles are still to come, see [`Reduced::take`]. Without a dual state, a_0 is
     /// what they bring.
-    pub fn new(run: &Run, data: &Dataset, anchor: Option<Anchor>) -> Self {
+    pub fn new(run: &Run, data: &Dataset, dual: Option<DualState>) -> Self {
         let n = data.n();
-        let fresh = || Anchor {
+        let fresh = || DualState {
             scale: 1.0,
-            a: Vec::with_capacity(run.m),
+            a: Vec::with_capacity(run.held_count()),
             c: vec![0.0; n],
         };
         Reduced {
             inputs: Inputs::new(data),
             y: data.y.clone(),
             run: run.clone(),
-            anchor: anchor.unwrap_or_else(fresh),
+            dual: dual.unwrap_or_else(fresh),
             kernel: vec![0.0; n * n],
             f0: vec![0.0; n],
             a0_square: 0.0,
@@ -89,13 +89,13 @@ impl Reduced {
         for at in (0..block.m()).step_by(CHUNK) {
             let width = CHUNK.min(block.m() - at);
             let from = first + at;
-            if self.anchor.a.len() <= from {
+            if self.dual.a.len() <= from {
                 let a = block.a[at..at + width].iter().map(|&a| a as f32);
-                self.anchor.a.extend(a);
+                self.dual.a.extend(a);
             }
             let chunk = Chunk::new(&self.inputs, block, at, width);
             add_products(&chunk.features, &mut self.kernel, self.inputs.n);
-            let a = &self.anchor.a[from..from + width];
+            let a = &self.dual.a[from..from + width];
             let rows = chunk.features.phi.chunks_exact(width);
             for (f, phi) in self.f0.iter_mut().zip(rows) {
                 let terms = phi.iter().zip(a).map(|(phi, &a)| phi * f64::from(a));
@@ -119,15 +119,15 @@ impl Reduced {
 
     /// Whether a can be had without the particles.
     pub fn keeps_features(&self) -> bool {
-        self.inputs.n * self.run.m * size_of::<f64>() <= KEPT
+        self.inputs.n * self.run.held_count() * size_of::<f64>() <= KEPT
     }
 
-    pub fn anchor(&self) -> &Anchor {
-        &self.anchor
+    pub fn dual_state(&self) -> &DualState {
+        &self.dual
     }
 
     fn look(&mut self) -> &Now {
-        let (n, anchor) = (self.inputs.n, &self.anchor);
+        let (n, dual) = (self.inputs.n, &self.dual);
         self.now.get_or_insert_with(|| {
             let mut kc = vec![0.0; n];
             let part = |(k, out): (usize, &mut [f64])| {
@@ -136,7 +136,7 @@ impl Reduced {
                     stride: n,
                     first: k * SPREAD / 2,
                 };
-                combine(self.arch, &anchor.c, columns, out);
+                combine(self.arch, &dual.c, columns, out);
             };
             if n >= SPREAD {
                 let parts = kc.par_chunks_mut(SPREAD / 2).enumerate();
@@ -144,9 +144,9 @@ impl Reduced {
             } else {
                 part((0, &mut kc));
             }
-            let s = anchor.scale;
+            let s = dual.scale;
             let f = kc.iter().zip(&self.f0).map(|(kc, f0)| s * f0 + kc);
-            let dot = |v: &[f64]| anchor.c.iter().zip(v).map(|(c, v)| c * v).sum::<f64>();
+            let dot = |v: &[f64]| dual.c.iter().zip(v).map(|(c, v)| c * v).sum::<f64>();
             // |a|² of a = s a_0 + φᵀ c, with φ a_0 = (m/α) f_0 and φ φᵀ c = (m/α) K c.
             let cross = (2.0 * s * dot(&self.f0) + dot(&kc)) / self.run.alpha;
             let mean_a2 = s * s * self.a0_square / self.run.m as f64 + cross;
@@ -183,17 +183,26 @@ impl Reduced {
             a: mean_a2,
             w: self.w_square / self.run.m as f64,
         };
-        let step = StepScalars::new(&self.run, clock.exponent, eta, squares, StateFormat::F32);
-        let change = |v: f64, force: f64| step.scale() * (v + (force - step.decay * v));
-        let Anchor { scale, c, .. } = &mut self.anchor;
-        *scale = change(*scale, 0.0);
-        for ((c, sum), g) in c.iter_mut().zip(accumulated).zip(g) {
-            *c = change(*c, step.force * g);
-            *sum += step.eta * g;
+        let step = Update {
+            residual: &g,
+            scalars: StepScalars::new(&self.run, clock.exponent, eta, squares, StateFormat::F32),
+        };
+        for (sum, g) in accumulated.iter_mut().zip(&g) {
+            *sum += step.scalars.eta * g;
         }
-        clock.exponent += step.shift;
-        clock.step += 1;
-        clock.time += step.eta;
+        self.update(&step, clock);
+    }
+
+    /// update: a of all particles, through its coefficients.
+    pub fn update(&mut self, update: &Update, clock: &mut Clock) {
+        let step = &update.scalars;
+        let change = |v: f64, force: f64| step.scale() * (v + (force - step.decay * v));
+        let DualState { scale, c, .. } = &mut self.dual;
+        *scale = change(*scale, 0.0);
+        for (c, g) in c.iter_mut().zip(update.residual) {
+            *c = change(*c, step.force * g);
+        }
+        clock.take(step);
         self.now = None;
         self.output = None;
     }
@@ -233,7 +242,7 @@ impl Reduced {
     /// Joins the parts of all particles.
     pub fn gather(&mut self, parts: Vec<(Vec<f32>, [f64; 2])>) {
         let mut output = Output {
-            a: Vec::with_capacity(self.run.m),
+            a: Vec::with_capacity(self.run.held_count()),
             sums: [0.0; 2],
         };
         for (a, sums) in parts {
@@ -247,15 +256,15 @@ impl Reduced {
     /// a of a chunk, and its Σ a², Σ |a||w|.
     fn part(&self, first: usize, chunk: &Chunk) -> (Vec<f32>, [f64; 2]) {
         let width = chunk.norms.len();
-        let base = &self.anchor.a[first..first + width];
-        let scaled = base.iter().map(|&a| self.anchor.scale * f64::from(a));
+        let base = &self.dual.a[first..first + width];
+        let scaled = base.iter().map(|&a| self.dual.scale * f64::from(a));
         let mut a: Vec<f64> = scaled.collect();
         let columns = Columns {
             rows: &chunk.features.phi,
             stride: width,
             first: 0,
         };
-        combine(self.arch, &self.anchor.c, columns, &mut a);
+        combine(self.arch, &self.dual.c, columns, &mut a);
         let a: Vec<f32> = a.iter().map(|&a| a as f32).collect();
         let mut sums = [0.0; 2];
         for (&a, norm) in a.iter().zip(&chunk.norms) {

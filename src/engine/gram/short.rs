@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::run::Reduced;
-use crate::engine::{Anchor, Clock, Evaluation, Steps};
+use crate::engine::{Clock, DualState, Evaluation, Steps};
 use crate::error::Result;
 
 /// A run that takes the short cut.
@@ -14,7 +14,7 @@ pub struct Short {
     /// Known once the particles are.
     pub reduced: Option<Reduced>,
     /// Where a resumed run goes on from.
-    pub anchor: Option<Anchor>,
+    pub dual: Option<DualState>,
     /// Whether the inner engine holds the present a.
     pub placed: bool,
 }
@@ -26,7 +26,7 @@ impl Short {
             clock: Clock::default(),
             accumulated: vec![0.0; n],
             reduced: None,
-            anchor: None,
+            dual: None,
             placed: true,
         }
     }

@@ -8,11 +8,12 @@ mod stages;
 
 use std::ops::Range;
 
-pub use geometry::geometry;
+pub use geometry::partial_geometry;
 pub use stages::{predict, update, velocity};
 
-use super::step::step_size;
-use super::{Batch, Clock, Engine, Evaluation, Geometry, Origins, Precision, Sample, Steps};
+use super::{
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Update,
+};
 use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::particles::Particles;
@@ -30,7 +31,11 @@ pub struct Reference {
 /// Bytes that the particles of a batch and their velocities take.
 pub(super) fn bytes(batch: &Batch) -> u128 {
     let each = 2 * (batch.d as u128 + 1) * size_of::<f64>() as u128;
-    batch.runs.iter().map(|run| each * run.m as u128).sum()
+    batch
+        .runs
+        .iter()
+        .map(|run| each * run.held_count() as u128)
+        .sum()
 }
 
 impl Reference {
@@ -39,7 +44,7 @@ impl Reference {
         let particles = batch
             .runs
             .iter()
-            .map(|run| Particles::zeros(run.m, batch.d))
+            .map(|run| Particles::zeros(run.held_count(), batch.d))
             .collect();
         let clocks = vec![Clock::default(); batch.runs.len()];
         let n = |run: &Run| batch.datasets[run.train_set].n();
@@ -71,7 +76,7 @@ impl Reference {
                     )
                 })
                 .sum();
-            sum / p.m() as f64
+            sum / self.batch.runs[r].m as f64
         };
         Evaluation {
             clock: self.clocks[r],
@@ -81,26 +86,6 @@ impl Reference {
             mean_w2: mean(&|_, w| w * w),
             mean_aw: mean(&|a, w| a * w),
         }
-    }
-
-    /// One step of run r from its evaluated state.
-    fn step(&mut self, r: usize, eta: f64, now: &Evaluation) {
-        let run = &self.batch.runs[r];
-        let y = &self.batch.datasets[run.train_set].y;
-        let g = run.loss.residual(&now.f, 0, y);
-        let v = velocity(
-            run,
-            &self.particles[r],
-            &g,
-            &self.batch.datasets[run.train_set],
-        );
-        let eta = step_size(run, 0, eta, now.mean_a2);
-        update(&mut self.particles[r], &v, eta);
-        for (sum, g) in self.accumulated[r].iter_mut().zip(&g) {
-            *sum += eta * g;
-        }
-        self.clocks[r].step += 1;
-        self.clocks[r].time += eta;
     }
 }
 
@@ -122,6 +107,7 @@ impl Engine for Reference {
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
+        let first = first - self.batch.runs[run].held().start;
         let (d, p) = (self.batch.d, &mut self.particles[run]);
         p.a[first..first + block.m()].copy_from_slice(&block.a);
         p.w[first * d..(first + block.m()) * d].copy_from_slice(&block.w);
@@ -129,12 +115,8 @@ impl Engine for Reference {
     }
 
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
-        let (d, p) = (self.batch.d, &self.particles[run]);
-        Ok(Particles {
-            d,
-            w: p.w[range.start * d..range.end * d].to_vec(),
-            a: p.a[range].to_vec(),
-        })
+        let first = self.batch.runs[run].held().start;
+        Ok(self.particles[run].range(range.start - first..range.end - first))
     }
 
     fn clock(&self, run: usize) -> Clock {
@@ -162,13 +144,13 @@ impl Engine for Reference {
         Ok(())
     }
 
-    fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {
+    fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
         let runs = self.batch.runs.iter().enumerate();
         Ok(runs
             .map(|(r, run)| {
                 let data = &self.batch.datasets[run.train_set];
-                let start = origins.balance(r, 0..run.m);
-                geometry(run, &self.particles[r], data, start.as_deref())
+                let start = origins.balance(r, run.held());
+                partial_geometry(run, &self.particles[r], data, start.as_deref())
             })
             .collect())
     }
@@ -179,51 +161,20 @@ impl Engine for Reference {
             .collect())
     }
 
-    fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
-        let now = self.evaluate(run, Sample::Train);
-        let r = &self.batch.runs[run];
-        Ok(r.loss
-            .residual(&now.f, 0, &self.batch.datasets[r.train_set].y))
+    fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
+        let of = &self.batch.runs[run];
+        let data = &self.batch.datasets[of.train_set];
+        Ok(velocity(of, &self.particles[run], g, data))
     }
 
-    fn velocity(&mut self, run: usize) -> Result<Particles> {
-        let g = Engine::residual(self, run)?;
-        let r = &self.batch.runs[run];
-        Ok(velocity(
-            r,
-            &self.particles[run],
-            &g,
-            &self.batch.datasets[r.train_set],
-        ))
-    }
-
-    fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        let runs = self.batch.runs.len();
-        let mut recorded = Vec::new();
-        for (k, &wanted) in steps.evaluate.iter().enumerate() {
-            let mut evaluations = Vec::new();
-            for r in 0..runs {
-                let eta = steps.eta[k * runs + r];
-                let idle = eta == 0.0 || self.clocks[r].diverged.is_some();
-                if idle && !wanted {
-                    continue;
-                }
-                let mut now = self.evaluate(r, Sample::Train);
-                if !now.is_finite() && now.clock.diverged.is_none() {
-                    self.clocks[r].diverged = Some(now.clock.step);
-                    now.clock = self.clocks[r];
-                }
-                if !idle && now.clock.diverged.is_none() {
-                    self.step(r, eta, &now);
-                }
-                if wanted {
-                    evaluations.push(now);
-                }
-            }
-            if wanted {
-                recorded.push(evaluations);
+    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+        for (r, taken) in updates.iter().enumerate() {
+            if let Some(Update { residual, scalars }) = taken {
+                let v = self.velocity_for(r, residual)?;
+                update(&mut self.particles[r], &v, scalars.eta);
+                self.clocks[r].take(scalars);
             }
         }
-        Ok(recorded)
+        Ok(())
     }
 }

@@ -18,7 +18,7 @@ pub fn predict(run: &Run, p: &Particles, data: &Dataset) -> Vec<f64> {
             for j in 0..p.m() {
                 sum += p.a[j] * run.activation.value(dot(p.w(j), data.row(i)));
             }
-            run.alpha / p.m() as f64 * sum
+            run.alpha / run.m as f64 * sum
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use minijinja::context;
 use crate::engine::gpu::adapter::{AdapterFacts, Kind};
 use crate::engine::gpu::layout::LANES;
 use crate::engine::gpu::stages::Stage;
-use crate::engine::gpu::stages::arcs::{RESIDUAL_ARCS, VELOCITY_UPDATE_ARCS};
+use crate::engine::gpu::stages::arcs::{FORCES_GIVEN_ARCS, RESIDUAL_ARCS, VELOCITY_UPDATE_ARCS};
 use crate::engine::gpu::templates::{halves, shared as known, write};
 use crate::engine::gpu::turns::{looped, shared};
 use crate::error::Result;
@@ -101,7 +101,7 @@ impl Load {
 /// The WGSL of a stage.
 pub(super) fn render(stage: Stage, shape: &ArcShape) -> Result<String> {
     let threads = match stage {
-        RESIDUAL_ARCS => shape.residual_threads,
+        RESIDUAL_ARCS | FORCES_GIVEN_ARCS => shape.residual_threads,
         _ => shape.threads,
     };
     write(

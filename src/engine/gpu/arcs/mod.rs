@@ -23,7 +23,8 @@ use super::layout::LANES;
 use super::layout::NONE;
 use super::side::{Dispatch, Side};
 use crate::engine::gpu::stages::arcs::{
-    MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+    FORCES_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
+    VELOCITY_UPDATE_ARCS,
 };
 use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::short_cuts::CircleCost;
@@ -58,8 +59,8 @@ pub(super) fn places(
         let pays = fits
             && is_exact
             && run.activation.is_on_off()
-            && short_cuts.take_circle(batch.d, data.n(), run.m, COST);
-        if !(pays && is_within_reach(data, run.m, &shape)) {
+            && short_cuts.take_circle(batch.d, data.n(), run.held_count(), COST);
+        if !(pays && is_within_reach(data, run.held_count(), &shape)) {
             return NONE;
         }
         taken += 1;
@@ -153,6 +154,10 @@ impl Buffers {
 /// All runs of a batch that take the short cut.
 pub(super) struct Arcs {
     shape: ArcShape,
+    /// Sizes of the workgroups of residual_arcs.
+    residual_threads: BTreeSet<u32>,
+    /// How many runs these are.
+    runs: usize,
     buffers: Buffers,
     rows: Vec<Vec<Row>>,
     /// What a submit begins with: the host may have written particles since the last one.
@@ -207,8 +212,8 @@ impl Arcs {
         };
         let mut predict = over_particles(PREDICT_ARCS)?;
         let runs = &tables.runs;
-        let sizes: BTreeSet<u32> = runs.iter().map(|run| run.threads).collect();
-        for threads in sizes {
+        let residual_threads: BTreeSet<u32> = runs.iter().map(|run| run.threads).collect();
+        for &threads in &residual_threads {
             let shape = ArcShape {
                 residual_threads: threads as usize,
                 ..shape
@@ -221,6 +226,8 @@ impl Arcs {
             predict,
             update: over_particles(VELOCITY_UPDATE_ARCS)?,
             shape,
+            residual_threads,
+            runs: tables.runs.len(),
             rows: tables.rows,
             buffers,
         }))
@@ -236,6 +243,33 @@ impl Arcs {
         self.measure
             .iter()
             .for_each(|stage| stage.encode(&mut pass));
+    }
+
+    /// What makes velocity read a residual that the host has set, which no run needs to advance.
+    pub fn forces_given(
+        &self,
+        device: &Device,
+        train: &Side,
+        checks: bool,
+    ) -> Result<Vec<Dispatch>> {
+        let of_size = |&threads: &u32| {
+            let shape = ArcShape {
+                residual_threads: threads as usize,
+                ..self.shape
+            };
+            let source = render(FORCES_GIVEN_ARCS, &shape)?;
+            let kernel = Kernel::new(device, FORCES_GIVEN_ARCS, &source, checks)?;
+            let buffer = |name| match name {
+                "runs" => &train.facts,
+                "residual" => &train.residual,
+                "arc_runs" => &self.buffers.arc_runs,
+                "circle" => &self.buffers.circle,
+                _ => &self.buffers.forces,
+            };
+            let common = kernel.bind(device, buffer)?;
+            Ok(Dispatch::each(device, &kernel, common, self.runs))
+        };
+        self.residual_threads.iter().map(of_size).collect()
     }
 
     /// Compiles the velocity kernel, which no run needs to advance.

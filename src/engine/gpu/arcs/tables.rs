@@ -112,12 +112,12 @@ impl Tables {
                 (first, append_circle(data, circle))
             });
             let size = Size {
-                m: run.m,
+                m: run.held_count(),
                 n: data.n(),
             };
             let tile = tile_within(tiling.tile_of(size, D), shape.tile);
-            let tiles = run.m.div_ceil(tile);
-            let load = load(run.m, data.n(), count as usize, shape);
+            let tiles = size.m.div_ceil(tile);
+            let load = load(size.m, data.n(), count as usize, shape);
             let threads = shape.threads_for(&load).unwrap_or(shape.residual_most);
             let copies = load.copies;
             let facts = ArcRun {
@@ -129,7 +129,7 @@ impl Tables {
                 forces: (tables.forces / 4) as u32,
                 moments: (tables.moments / MOMENTS) as u32,
                 tiles: tiles as u32,
-                headroom: run.m.next_power_of_two().ilog2() as i32,
+                headroom: size.m.next_power_of_two().ilog2() as i32,
                 threads: threads as u32,
             };
             tables.runs.push(facts);

@@ -6,14 +6,16 @@ use super::tables::ArcRun;
 use crate::engine::gpu::kernel_tests::{same_layout, validated};
 use crate::engine::gpu::stages::Stage;
 use crate::engine::gpu::stages::arcs::{
-    MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS, VELOCITY_UPDATE_ARCS,
+    FORCES_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
+    VELOCITY_UPDATE_ARCS,
 };
 use crate::engine::plan::TURNS_MOST;
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     MEASURE_ARCS,
     PREDICT_ARCS,
     RESIDUAL_ARCS,
+    FORCES_GIVEN_ARCS,
     VELOCITY_UPDATE_ARCS,
     VELOCITY_ARCS,
 ];
