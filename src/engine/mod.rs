@@ -18,21 +18,19 @@ use crate::particles::Particles;
 use step::StepScalars;
 
 mod ceilings;
-mod circle;
 pub mod cpu;
 pub mod driver;
 mod geometry;
 pub mod gpu;
-pub mod gram;
+pub mod methods;
 pub mod plan;
 pub mod reference;
 pub mod select;
-mod short_cuts;
 pub mod step;
 
 pub use ceilings::Ceilings;
 pub use geometry::{Geometry, Origins, PartialGeometry, Unknown};
-pub use short_cuts::ShortCuts;
+pub use methods::ShortCuts;
 
 /// The runs that advance together, and their data.
 #[derive(Debug, Clone)]
@@ -132,7 +130,7 @@ impl Clock {
     }
 }
 
-/// What an output-only run on the short cut of [`gram`] remembers beside its particles, so that a
+/// What an output-only run on the short cut of [`gram`](methods::gram)(methods::gram) remembers beside its particles, so that a
 /// checkpoint hands it back bit for bit: a = scale · a_0 + Σ_i c_i σ(w·x_i), in stored units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DualState {
@@ -239,7 +237,7 @@ pub trait Engine: Send {
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()>;
 
     /// What a run has to remember beside its particles and its clock; nothing, but on the short
-    /// cut of [`gram`].
+    /// cut of [`gram`](methods::gram).
     fn dual_state(&self, _run: usize) -> Option<DualState> {
         None
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::driver::Driver;
-use super::gram::Gram;
+use super::methods::gram::Gram;
 use super::{Batch, Ceilings, Engine, ShortCuts, cpu, fits_memory, gpu, reference};
 use crate::error::{Error, Result};
 use crate::model::StateFormat;

@@ -4,7 +4,7 @@
 
 use widefield::engine::cpu::{self, Cpu};
 use widefield::engine::gpu::{self, Gpu};
-use widefield::engine::gram::Gram;
+use widefield::engine::methods::gram::Gram;
 use widefield::engine::{Batch, Engine, ShortCuts, reference::Reference};
 use widefield::error::Result;
 

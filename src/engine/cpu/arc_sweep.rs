@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::arcs;
 use super::kernel::{Push, Sums, moments, update};
 use super::layout::{LANES, LINE, Line, lines_per_block};
-use crate::engine::circle::Circle;
+use crate::engine::methods::circle::Circle;
 use crate::model::Train;
 
 const D: usize = 2;

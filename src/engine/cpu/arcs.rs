@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use pulp::Simd;
 
 use super::unit::{Unit, carries, largest, nearest};
-use crate::engine::circle::{Circle, Spanning, cross, key};
+use crate::engine::methods::circle::{Circle, Spanning, cross, key};
 
 /// One position on the circle: G, and between which keys a direction is surely there.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]

@@ -35,7 +35,7 @@ impl Setting<'_> {
         let (held, index) = (self.run.held(), self.index);
         let (m, first) = (held.len(), held.start);
         let started = origins.balance(index, 0..0).is_some();
-        let kept = m <= KEPT || self.d + 1 >= NUMBERS;
+        let kept = m <= KEPT || self.context.d + 1 >= NUMBERS;
         if started && kept && state.start.is_empty() {
             state.start = vec![0.0; m];
             let pieces = state.start.par_chunks_mut(PIECE).enumerate();
@@ -49,8 +49,8 @@ impl Setting<'_> {
         }
         let look = Look {
             run: self.run,
-            d: self.d,
-            x: &self.train.x,
+            d: self.context.d,
+            x: &self.context.train.x,
             units: Units::new(self.run, state.clock.exponent),
         };
         let blocks = &state.blocks;
@@ -66,7 +66,7 @@ impl Setting<'_> {
                 let count = LANES.min(m - at);
                 let start = starts.map(|s| &s[at - piece..][..count]);
                 let planes = blocks.in_order(at / LANES, &mut room);
-                sums.add(&look.sums(self.arch, planes, count, start));
+                sums.add(&look.sums(self.context.arch, planes, count, start));
             }
             sums
         };

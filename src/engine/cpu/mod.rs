@@ -12,17 +12,20 @@ mod geometry;
 mod kernel;
 mod layout;
 mod lines;
+mod method;
 mod options;
 mod rows;
 mod run;
 mod unit;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::circle::Circle;
+use super::methods::circle::Circle;
+use super::methods::{Machine, Method, Problem, choose};
 use super::{
     Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, ShortCuts,
     Steps, Update, fits_memory,
@@ -35,7 +38,8 @@ pub use ceilings::ceilings;
 pub(crate) use kernel::add_products;
 pub(crate) use layout::LANES;
 use layout::{Blocks, Samples};
-use options::{CIRCLE_COST, Pool};
+use method::{Arcs, Context, Direct, InCells, Stages};
+use options::Pool;
 pub use options::{Level, Options};
 use run::{Setting, State};
 
@@ -50,9 +54,8 @@ pub struct Cpu {
 struct Common {
     batch: Batch,
     samples: Vec<Samples>,
-    /// Training inputs of the runs that take the short cut for d = 2, by data set.
-    circles: Vec<Option<Circle>>,
-    short_cuts: ShortCuts,
+    /// By run.
+    methods: Vec<Method>,
     arch: Arch,
 }
 
@@ -60,18 +63,17 @@ impl Common {
     fn setting(&self, run: usize, spread: bool) -> Setting<'_> {
         let of = &self.batch.runs[run];
         let data = &self.batch.datasets[of.train_set];
-        let circle = self.circles[of.train_set].as_ref();
         Setting {
             index: run,
             run: of,
-            d: self.batch.d,
-            train: &self.samples[of.train_set],
+            context: Context {
+                d: self.batch.d,
+                train: &self.samples[of.train_set],
+                arch: self.arch,
+                spread,
+            },
             test: of.test_set.map(|set| &self.samples[set]),
             data,
-            circle: circle.filter(|_| takes_circle(self.short_cuts, &self.batch, of)),
-            cells: takes_cells(self.short_cuts, &self.batch, of),
-            arch: self.arch,
-            spread,
         }
     }
 
@@ -96,34 +98,38 @@ impl Cpu {
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         let (arch, pool) = (options.arch()?, options.pool()?);
         fits_memory(&batch, layout::bytes(&batch))?;
-        let circle = |set: usize| {
-            let mut runs = batch.runs.iter().filter(|run| run.train_set == set);
-            let wanted = runs.any(|run| takes_circle(options.short_cuts, &batch, run));
-            wanted.then(|| Circle::new(&batch.datasets[set]))
-        };
         let common = Common {
             samples: Samples::of(&batch),
-            circles: (0..batch.datasets.len()).map(circle).collect(),
-            short_cuts: options.short_cuts,
+            methods: methods(options.short_cuts, &batch),
             batch,
             arch,
         };
-        let state = |r: usize| {
-            let setting = common.setting(r, false);
+        let batch = &common.batch;
+        let mut circles = vec![None; batch.datasets.len()];
+        let state = |(run, &method): (&Run, &Method)| {
             // The others have no use for bits: output-only training needs σ(z) itself.
-            let direct = setting.circle.is_none() && !setting.cells;
-            let bits = direct && setting.run.train != Train::Output;
-            let (m, n) = (setting.run.held_count(), setting.train.n);
-            let fair = || layout::fair_bits(m, setting.d, common.batch.runs.len());
+            let bits = method == Method::Direct && run.train != Train::Output;
+            let data = &batch.datasets[run.train_set];
+            let (m, n) = (run.held_count(), data.n());
+            let fair = || layout::fair_bits(m, batch.d, batch.runs.len());
             let kept = if bits {
                 options.kept_bytes.unwrap_or_else(fair)
             } else {
                 0
             };
-            State::new(Blocks::new(m, setting.d, n, kept), n)
+            let stages: Box<dyn Stages> = match method {
+                Method::Arcs => {
+                    let circle =
+                        circles[run.train_set].get_or_insert_with(|| Arc::new(Circle::new(data)));
+                    Box::new(Arcs::new(circle.clone()))
+                }
+                Method::Cells => Box::new(InCells::default()),
+                Method::Direct | Method::Gram => Box::new(Direct),
+            };
+            State::new(Blocks::new(m, batch.d, n, kept), stages, n)
         };
         Ok(Cpu {
-            states: (0..common.batch.runs.len()).map(state).collect(),
+            states: batch.runs.iter().zip(&common.methods).map(state).collect(),
             common,
             pool,
         })
@@ -151,15 +157,18 @@ impl Cpu {
     }
 }
 
-fn takes_circle(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
-    let n = batch.datasets[run.train_set].n();
-    run.activation.is_on_off() && short_cuts.take_circle(batch.d, n, run.held_count(), CIRCLE_COST)
-}
-
-fn takes_cells(short_cuts: ShortCuts, batch: &Batch, run: &Run) -> bool {
-    let n = batch.datasets[run.train_set].n();
-    let exists = cells::DIMENSIONS.contains(&batch.d) && run.activation.is_on_off();
-    short_cuts.take(exists, || cells::pays(batch.d, n, run.held_count()))
+/// The methods of all runs.
+fn methods(short_cuts: ShortCuts, batch: &Batch) -> Vec<Method> {
+    let method = |run: &Run| {
+        let problem = Problem::new(batch, run);
+        let problem = Problem {
+            cut: cells::share_cut(problem.d, problem.m),
+            ..problem
+        };
+        let here = [Method::Arcs, Method::Cells];
+        choose(&here, short_cuts, Machine::Processor, &problem)
+    };
+    batch.runs.iter().map(method).collect()
 }
 
 impl Engine for Cpu {
@@ -189,12 +198,7 @@ impl Engine for Cpu {
     }
 
     fn method(&self, run: usize) -> &'static str {
-        let setting = self.common.setting(run, false);
-        match setting.circle {
-            Some(_) => "arcs",
-            None if setting.cells => "cells",
-            None => "direct",
-        }
+        self.common.methods[run].name()
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {

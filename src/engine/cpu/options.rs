@@ -3,15 +3,7 @@
 use pulp::Arch;
 
 use crate::engine::ShortCuts;
-use crate::engine::short_cuts::CircleCost;
 use crate::error::{Error, Result};
-
-/// Measured: a pair costs the direct kernels 0.1 to 0.2 ns; a particle costs the short cut about 10 ns,
-/// and a sample, which one thread attends to, about 80 ns.
-pub(super) const CIRCLE_COST: CircleCost = CircleCost {
-    particle: 100,
-    sample: 500,
-};
 
 /// How to run.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,14 +1,9 @@
 //! One run on the cpu engine.
 
-use pulp::Arch;
-use rayon::prelude::*;
-
-use super::arc_sweep::Route;
-use super::cells::Cells;
-use super::kernel::{Pass, Push, Sums};
-use super::layout::{Blocks, Chunk, GROUP, Samples, grouped};
+use super::kernel::{Push, Sums};
+use super::layout::{Blocks, GROUP, Samples, grouped};
+use super::method::{Context, Stages, Step};
 use crate::data::Dataset;
-use crate::engine::circle::Circle;
 use crate::engine::step::{MeanSquares, StepScalars};
 use crate::engine::{Clock, Evaluation, Update};
 use crate::model::Run;
@@ -18,10 +13,7 @@ use crate::model::StateFormat;
 #[derive(Debug)]
 pub struct State {
     pub blocks: Blocks,
-    /// What the short cut for d = 2 keeps, once it has found where the particles are.
-    route: Option<Route>,
-    /// What the short cut for small d keeps, likewise.
-    cells: Option<Cells>,
+    method: Box<dyn Stages>,
     pub clock: Clock,
     /// Σ η g (n) over the steps taken.
     pub accumulated: Vec<f64>,
@@ -33,11 +25,10 @@ pub struct State {
 
 impl State {
     /// Particles that are to be trained on n samples.
-    pub fn new(blocks: Blocks, n: usize) -> Self {
+    pub fn new(blocks: Blocks, method: Box<dyn Stages>, n: usize) -> Self {
         State {
             blocks,
-            route: None,
-            cells: None,
+            method,
             clock: Clock::default(),
             accumulated: vec![0.0; n],
             start: Vec::new(),
@@ -48,8 +39,7 @@ impl State {
     /// To be called when particles or clock change from outside.
     pub fn touch(&mut self) {
         self.sums = None;
-        self.route = None;
-        self.cells = None;
+        self.method.forget();
     }
 }
 
@@ -59,87 +49,12 @@ pub struct Setting<'a> {
     /// Number of the run in its batch.
     pub index: usize,
     pub run: &'a Run,
-    pub d: usize,
-    pub train: &'a Samples,
+    pub context: Context<'a>,
     pub test: Option<&'a Samples>,
     pub data: &'a Dataset,
-    /// The training inputs as a circle, where the short cut for d = 2 is taken.
-    pub circle: Option<&'a Circle>,
-    /// Whether the short cut for small d is taken.
-    pub cells: bool,
-    pub arch: Arch,
-    /// Whether the chunks of the run are shared out over the threads.
-    pub spread: bool,
 }
 
 impl Setting<'_> {
-    /// Samples and particles for the kernels.
-    fn pass<'s>(&self, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
-        Pass {
-            d: self.d,
-            x: &samples.x,
-            tile: blocks.cut.tile,
-            arch: self.arch,
-        }
-    }
-
-    /// One pass over all particles, chunk by chunk in parallel, sums added in the order of chunks.
-    fn sweep(
-        &self,
-        blocks: &mut Blocks,
-        samples: &Samples,
-        each: impl Fn(Pass, Chunk) -> Sums + Sync,
-    ) -> Sums {
-        let pass = self.pass(blocks, samples);
-        let mut total = Sums::none(samples.n.div_ceil(GROUP));
-        let chunks = blocks.chunks();
-        if self.spread {
-            let parts: Vec<Sums> = chunks
-                .into_par_iter()
-                .map(|chunk| each(pass, chunk))
-                .collect();
-            parts.iter().for_each(|part| total.add(part));
-        } else {
-            let parts = chunks.into_iter().map(|chunk| each(pass, chunk));
-            parts.for_each(|part| total.add(&part));
-        }
-        total.f.truncate(samples.n);
-        total
-    }
-
-    /// The pass of [`Setting::sweep`] on the training set, by the short cut where there is one.
-    fn train_sweep(&self, state: &mut State, push: Option<(&Push, &[f64])>) -> Sums {
-        if self.cells {
-            let blocks = &mut state.blocks;
-            let cells = state
-                .cells
-                .get_or_insert_with(|| Cells::new(blocks, self.arch));
-            if let Some((push, g)) = push {
-                cells.push(blocks, self.train, g, push, self.arch);
-            }
-            return cells.predict_on_train(blocks, self.train, self.arch);
-        }
-        let Some(circle) = self.circle else {
-            let blocks = &mut state.blocks;
-            let Some((push, _)) = push else {
-                return self.sweep(blocks, self.train, |pass, chunk| {
-                    pass.predict(chunk.lines, chunk.active)
-                });
-            };
-            let by_pattern = self.pass(blocks, self.train).tabulate(push);
-            return self.sweep(blocks, self.train, |pass, chunk| {
-                pass.velocity_update_predict(chunk, push, &by_pattern)
-            });
-        };
-        let nothing = vec![0.0; self.train.n];
-        let g = push.map_or(&nothing[..], |(_, g)| g);
-        let lines = &mut state.blocks.lines;
-        let route = state
-            .route
-            .get_or_insert_with(|| Route::new(circle, lines.len()));
-        route.sweep(circle, lines, g, push.map(|(push, _)| push), self.arch)
-    }
-
     /// The evaluation that sums over the particles amount to.
     fn evaluation(&self, sums: &Sums, clock: Clock) -> Evaluation {
         let m = self.run.m as f64;
@@ -157,7 +72,7 @@ impl Setting<'_> {
     pub fn predict(&self, state: &mut State) -> Evaluation {
         let sums = match state.sums.take() {
             Some(sums) => sums,
-            None => self.train_sweep(state, None),
+            None => state.method.train(self.context, &mut state.blocks, None),
         };
         let now = self.evaluation(&sums, state.clock);
         state.sums = Some(sums);
@@ -166,17 +81,8 @@ impl Setting<'_> {
 
     /// predict on other inputs.
     pub fn predict_on(&self, state: &mut State, samples: &Samples) -> Evaluation {
-        let blocks = &mut state.blocks;
-        let sums = if self.cells {
-            let cells = state
-                .cells
-                .get_or_insert_with(|| Cells::new(blocks, self.arch));
-            cells.predict(blocks, samples, self.arch)
-        } else {
-            self.sweep(blocks, samples, |pass, chunk| {
-                pass.predict(chunk.lines, &mut [])
-            })
-        };
+        let State { method, blocks, .. } = state;
+        let sums = method.predict(self.context, blocks, samples);
         self.evaluation(&sums, state.clock)
     }
 
@@ -202,14 +108,17 @@ impl Setting<'_> {
         let push = self.push(&g, &velocity, 0.0);
         let mut v = State {
             blocks: state.blocks.clone(),
-            route: state.route.clone(),
-            cells: state.cells.clone(),
+            method: state.method.copy(),
             clock: state.clock,
             accumulated: Vec::new(),
             start: Vec::new(),
             sums: None,
         };
-        self.train_sweep(&mut v, Some((&push, residual)));
+        let step = Step {
+            push: &push,
+            residual,
+        };
+        v.method.train(self.context, &mut v.blocks, Some(step));
         v
     }
 
@@ -217,7 +126,7 @@ impl Setting<'_> {
     fn push<'g>(&'g self, g: &'g [[f32; GROUP]], step: &StepScalars, keep: f32) -> Push<'g> {
         Push {
             g,
-            rows: &self.train.rows,
+            rows: &self.context.train.rows,
             train: self.run.train,
             force: step.force as f32,
             decay: step.decay as f32,
@@ -275,7 +184,12 @@ impl Setting<'_> {
         let (residual, scalars) = (step.residual, &step.scalars);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
         let push = self.push(&g, scalars, 1.0);
-        state.sums = Some(self.train_sweep(state, Some((&push, residual))));
+        let step = Step {
+            push: &push,
+            residual,
+        };
+        let State { method, blocks, .. } = state;
+        state.sums = Some(method.train(self.context, blocks, Some(step)));
         state.clock.take(scalars);
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Gpu;
+use crate::engine::methods::Method;
 use crate::engine::{
     Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
 };
@@ -32,8 +33,8 @@ impl Engine for Gpu {
 
     fn method(&self, run: usize) -> &'static str {
         match self.arcs_of(run) {
-            Some(_) => "arcs",
-            None => "direct",
+            Some(_) => Method::Arcs.name(),
+            None => Method::Direct.name(),
         }
     }
 

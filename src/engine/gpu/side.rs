@@ -154,8 +154,8 @@ pub(super) struct Common<'a> {
     pub shards: &'a [wgpu::Buffer],
     /// Activation bits; nothing but for kernels that leave them.
     pub bits: &'a wgpu::Buffer,
-    /// The place of each run among those that take the short cut for d = 2, or [`layout::NONE`].
-    pub arcs: &'a [u32],
+    /// The place of each run among those that take the short cut for d = 2.
+    pub arcs: &'a [Option<u32>],
 }
 
 pub(super) struct Side {
@@ -289,7 +289,7 @@ fn facts(
     sample: Sample,
     plan: &Prediction,
     x: &Inputs,
-    arcs: &[u32],
+    arcs: &[Option<u32>],
 ) -> Vec<layout::Run> {
     let mut residual = 0;
     let mut history = 0;
@@ -317,7 +317,7 @@ fn facts(
             lambda: run.lambda as f32,
             // Short cuts are for training.
             arcs: match sample {
-                Sample::Train => arcs[runs.len()],
+                Sample::Train => arcs[runs.len()].unwrap_or(layout::NONE),
                 Sample::Test => layout::NONE,
             },
             ranges: sums.ranges as u32,

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::adapter::Kind;
 use super::device::Device;
-use super::layout::NONE;
 use super::shape::{D_HELD, Shape};
 use super::{Gpu, Options};
 use crate::data::Dataset;
@@ -34,10 +33,10 @@ const LEAST: Duration = Duration::from_millis(5);
 const REPETITIONS: usize = 3;
 
 /// Whether a batch does enough for the tuner to pay, but for runs that take a short cut (`places`).
-pub(super) fn is_worth(batch: &Batch, places: &[u32]) -> bool {
+pub(super) fn is_worth(batch: &Batch, places: &[Option<u32>]) -> bool {
     let pairs = |run: &Run| run.held_count() as f64 * batch.datasets[run.train_set].n() as f64;
     let direct = batch.runs.iter().zip(places);
-    let direct = direct.filter(|(_, place)| **place == NONE);
+    let direct = direct.filter(|(_, place)| place.is_none());
     let pairs: f64 = direct.map(|(run, _)| pairs(run)).sum();
     3.0 * batch.d as f64 * pairs >= WORTH
 }

@@ -94,7 +94,7 @@ fn sound_engines_raise_no_alarm() {
             };
             let make = |batch| -> Box<dyn Engine> {
                 let engine = Box::new(cpu::Cpu::new(batch, &options).unwrap());
-                crate::engine::gram::Gram::around(engine, short_cuts)
+                crate::engine::methods::gram::Gram::around(engine, short_cuts)
             };
             let found = watch(&mut *placed(make, &case), case.eta);
             let found = found.unwrap_or_else(|error| panic!("{}: {error}", case.name));

@@ -26,7 +26,7 @@ use super::kernel::{Push, Sums};
 use super::layout::{Blocks, LANES, Line, Samples, lines_per_block};
 #[cfg(doc)]
 use super::unit::Unit;
-pub use choice::pays;
+pub use choice::share_cut;
 use cut::Cut;
 use largest::{Largest, Settle};
 use predict::{Predict, Total};
@@ -37,7 +37,7 @@ use region::NODES;
 pub const CHUNK: usize = region::span(region::TOP);
 
 /// Input dimensions that the short cut is made for.
-pub const DIMENSIONS: std::ops::RangeInclusive<usize> = 3..=ROW;
+const DIMENSIONS: std::ops::RangeInclusive<usize> = 3..=ROW;
 
 /// What sorting costs, in samples that cut a block. Measured: 200 ns per particle, and 3.5 ns per
 /// particle and sample.

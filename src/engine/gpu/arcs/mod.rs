@@ -26,28 +26,21 @@ use crate::engine::gpu::stages::arcs::{
     FORCES_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
     VELOCITY_UPDATE_ARCS,
 };
+use crate::engine::methods::{Machine, Method, Problem, choose};
 use crate::engine::plan::{Row, Size, Storage, Tiling};
-use crate::engine::short_cuts::CircleCost;
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
-use crate::model::StateFormat;
 use kernels::{ArcShape, render};
 use tables::{Tables, is_within_reach};
 
-/// What the short cut costs.
-const COST: CircleCost = CircleCost {
-    particle: 128,
-    sample: 4096,
-};
-
-/// The place of each run among those that take the short cut, [`NONE`] for the others.
+/// The place of each run among those that take the short cut.
 /// Invocations make so many turns at most.
 pub(super) fn places(
     device: &Device,
     short_cuts: ShortCuts,
     batch: &Batch,
     turns: usize,
-) -> Vec<u32> {
+) -> Vec<Option<u32>> {
     // residual_arcs binds the most.
     let fits = RESIDUAL_ARCS.common.len() <= device.storage_buffers();
     let shape = ArcShape::new(&device.facts, turns);
@@ -55,26 +48,28 @@ pub(super) fn places(
     let runs = batch.runs.iter();
     runs.map(|run| {
         let data = &batch.datasets[run.train_set];
-        let is_exact = batch.state == StateFormat::F32;
-        let pays = fits
-            && is_exact
-            && run.activation.is_on_off()
-            && short_cuts.take_circle(batch.d, data.n(), run.held_count(), COST);
-        if !(pays && is_within_reach(data, run.held_count(), &shape)) {
-            return NONE;
+        let problem = Problem::new(batch, run);
+        let method = choose(&[Method::Arcs], short_cuts, Machine::Gpu, &problem);
+        let taken_here = fits && is_within_reach(data, problem.m, &shape);
+        if !(method == Method::Arcs && taken_here) {
+            return None;
         }
         taken += 1;
-        taken - 1
+        Some(taken - 1)
     })
     .collect()
 }
 
 /// The particles of the runs that take no short cut, and what they are predicted on.
-pub(super) fn directly(places: &[u32], storage: &Storage, sizes: &[Size]) -> (Storage, Vec<Size>) {
+pub(super) fn directly(
+    places: &[Option<u32>],
+    storage: &Storage,
+    sizes: &[Size],
+) -> (Storage, Vec<Size>) {
     let mut storage = storage.clone();
-    storage.pieces.retain(|piece| places[piece.run] == NONE);
+    storage.pieces.retain(|piece| places[piece.run].is_none());
     let sizes = sizes.iter().zip(places).map(|(size, place)| Size {
-        m: if *place == NONE { size.m } else { 0 },
+        m: if place.is_none() { size.m } else { 0 },
         ..*size
     });
     (storage, sizes.collect())
@@ -86,7 +81,7 @@ pub(super) struct Shared<'a> {
     pub storage: &'a Storage,
     pub tiling: &'a Tiling,
     /// See [`places`].
-    pub places: &'a [u32],
+    pub places: &'a [Option<u32>],
     pub shards: &'a [wgpu::Buffer],
     pub state: &'a wgpu::Buffer,
     pub schedule: &'a wgpu::Buffer,
@@ -171,7 +166,7 @@ pub(super) struct Arcs {
 impl Arcs {
     /// None where no run takes the short cut.
     pub fn new(device: &Device, shared: &Shared) -> Result<Option<Self>> {
-        if shared.places.iter().all(|place| *place == NONE) {
+        if shared.places.iter().all(Option::is_none) {
             return Ok(None);
         }
         let shape = ArcShape::new(&device.facts, shared.tiling.turns);

@@ -6,9 +6,8 @@ use bytemuck::{Pod, Zeroable};
 use super::kernels::{ArcShape, Load};
 use crate::data::Dataset;
 use crate::engine::Batch;
-use crate::engine::circle::{Circle, Spanning, entry, key};
 use crate::engine::gpu::layout::LANES;
-use crate::engine::gpu::layout::NONE;
+use crate::engine::methods::circle::{Circle, Spanning, entry, key};
 use crate::engine::plan::{MOMENTS, Row, Size, Storage, Tiling};
 
 const D: usize = 2;
@@ -91,7 +90,7 @@ impl Tables {
     /// For the runs that `places` numbers.
     pub fn new(
         batch: &Batch,
-        places: &[u32],
+        places: &[Option<u32>],
         storage: &Storage,
         tiling: &Tiling,
         shape: &ArcShape,
@@ -102,7 +101,7 @@ impl Tables {
         };
         let mut circles: Vec<Option<(u32, u32)>> = vec![None; batch.datasets.len()];
         for (index, run) in batch.runs.iter().enumerate() {
-            if places[index] == NONE {
+            if places[index].is_none() {
                 continue;
             }
             let data = &batch.datasets[run.train_set];
@@ -220,10 +219,10 @@ const NOWHERE: [f32; 2] = [3.0, -1.0];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::circle;
-    use crate::engine::circle::cross;
     use crate::engine::gpu::shape::Shape;
     use crate::engine::gpu::turns::looped;
+    use crate::engine::methods::circle;
+    use crate::engine::methods::circle::cross;
     use crate::engine::plan::{Limits, TURNS_MOST, storage};
     use crate::model::Run;
     use crate::model::{Loss, StateFormat};
@@ -313,7 +312,13 @@ mod tests {
         let limits = Limits { binding: 1 << 27 };
         let of = |shard| {
             let storage = storage(&sizes, 2, &tiling, &limits, shard).unwrap();
-            let tables = Tables::new(&batch, &[0, NONE, 1, 2], &storage, &tiling, &ARCS);
+            let tables = Tables::new(
+                &batch,
+                &[Some(0), None, Some(1), Some(2)],
+                &storage,
+                &tiling,
+                &ARCS,
+            );
             (storage, tables)
         };
         let (_, whole) = of(None);

@@ -17,21 +17,19 @@ mod short;
 
 use std::ops::Range;
 
-use super::{
+use super::{Machine, Method, Problem, ShortCuts, choose};
+use crate::engine::{
     Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample,
-    ShortCuts, Steps, Update,
+    Steps, Update,
 };
 use crate::error::Result;
 use crate::model::Run;
-use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
 use run::Reduced;
 use short::{Short, Shorts};
 
 /// Particles read at a time.
 const BLOCK: usize = 1 << 14;
-/// A Gram matrix may always take this many bytes, and beyond it a fifth of what the particles take.
-const ALWAYS: usize = 32 << 20;
 
 /// An engine in which output-only runs take the short cut.
 pub struct Gram {
@@ -39,31 +37,18 @@ pub struct Gram {
     shorts: Shorts,
 }
 
-/// Whether a run is faster this way. A step costs n² multiply-adds in f64 on the host, instead of
-/// about 3 n m d in f32 on the engine.
-fn pays(m: usize, n: usize, d: usize, engine: &str) -> bool {
-    let bytes = n * n * size_of::<f64>();
-    let fits = bytes <= ALWAYS.max(m * (d + 1) * size_of::<f32>() / 5);
-    // A GPU takes some 50 µs for any step and does 10¹³ operations a second; the host reads
-    // 2·10¹⁰ bytes of K.
-    let slower = if engine == "gpu" {
-        n <= 350 || m * d > 1000 * n
-    } else {
-        n <= m
-    };
-    fits && slower
-}
-
 impl Gram {
     /// Puts the short cut around an engine where some run takes it.
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
         let short = |run: &Run| {
-            let exists = run.train == Train::Output && batch.state == StateFormat::F32;
-            let n = batch.datasets[run.train_set].n();
-            let takes =
-                short_cuts.take(exists, || pays(run.held_count(), n, batch.d, inner.name()));
-            takes.then(|| Short::new(n))
+            let problem = Problem::new(batch, run);
+            let machine = match inner.name() {
+                "gpu" => Machine::Gpu,
+                _ => Machine::Processor,
+            };
+            let method = choose(&[Method::Gram], short_cuts, machine, &problem);
+            (method == Method::Gram).then(|| Short::new(problem.n))
         };
         let shorts = Shorts::new(batch.runs.iter().map(short).collect());
         match shorts.none() {
@@ -185,7 +170,7 @@ impl Engine for Gram {
 
     fn method(&self, run: usize) -> &'static str {
         match self.shorts.of(run) {
-            Some(_) => "gram",
+            Some(_) => Method::Gram.name(),
             None => self.inner.method(run),
         }
     }

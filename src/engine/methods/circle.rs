@@ -16,7 +16,7 @@ use crate::data::Dataset;
 /// The circle of directions, cut by one data set. A position is an arc (0..P), an end itself
 /// (P..2P, in the order of the arcs that begin there), or 2P for a particle at the origin.
 #[derive(Debug)]
-pub(super) struct Circle {
+pub(in crate::engine) struct Circle {
     /// Counterclockwise from the direction (1, 0), which may be the first. With every end its
     /// opposite is here too, so the second half is the first one turned by half a circle.
     pub ends: Vec<[f32; 2]>,
@@ -28,7 +28,7 @@ pub(super) struct Circle {
 
 /// A sample that is not zero: active from end `enter` to end `leave`, both excluded.
 #[derive(Debug)]
-pub(super) struct Spanning {
+pub(in crate::engine) struct Spanning {
     /// Its place in the data set.
     pub index: usize,
     pub x: [f32; 2],
@@ -49,12 +49,12 @@ impl Spanning {
 }
 
 /// u × v; its sign is exact for vectors of f32.
-pub(super) fn cross(u: [f32; 2], v: [f32; 2]) -> f64 {
+pub(in crate::engine) fn cross(u: [f32; 2], v: [f32; 2]) -> f64 {
     f64::from(u[0]) * f64::from(v[1]) - f64::from(u[1]) * f64::from(v[0])
 }
 
 /// Order by angle in [0, 2π).
-pub(super) fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
+pub(in crate::engine) fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
     let lower = |u: &[f32; 2]| u[1] < 0.0 || (u[1] == 0.0 && u[0] < 0.0);
     lower(u).cmp(&lower(v)).then_with(|| {
         let side = cross(*u, *v);
@@ -63,13 +63,13 @@ pub(super) fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
 }
 
 /// The direction at which a sample becomes active, counterclockwise; the opposite one ends that.
-pub(super) fn entry(x: [f32; 2]) -> [f32; 2] {
+pub(in crate::engine) fn entry(x: [f32; 2]) -> [f32; 2] {
     [x[1], -x[0]]
 }
 
 /// 1 − x/(|x| + |y|) for y ≥ 0 and 3 + x/(|x| + |y|) below: in [0, 4], it rises with the angle in
 /// [0, 2π).
-pub(super) fn key([x, y]: [f32; 2]) -> f64 {
+pub(in crate::engine) fn key([x, y]: [f32; 2]) -> f64 {
     let (x, y) = (f64::from(x), f64::from(y));
     let share = x / (x.abs() + y.abs());
     if y < 0.0 { 3.0 + share } else { 1.0 - share }

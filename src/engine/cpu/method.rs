@@ -1,0 +1,178 @@
+//! How a run on the cpu engine predicts and updates its particles: by the kernels over all pairs, or by
+//! one of the exact short cuts.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::arc_sweep::Route;
+use super::cells::Cells;
+use super::kernel::{Pass, Push, Sums};
+use super::layout::{Blocks, Chunk, GROUP, Samples};
+use crate::engine::methods::circle::Circle;
+
+/// What does not change from step to step.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub d: usize,
+    /// The training samples.
+    pub train: &'a Samples,
+    pub arch: Arch,
+    /// Whether the chunks of the run are shared out over the threads.
+    pub spread: bool,
+}
+
+/// A step for all particles, by a residual g (n).
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    pub push: &'a Push<'a>,
+    pub residual: &'a [f64],
+}
+
+/// A method, with what it keeps of a run from step to step. All of it follows from the particles: a
+/// checkpoint keeps nothing.
+pub trait Stages: Debug + Send + Sync {
+    /// predict on the training samples, after velocity and update where a step is given.
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums;
+    /// predict on other samples.
+    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> Sums {
+        direct(run, blocks, samples, |pass, chunk| {
+            pass.predict(chunk.lines, &mut [])
+        })
+    }
+    /// To be called when particles change from outside.
+    fn forget(&mut self) {}
+    fn copy(&self) -> Box<dyn Stages>;
+}
+
+/// The kernels over all pairs of particles and samples.
+#[derive(Debug, Clone)]
+pub struct Direct;
+
+/// d = 2: the arcs of the circle of directions on which G is constant.
+#[derive(Debug, Clone)]
+pub struct Arcs {
+    circle: Arc<Circle>,
+    /// Once it is known where the particles are.
+    route: Option<Route>,
+}
+
+impl Arcs {
+    pub fn new(circle: Arc<Circle>) -> Self {
+        Arcs {
+            circle,
+            route: None,
+        }
+    }
+}
+
+/// d = 3, 4: boxes of particles that point the same way.
+#[derive(Debug, Clone, Default)]
+pub struct InCells {
+    /// Once the particles are sorted.
+    cells: Option<Cells>,
+}
+
+impl InCells {
+    fn cells(&mut self, run: Context, blocks: &mut Blocks) -> &mut Cells {
+        self.cells
+            .get_or_insert_with(|| Cells::new(blocks, run.arch))
+    }
+}
+
+/// One pass over all particles, chunk by chunk in parallel, sums added in the order of chunks.
+fn direct(
+    run: Context,
+    blocks: &mut Blocks,
+    samples: &Samples,
+    each: impl Fn(Pass, Chunk) -> Sums + Sync,
+) -> Sums {
+    let pass = pass(run, blocks, samples);
+    let mut total = Sums::none(samples.n.div_ceil(GROUP));
+    let chunks = blocks.chunks();
+    if run.spread {
+        let parts: Vec<Sums> = chunks
+            .into_par_iter()
+            .map(|chunk| each(pass, chunk))
+            .collect();
+        parts.iter().for_each(|part| total.add(part));
+    } else {
+        let parts = chunks.into_iter().map(|chunk| each(pass, chunk));
+        parts.for_each(|part| total.add(&part));
+    }
+    total.f.truncate(samples.n);
+    total
+}
+
+/// Samples and particles for the kernels.
+fn pass<'s>(run: Context, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
+    Pass {
+        d: run.d,
+        x: &samples.x,
+        tile: blocks.cut.tile,
+        arch: run.arch,
+    }
+}
+
+impl Stages for Direct {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+        let Some(Step { push, .. }) = step else {
+            return direct(run, blocks, run.train, |pass, chunk| {
+                pass.predict(chunk.lines, chunk.active)
+            });
+        };
+        let by_pattern = pass(run, blocks, run.train).tabulate(push);
+        direct(run, blocks, run.train, |pass, chunk| {
+            pass.velocity_update_predict(chunk, push, &by_pattern)
+        })
+    }
+
+    fn copy(&self) -> Box<dyn Stages> {
+        Box::new(self.clone())
+    }
+}
+
+impl Stages for Arcs {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+        let nothing = vec![0.0; run.train.n];
+        let residual = step.map_or(&nothing[..], |step| step.residual);
+        let (circle, lines) = (&*self.circle, &mut blocks.lines);
+        let route = self
+            .route
+            .get_or_insert_with(|| Route::new(circle, lines.len()));
+        let push = step.map(|step| step.push);
+        route.sweep(circle, lines, residual, push, run.arch)
+    }
+
+    fn forget(&mut self) {
+        self.route = None;
+    }
+
+    fn copy(&self) -> Box<dyn Stages> {
+        Box::new(self.clone())
+    }
+}
+
+impl Stages for InCells {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+        let cells = self.cells(run, blocks);
+        if let Some(Step { push, residual }) = step {
+            cells.push(blocks, run.train, residual, push, run.arch);
+        }
+        cells.predict_on_train(blocks, run.train, run.arch)
+    }
+
+    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> Sums {
+        self.cells(run, blocks).predict(blocks, samples, run.arch)
+    }
+
+    fn forget(&mut self) {
+        self.cells = None;
+    }
+
+    fn copy(&self) -> Box<dyn Stages> {
+        Box::new(self.clone())
+    }
+}
