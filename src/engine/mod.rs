@@ -123,7 +123,7 @@ pub struct Clock {
 
 impl Clock {
     /// Goes on by a step.
-    pub fn take(&mut self, step: &StepScalars) {
+    pub fn advance_by(&mut self, step: &StepScalars) {
         self.exponent += step.shift;
         self.step += 1;
         self.time += step.eta;

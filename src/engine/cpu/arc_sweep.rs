@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::arcs;
-use super::kernel::{Push, Sums, moments, update};
+use super::kernel::{Sums, UpdateF32, moments, update_block};
 use super::layout::{LANES, LINE, Line, lines_per_block};
 use crate::engine::methods::circle::Circle;
 use crate::model::Train;
@@ -35,7 +35,7 @@ const LANE_BITS: [u32; LANES] = {
 
 /// What the short cut keeps of a run from step to step.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub struct ArcState {
     /// Position of each particle on the circle, padding included.
     positions: Vec<u32>,
     table: Vec<arcs::Arc>,
@@ -45,12 +45,12 @@ pub struct Route {
     total: Vec<[f64; 2]>,
 }
 
-impl Route {
+impl ArcState {
     /// For so many lines of particles, padding included; none is anywhere yet.
     pub fn new(circle: &Circle, lines: usize) -> Self {
         let particles = lines / lines_per_block(D) * LANES;
         let chunks = particles / (PER_POSITION * circle.arcs().max(1));
-        Route {
+        ArcState {
             // The origin is on no arc, so every particle looks for its own.
             positions: vec![circle.positions() as u32 - 1; particles],
             table: circle.table(),
@@ -59,14 +59,14 @@ impl Route {
         }
     }
 
-    /// One pass over all particles, chunk by chunk in parallel: push them by the residual g, if
+    /// One pass over all particles, chunk by chunk in parallel: update them by the residual g, if
     /// asked, and predict with where they are then.
     pub fn sweep(
         &mut self,
         circle: &Circle,
         lines: &mut [Line],
         g: &[f64],
-        push: Option<&Push>,
+        update: Option<&UpdateF32>,
         arch: Arch,
     ) -> Sums {
         circle.fill_table(g, &mut self.table);
@@ -82,7 +82,7 @@ impl Route {
                     positions,
                     circle,
                     table,
-                    push,
+                    update,
                     by_position,
                 })
             })
@@ -114,16 +114,16 @@ impl Route {
     }
 }
 
-/// One pass over a chunk of particles: push them, if asked, find the arcs they are on then, and
+/// One pass over a chunk of particles: update them, if asked, find the arcs they are on then, and
 /// sum a_j w_j over each arc.
 struct ArcSweep<'a> {
     lines: &'a mut [Line],
     /// Position of each particle on the circle, padding included.
     positions: &'a mut [u32],
     circle: &'a Circle,
-    /// G per position, for the push.
+    /// G per position, for the update.
     table: &'a [arcs::Arc],
-    push: Option<&'a Push<'a>>,
+    update: Option<&'a UpdateF32<'a>>,
     /// Σ a_j w_j per position, to be filled: on the arcs, and on their ends if a particle is there.
     by_position: &'a mut Vec<[f64; 2]>,
 }
@@ -143,8 +143,8 @@ impl WithSimd for ArcSweep<'_> {
             let blocks = tile.chunks_exact_mut(lines_per_block(D));
             for (block, positions) in blocks.zip(positions.as_chunks_mut().0) {
                 let arcs = gather(self.table, positions);
-                if let Some(push) = self.push {
-                    velocity_update(simd, block, &arcs, push);
+                if let Some(update) = self.update {
+                    velocity_update(simd, block, &arcs, update);
                 }
                 let planes: &[f32] = bytemuck::cast_slice(block);
                 let doubtful = doubtful(simd, planes, &arcs);
@@ -239,11 +239,11 @@ fn add(planes: &[f32], positions: &[u32; LANES], by_position: &mut [[f64; 2]]) {
 
 /// velocity + update of one block: G from the table instead of a sum over samples.
 #[inline(always)]
-fn velocity_update<S: Simd>(simd: S, block: &mut [Line], arcs: &[Line], push: &Push) {
+fn velocity_update<S: Simd>(simd: S, block: &mut [Line], arcs: &[Line], update: &UpdateF32) {
     let mut forces = [Line::zeroed(); lines_per_block(D)];
     let (big_g, potential) = forces.split_at_mut(D * LANES / LINE);
     big_g.copy_from_slice(&arcs[..D * LANES / LINE]);
-    if push.train == Train::Output {
+    if update.train == Train::Output {
         let w: &[f32] = bytemuck::cast_slice(block);
         let g: &[f32] = bytemuck::cast_slice(big_g);
         let potential: &mut [f32] = bytemuck::cast_slice_mut(potential);
@@ -251,7 +251,7 @@ fn velocity_update<S: Simd>(simd: S, block: &mut [Line], arcs: &[Line], push: &P
             *w_g = w[lane] * g[lane] + w[LANES + lane] * g[LANES + lane];
         }
     }
-    update::<S, D>(simd, D, block, push, &forces);
+    update_block::<S, D>(simd, D, block, update, &forces);
 }
 
 #[cfg(test)]
@@ -300,8 +300,8 @@ mod tests {
         let m = directions.len();
         let mut blocks = Blocks::new(m, D, circle.n, 0);
         let g = vec![0.0; circle.n];
-        let mut route = Route::new(circle, blocks.lines.len());
-        for arc in &mut route.table {
+        let mut arc_state = ArcState::new(circle, blocks.lines.len());
+        for arc in &mut arc_state.table {
             arc.from -= widen;
             arc.to += widen;
         }
@@ -313,10 +313,10 @@ mod tests {
                 (0..D).for_each(|k| *blocks.at(j, k) = w[k]);
                 *blocks.at(j, D) = 1.0;
             }
-            route.sweep(circle, &mut blocks.lines, &g, None, Arch::new());
+            arc_state.sweep(circle, &mut blocks.lines, &g, None, Arch::new());
             for j in 0..m {
                 let at = circle.locate(directions[(j + turn * 7) % m]);
-                right &= route.positions[j] as usize == at;
+                right &= arc_state.positions[j] as usize == at;
             }
         }
         right

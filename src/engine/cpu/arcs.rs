@@ -7,7 +7,7 @@
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;
 
-use super::unit::{Unit, carries, largest, nearest};
+use super::fixed_point::{FixedPoint, carries, largest, nearest};
 use crate::engine::methods::circle::{Circle, Spanning, cross, key};
 
 /// One position on the circle: G, and between which keys a direction is surely there.
@@ -56,7 +56,7 @@ const ROOM: i32 = 51;
 /// from the largest term 2 · 51 bits down, less twice the bits that the number of terms takes.
 #[derive(Debug)]
 struct Units {
-    unit: Unit,
+    unit: FixedPoint,
     /// Fine units of a unit, and the inverse.
     up: f64,
     down: f64,
@@ -67,7 +67,7 @@ impl Units {
     fn new(largest: f64, terms: usize) -> Self {
         let bits = ROOM - carries(terms);
         Units {
-            unit: Unit::new(largest, bits),
+            unit: FixedPoint::new(largest, bits),
             up: f64::from(bits).exp2(),
             down: f64::from(-bits).exp2(),
         }

@@ -23,7 +23,7 @@ const NUMBERS: usize = 10;
 const TOGETHER: usize = 1;
 
 /// The start of these particles. Single precision, as the state: a difference below its rounding is
-/// none, see [`Look::sums`].
+/// none, see [`GeometryPass::sums`].
 fn start_of(origins: &dyn Origins, run: usize, range: Range<usize>) -> Option<Vec<f32>> {
     let balance = origins.balance(run, range)?;
     Some(balance.into_iter().map(|b| b as f32).collect())
@@ -47,7 +47,7 @@ impl Setting<'_> {
                     .for_each(|(p, start)| *p = start);
             });
         }
-        let look = Look {
+        let pass = GeometryPass {
             run: self.run,
             d: self.context.d,
             x: &self.context.train.x,
@@ -66,7 +66,7 @@ impl Setting<'_> {
                 let count = LANES.min(m - at);
                 let start = starts.map(|s| &s[at - piece..][..count]);
                 let planes = blocks.in_order(at / LANES, &mut room);
-                sums.add(&look.sums(self.context.arch, planes, count, start));
+                sums.add(&pass.sums(self.context.arch, planes, count, start));
             }
             sums
         };
@@ -78,9 +78,9 @@ impl Setting<'_> {
     }
 }
 
-/// [`Look::active`] with the vectors of the machine: a closure would be compiled without them.
+/// [`GeometryPass::active`] with the vectors of the machine: a closure would be compiled without them.
 struct Active<'a> {
-    look: &'a Look<'a>,
+    pass: &'a GeometryPass<'a>,
     w: &'a [f32],
     count: usize,
 }
@@ -90,12 +90,12 @@ impl WithSimd for Active<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> [bool; LANES] {
-        self.look.active(self.w, self.count)
+        self.pass.active(self.w, self.count)
     }
 }
 
 /// What is looked at.
-struct Look<'a> {
+struct GeometryPass<'a> {
     run: &'a Run,
     d: usize,
     /// Training inputs in groups (groups, d).
@@ -103,7 +103,7 @@ struct Look<'a> {
     units: Units,
 }
 
-impl Look<'_> {
+impl GeometryPass<'_> {
     /// The first `count` particles of a block of planes w_1 … w_d and a.
     fn sums(
         &self,
@@ -114,7 +114,7 @@ impl Look<'_> {
     ) -> PartialGeometry {
         let (w, a) = planes.split_at(self.d * LANES);
         let active = arch.dispatch(Active {
-            look: self,
+            pass: self,
             w,
             count,
         });

@@ -27,7 +27,7 @@ pub struct Blocks {
     active: Vec<Line>,
     /// Where the particles are, if not in their own order.
     pub slots: Slots,
-    pub cut: Cut,
+    pub cut: ChunkSize,
     pub m: usize,
     pub d: usize,
     n: usize,
@@ -106,7 +106,7 @@ impl Blocks {
     /// activation bits.
     pub fn new(m: usize, d: usize, n: usize, kept: usize) -> Self {
         let blocks = m.div_ceil(LANES);
-        let cut = Cut::new(blocks, d);
+        let cut = ChunkSize::new(blocks, d);
         let bits = bits_per_block(n.div_ceil(GROUP));
         let room = kept / (bits * size_of::<Line>()).max(1);
         let kept = if room >= blocks {
@@ -214,14 +214,14 @@ const CHUNKS: usize = 64;
 /// How a run is cut, in blocks. It depends on m and d alone, and the order of every sum follows
 /// from it: no bit depends on the number of threads.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cut {
+pub struct ChunkSize {
     /// What stays in a cache while samples pass by.
     pub tile: usize,
     /// What is one unit of parallel work: a whole number of tiles.
     pub chunk: usize,
 }
 
-impl Cut {
+impl ChunkSize {
     pub fn new(blocks: usize, d: usize) -> Self {
         let block = (d + 1) * PLANE;
         let cache = if 2 * block <= TILE { TILE } else { LARGE_TILE };
@@ -229,7 +229,7 @@ impl Cut {
         let largest = (cache / block).clamp(1, 16);
         let tile = largest.min(blocks.div_ceil(8).max(4));
         let tiles = blocks.div_ceil(tile);
-        Cut {
+        ChunkSize {
             tile,
             chunk: tiles.div_ceil(CHUNKS) * tile,
         }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::arc_sweep::Route;
+use super::arc_sweep::ArcState;
 use super::cells::Cells;
-use super::kernel::{Pass, Push, Sums};
+use super::kernel::{Pass, Sums, UpdateF32};
 use super::layout::{Blocks, Chunk, GROUP, Samples};
 use crate::engine::methods::circle::Circle;
 
@@ -27,7 +27,7 @@ pub struct Context<'a> {
 /// A step for all particles, by a residual g (n).
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
-    pub push: &'a Push<'a>,
+    pub update: &'a UpdateF32<'a>,
     pub residual: &'a [f64],
 }
 
@@ -43,7 +43,7 @@ pub trait Stages: Debug + Send + Sync {
         })
     }
     /// To be called when particles change from outside.
-    fn forget(&mut self) {}
+    fn invalidate(&mut self) {}
     fn copy(&self) -> Box<dyn Stages>;
 }
 
@@ -56,14 +56,14 @@ pub struct Direct;
 pub struct Arcs {
     circle: Arc<Circle>,
     /// Once it is known where the particles are.
-    route: Option<Route>,
+    arc_state: Option<ArcState>,
 }
 
 impl Arcs {
     pub fn new(circle: Arc<Circle>) -> Self {
         Arcs {
             circle,
-            route: None,
+            arc_state: None,
         }
     }
 }
@@ -118,14 +118,14 @@ fn pass<'s>(run: Context, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
 
 impl Stages for Direct {
     fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
-        let Some(Step { push, .. }) = step else {
+        let Some(Step { update, .. }) = step else {
             return direct(run, blocks, run.train, |pass, chunk| {
                 pass.predict(chunk.lines, chunk.active)
             });
         };
-        let by_pattern = pass(run, blocks, run.train).tabulate(push);
+        let by_pattern = pass(run, blocks, run.train).tabulate(update);
         direct(run, blocks, run.train, |pass, chunk| {
-            pass.velocity_update_predict(chunk, push, &by_pattern)
+            pass.velocity_update_predict(chunk, update, &by_pattern)
         })
     }
 
@@ -139,15 +139,15 @@ impl Stages for Arcs {
         let nothing = vec![0.0; run.train.n];
         let residual = step.map_or(&nothing[..], |step| step.residual);
         let (circle, lines) = (&*self.circle, &mut blocks.lines);
-        let route = self
-            .route
-            .get_or_insert_with(|| Route::new(circle, lines.len()));
-        let push = step.map(|step| step.push);
-        route.sweep(circle, lines, residual, push, run.arch)
+        let arc_state = self
+            .arc_state
+            .get_or_insert_with(|| ArcState::new(circle, lines.len()));
+        let update = step.map(|step| step.update);
+        arc_state.sweep(circle, lines, residual, update, run.arch)
     }
 
-    fn forget(&mut self) {
-        self.route = None;
+    fn invalidate(&mut self) {
+        self.arc_state = None;
     }
 
     fn copy(&self) -> Box<dyn Stages> {
@@ -158,8 +158,8 @@ impl Stages for Arcs {
 impl Stages for InCells {
     fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
         let cells = self.cells(run, blocks);
-        if let Some(Step { push, residual }) = step {
-            cells.push(blocks, run.train, residual, push, run.arch);
+        if let Some(Step { update, residual }) = step {
+            cells.update(blocks, run.train, residual, update, run.arch);
         }
         cells.predict_on_train(blocks, run.train, run.arch)
     }
@@ -168,7 +168,7 @@ impl Stages for InCells {
         self.cells(run, blocks).predict(blocks, samples, run.arch)
     }
 
-    fn forget(&mut self) {
+    fn invalidate(&mut self) {
         self.cells = None;
     }
 

@@ -8,6 +8,7 @@ mod arc_sweep;
 mod arcs;
 mod ceilings;
 mod cells;
+mod fixed_point;
 mod geometry;
 mod kernel;
 mod layout;
@@ -16,7 +17,6 @@ mod method;
 mod options;
 mod rows;
 mod run;
-mod unit;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) use kernel::add_products;
 pub(crate) use layout::LANES;
 use layout::{Blocks, Samples};
 use method::{Arcs, Context, Direct, InCells, Stages};
-use options::Pool;
+use options::ThreadPool;
 pub use options::{Level, Options};
 use run::{Setting, State};
 
@@ -47,7 +47,7 @@ use run::{Setting, State};
 pub struct Cpu {
     common: Common,
     states: Vec<State>,
-    pool: Pool,
+    pool: ThreadPool,
 }
 
 /// What the runs share and no step changes.
@@ -204,7 +204,7 @@ impl Engine for Cpu {
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
         let first = first - self.common.batch.runs[run].held().start;
         let state = &mut self.states[run];
-        state.touch();
+        state.invalidate();
         for j in 0..block.m() {
             for (k, &w) in block.w(j).iter().enumerate() {
                 *state.blocks.at(first + j, k) = w as f32;

@@ -35,9 +35,9 @@ impl Options {
     }
 
     /// The threads to use.
-    pub(super) fn pool(&self) -> Result<Pool> {
+    pub(super) fn pool(&self) -> Result<ThreadPool> {
         let Some(threads) = self.threads else {
-            return Ok(Pool::Common);
+            return Ok(ThreadPool::Common);
         };
         let own = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let failed = |e: rayon::ThreadPoolBuildError| {
@@ -47,32 +47,32 @@ impl Options {
                 "raise the limit of threads (ulimit -u)",
             )
         };
-        own.map(Pool::Own).map_err(failed)
+        own.map(ThreadPool::Own).map_err(failed)
     }
 }
 
 /// The threads of an engine.
 #[derive(Debug)]
-pub(super) enum Pool {
+pub(super) enum ThreadPool {
     /// Those of the whole program, so that what it does between two steps does not wait for threads
     /// that wait for steps.
     Common,
     Own(rayon::ThreadPool),
 }
 
-impl Pool {
+impl ThreadPool {
     pub fn threads(&self) -> usize {
         match self {
-            Pool::Common => rayon::current_num_threads(),
-            Pool::Own(pool) => pool.current_num_threads(),
+            ThreadPool::Common => rayon::current_num_threads(),
+            ThreadPool::Own(pool) => pool.current_num_threads(),
         }
     }
 
     /// Runs `work` on one of the threads, with the others at its service.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self {
-            Pool::Common => rayon::scope(|_| work()),
-            Pool::Own(pool) => pool.install(work),
+            ThreadPool::Common => rayon::scope(|_| work()),
+            ThreadPool::Own(pool) => pool.install(work),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One run on the cpu engine.
 
-use super::kernel::{Push, Sums};
+use super::kernel::{Sums, UpdateF32};
 use super::layout::{Blocks, GROUP, Samples, grouped};
 use super::method::{Context, Stages, Step};
 use crate::data::Dataset;
@@ -37,9 +37,9 @@ impl State {
     }
 
     /// To be called when particles or clock change from outside.
-    pub fn touch(&mut self) {
+    pub fn invalidate(&mut self) {
         self.sums = None;
-        self.method.forget();
+        self.method.invalidate();
     }
 }
 
@@ -105,7 +105,7 @@ impl Setting<'_> {
             shift: 0,
             ..scalars(&plain, &now, 1.0)
         };
-        let push = self.push(&g, &velocity, 0.0);
+        let update = self.in_f32(&g, &velocity, 0.0);
         let mut v = State {
             blocks: state.blocks.clone(),
             method: state.method.copy(),
@@ -115,7 +115,7 @@ impl Setting<'_> {
             sums: None,
         };
         let step = Step {
-            push: &push,
+            update: &update,
             residual,
         };
         v.method.train(self.context, &mut v.blocks, Some(step));
@@ -123,8 +123,8 @@ impl Setting<'_> {
     }
 
     /// A step of these scalars for `keep` = 1; for 0 the velocity is left in place of the particle.
-    fn push<'g>(&'g self, g: &'g [[f32; GROUP]], step: &StepScalars, keep: f32) -> Push<'g> {
-        Push {
+    fn in_f32<'g>(&'g self, g: &'g [[f32; GROUP]], step: &StepScalars, keep: f32) -> UpdateF32<'g> {
+        UpdateF32 {
             g,
             rows: &self.context.train.rows,
             train: self.run.train,
@@ -144,8 +144,8 @@ impl Setting<'_> {
     ) -> Vec<Evaluation> {
         let mut evaluations = Vec::new();
         for (eta, &wanted) in eta.zip(wanted) {
-            let idle = eta == 0.0 || state.clock.diverged.is_some();
-            if idle && !wanted {
+            let skipped = eta == 0.0 || state.clock.diverged.is_some();
+            if skipped && !wanted {
                 continue;
             }
             let mut now = self.predict(state);
@@ -153,7 +153,7 @@ impl Setting<'_> {
                 state.clock.diverged = Some(now.clock.step);
                 now.clock = state.clock;
             }
-            if !idle && now.clock.diverged.is_none() {
+            if !skipped && now.clock.diverged.is_none() {
                 self.step(state, eta, &now);
             }
             if wanted {
@@ -183,14 +183,14 @@ impl Setting<'_> {
         }
         let (residual, scalars) = (step.residual, &step.scalars);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
-        let push = self.push(&g, scalars, 1.0);
+        let update = self.in_f32(&g, scalars, 1.0);
         let step = Step {
-            push: &push,
+            update: &update,
             residual,
         };
         let State { method, blocks, .. } = state;
         state.sums = Some(method.train(self.context, blocks, Some(step)));
-        state.clock.take(scalars);
+        state.clock.advance_by(scalars);
     }
 }
 

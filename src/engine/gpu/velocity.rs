@@ -85,7 +85,7 @@ impl Gpu {
         self.one_by_one("update", &self.step)?;
         for (clock, update) in self.clocks.iter_mut().zip(updates) {
             if let Some(update) = update {
-                clock.take(&update.scalars);
+                clock.advance_by(&update.scalars);
             }
         }
         Ok(())

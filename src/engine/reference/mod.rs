@@ -172,7 +172,7 @@ impl Engine for Reference {
             if let Some(Update { residual, scalars }) = taken {
                 let v = self.velocity_for(r, residual)?;
                 update(&mut self.particles[r], &v, scalars.eta);
-                self.clocks[r].take(scalars);
+                self.clocks[r].advance_by(scalars);
             }
         }
         Ok(())

@@ -4,8 +4,8 @@ use pulp::Simd;
 
 use super::region::{Region, TOP, ends, node};
 use super::{ByDimension, CHUNK};
+use crate::engine::cpu::fixed_point::{FixedPoint, carries};
 use crate::engine::cpu::layout::{LANES, Line, lines_per_block};
-use crate::engine::cpu::unit::{Unit, carries};
 
 /// Bits of a term: the sums over a chunk are exact in f64.
 const BITS: i32 = 52 - (CHUNK * LANES).ilog2() as i32;
@@ -23,11 +23,11 @@ pub struct Largest {
     lost: bool,
 }
 
-/// Units of the terms of Σ a_j w_j, Σ a², Σ |w|² and Σ |a||w|.
+/// Fixed-point scales of the terms of Σ a_j w_j, Σ a², Σ |w|² and Σ |a||w|.
 #[derive(Debug, Clone, Copy)]
-pub struct Units {
-    pub aw: Unit,
-    pub moments: [Unit; 3],
+pub struct FixedPoints {
+    pub aw: FixedPoint,
+    pub moments: [FixedPoint; 3],
 }
 
 impl Largest {
@@ -42,11 +42,11 @@ impl Largest {
     }
 
     /// For sums over m particles.
-    pub fn units(self, m: usize) -> Units {
+    pub fn units(self, m: usize) -> FixedPoints {
         let bits = BITS.min(ROOM - carries(m));
-        let unit = |largest: f64| Unit::new(if self.lost { f64::NAN } else { largest }, bits);
+        let unit = |largest: f64| FixedPoint::new(if self.lost { f64::NAN } else { largest }, bits);
         let (a2, w2) = (f64::from(self.a2), f64::from(self.w2));
-        Units {
+        FixedPoints {
             aw: unit(f64::from(self.aw)),
             moments: [unit(a2), unit(w2), unit((a2 * w2).sqrt())],
         }
@@ -56,7 +56,7 @@ impl Largest {
 /// Looks at the particles of a block: their largest terms, and the region of their directions w/|w|_∞, of
 /// which those at the origin have none.
 #[inline(always)]
-fn look<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<D>) {
+fn bounds<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<D>) {
     let planes: &[S::f32s] = bytemuck::cast_slice(block);
     let per_plane = LANES / S::F32_LANES;
     let splat = |v: f32| simd.splat_f32s(v);
@@ -103,12 +103,12 @@ fn look<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<D>
 }
 
 /// Finds the regions of a chunk, and its largest terms.
-pub struct Settle<'a> {
+pub struct RefitBounds<'a> {
     pub lines: &'a [Line],
     pub regions: &'a mut [f32],
 }
 
-impl ByDimension for Settle<'_> {
+impl ByDimension for RefitBounds<'_> {
     type Output = Largest;
 
     #[inline(always)]
@@ -116,7 +116,7 @@ impl ByDimension for Settle<'_> {
         let blocks = self.lines.len() / lines_per_block(D);
         let mut largest = Largest::default();
         for (b, block) in self.lines.chunks_exact(lines_per_block(D)).enumerate() {
-            largest = largest.or(settle::<S, D>(simd, block, self.regions, b, blocks));
+            largest = largest.or(refit_bounds::<S, D>(simd, block, self.regions, b, blocks));
         }
         largest
     }
@@ -124,14 +124,14 @@ impl ByDimension for Settle<'_> {
 
 /// Finds the regions of this block, number b of so many, and of the nodes that end with it.
 #[inline(always)]
-pub fn settle<S: Simd, const D: usize>(
+pub fn refit_bounds<S: Simd, const D: usize>(
     simd: S,
     block: &[Line],
     regions: &mut [f32],
     b: usize,
     blocks: usize,
 ) -> Largest {
-    let (largest, region) = look::<S, D>(simd, block);
+    let (largest, region) = bounds::<S, D>(simd, block);
     region.store(regions, node(0, b));
     for level in 1..=TOP {
         if ends(level, b, blocks) {

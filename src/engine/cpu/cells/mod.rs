@@ -3,35 +3,35 @@
 //! Particles are kept sorted, so that those of a block point the same way. A box around their
 //! directions tells of most samples that they activate all of them or none: such a sample costs the
 //! block one sum, and only those that cut the box are taken pair by pair. Boxes of eight boxes, thrice,
-//! settle most samples for many blocks at once.
+//! decide most samples for many blocks at once.
 //!
 //! predict needs T_i, the sum of a_j w_j over the particles that are active on sample i, for f_i = x_i·T_i,
 //! and velocity G_j, the sum of g_i x_i over the samples on which particle j is active. Their terms are
-//! rounded to whole numbers of a unit (see [`Unit`]), whose sums are exact. So no bit depends on how
+//! rounded to whole numbers of a unit (see [`FixedPoint`]), whose sums are exact. So no bit depends on how
 //! particles are sorted, nor on when: the short cut keeps nothing that a checkpoint would have to.
 
 mod choice;
-mod cut;
+mod crossing;
 mod largest;
 mod predict;
-mod push;
 mod region;
 mod sort;
+mod update;
 mod wide;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::kernel::{Push, Sums};
-use super::layout::{Blocks, LANES, Line, Samples, lines_per_block};
 #[cfg(doc)]
-use super::unit::Unit;
+use super::fixed_point::FixedPoint;
+use super::kernel::{Sums, UpdateF32};
+use super::layout::{Blocks, LANES, Line, Samples, lines_per_block};
 pub use choice::share_cut;
-use cut::Cut;
-use largest::{Largest, Settle};
+use crossing::Crossing;
+use largest::{Largest, RefitBounds};
 use predict::{Predict, Total};
-use push::{Pull, rows};
 use region::NODES;
+use update::{UpdateChunk, rows};
 
 /// Blocks of a chunk, the unit of parallel work: one node of the highest level.
 pub const CHUNK: usize = region::span(region::TOP);
@@ -71,7 +71,7 @@ impl Cells {
         self.regions = vec![0.0; chunks * NODES * 2 * d];
         self.largest = self
             .chunks(blocks)
-            .map(|(lines, regions)| arch.dispatch(For(d, Settle { lines, regions })))
+            .map(|(lines, regions)| arch.dispatch(For(d, RefitBounds { lines, regions })))
             .reduce(Largest::default, Largest::or);
     }
 
@@ -86,27 +86,27 @@ impl Cells {
     }
 
     /// velocity + update by a residual g (n) on these samples.
-    pub fn push(
+    pub fn update(
         &mut self,
         blocks: &mut Blocks,
         samples: &Samples,
         g: &[f64],
-        push: &Push,
+        update: &UpdateF32,
         arch: Arch,
     ) {
         let d = blocks.d;
         let (rows, unit) = rows(samples, d, g);
-        let all = Cut::all(&samples.x, d);
+        let all = Crossing::all(&samples.x, d);
         let pull = |(lines, regions)| {
             arch.dispatch(For(
                 d,
-                Pull {
+                UpdateChunk {
                     lines,
                     regions,
                     all: &all,
                     rows: &rows,
                     unit,
-                    push,
+                    update,
                 },
             ))
         };
@@ -136,7 +136,7 @@ impl Cells {
     fn total(&mut self, blocks: &mut Blocks, samples: &Samples, arch: Arch) -> (Sums, u64) {
         let (d, m) = (blocks.d, blocks.len() * LANES);
         let units = self.largest.units(m);
-        let all = Cut::all(&samples.x, d);
+        let all = Crossing::all(&samples.x, d);
         let none = || Total::none(samples.x.len() / d);
         let total = self
             .chunks(blocks)
@@ -184,7 +184,7 @@ impl<W: ByDimension> WithSimd for For<W> {
 const ROW: usize = 4;
 
 /// A row of whole numbers.
-type Row = [f64; ROW];
+type PaddedRow = [f64; ROW];
 
 #[cfg(test)]
 mod tests {
@@ -222,7 +222,7 @@ mod tests {
         let fresh = cells.fresh.unwrap();
 
         let g = vec![1.0; n];
-        let push = Push {
+        let update = UpdateF32 {
             g: &grouped(g.iter().map(|&g| g as f32), n),
             rows: &samples.rows,
             train: Train::Both,
@@ -231,7 +231,7 @@ mod tests {
             scale: 1.0,
             keep: 1.0,
         };
-        cells.push(&mut blocks, &samples, &g, &push, arch);
+        cells.update(&mut blocks, &samples, &g, &update, arch);
         let (moved, cut) = cells.total(&mut blocks, &samples, arch);
         assert!(cut > 2 * fresh, "{cut} after {fresh}");
         let slots = blocks.slots.clone();

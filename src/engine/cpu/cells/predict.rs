@@ -3,14 +3,14 @@
 use bytemuck::Zeroable;
 use pulp::Simd;
 
-use super::cut::{Cut, Cuts};
-use super::largest::Units;
+use super::crossing::{Crossing, CrossingByLevel};
+use super::largest::FixedPoints;
 use super::region::{NODES, Region, TOP, node, starts};
 use super::wide::{self, Planes};
-use super::{ByDimension, ROW, Row};
+use super::{ByDimension, PaddedRow, ROW};
+use crate::engine::cpu::fixed_point::FixedPoint;
 use crate::engine::cpu::kernel::Sums;
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
-use crate::engine::cpu::unit::Unit;
 
 /// Sums over chunks, in whole numbers.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Total {
     }
 
     /// Predictions and moments. What was not finite has none; the run must notice.
-    pub fn sums(&self, d: usize, samples: &Samples, units: Units) -> Sums {
+    pub fn sums(&self, d: usize, samples: &Samples, units: FixedPoints) -> Sums {
         let lost = if units.aw.lost { f64::NAN } else { 0.0 };
         let f = |i: usize| {
             let t = &self.t[i * ROW..];
@@ -64,8 +64,8 @@ pub struct Predict<'a> {
     pub lines: &'a [Line],
     pub regions: &'a [f32],
     /// All samples.
-    pub all: &'a Cut,
-    pub units: Units,
+    pub all: &'a Crossing,
+    pub units: FixedPoints,
     pub total: &'a mut Total,
 }
 
@@ -90,7 +90,7 @@ impl ByDimension for Predict<'_> {
             }
         }
         let mut t = vec![[0.0; ROW]; self.total.t.len() / ROW];
-        let mut cuts = Cuts::new(self.all, D);
+        let mut cuts = CrossingByLevel::new(self.all, D);
         for (b, block) in self.lines.chunks_exact(per_block).enumerate() {
             for level in (0..=TOP).rev() {
                 if !starts(level, b) {
@@ -124,7 +124,7 @@ impl ByDimension for Predict<'_> {
 
 /// Σ a_j w_j of a block in whole numbers, padded.
 #[inline(always)]
-fn block_sum<S: Simd, const D: usize>(simd: S, planes: &Planes, unit: Unit) -> Row {
+fn block_sum<S: Simd, const D: usize>(simd: S, planes: &Planes, unit: FixedPoint) -> PaddedRow {
     let (planes, per_plane) = (wide::vectors::<S>(planes), wide::per_plane::<S>());
     let a = &planes[D * per_plane..][..per_plane];
     let mut sum = [0.0; ROW];
@@ -132,7 +132,7 @@ fn block_sum<S: Simd, const D: usize>(simd: S, planes: &Planes, unit: Unit) -> R
         let w = &planes[k * per_plane..][..per_plane];
         let mut terms = simd.splat_f64s(0.0);
         for v in 0..per_plane {
-            let term = unit.wholes(simd, simd.mul_f64s(a[v], w[v]));
+            let term = unit.quantise_vector(simd, simd.mul_f64s(a[v], w[v]));
             terms = simd.add_f64s(terms, term);
         }
         sum[k] = simd.reduce_sum_f64s(terms);
@@ -146,7 +146,7 @@ fn add_moments<S: Simd, const D: usize>(
     simd: S,
     block: &[Line],
     wide: &mut Planes,
-    units: &Units,
+    units: &FixedPoints,
     moments: &mut [S::f64s; 3],
 ) {
     let planes: &[S::f32s] = bytemuck::cast_slice(block);
@@ -169,14 +169,21 @@ fn add_moments<S: Simd, const D: usize>(
     for of in 0..3 {
         for v in 0..wide::per_plane::<S>() {
             let moment = wide[of * wide::per_plane::<S>() + v];
-            moments[of] = simd.add_f64s(moments[of], units.moments[of].wholes(simd, moment));
+            moments[of] =
+                simd.add_f64s(moments[of], units.moments[of].quantise_vector(simd, moment));
         }
     }
 }
 
 /// The pairs of a block and the samples that cut it.
 #[inline(always)]
-fn pairs<S: Simd, const D: usize>(simd: S, planes: &Planes, cut: &Cut, unit: Unit, t: &mut [Row]) {
+fn pairs<S: Simd, const D: usize>(
+    simd: S,
+    planes: &Planes,
+    cut: &Crossing,
+    unit: FixedPoint,
+    t: &mut [PaddedRow],
+) {
     let per_plane = wide::per_plane::<S>();
     let mut terms = wide::planes();
     let w = wide::vectors::<S>(planes);
@@ -184,7 +191,7 @@ fn pairs<S: Simd, const D: usize>(simd: S, planes: &Planes, cut: &Cut, unit: Uni
     for k in 0..D {
         for v in 0..per_plane {
             let at = k * per_plane + v;
-            terms[at] = unit.wholes(simd, simd.mul_f64s(w[D * per_plane + v], w[at]));
+            terms[at] = unit.quantise_vector(simd, simd.mul_f64s(w[D * per_plane + v], w[at]));
         }
     }
     let zero = simd.splat_f64s(0.0);

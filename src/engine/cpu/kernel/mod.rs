@@ -2,17 +2,17 @@
 //! time stay in registers, and no n × m array of numbers is ever in memory: of the activations
 //! predict leaves one bit per pair at most.
 
-mod lookup;
-mod patterns;
+mod four_russians;
 mod predict;
 mod products;
+mod register_tables;
 mod vectors;
 mod velocity;
 
-use lookup::Table;
 pub use predict::moments;
 pub use products::add_products;
-pub use velocity::update;
+use register_tables::RegisterTable;
+pub use velocity::update_block;
 
 use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
@@ -48,7 +48,7 @@ impl Sums {
 
 /// What velocity + update apply to each particle: θ' = scale · (keep·θ + force − decay·θ).
 #[derive(Debug)]
-pub struct Push<'a> {
+pub struct UpdateF32<'a> {
     /// g_i in groups.
     pub g: &'a [[f32; GROUP]],
     /// The training inputs, as velocity by patterns reads them.
@@ -64,15 +64,15 @@ pub struct Push<'a> {
     pub keep: f32,
 }
 
-impl Push<'_> {
+impl UpdateF32<'_> {
     /// g of the samples of a word.
     fn word(&self, word: usize) -> &[f32] {
         let first = word * WORD;
         self.g[first..self.g.len().min(first + WORD)].as_flattened()
     }
 
-    /// Whether none of these samples pulls.
-    fn is_idle(&self, word: usize) -> bool {
+    /// Whether g of all of these samples is 0.
+    fn is_zero(&self, word: usize) -> bool {
         self.word(word).iter().all(|&g| g == 0.0)
     }
 }
@@ -80,8 +80,8 @@ impl Push<'_> {
 /// Sums of g_i x_i by patterns of activations, made once per step for all particles; nothing where
 /// the kernels do without.
 #[derive(Debug, Default)]
-pub struct SumsByPattern {
-    lookup: Option<Table>,
+pub struct PatternTables {
+    lookup: Option<RegisterTable>,
     patterns: Vec<Line>,
 }
 
@@ -107,41 +107,46 @@ impl Pass<'_> {
         self.sweep(lines, active, None)
     }
 
-    /// What [`Pass::velocity_update_predict`] needs to know of a push.
-    pub fn tabulate(self, push: &Push) -> SumsByPattern {
-        match push.train {
-            Train::Output => SumsByPattern::default(),
-            Train::Both | Train::Input => self.arch.dispatch(Tabulate { pass: self, push }),
+    /// What [`Pass::velocity_update_predict`] needs to know of an update.
+    pub fn tabulate(self, update: &UpdateF32) -> PatternTables {
+        match update.train {
+            Train::Output => PatternTables::default(),
+            Train::Both | Train::Input => self.arch.dispatch(Tabulate { pass: self, update }),
         }
     }
 
-    /// velocity + update + predict in one pass over a chunk: pushes its particles, and predicts
+    /// velocity + update + predict in one pass over a chunk: updates its particles, and predicts
     /// with where they are then. The chunk's activation bits must be those of the last prediction
     /// on these samples.
     pub fn velocity_update_predict(
         self,
         chunk: Chunk,
-        push: &Push,
-        by_pattern: &SumsByPattern,
+        update: &UpdateF32,
+        by_pattern: &PatternTables,
     ) -> Sums {
-        self.sweep(chunk.lines, chunk.active, Some((push, by_pattern)))
+        self.sweep(chunk.lines, chunk.active, Some((update, by_pattern)))
     }
 
     /// Small d unrolls completely when the compiler knows it.
-    fn sweep(self, lines: &mut [Line], active: &mut [Line], push: Option<Pushed>) -> Sums {
+    fn sweep(
+        self,
+        lines: &mut [Line],
+        active: &mut [Line],
+        update: Option<UpdateWithTables>,
+    ) -> Sums {
         match self.d {
-            1 => self.sweep_in::<1>(lines, active, push),
-            2 => self.sweep_in::<2>(lines, active, push),
-            3 => self.sweep_in::<3>(lines, active, push),
-            4 => self.sweep_in::<4>(lines, active, push),
-            5 => self.sweep_in::<5>(lines, active, push),
-            6 => self.sweep_in::<6>(lines, active, push),
-            7 => self.sweep_in::<7>(lines, active, push),
-            8 => self.sweep_in::<8>(lines, active, push),
-            10 => self.sweep_in::<10>(lines, active, push),
-            15 => self.sweep_in::<15>(lines, active, push),
-            16 => self.sweep_in::<16>(lines, active, push),
-            _ => self.sweep_in::<0>(lines, active, push),
+            1 => self.sweep_in::<1>(lines, active, update),
+            2 => self.sweep_in::<2>(lines, active, update),
+            3 => self.sweep_in::<3>(lines, active, update),
+            4 => self.sweep_in::<4>(lines, active, update),
+            5 => self.sweep_in::<5>(lines, active, update),
+            6 => self.sweep_in::<6>(lines, active, update),
+            7 => self.sweep_in::<7>(lines, active, update),
+            8 => self.sweep_in::<8>(lines, active, update),
+            10 => self.sweep_in::<10>(lines, active, update),
+            15 => self.sweep_in::<15>(lines, active, update),
+            16 => self.sweep_in::<16>(lines, active, update),
+            _ => self.sweep_in::<0>(lines, active, update),
         }
     }
 
@@ -151,56 +156,56 @@ impl Pass<'_> {
         self,
         lines: &mut [Line],
         active: &mut [Line],
-        push: Option<Pushed>,
+        update: Option<UpdateWithTables>,
     ) -> Sums {
         self.arch.dispatch(Sweep::<D> {
             pass: self,
             lines,
             active,
-            push,
+            update,
         })
     }
 }
 
 struct Tabulate<'a> {
     pass: Pass<'a>,
-    push: &'a Push<'a>,
+    update: &'a UpdateF32<'a>,
 }
 
 impl WithSimd for Tabulate<'_> {
-    type Output = SumsByPattern;
+    type Output = PatternTables;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> SumsByPattern {
-        let Tabulate { pass, push } = self;
+    fn with_simd<S: Simd>(self, simd: S) -> PatternTables {
+        let Tabulate { pass, update } = self;
         let lookup = match pass.d {
-            1 => Table::new::<S, 1>(simd, pass.x, push),
-            2 => Table::new::<S, 2>(simd, pass.x, push),
-            3 => Table::new::<S, 3>(simd, pass.x, push),
-            4 => Table::new::<S, 4>(simd, pass.x, push),
-            5 => Table::new::<S, 5>(simd, pass.x, push),
-            6 => Table::new::<S, 6>(simd, pass.x, push),
-            7 => Table::new::<S, 7>(simd, pass.x, push),
-            8 => Table::new::<S, 8>(simd, pass.x, push),
+            1 => RegisterTable::new::<S, 1>(simd, pass.x, update),
+            2 => RegisterTable::new::<S, 2>(simd, pass.x, update),
+            3 => RegisterTable::new::<S, 3>(simd, pass.x, update),
+            4 => RegisterTable::new::<S, 4>(simd, pass.x, update),
+            5 => RegisterTable::new::<S, 5>(simd, pass.x, update),
+            6 => RegisterTable::new::<S, 6>(simd, pass.x, update),
+            7 => RegisterTable::new::<S, 7>(simd, pass.x, update),
+            8 => RegisterTable::new::<S, 8>(simd, pass.x, update),
             _ => None,
         };
         let patterns = match by_patterns(pass.d) {
-            true => patterns::tabulate(simd, pass.d, push),
+            true => four_russians::tabulate(simd, pass.d, update),
             false => Vec::new(),
         };
-        SumsByPattern { lookup, patterns }
+        PatternTables { lookup, patterns }
     }
 }
 
-/// A push, with what was made of it for all particles.
-type Pushed<'a> = (&'a Push<'a>, &'a SumsByPattern);
+/// An update, with the tables that were made of it for all particles.
+type UpdateWithTables<'a> = (&'a UpdateF32<'a>, &'a PatternTables);
 
 struct Sweep<'a, const D: usize> {
     pass: Pass<'a>,
     lines: &'a mut [Line],
     /// Activation bits to use and to leave, or nothing.
     active: &'a mut [Line],
-    push: Option<Pushed<'a>>,
+    update: Option<UpdateWithTables<'a>>,
 }
 
 impl<const D: usize> WithSimd for Sweep<'_, D> {
@@ -235,10 +240,10 @@ impl<const D: usize> Sweep<'_, D> {
         let per_block = bits_per_block(groups);
         let bits = self.pass.tile * per_block;
         let finds = self
-            .push
-            .is_some_and(|(push, _)| !KEPT && push.train != Train::Output);
+            .update
+            .is_some_and(|(update, _)| !KEPT && update.train != Train::Output);
         let mut found = vec![Line::zeroed(); if finds { bits } else { 0 }];
-        let mut forces = match self.push {
+        let mut forces = match self.update {
             Some(_) => vec![Line::zeroed(); lines.min(self.lines.len())],
             None => Vec::new(),
         };
@@ -249,7 +254,7 @@ impl<const D: usize> Sweep<'_, D> {
             } else {
                 &mut []
             };
-            if let Some((push, by_pattern)) = self.push {
+            if let Some((update, by_pattern)) = self.update {
                 let forces = &mut forces[..lines.len()];
                 let x = self.pass.x;
                 let active = if finds {
@@ -260,16 +265,16 @@ impl<const D: usize> Sweep<'_, D> {
                 } else {
                     &*active
                 };
-                if push.train == Train::Output {
-                    velocity::potential::<S, D>(simd, d, lines, x, push, forces);
+                if update.train == Train::Output {
+                    velocity::potential::<S, D>(simd, d, lines, x, update, forces);
                 } else if let Some(table) = &by_pattern.lookup {
                     table.velocity::<S, D>(simd, groups, active, forces);
                 } else if is_small::<D>() {
-                    velocity::velocity::<S, D>(simd, x, push, active, forces);
+                    velocity::velocity::<S, D>(simd, x, update, active, forces);
                 } else {
-                    patterns::velocity(simd, d, push, &by_pattern.patterns, active, forces);
+                    four_russians::velocity(simd, d, update, &by_pattern.patterns, active, forces);
                 }
-                velocity::update::<S, D>(simd, d, lines, push, forces);
+                velocity::update_block::<S, D>(simd, d, lines, update, forces);
             }
             predict::predict::<S, D, N, V, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);
             predict::moments(simd, d, lines, &mut sums.moments);

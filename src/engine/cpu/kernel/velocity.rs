@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::products::products;
-use super::{Push, add_plane, at, per_plane};
+use super::{UpdateF32, add_plane, at, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 use crate::model::Train;
 
@@ -24,13 +24,13 @@ pub fn potential<S: Simd, const D: usize>(
     d: usize,
     tile: &[Line],
     x: &[[f32; GROUP]],
-    push: &Push,
+    update: &UpdateF32,
     forces: &mut [Line],
 ) {
     let d = if D == 0 { d } else { D };
     let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
     forces.fill(simd.splat_f32s(0.0));
-    for samples in sections(d, x, push) {
+    for samples in sections(d, x, update) {
         for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
             let planes: &[S::f32s] = bytemuck::cast_slice(block);
             let forces = &mut forces[b * planes.len()..(b + 1) * planes.len()];
@@ -49,17 +49,17 @@ pub fn potential<S: Simd, const D: usize>(
 pub fn velocity<S: Simd, const D: usize>(
     simd: S,
     x: &[[f32; GROUP]],
-    push: &Push,
+    update: &UpdateF32,
     active: &[Line],
     forces: &mut [Line],
 ) {
     let zero = simd.splat_f32s(0.0);
-    let per_block = bits_per_block(push.g.len()) * size_of::<Line>() / size_of::<S::u32s>();
+    let per_block = bits_per_block(update.g.len()) * size_of::<Line>() / size_of::<S::u32s>();
     let active: &[S::u32s] = bytemuck::cast_slice(active);
     let forces: &mut [S::f32s] = bytemuck::cast_slice_mut(forces);
     forces.fill(zero);
     let planes = (D + 1) * per_plane::<S>();
-    for (s, samples) in sections(D, x, push).enumerate() {
+    for (s, samples) in sections(D, x, update).enumerate() {
         let blocks = active.chunks_exact(per_block);
         for (active, forces) in blocks.zip(forces.chunks_exact_mut(planes)) {
             let active = &active[s * SECTION * per_plane::<S>()..];
@@ -77,10 +77,10 @@ pub fn velocity<S: Simd, const D: usize>(
 fn sections<'a>(
     d: usize,
     x: &'a [[f32; GROUP]],
-    push: &'a Push,
+    update: &'a UpdateF32,
 ) -> impl Iterator<Item = Section<'a>> {
     let words = SECTION * WORD;
-    let sections = x.chunks(words * d).zip(push.g.chunks(words));
+    let sections = x.chunks(words * d).zip(update.g.chunks(words));
     sections.map(move |(x, g)| Section { d, x, g })
 }
 
@@ -174,22 +174,22 @@ fn add_gated<S: Simd>(
     }
 }
 
-/// update: every trained coordinate of a tile moves by its force and decay, see [`Push`].
+/// update: every trained coordinate of a tile moves by its force and decay, see [`UpdateF32`].
 #[inline(always)]
-pub fn update<S: Simd, const D: usize>(
+pub fn update_block<S: Simd, const D: usize>(
     simd: S,
     d: usize,
     tile: &mut [Line],
-    push: &Push,
+    update: &UpdateF32,
     forces: &[Line],
 ) {
     let d = if D == 0 { d } else { D };
     let splat = |v: f32| simd.splat_f32s(v);
     // keep − decay may round: the two are applied apart, as η(ȧ) is formed before it is added.
     let moved = |theta: S::f32s, force: S::f32s| {
-        let change = simd.mul_add_e_f32s(splat(-push.decay), theta, force);
-        let moved = simd.mul_add_e_f32s(splat(push.keep), theta, change);
-        simd.mul_f32s(splat(push.scale), moved)
+        let change = simd.mul_add_e_f32s(splat(-update.decay), theta, force);
+        let moved = simd.mul_add_e_f32s(splat(update.keep), theta, change);
+        simd.mul_f32s(splat(update.scale), moved)
     };
     let per_block = lines_per_block(d);
     let blocks = tile.chunks_exact_mut(per_block);
@@ -201,20 +201,20 @@ pub fn update<S: Simd, const D: usize>(
         let (big_g, potential) = forces.split_at(weights);
         for (v, a) in a.iter_mut().enumerate() {
             let mut w_g = potential[v];
-            if push.train != Train::Output {
+            if update.train != Train::Output {
                 let w = w.chunks_exact_mut(per_plane::<S>());
                 for (w, g) in w.zip(big_g.chunks_exact(per_plane::<S>())) {
                     w_g = simd.mul_add_e_f32s(w[v], g[v], w_g);
-                    let pull = simd.mul_f32s(splat(push.force), simd.mul_f32s(*a, g[v]));
+                    let pull = simd.mul_f32s(splat(update.force), simd.mul_f32s(*a, g[v]));
                     w[v] = moved(w[v], pull);
                 }
-            } else if push.keep == 0.0 {
+            } else if update.keep == 0.0 {
                 let w = w.chunks_exact_mut(per_plane::<S>());
                 w.for_each(|w| w[v] = splat(0.0));
             }
-            if push.train != Train::Input {
-                *a = moved(*a, simd.mul_f32s(splat(push.force), w_g));
-            } else if push.keep == 0.0 {
+            if update.train != Train::Input {
+                *a = moved(*a, simd.mul_f32s(splat(update.force), w_g));
+            } else if update.keep == 0.0 {
                 *a = splat(0.0);
             }
         }

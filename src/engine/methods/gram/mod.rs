@@ -11,9 +11,9 @@
 //! evaluations, checkpoints and ends. [`Gram`] puts this around any other engine, which holds the
 //! particles, predicts on test samples, and trains all other runs.
 
+mod dual_run;
 mod features;
-mod run;
-mod short;
+mod runs;
 
 use std::ops::Range;
 
@@ -25,8 +25,8 @@ use crate::engine::{
 use crate::error::Result;
 use crate::model::Run;
 use crate::particles::Particles;
-use run::Reduced;
-use short::{Short, Shorts};
+use dual_run::DualRun;
+use runs::{GramRun, GramRuns};
 
 /// Particles read at a time.
 const BLOCK: usize = 1 << 14;
@@ -34,58 +34,68 @@ const BLOCK: usize = 1 << 14;
 /// An engine in which output-only runs take the short cut.
 pub struct Gram {
     inner: Box<dyn Engine>,
-    shorts: Shorts,
+    runs_of_gram: GramRuns,
 }
 
 impl Gram {
     /// Puts the short cut around an engine where some run takes it.
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
-        let short = |run: &Run| {
+        let gram_run = |run: &Run| {
             let problem = Problem::new(batch, run);
             let machine = match inner.name() {
                 "gpu" => Machine::Gpu,
                 _ => Machine::Processor,
             };
             let method = choose(&[Method::Gram], short_cuts, machine, &problem);
-            (method == Method::Gram).then(|| Short::new(problem.n))
+            (method == Method::Gram).then(|| GramRun::new(problem.n))
         };
-        let shorts = Shorts::new(batch.runs.iter().map(short).collect());
-        match shorts.none() {
+        let runs_of_gram = GramRuns::new(batch.runs.iter().map(gram_run).collect());
+        match runs_of_gram.none() {
             true => inner,
-            false => Box::new(Gram { inner, shorts }),
+            false => Box::new(Gram {
+                inner,
+                runs_of_gram,
+            }),
         }
     }
 
     /// Reads the particles of every run that takes the short cut, and makes its Gram matrix.
     fn prepare(&mut self) -> Result<()> {
-        for (run, short) in self.shorts.each() {
-            if short.reduced.is_none() {
+        for (run, gram_run) in self.runs_of_gram.each() {
+            if gram_run.dual_run.is_none() {
                 let batch = self.inner.batch();
                 let of = &batch.runs[run];
                 let (held, data) = (of.held(), &batch.datasets[of.train_set]);
-                let mut reduced = Reduced::new(of, data, short.dual.take());
+                let mut dual_run = DualRun::new(of, data, gram_run.dual.take());
                 for range in blocks(&held) {
                     let block = self.inner.read(run, range.clone())?;
-                    reduced.take(range.start - held.start, &block);
+                    dual_run.add_particles(range.start - held.start, &block);
                 }
-                reduced.close();
-                short.reduced = Some(reduced);
+                dual_run.close();
+                gram_run.dual_run = Some(dual_run);
             }
         }
         Ok(())
     }
 
     /// Puts the present a into the inner engine.
-    fn place(&mut self) -> Result<()> {
-        if self.shorts.each().all(|(_, short)| short.placed) {
+    fn write_back(&mut self) -> Result<()> {
+        if self
+            .runs_of_gram
+            .each()
+            .all(|(_, gram_run)| gram_run.written_back)
+        {
             return Ok(());
         }
         self.prepare()?;
-        recover(&mut *self.inner, &mut self.shorts)?;
-        let away = self.shorts.each().filter(|(_, short)| !short.placed);
-        for (run, short) in away {
-            let a = short.reduced.as_ref().map_or(&[][..], Reduced::output);
+        recover(&mut *self.inner, &mut self.runs_of_gram)?;
+        let away = self
+            .runs_of_gram
+            .each()
+            .filter(|(_, gram_run)| !gram_run.written_back);
+        for (run, gram_run) in away {
+            let a = gram_run.dual_run.as_ref().map_or(&[][..], DualRun::output);
             let held = self.inner.batch().runs[run].held();
             for range in blocks(&held) {
                 let mut block = self.inner.read(run, range.clone())?;
@@ -94,8 +104,8 @@ impl Gram {
                 block.a.iter_mut().zip(new).for_each(|(a, new)| *a = new);
                 self.inner.write(run, range.start, &block)?;
             }
-            self.inner.set_clock(run, short.clock)?;
-            short.placed = true;
+            self.inner.set_clock(run, gram_run.clock)?;
+            gram_run.written_back = true;
         }
         Ok(())
     }
@@ -110,31 +120,31 @@ impl Gram {
             mean_w2: f64::NAN,
             mean_aw: f64::NAN,
         };
-        vec![blank; self.shorts.runs()]
+        vec![blank; self.runs_of_gram.runs()]
     }
 }
 
 /// Computes a of every run whose Gram matrix is known, from features that were kept or from
 /// particles.
-fn recover(inner: &mut dyn Engine, shorts: &mut Shorts) -> Result<()> {
-    shorts.recover();
-    for (run, short) in shorts.each() {
-        let Some(reduced) = short.without_output() else {
+fn recover(inner: &mut dyn Engine, runs_of_gram: &mut GramRuns) -> Result<()> {
+    runs_of_gram.recover();
+    for (run, gram_run) in runs_of_gram.each() {
+        let Some(dual_run) = gram_run.without_output() else {
             continue;
         };
         let held = inner.batch().runs[run].held();
         let mut parts = Vec::new();
         for range in blocks(&held) {
             let block = inner.read(run, range.clone())?;
-            parts.extend(reduced.recover_block(range.start - held.start, &block));
+            parts.extend(dual_run.recover_block(range.start - held.start, &block));
         }
-        reduced.gather(parts);
+        dual_run.gather(parts);
     }
     Ok(())
 }
 
-/// Puts evaluations of short runs in the place of those of the inner engine.
-fn put(found: Vec<(usize, Evaluation)>, evaluations: &mut [Evaluation]) {
+/// Puts evaluations of runs of the short cut in the place of those of the inner engine.
+fn replace(found: Vec<(usize, Evaluation)>, evaluations: &mut [Evaluation]) {
     for (run, evaluation) in found {
         evaluations[run] = evaluation;
     }
@@ -169,44 +179,44 @@ impl Engine for Gram {
     }
 
     fn method(&self, run: usize) -> &'static str {
-        match self.shorts.of(run) {
+        match self.runs_of_gram.of(run) {
             Some(_) => Method::Gram.name(),
             None => self.inner.method(run),
         }
     }
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
-        self.place()?;
-        if let Some(short) = self.shorts.of_mut(run) {
-            short.reduced = None;
-            short.dual = None;
+        self.write_back()?;
+        if let Some(gram_run) = self.runs_of_gram.of_mut(run) {
+            gram_run.dual_run = None;
+            gram_run.dual = None;
         }
         self.inner.write(run, first, block)
     }
 
     fn read(&mut self, run: usize, range: Range<usize>) -> Result<Particles> {
-        self.place()?;
+        self.write_back()?;
         self.inner.read(run, range)
     }
 
     fn clock(&self, run: usize) -> Clock {
-        match self.shorts.of(run) {
-            Some(short) => short.clock,
+        match self.runs_of_gram.of(run) {
+            Some(gram_run) => gram_run.clock,
             None => self.inner.clock(run),
         }
     }
 
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()> {
-        if let Some(short) = self.shorts.of_mut(run) {
-            short.clock = clock;
+        if let Some(gram_run) = self.runs_of_gram.of_mut(run) {
+            gram_run.clock = clock;
         }
         self.inner.set_clock(run, clock)
     }
 
     fn dual_state(&self, run: usize) -> Option<DualState> {
-        let short = self.shorts.of(run)?;
-        let reduced = short.reduced.as_ref().map(Reduced::dual_state);
-        reduced.or(short.dual.as_ref()).cloned()
+        let gram_run = self.runs_of_gram.of(run)?;
+        let dual_run = gram_run.dual_run.as_ref().map(DualRun::dual_state);
+        dual_run.or(gram_run.dual.as_ref()).cloned()
     }
 
     fn set_dual_state(&mut self, run: usize, state: DualState) -> Result<()> {
@@ -216,74 +226,74 @@ impl Engine for Gram {
                 of.held_count(),
                 self.inner.batch().datasets[of.train_set].n(),
             );
-        if let Some(short) = self.shorts.of_mut(run).filter(|_| fits) {
-            short.reduced = None;
-            short.dual = Some(state);
+        if let Some(gram_run) = self.runs_of_gram.of_mut(run).filter(|_| fits) {
+            gram_run.dual_run = None;
+            gram_run.dual = Some(state);
         }
         Ok(())
     }
 
     fn accumulated(&mut self, run: usize) -> Result<Vec<f64>> {
-        match self.shorts.of(run) {
-            Some(short) => Ok(short.accumulated.clone()),
+        match self.runs_of_gram.of(run) {
+            Some(gram_run) => Ok(gram_run.accumulated.clone()),
             None => self.inner.accumulated(run),
         }
     }
 
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()> {
-        match self.shorts.of_mut(run) {
-            Some(short) => short.accumulated = sum,
+        match self.runs_of_gram.of_mut(run) {
+            Some(gram_run) => gram_run.accumulated = sum,
             None => self.inner.set_accumulated(run, sum)?,
         }
         Ok(())
     }
 
     fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
-        self.place()?;
+        self.write_back()?;
         self.inner.partial_geometry(origins)
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
         if sample == Sample::Test {
-            self.place()?;
+            self.write_back()?;
             return self.inner.predict(sample);
         }
-        let mut evaluations = match self.shorts.alone() {
+        let mut evaluations = match self.runs_of_gram.alone() {
             true => self.blank(),
             false => self.inner.predict(sample)?,
         };
         self.prepare()?;
-        recover(&mut *self.inner, &mut self.shorts)?;
-        put(self.shorts.evaluations(), &mut evaluations);
+        recover(&mut *self.inner, &mut self.runs_of_gram)?;
+        replace(self.runs_of_gram.evaluations(), &mut evaluations);
         Ok(evaluations)
     }
 
     fn residual(&mut self, run: usize) -> Result<Vec<f64>> {
         self.batch().require_all()?;
         self.prepare()?;
-        match self.shorts.of_mut(run) {
-            Some(Short {
-                reduced: Some(reduced),
+        match self.runs_of_gram.of_mut(run) {
+            Some(GramRun {
+                dual_run: Some(dual_run),
                 clock,
                 ..
-            }) => Ok(reduced.residual(*clock)),
+            }) => Ok(dual_run.residual(*clock)),
             _ => self.inner.residual(run),
         }
     }
 
     /// That of the engine around which this is: no step needs it.
     fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
-        self.place()?;
+        self.write_back()?;
         self.inner.velocity_for(run, g)
     }
 
     fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
         self.prepare()?;
         let mut others = updates.to_vec();
-        for (run, short) in self.shorts.each() {
-            if let (Some(update), Some(reduced)) = (others[run].take(), &mut short.reduced) {
-                reduced.update(&update, &mut short.clock);
-                short.placed = false;
+        for (run, gram_run) in self.runs_of_gram.each() {
+            if let (Some(update), Some(dual_run)) = (others[run].take(), &mut gram_run.dual_run) {
+                dual_run.update(&update, &mut gram_run.clock);
+                gram_run.written_back = false;
             }
         }
         match others.iter().any(Option::is_some) {
@@ -294,35 +304,43 @@ impl Engine for Gram {
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
         self.batch().require_all()?;
-        let runs = self.shorts.runs();
+        let runs = self.runs_of_gram.runs();
         self.prepare()?;
         let blank = self.blank();
-        let Gram { inner, shorts } = self;
+        let Gram {
+            inner,
+            runs_of_gram,
+        } = self;
         let mut others = steps.clone();
         for (at, eta) in others.eta.iter_mut().enumerate() {
-            if shorts.of(at % runs).is_some() {
+            if runs_of_gram.of(at % runs).is_some() {
                 *eta = 0.0;
             }
         }
-        let (evaluations, found) = if shorts.alone() {
+        let (evaluations, found) = if runs_of_gram.alone() {
             let marked = steps.evaluate.iter().filter(|&&wanted| wanted).count();
-            let found = shorts.advance(steps, |shorts| recover(&mut **inner, shorts));
+            let found =
+                runs_of_gram.advance(steps, |runs_of_gram| recover(&mut **inner, runs_of_gram));
             (Ok(vec![blank; marked]), found)
-        } else if shorts.keep_features() {
-            // Neither needs the other: a core that one leaves idle works for the other.
-            let recover = |shorts: &mut Shorts| {
-                shorts.recover();
+        } else if runs_of_gram.keep_features() {
+            // Neither needs the other: a core that one does not use works for the other.
+            let recover = |runs_of_gram: &mut GramRuns| {
+                runs_of_gram.recover();
                 Ok(())
             };
-            rayon::join(|| inner.advance(&others), || shorts.advance(steps, recover))
+            rayon::join(
+                || inner.advance(&others),
+                || runs_of_gram.advance(steps, recover),
+            )
         } else {
             let evaluations = inner.advance(&others);
-            let found = shorts.advance(steps, |shorts| recover(&mut **inner, shorts));
+            let found =
+                runs_of_gram.advance(steps, |runs_of_gram| recover(&mut **inner, runs_of_gram));
             (evaluations, found)
         };
         let mut evaluations = evaluations?;
         for (found, evaluations) in found?.into_iter().zip(&mut evaluations) {
-            put(found, evaluations);
+            replace(found, evaluations);
         }
         Ok(evaluations)
     }

@@ -4,52 +4,52 @@
 use bytemuck::Zeroable;
 use pulp::Simd;
 
-use super::cut::{Cut, Cuts};
-use super::largest::{Largest, settle};
+use super::crossing::{Crossing, CrossingByLevel};
+use super::largest::{Largest, refit_bounds};
 use super::region::{Region, TOP, node, starts};
 use super::wide::{self, Planes};
-use super::{ByDimension, DIMENSIONS, ROW, Row};
-use crate::engine::cpu::kernel::{Push, update};
+use super::{ByDimension, DIMENSIONS, PaddedRow, ROW};
+use crate::engine::cpu::fixed_point::{FixedPoint, carries, largest};
+use crate::engine::cpu::kernel::{UpdateF32, update_block};
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
-use crate::engine::cpu::unit::{Unit, carries, largest};
 use crate::model::Train;
 
 /// Bits of a sum over samples.
 const ROOM: i32 = 52;
 
 /// g_i x_i of the samples, in whole numbers of a unit: rows of d of them, padded to [`ROW`].
-pub fn rows(samples: &Samples, d: usize, g: &[f64]) -> (Vec<f64>, Unit) {
+pub fn rows(samples: &Samples, d: usize, g: &[f64]) -> (Vec<f64>, FixedPoint) {
     let term = |i: usize, k: usize| g[i] * f64::from(samples.x[i / GROUP * d + k][i % GROUP]);
     let terms = (0..samples.n).flat_map(|i| (0..d).map(move |k| (i, k)));
     let sizes = terms.clone().map(|(i, k)| term(i, k));
-    let unit = Unit::new(largest(sizes), ROOM - carries(samples.n));
+    let unit = FixedPoint::new(largest(sizes), ROOM - carries(samples.n));
     let mut rows = vec![0.0; samples.x.len() / d * GROUP * ROW];
     for (i, k) in terms {
-        rows[i * ROW + k] = unit.whole(term(i, k));
+        rows[i * ROW + k] = unit.quantise(term(i, k));
     }
     (rows, unit)
 }
 
-/// Pushes the particles of a chunk, and finds their regions anew.
-pub struct Pull<'a> {
+/// Updates the particles of a chunk, and finds their regions anew.
+pub struct UpdateChunk<'a> {
     pub lines: &'a mut [Line],
     pub regions: &'a mut [f32],
     /// All samples.
-    pub all: &'a Cut,
+    pub all: &'a Crossing,
     /// As [`rows`] makes them.
     pub rows: &'a [f64],
-    pub unit: Unit,
-    pub push: &'a Push<'a>,
+    pub unit: FixedPoint,
+    pub update: &'a UpdateF32<'a>,
 }
 
-impl ByDimension for Pull<'_> {
+impl ByDimension for UpdateChunk<'_> {
     type Output = Largest;
 
     #[inline(always)]
     fn run<S: Simd, const D: usize>(self, simd: S) -> Largest {
         let (rows, _) = self.rows.as_chunks::<ROW>();
         let blocks = self.lines.len() / lines_per_block(D);
-        let mut cuts = Cuts::new(self.all, D);
+        let mut cuts = CrossingByLevel::new(self.all, D);
         // Σ g_i x_i over the samples that activate all of a node, for the nodes around a block.
         let mut inside = [[0.0; ROW]; TOP + 2];
         let mut largest = Largest::default();
@@ -80,14 +80,14 @@ impl ByDimension for Pull<'_> {
             };
             samples.sum::<S, D>(simd, &wide, &mut sums);
             wide::narrow(&sums[..D], bytemuck::cast_slice_mut(forces));
-            if self.push.train == Train::Output {
+            if self.update.train == Train::Output {
                 potential::<D>(
                     bytemuck::cast_slice(block),
                     bytemuck::cast_slice_mut(forces),
                 );
             }
-            update::<S, D>(simd, D, block, self.push, forces);
-            largest = largest.or(settle::<S, D>(simd, block, self.regions, b, blocks));
+            update_block::<S, D>(simd, D, block, self.update, forces);
+            largest = largest.or(refit_bounds::<S, D>(simd, block, self.regions, b, blocks));
         }
         largest
     }
@@ -108,12 +108,12 @@ fn potential<const D: usize>(planes: &[f32], forces: &mut [f32]) {
 /// What a block feels.
 struct Pairs<'a> {
     /// Samples that cut it.
-    cut: &'a Cut,
+    cut: &'a Crossing,
     /// As [`rows`] makes them, of all samples.
-    rows: &'a [Row],
+    rows: &'a [PaddedRow],
     /// Their sum over the samples that activate all of the block.
-    inside: &'a Row,
-    unit: Unit,
+    inside: &'a PaddedRow,
+    unit: FixedPoint,
 }
 
 /// Vectors of particles whose sums are in registers.

@@ -5,7 +5,7 @@ use pulp::Simd;
 
 /// A power of two, as two factors: one alone may be beyond f64.
 #[derive(Debug, Clone, Copy)]
-pub struct Unit {
+pub struct FixedPoint {
     up: [f64; 2],
     down: [f64; 2],
     /// Whether some term is not finite, so that there is no sum.
@@ -15,7 +15,7 @@ pub struct Unit {
 /// A number below 2^51 in absolute value plus this and less this is the nearest whole number.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
-impl Unit {
+impl FixedPoint {
     /// In which terms of this largest absolute value (NaN where one is not finite) are at most
     /// 2^bits.
     pub fn new(largest: f64, bits: i32) -> Self {
@@ -24,7 +24,7 @@ impl Unit {
             _ => 0,
         };
         let halves = |power: i32| [power / 2, power - power / 2].map(|p| f64::from(p).exp2());
-        Unit {
+        FixedPoint {
             up: halves(bits - size),
             down: halves(size - bits),
             lost: largest.is_nan(),
@@ -39,19 +39,19 @@ impl Unit {
 
     /// A term of at most 2^51 units as a whole number of them.
     #[inline(always)]
-    pub fn whole(&self, v: f64) -> f64 {
+    pub fn quantise(&self, v: f64) -> f64 {
         nearest(self.measure(v))
     }
 
-    /// [`Unit::whole`] of a vector.
+    /// [`FixedPoint::quantise`] of a vector.
     #[inline(always)]
-    pub fn wholes<S: Simd>(&self, simd: S, v: S::f64s) -> S::f64s {
+    pub fn quantise_vector<S: Simd>(&self, simd: S, v: S::f64s) -> S::f64s {
         let splat = |v: f64| simd.splat_f64s(v);
         let v = simd.mul_f64s(simd.mul_f64s(v, splat(self.up[0])), splat(self.up[1]));
         simd.sub_f64s(simd.add_f64s(v, splat(ROUND)), splat(ROUND))
     }
 
-    /// [`Unit::value`] of a vector.
+    /// [`FixedPoint::value`] of a vector.
     #[inline(always)]
     pub fn values<S: Simd>(&self, simd: S, units: S::f64s) -> S::f64s {
         let splat = |v: f64| simd.splat_f64s(v);

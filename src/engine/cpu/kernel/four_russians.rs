@@ -10,7 +10,7 @@ use std::ops::Range;
 use bytemuck::Zeroable;
 use pulp::Simd;
 
-use super::Push;
+use super::UpdateF32;
 use crate::engine::cpu::layout::{
     LANES, LINE, Line, SAMPLES, WORD, bits_per_block, lines_per_block,
 };
@@ -52,20 +52,20 @@ fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
 
 /// The sums of all patterns, word by word, for all particles; nothing where they would be too many.
 #[inline(always)]
-pub fn tabulate<S: Simd>(simd: S, d: usize, push: &Push) -> Vec<Line> {
-    let words = push.g.chunks(WORD).len();
+pub fn tabulate<S: Simd>(simd: S, d: usize, update: &UpdateF32) -> Vec<Line> {
+    let words = update.g.chunks(WORD).len();
     let lines = words * PER_WORD * PATTERNS * d.div_ceil(LINE);
     if d > PANEL || lines * size_of::<Line>() > SHARED {
         return Vec::new();
     }
     let mut lines = vec![Line::zeroed(); lines];
     let table = &mut lines;
-    by_width(simd, d, &mut Shared { push, table });
+    by_width(simd, d, &mut Shared { update, table });
     lines
 }
 
 struct Shared<'a> {
-    push: &'a Push<'a>,
+    update: &'a UpdateF32<'a>,
     table: &'a mut [Line],
 }
 
@@ -74,8 +74,8 @@ impl ByWidth for Shared<'_> {
     fn run<S: Simd, const C: usize>(&mut self, simd: S) {
         let tables = sums_by_pattern::<S, C>(self.table).chunks_exact_mut(PER_WORD);
         for (word, table) in tables.enumerate() {
-            if !self.push.is_idle(word) {
-                tabulate_word::<S, C>(simd, 0, self.push, word, table);
+            if !self.update.is_zero(word) {
+                tabulate_word::<S, C>(simd, 0, self.update, word, table);
             }
         }
     }
@@ -96,12 +96,12 @@ fn sums_by_pattern<S: Simd, const C: usize>(lines: &mut [Line]) -> &mut [[[S::f3
 fn tabulate_word<S: Simd, const C: usize>(
     simd: S,
     first: usize,
-    push: &Push,
+    update: &UpdateF32,
     word: usize,
     table: &mut [[[S::f32s; C]; PATTERNS]],
 ) {
-    let g = push.word(word);
-    let panel: &[S::f32s] = bytemuck::cast_slice(push.rows.panel(first));
+    let g = update.word(word);
+    let panel: &[S::f32s] = bytemuck::cast_slice(update.rows.panel(first));
     let (rows, _) = panel.as_chunks::<C>();
     let rows = rows[word * SAMPLES..(word + 1) * SAMPLES].chunks_exact(BITS);
     for (quad, (rows, sums)) in rows.zip(table).enumerate() {
@@ -131,7 +131,7 @@ fn tabulate_word<S: Simd, const C: usize>(
 pub fn velocity<S: Simd>(
     simd: S,
     d: usize,
-    push: &Push,
+    update: &UpdateF32,
     shared: &[Line],
     active: &[Line],
     forces: &mut [Line],
@@ -145,10 +145,10 @@ pub fn velocity<S: Simd>(
     };
     let mut tile = Tile {
         d,
-        push,
+        update,
         shared,
         active: bytemuck::cast_slice(active),
-        words: bits_per_block(push.g.len()) * size_of::<Line>() / size_of::<u32>(),
+        words: bits_per_block(update.g.len()) * size_of::<Line>() / size_of::<u32>(),
         forces: bytemuck::cast_slice_mut(forces),
         coordinates: 0..0,
         sums: vec![Line::zeroed(); blocks * LANES * lines],
@@ -163,7 +163,7 @@ pub fn velocity<S: Simd>(
 
 struct Tile<'a> {
     d: usize,
-    push: &'a Push<'a>,
+    update: &'a UpdateF32<'a>,
     shared: &'a [Line],
     /// Bits of all blocks, `words` each.
     active: &'a [u32],
@@ -189,18 +189,18 @@ impl ByWidth for Tile<'_> {
         let particles = self.active.len() / self.words.max(1) * LANES;
         sums[..particles].fill([zero; C]);
         for word in 0..self.words / LANES {
-            if self.push.is_idle(word) {
+            if self.update.is_zero(word) {
                 continue;
             }
             let table = if shared.is_empty() {
                 let own = &mut own[..PER_WORD];
-                tabulate_word::<S, C>(simd, self.coordinates.start, self.push, word, own);
+                tabulate_word::<S, C>(simd, self.coordinates.start, self.update, word, own);
                 &*own
             } else {
                 &shared[word * PER_WORD..(word + 1) * PER_WORD]
             };
             // The bits of a word that is not full are at its top.
-            let unused = (SAMPLES - self.push.word(word).len()) as u32;
+            let unused = (SAMPLES - self.update.word(word).len()) as u32;
             let blocks = self.active.chunks_exact(self.words);
             for (bits, sums) in blocks.zip(sums.chunks_exact_mut(LANES)) {
                 let bits = &bits[word * LANES..(word + 1) * LANES];

@@ -14,7 +14,7 @@ use pulp::Simd;
 use pulp::x86::{V3, V4};
 
 use super::vectors::Lookup;
-use super::{Push, add_plane, at, per_plane};
+use super::{UpdateF32, add_plane, at, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 
 /// Words of samples that are summed in one go, so that their sums by pattern stay in a first-level
@@ -31,18 +31,22 @@ const fn patterns<S: Lookup>() -> usize {
 
 /// Sums of g_i x_i over every pattern of activations, coordinate by coordinate.
 #[derive(Debug)]
-pub struct Table(Vec<Line>);
+pub struct RegisterTable(Vec<Line>);
 
-impl Table {
+impl RegisterTable {
     /// For samples x (groups, D) and their residual; nothing where no register can be looked up in.
     #[inline(always)]
-    pub fn new<S: Simd, const D: usize>(simd: S, x: &[[f32; GROUP]], push: &Push) -> Option<Self> {
+    pub fn new<S: Simd, const D: usize>(
+        simd: S,
+        x: &[[f32; GROUP]],
+        update: &UpdateF32,
+    ) -> Option<Self> {
         let simd: &dyn Any = &simd;
         #[cfg(target_arch = "x86_64")]
         if let Some(&simd) = simd.downcast_ref::<V4>() {
-            return Some(tabulate::<V4, D>(simd, x, push.g));
+            return Some(tabulate::<V4, D>(simd, x, update.g));
         } else if let Some(&simd) = simd.downcast_ref::<V3>() {
-            return Some(tabulate::<V3, D>(simd, x, push.g));
+            return Some(tabulate::<V3, D>(simd, x, update.g));
         }
         None
     }
@@ -69,7 +73,11 @@ impl Table {
 
 /// One vector per pattern and coordinate, (words, patterns, D).
 #[inline(always)]
-fn tabulate<S: Lookup, const D: usize>(simd: S, x: &[[f32; GROUP]], g: &[[f32; GROUP]]) -> Table {
+fn tabulate<S: Lookup, const D: usize>(
+    simd: S,
+    x: &[[f32; GROUP]],
+    g: &[[f32; GROUP]],
+) -> RegisterTable {
     let words = g.len().div_ceil(WORD);
     let vectors = words * patterns::<S>() * D;
     let mut lines = vec![Line::zeroed(); (vectors * size_of::<S::f32s>()).div_ceil(64)];
@@ -96,7 +104,7 @@ fn tabulate<S: Lookup, const D: usize>(simd: S, x: &[[f32; GROUP]], g: &[[f32; G
             }
         }
     }
-    Table(lines)
+    RegisterTable(lines)
 }
 
 #[inline(always)]

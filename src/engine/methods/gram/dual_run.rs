@@ -41,7 +41,7 @@ struct Output {
 
 /// A run whose w stands still: a = s a_0 + φᵀ c, and f = s f_0 + K c with K = (α/m) φ φᵀ.
 #[derive(Debug)]
-pub struct Reduced {
+pub struct DualRun {
     inputs: Inputs,
     y: Vec<f32>,
     run: Run,
@@ -58,8 +58,8 @@ pub struct Reduced {
     arch: Arch,
 }
 
-impl Reduced {
-    /// A run whose particles are still to come, see [`Reduced::take`]. Without a dual state, a_0 is
+impl DualRun {
+    /// A run whose particles are still to come, see [`DualRun::add_particles`]. Without a dual state, a_0 is
     /// what they bring.
     pub fn new(run: &Run, data: &Dataset, dual: Option<DualState>) -> Self {
         let n = data.n();
@@ -68,7 +68,7 @@ impl Reduced {
             a: Vec::with_capacity(run.held_count()),
             c: vec![0.0; n],
         };
-        Reduced {
+        DualRun {
             inputs: Inputs::new(data),
             y: data.y.clone(),
             run: run.clone(),
@@ -85,7 +85,7 @@ impl Reduced {
     }
 
     /// Takes the particles from number `first` on, in order.
-    pub fn take(&mut self, first: usize, block: &Particles) {
+    pub fn add_particles(&mut self, first: usize, block: &Particles) {
         for at in (0..block.m()).step_by(CHUNK) {
             let width = CHUNK.min(block.m() - at);
             let from = first + at;
@@ -126,7 +126,7 @@ impl Reduced {
         &self.dual
     }
 
-    fn look(&mut self) -> &Now {
+    fn evaluate(&mut self) -> &Now {
         let (n, dual) = (self.inputs.n, &self.dual);
         self.now.get_or_insert_with(|| {
             let mut kc = vec![0.0; n];
@@ -160,12 +160,12 @@ impl Reduced {
 
     /// Predictions f̂ (n) on the training set.
     pub fn predictions(&mut self) -> &[f64] {
-        &self.look().f
+        &self.evaluate().f
     }
 
     /// g (n) at the present state.
     pub fn residual(&mut self, clock: Clock) -> Vec<f64> {
-        self.look();
+        self.evaluate();
         let f = self.now.as_ref().map_or(&[][..], |now| &now.f);
         self.run.loss.residual(f, clock.exponent, &self.y)
     }
@@ -177,7 +177,7 @@ impl Reduced {
         if clock.diverged.is_some() {
             return;
         }
-        let mean_a2 = self.look().mean_a2;
+        let mean_a2 = self.evaluate().mean_a2;
         let g = self.residual(*clock);
         let squares = MeanSquares {
             a: mean_a2,
@@ -202,14 +202,14 @@ impl Reduced {
         for (c, g) in c.iter_mut().zip(update.residual) {
             *c = change(*c, step.force * g);
         }
-        clock.take(step);
+        clock.advance_by(step);
         self.now = None;
         self.output = None;
     }
 
     /// Notes in the clock whether the present state is not finite.
     pub fn check(&mut self, clock: &mut Clock) {
-        let now = self.look();
+        let now = self.evaluate();
         if !(now.mean_a2.is_finite() && now.f.iter().all(|f| f.is_finite())) {
             clock.diverged.get_or_insert(clock.step);
         }

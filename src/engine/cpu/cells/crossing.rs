@@ -5,7 +5,7 @@ use crate::engine::cpu::layout::GROUP;
 
 /// Samples that cut a node, packed anew from those that cut its parent.
 #[derive(Debug)]
-pub struct Cut {
+pub struct Crossing {
     /// In groups (groups, D), padded with zero inputs.
     x: Vec<[f32; GROUP]>,
     /// Numbers of the samples, padded with any.
@@ -13,14 +13,14 @@ pub struct Cut {
     len: usize,
 }
 
-impl Cut {
+impl Crossing {
     /// All samples (groups, d).
     pub fn all(x: &[[f32; GROUP]], d: usize) -> Self {
         let groups = x.len() / d;
         let mut index = vec![[0; GROUP]; groups];
         let numbers = index.as_flattened_mut().iter_mut().zip(0..);
         numbers.for_each(|(index, number)| *index = number);
-        Cut {
+        Crossing {
             x: x.to_vec(),
             index,
             len: groups * GROUP,
@@ -31,7 +31,7 @@ impl Cut {
     fn with_room(samples: usize, d: usize) -> Self {
         // One place more, which is written to and not kept.
         let groups = samples / GROUP + 1;
-        Cut {
+        Crossing {
             x: vec![[0.0; GROUP]; groups * d],
             index: vec![[0; GROUP]; groups],
             len: 0,
@@ -43,7 +43,7 @@ impl Cut {
     #[inline(always)]
     fn narrow<const D: usize>(
         &mut self,
-        parent: &Cut,
+        parent: &Crossing,
         region: &Region<D>,
         mut add: impl FnMut(usize, f64),
     ) {
@@ -87,16 +87,16 @@ impl Cut {
 }
 
 /// The samples that cut the nodes around a block, level by level, and the block itself.
-pub struct Cuts<'a> {
-    all: &'a Cut,
-    levels: Vec<Cut>,
+pub struct CrossingByLevel<'a> {
+    all: &'a Crossing,
+    levels: Vec<Crossing>,
 }
 
-impl<'a> Cuts<'a> {
-    pub fn new(all: &'a Cut, d: usize) -> Self {
-        Cuts {
+impl<'a> CrossingByLevel<'a> {
+    pub fn new(all: &'a Crossing, d: usize) -> Self {
+        CrossingByLevel {
             all,
-            levels: (0..=TOP).map(|_| Cut::with_room(all.len, d)).collect(),
+            levels: (0..=TOP).map(|_| Crossing::with_room(all.len, d)).collect(),
         }
     }
 
@@ -114,7 +114,7 @@ impl<'a> Cuts<'a> {
     }
 
     /// The samples that cut the block that was entered last.
-    pub fn block(&self) -> &Cut {
+    pub fn block(&self) -> &Crossing {
         &self.levels[0]
     }
 }
