@@ -9,7 +9,8 @@ use std::time::Instant;
 use common::bracket::{grid, margin_on_grid, small_set};
 use common::oracle::{array, folder, paths};
 use widefield::certify::{
-    Bounds, Certificate, Effort, EngineClimb, Measure, Probes, Sphere, kernel, margin, penalised,
+    Bounds, Certificate, EngineAscent, Measure, Probes, SolverOptions, Sphere, kernel, margin,
+    penalised,
 };
 use widefield::data::Dataset;
 use widefield::engine::{Engine, cpu};
@@ -46,10 +47,10 @@ fn report(case: &str, c: &Certificate, seconds: f64) {
     );
 }
 
-fn effort(tolerance: f64) -> Effort {
-    Effort {
+fn options(tolerance: f64) -> SolverOptions {
+    SolverOptions {
         tolerance,
-        ..Effort::default()
+        ..SolverOptions::default()
     }
 }
 
@@ -75,14 +76,14 @@ fn margins_of_the_oracle_searched_on_an_engine() {
             continue;
         }
         cases += 1;
-        let climb = EngineClimb::new(|batch| {
+        let ascent = EngineAscent::new(|batch| {
             let engine = cpu::Cpu::new(batch, &cpu::Options::default())?;
             Ok(Box::new(engine) as Box<dyn Engine>)
         });
-        let sphere = Sphere::with_climb(&data, Box::new(climb));
+        let sphere = Sphere::with_ascent(&data, Box::new(ascent));
         let zero = Measure::zero(data.d);
         let clock = Instant::now();
-        let c = margin::solve(&sphere, &data.y, &zero, None, &effort(1e-5)).unwrap();
+        let c = margin::solve(&sphere, &data.y, &zero, None, &options(1e-5)).unwrap();
         report(&name(&path), &c, clock.elapsed().as_secs_f64());
         let (least, most) = (scalar(&path, "gamma1_lower"), scalar(&path, "gamma1_upper"));
         assert_brackets(&name(&path), &c, least, most, 1e-4);
@@ -99,7 +100,7 @@ fn margins_of_the_oracle() {
         let zero = Measure::zero(data.d);
         let clock = Instant::now();
         let tolerance = if exact { 2e-9 } else { 1e-5 };
-        let c = margin::solve(&sphere, &data.y, &zero, None, &effort(tolerance)).unwrap();
+        let c = margin::solve(&sphere, &data.y, &zero, None, &options(tolerance)).unwrap();
         report(&name(&path), &c, clock.elapsed().as_secs_f64());
         let (least, most) = (scalar(&path, "gamma1_lower"), scalar(&path, "gamma1_upper"));
         assert_brackets(
@@ -126,13 +127,16 @@ fn kernel_margins_of_the_oracle() {
         let grams = [
             (
                 "gaussian",
-                kernel::Gram::of_law(kernel::Weights::Gaussian { scale: 1.0 }, &data),
+                kernel::KernelMatrix::of_law(kernel::WeightLaw::Gaussian { scale: 1.0 }, &data),
             ),
             (
                 "sphere",
-                kernel::Gram::of_law(kernel::Weights::Sphere { scale: 1.0 }, &data),
+                kernel::KernelMatrix::of_law(kernel::WeightLaw::Sphere { scale: 1.0 }, &data),
             ),
-            ("features", kernel::Gram::of_features(&features, &data)),
+            (
+                "features",
+                kernel::KernelMatrix::of_features(&features, &data),
+            ),
         ];
         for (kind, gram) in grams {
             let clock = Instant::now();
@@ -163,10 +167,10 @@ fn penalised_optima_of_the_oracle() {
         let data = dataset(&path);
         let sphere = Sphere::new(&data);
         let lambda = scalar(&path, "weight_decay");
-        let problem = penalised::Problem::new(Loss::SQUARE, &data.y, lambda).unwrap();
+        let problem = penalised::PenalisedProblem::new(Loss::SQUARE, &data.y, lambda).unwrap();
         let clock = Instant::now();
         let zero = Measure::zero(data.d);
-        let c = penalised::solve(&sphere, &problem, &zero, &effort(1e-9)).unwrap();
+        let c = penalised::solve(&sphere, &problem, &zero, &options(1e-9)).unwrap();
         report(&name(&path), &c, clock.elapsed().as_secs_f64());
         let (least, most) = (scalar(&path, "objective_lower"), scalar(&path, "objective"));
         assert_brackets(&name(&path), &c, least, most, 1e-8);
@@ -209,10 +213,10 @@ fn penalised_risks_close_their_gap() {
         for loss in [Loss::SQUARE, Loss::LOGISTIC] {
             for lambda in [10.0, 1e-2, 1e-3, 1e-4, 1e-5] {
                 let case = format!("{} {loss:?} {lambda}", name(&path));
-                let problem = penalised::Problem::new(loss, &data.y, lambda).unwrap();
+                let problem = penalised::PenalisedProblem::new(loss, &data.y, lambda).unwrap();
                 let clock = Instant::now();
                 let zero = Measure::zero(data.d);
-                let c = penalised::solve(&sphere, &problem, &zero, &effort(1e-7)).unwrap();
+                let c = penalised::solve(&sphere, &problem, &zero, &options(1e-7)).unwrap();
                 report(&case, &c, clock.elapsed().as_secs_f64());
                 assert!(c.bounds.relative_gap() <= 1e-7, "{case}: {:?}", c.bounds);
                 assert!(c.bounds.lower > 0.0);
@@ -236,15 +240,15 @@ fn margins_of_xor() {
         let data = Dataset { d, x, y };
         let sphere = Sphere::new(&data);
         let zero = Measure::zero(d);
-        let c = margin::solve(&sphere, &data.y, &zero, None, &effort(1e-9)).unwrap();
+        let c = margin::solve(&sphere, &data.y, &zero, None, &options(1e-9)).unwrap();
         report(&format!("xor d = {d}"), &c, 0.0);
         // In the data 1/√2 is rounded to f32, and γ1 is in proportion.
         let gamma1 = 0.25 * std::f64::consts::SQRT_2 * f64::from(h);
         assert_brackets("xor", &c, gamma1, gamma1, 1e-8);
         assert_eq!(c.proof.is_certified(), d <= 3);
         assert!(d <= 3 || c.proof.probes() >= 10_000);
-        let weights = kernel::Weights::Gaussian { scale: 1.0 };
-        let gamma2 = kernel::Gram::of_law(weights, &data)
+        let weights = kernel::WeightLaw::Gaussian { scale: 1.0 };
+        let gamma2 = kernel::KernelMatrix::of_law(weights, &data)
             .hard_margin(&data.y)
             .unwrap();
         let truth = (0.5 - std::f64::consts::FRAC_1_PI).sqrt() / 2.0;
@@ -274,8 +278,9 @@ fn a_solve_starts_anywhere() {
     assert!((own - least).abs() <= 1e-9 * least);
     let bound = margin::upper_bound(&sphere, &data.y, &p, Probes::default()).unwrap();
     assert!(bound.bound >= least && bound.bound <= least * (1.0 + 1e-9));
-    let solve =
-        |start: &Measure, p: &[f64]| margin::solve(&sphere, &data.y, start, Some(p), &effort(1e-6));
+    let solve = |start: &Measure, p: &[f64]| {
+        margin::solve(&sphere, &data.y, start, Some(p), &options(1e-6))
+    };
     // The optimum itself needs no round; part of it, of any scale, some.
     assert_eq!(solve(&optimum, &p).unwrap().rounds, 0);
     let part = Measure {
@@ -309,7 +314,7 @@ fn bounds_hold_against_a_grid() {
                 .sqrt();
             let sphere = Sphere::new(&data);
             let zero = Measure::zero(d);
-            let c = margin::solve(&sphere, &data.y, &zero, None, &effort(1e-6)).unwrap();
+            let c = margin::solve(&sphere, &data.y, &zero, None, &options(1e-6)).unwrap();
             let case = format!("d {d}, set {seed}: {:?}, grid {on_grid}", c.bounds);
             let tiny = 1e-7 * radius;
             let holds =
@@ -327,7 +332,7 @@ fn bounds_hold_against_a_grid() {
             // The sabotage: bounds of other data, one label turned.
             let mut other = data.clone();
             other.y[0] = -other.y[0];
-            let c = margin::solve(&sphere, &other.y, &zero, None, &effort(1e-6)).unwrap();
+            let c = margin::solve(&sphere, &other.y, &zero, None, &options(1e-6)).unwrap();
             felt += usize::from(!holds(c.bounds));
         }
     }
@@ -350,11 +355,11 @@ fn a_missing_half_is_pointed_at() {
     }
     let own = margin::lower_bound(sphere.inputs(), &data.y, &half);
     let p = vec![1.0 / data.n() as f64; data.n()];
-    let effort = Effort {
+    let options = SolverOptions {
         rounds: 0,
-        ..effort(1e-6)
+        ..options(1e-6)
     };
-    let c = margin::solve(&sphere, &data.y, &half, Some(&p), &effort).unwrap();
+    let c = margin::solve(&sphere, &data.y, &half, Some(&p), &options).unwrap();
     assert_eq!(c.bounds.lower, own);
     assert!(c.bounds.relative_gap() > 0.1);
     assert_eq!(c.worst_direction.len(), data.d);

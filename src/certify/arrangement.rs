@@ -4,15 +4,16 @@
 //! |V| is largest at the point ±G/|G| of a cell, if that lies in the cell; or on an edge, an arc of
 //! a great circle, at ±PG/|PG| with P the projection on the circle's plane; or at a vertex. A walk
 //! along every circle meets every edge, with the cells on both its sides, and every vertex: O(n²)
-//! places, each at constant cost with a running sum (as if in twice the precision: weights that cancel large
-//! coordinates leave little of it), after an O(n² log n) sort done once.
+//! candidates, each at constant cost with a running sum (in double-double arithmetic, as its terms may nearly
+//! cancel), after an O(n² log n) sort done once.
 //! For d ≤ 2 the sphere is the equator: one circle, whose arcs are the cells.
 //!
 //! Vertices are cross products of two inputs. Products of two f32 are exact in f64, so vertices are
 //! accurate to a rounding however near to parallel the inputs are, and parallel ones have an exact
-//! zero. Their order along a circle is exact, too: angles tell those apart that are far from each
-//! other, and the sign of a determinant of three inputs the others. Places that coincide (repeated, opposite, coplanar samples) may be met in any order: that
-//! makes cells of no size, whose points are outside them or have their true value taken.
+//! zero. Their order along a circle is exact, too: by angle where they are far apart, by the sign of a
+//! determinant of three inputs where they are not. Vertices that coincide (repeated, opposite, coplanar samples)
+//! may be met in any order: the empty cells between them have candidates outside them, or candidates whose true
+//! |V| is computed anyway.
 
 use std::cmp::Ordering;
 use std::f64::consts::TAU;
@@ -20,36 +21,36 @@ use std::f64::consts::TAU;
 use rayon::prelude::*;
 use robust::{Coord3D, orient3d};
 
-use super::inputs::Inputs;
-use super::twofold::Twofold;
+use super::double_double::DoubleDouble;
+use super::input_matrix::InputMatrix;
 
 type Vector = [f64; 3];
 
-/// Slack, relative to unit vectors, with which a point counts as inside a cell.
+/// Slack, relative to unit vectors, of the test whether a point is inside a cell.
 const INSIDE: f64 = 1e-12;
 
-/// What a few roundings of f64 make, relative to their terms.
-const ROUNDED: f64 = 16.0 * f64::EPSILON;
+/// Bound of a few rounding errors of f64, relative to their terms.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
-/// Angles nearer to each other than this do not tell an order: far above what they round to.
-const NEAR: f64 = 1e-9;
+/// Angles closer than this are ordered by a determinant instead; far above their rounding errors.
+const NEAR_ANGLE: f64 = 1e-9;
 
 /// The great circles of a data set.
 #[derive(Debug)]
 pub struct Arrangement {
     d: usize,
-    /// Inputs, with zeros for the missing coordinates.
+    /// Inputs, padded with zeros to three coordinates.
     x: Vec<Vector>,
-    circles: Vec<Circle>,
+    circles: Vec<GreatCircle>,
 }
 
-/// A great circle, and the places where others cross it.
+/// A great circle, and the points where others cross it.
 #[derive(Debug)]
-struct Circle {
-    /// An input, unrounded, and of unit length.
+struct GreatCircle {
+    /// The input that the circle is orthogonal to: as given, and of unit length.
     through: Vector,
     normal: Vector,
-    /// Samples on the normal's line: active on one side of the circle, and on the other.
+    /// Samples parallel to the normal: those active above the circle, and those active below.
     over: Vec<u32>,
     under: Vec<u32>,
     /// Ends of the samples' active half circles, counterclockwise: twice the sample, plus one where
@@ -61,15 +62,15 @@ struct Circle {
 
 impl Arrangement {
     /// For d ≤ 3.
-    pub fn new(inputs: &Inputs) -> Self {
+    pub fn new(inputs: &InputMatrix) -> Self {
         let pad = |row: &[f64]| std::array::from_fn(|k| row.get(k).copied().unwrap_or(0.0));
         let x: Vec<Vector> = inputs.rows().map(pad).collect();
         let circles = if inputs.d() < 3 {
-            vec![Circle::new(&x, [0.0, 0.0, 1.0])]
+            vec![GreatCircle::new(&x, [0.0, 0.0, 1.0])]
         } else {
             let of = |i: usize| {
                 let drawn = (0..i).any(|j| x[j] != [0.0; 3] && cross(x[j], x[i]) == [0.0; 3]);
-                (x[i] != [0.0; 3] && !drawn).then(|| Circle::new(&x, x[i]))
+                (x[i] != [0.0; 3] && !drawn).then(|| GreatCircle::new(&x, x[i]))
             };
             (0..x.len()).into_par_iter().filter_map(of).collect()
         };
@@ -80,11 +81,11 @@ impl Arrangement {
         }
     }
 
-    /// The largest |V| for q (n), begun with the best direction that is known, if there is one.
-    pub fn maximum(&self, q: &[f64], known: Option<&[f64]>) -> Top {
-        let of_sample = |(x, q): (&Vector, &f64)| x.map(|x| Twofold::product(*q, x));
-        let terms: Vec<Sum> = self.x.iter().zip(q).map(of_sample).collect();
-        let mut start = Best {
+    /// The largest |V| for q (n), started from a known direction if there is one.
+    pub fn maximum(&self, q: &[f64], known: Option<&[f64]>) -> SphereMaximum {
+        let of_sample = |(x, q): (&Vector, &f64)| x.map(|x| DoubleDouble::product(*q, x));
+        let terms: Vec<VectorSum> = self.x.iter().zip(q).map(of_sample).collect();
+        let mut start = Incumbent {
             x: &self.x,
             q,
             terms: &terms,
@@ -94,60 +95,62 @@ impl Arrangement {
         };
         if let Some(theta) = known {
             let theta = std::array::from_fn(|k| theta.get(k).copied().unwrap_or(0.0));
-            start.offer(f64::INFINITY, theta, [0.0; 3]);
+            start.try_candidate(f64::INFINITY, theta, [0.0; 3]);
         }
         let walked = self.circles.par_iter().map(|circle| {
-            let mut best = start.clone();
-            circle.walk(&mut best);
-            best
+            let mut incumbent = start.clone();
+            circle.walk(&mut incumbent);
+            incumbent
         });
-        let best = walked.reduce_with(Best::merged).unwrap_or(start.clone());
-        Top {
-            value: best.value,
-            bound: best.bound,
-            theta: best.theta.map(|theta| theta[..self.d].to_vec()),
+        let incumbent = walked
+            .reduce_with(Incumbent::merged)
+            .unwrap_or(start.clone());
+        SphereMaximum {
+            value: incumbent.value,
+            bound: incumbent.bound,
+            theta: incumbent.theta.map(|theta| theta[..self.d].to_vec()),
         }
     }
 }
 
 /// The largest |V|.
-pub struct Top {
-    /// At the best direction.
+pub struct SphereMaximum {
+    /// |V| at the best direction.
     pub value: f64,
-    /// No direction has more: `value` and what rounding may have hidden.
+    /// `value` plus a bound of the rounding errors: |V| is at most this everywhere.
     pub bound: f64,
     /// The best direction θ (d); none where V is 0 everywhere.
     pub theta: Option<Vec<f64>>,
 }
 
 /// A sum of terms q_i x_i.
-type Sum = [Twofold; 3];
+type VectorSum = [DoubleDouble; 3];
 
-/// The best place so far, by its true value: what a place claims is only a reason to look.
+/// The best direction so far, by its true |V|; estimates only decide which candidates are evaluated.
 #[derive(Clone)]
-struct Best<'a> {
+struct Incumbent<'a> {
     x: &'a [Vector],
     q: &'a [f64],
     /// q_i x_i
-    terms: &'a [Sum],
+    terms: &'a [VectorSum],
     value: f64,
     bound: f64,
     theta: Option<Vector>,
 }
 
-impl Best<'_> {
-    /// Takes a place that claims at most this |V|, where it may raise the bound. Its coordinates may be as
-    /// far from the true ones as `errors` says.
-    fn offer(&mut self, claim: f64, theta: Vector, errors: Vector) {
-        if claim <= self.bound {
+impl Incumbent<'_> {
+    /// Evaluates a candidate whose |V| is estimated as at most `estimate`, if that may raise the bound. `errors`
+    /// bounds the errors of its coordinates.
+    fn try_candidate(&mut self, estimate: f64, theta: Vector, errors: Vector) {
+        if estimate <= self.bound {
             return;
         }
-        let mut g = Sum::default();
+        let mut g = VectorSum::default();
         let mut hidden = 0.0;
         for ((x, terms), q) in self.x.iter().zip(self.terms).zip(self.q) {
             let z = dot(theta, *x);
-            // The true place may lie on the other side of the sample's circle.
-            let reach = abs_dot(errors, *x) + ROUNDED * abs_dot(theta, *x);
+            // The exact candidate may lie on the other side of the sample's circle.
+            let reach = abs_dot(errors, *x) + ROUNDING * abs_dot(theta, *x);
             if z.abs() <= reach {
                 hidden += q.abs() * reach;
             } else if z > 0.0 {
@@ -155,8 +158,11 @@ impl Best<'_> {
             }
         }
         let parts = g.iter().zip(theta).map(|(g, t)| g.times(t));
-        let v = parts.fold(Twofold::default(), Twofold::plus).value().abs();
-        hidden += abs_dot(errors, values(g)) + ROUNDED * v;
+        let v = parts
+            .fold(DoubleDouble::default(), DoubleDouble::plus)
+            .value()
+            .abs();
+        hidden += abs_dot(errors, values(g)) + ROUNDING * v;
         self.bound = self.bound.max(v + hidden);
         if v > self.value {
             (self.value, self.theta) = (v, Some(theta));
@@ -165,23 +171,23 @@ impl Best<'_> {
 
     fn merged(self, other: Self) -> Self {
         let bound = self.bound.max(other.bound);
-        let best = if other.value > self.value {
+        let incumbent = if other.value > self.value {
             other
         } else {
             self
         };
-        Best { bound, ..best }
+        Incumbent { bound, ..incumbent }
     }
 
-    fn sum(&self, samples: &[u32]) -> Sum {
+    fn sum(&self, samples: &[u32]) -> VectorSum {
         let terms = samples.iter().map(|&i| &self.terms[i as usize]);
-        terms.fold(Sum::default(), plus_terms)
+        terms.fold(VectorSum::default(), plus_terms)
     }
 }
 
-impl Circle {
+impl GreatCircle {
     fn new(x: &[Vector], normal: Vector) -> Self {
-        // An axis away from the normal makes a basis of the circle's plane.
+        // The axis least parallel to the normal gives a basis of the circle's plane.
         let away = (0..3).min_by(|&a, &b| normal[a].abs().total_cmp(&normal[b].abs()));
         let axis = std::array::from_fn(|k| f64::from(u8::from(Some(k) == away)));
         let u = unit(cross(normal, axis));
@@ -205,18 +211,18 @@ impl Circle {
             ends.push((leave, 2 * tag));
         }
         begin_in_the_largest_gap(&mut ends);
-        let order = |a: &(f64, u32), b: &(f64, u32)| match (a.0 - b.0).abs() < NEAR {
+        let order = |a: &(f64, u32), b: &(f64, u32)| match (a.0 - b.0).abs() < NEAR_ANGLE {
             true => along(x, normal, a.1, b.1),
             false => a.0.total_cmp(&b.0),
         };
         ends.sort_by(order);
-        // Active before the first end are those that become inactive before they become active.
+        // A sample is active before the first end if its first end is the one where it becomes inactive.
         let mut seen = vec![false; x.len()];
         let mut is_first = |end: u32| !std::mem::replace(&mut seen[end as usize / 2], true);
         let met = ends.iter().map(|&(_, end)| end);
         let first = met.filter(|&end| is_first(end) && end % 2 == 0);
         let first = first.map(|end| end / 2).collect();
-        Circle {
+        GreatCircle {
             through: normal,
             normal: unit(normal),
             over,
@@ -226,34 +232,34 @@ impl Circle {
         }
     }
 
-    /// Where an end lies.
-    fn place(&self, x: &[Vector], end: u32) -> Vector {
+    /// The point of an end.
+    fn end_point(&self, x: &[Vector], end: u32) -> Vector {
         let at = unit(cross(x[end as usize / 2], self.through));
         scaled(if end % 2 == 1 { 1.0 } else { -1.0 }, at)
     }
 
-    /// Offers every vertex, edge and cell along the circle.
-    fn walk(&self, best: &mut Best) {
-        let sides = [best.sum(&self.over), best.sum(&self.under)];
-        let mut g = best.sum(&self.first);
+    /// Tries every vertex, edge and cell along the circle.
+    fn walk(&self, incumbent: &mut Incumbent) {
+        let sides = [incumbent.sum(&self.over), incumbent.sum(&self.under)];
+        let mut g = incumbent.sum(&self.first);
         let Some(&last) = self.ends.last() else {
             for (side, over) in sides.into_iter().zip([1.0, -1.0]) {
-                self.offer_cell(best, values(side), over, &[]);
+                self.try_cell(incumbent, values(side), over, &[]);
             }
             return;
         };
-        let mut from = (last, self.place(best.x, last));
+        let mut from = (last, self.end_point(incumbent.x, last));
         for &end in &self.ends {
-            let to = (end, self.place(best.x, end));
+            let to = (end, self.end_point(incumbent.x, end));
             let along = values(g);
-            let claim = dot(along, to.1).abs() + ROUNDED * abs_dot(along, to.1);
-            best.offer(claim, to.1, relative(to.1));
-            self.offer_arc(best, along, from.1, to.1);
+            let estimate = dot(along, to.1).abs() + ROUNDING * abs_dot(along, to.1);
+            incumbent.try_candidate(estimate, to.1, relative(to.1));
+            self.try_arc(incumbent, along, from.1, to.1);
             for (side, over) in sides.iter().zip([1.0, -1.0]) {
                 let g = values(plus_terms(g, side));
-                self.offer_cell(best, g, over, &[from.0, end ^ 1]);
+                self.try_cell(incumbent, g, over, &[from.0, end ^ 1]);
             }
-            let term = &best.terms[end as usize / 2];
+            let term = &incumbent.terms[end as usize / 2];
             g = match end % 2 {
                 1 => plus_terms(g, term),
                 _ => minus_terms(g, term),
@@ -263,72 +269,71 @@ impl Circle {
     }
 
     /// The point of the arc between two ends where |G·θ| is largest, if it is not an end.
-    fn offer_arc(&self, best: &mut Best, g: Vector, from: Vector, to: Vector) {
-        // Twice, as the first time leaves the rounding errors of G along the normal: where G is large
-        // there, they would turn the point off the circle.
+    fn try_arc(&self, incumbent: &mut Incumbent, g: Vector, from: Vector, to: Vector) {
+        // Projected twice: the first projection leaves an error along the normal that is relative to G, and would
+        // move the point off the circle where G is nearly normal to it.
         let on_plane = |g| plus(g, scaled(-dot(g, self.normal), self.normal));
         let along = on_plane(on_plane(g));
         let size = dot(along, along).sqrt();
-        let claim = size + ROUNDED * dot(g, g).sqrt();
-        if claim <= best.bound {
+        let estimate = size + ROUNDING * dot(g, g).sqrt();
+        if estimate <= incumbent.bound {
             return;
         }
         // In the plane of d = 2 the projection is exact.
         let errors = |theta: Vector| match self.normal {
             [0.0, 0.0, 1.0] => relative(theta),
-            _ => [ROUNDED; 3],
+            _ => [ROUNDING; 3],
         };
         for sign in [1.0, -1.0] {
             let theta = scaled(sign / size, along);
             let inside = dot(cross(from, theta), self.normal) >= -INSIDE
                 && dot(cross(theta, to), self.normal) >= -INSIDE;
             if inside {
-                best.offer(claim, theta, errors(theta));
+                incumbent.try_candidate(estimate, theta, errors(theta));
             }
         }
     }
 
     /// The point ±G/|G| of the cell over (1) or under (−1) the circle, unless it is on the wrong
     /// side of the circle or of the samples of some ends (odd: they are active in the cell).
-    fn offer_cell(&self, best: &mut Best, g: Vector, over: f64, ends: &[u32]) {
+    fn try_cell(&self, incumbent: &mut Incumbent, g: Vector, over: f64, ends: &[u32]) {
         let size = dot(g, g).sqrt();
-        let claim = size * (1.0 + ROUNDED);
-        if claim <= best.bound {
+        let estimate = size * (1.0 + ROUNDING);
+        if estimate <= incumbent.bound {
             return;
         }
         for sign in [1.0, -1.0] {
             let theta = scaled(sign / size, g);
             let beyond = |&end: &u32| {
-                let x = best.x[end as usize / 2];
+                let x = incumbent.x[end as usize / 2];
                 let side = if end % 2 == 1 { 1.0 } else { -1.0 };
                 side * dot(x, theta) < -INSIDE * dot(x, x).sqrt()
             };
             if over * dot(self.normal, theta) >= -INSIDE && !ends.iter().any(beyond) {
-                best.offer(claim, theta, relative(theta));
+                incumbent.try_candidate(estimate, theta, relative(theta));
             }
         }
     }
 }
 
-/// What a place errs by where each of its coordinates is right to a few roundings.
+/// Errors of a point whose coordinates are each right up to a few roundings.
 fn relative(theta: Vector) -> Vector {
-    theta.map(|t| ROUNDED * t.abs())
+    theta.map(|t| ROUNDING * t.abs())
 }
 
-fn values(g: Sum) -> Vector {
-    g.map(Twofold::value)
+fn values(g: VectorSum) -> Vector {
+    g.map(DoubleDouble::value)
 }
 
-fn plus_terms(g: Sum, terms: &Sum) -> Sum {
+fn plus_terms(g: VectorSum, terms: &VectorSum) -> VectorSum {
     std::array::from_fn(|k| g[k].plus(terms[k]))
 }
 
-fn minus_terms(g: Sum, terms: &Sum) -> Sum {
+fn minus_terms(g: VectorSum, terms: &VectorSum) -> VectorSum {
     std::array::from_fn(|k| g[k].minus(terms[k]))
 }
 
-/// Turns angles so that none is near the one from which they are counted: ends on both sides of it
-/// would be taken for far from each other.
+/// Shifts the angles so that 0 lies in their largest gap: close angles on both sides of 0 would look far apart.
 fn begin_in_the_largest_gap(ends: &mut [(f64, u32)]) {
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (Some(first), Some(last)) = (ends.first(), ends.last()) else {

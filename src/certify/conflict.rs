@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::Inputs;
+use super::input_matrix::InputMatrix;
 
-/// Why γ1 is 0. Rows are those of the training data, counted from 0.
+/// A reason why γ1 is 0. Rows are those of the training data, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflict {
@@ -20,13 +20,13 @@ pub enum Conflict {
 
 impl Conflict {
     /// The first one in the data, if there is any, without a search: zeros before pairs.
-    pub fn find(inputs: &Inputs, y: &[f32]) -> Option<Self> {
+    pub fn find(inputs: &InputMatrix, y: &[f32]) -> Option<Self> {
         let zero = inputs.norms().iter().position(|&r| r == 0.0);
         zero.map(Conflict::Zero).or_else(|| pair(inputs, y))
     }
 
     /// Weights p (n) in the simplex with V = 0.
-    pub fn weights(self, inputs: &Inputs) -> Vec<f64> {
+    pub fn weights(self, inputs: &InputMatrix) -> Vec<f64> {
         let mut p = vec![0.0; inputs.n()];
         match self {
             Conflict::Zero(i) => p[i] = 1.0,
@@ -40,7 +40,7 @@ impl Conflict {
     }
 }
 
-fn pair(inputs: &Inputs, y: &[f32]) -> Option<Conflict> {
+fn pair(inputs: &InputMatrix, y: &[f32]) -> Option<Conflict> {
     // By ray, the first row with each label.
     let mut first: HashMap<Vec<u64>, [Option<usize>; 2]> = HashMap::new();
     for (i, x) in inputs.rows().enumerate() {
@@ -57,9 +57,8 @@ fn pair(inputs: &Inputs, y: &[f32]) -> Option<Conflict> {
     None
 }
 
-/// The same for two rows just where one is a positive multiple of the other: the coordinates as shares
-/// of the largest. Two ratios of f32 that differ do so by 2^-48 or more of their size, so that their
-/// quotients in f64 differ too.
+/// Equal for two rows if and only if one is a positive multiple of the other: the coordinates divided by the
+/// largest. Two ratios of f32 that differ do so by at least 2^-48 of their size, so their f64 values differ too.
 fn ray(x: &[f64]) -> Vec<u64> {
     let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
     // Adding 0 takes the sign off −0.
@@ -77,7 +76,7 @@ mod tests {
             x: rows.concat(),
             y: y.to_vec(),
         };
-        let inputs = Inputs::new(&data);
+        let inputs = InputMatrix::new(&data);
         let conflict = Conflict::find(&inputs, y);
         if let Some(conflict) = conflict {
             let p = conflict.weights(&inputs);

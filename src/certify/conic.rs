@@ -1,26 +1,26 @@
-//! The finite convex problems, in the form of the solver: what a caller gets is a good guess of
-//! primal and dual variables, from which it makes its own bounds.
+//! The finite convex problems, in the form of the conic solver. Callers get approximate primal and dual
+//! variables, and compute their own bounds from them.
 
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{
     DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SupportedConeT, ZeroConeT,
 };
 
-use super::inputs::{add, dot};
+use super::input_matrix::{add, dot};
 use crate::error::{Error, Result};
 
-/// The accuracy asked of the solver; it stops earlier where it cannot reach it.
+/// Tolerance given to the solver, which stops earlier where it cannot reach it.
 const TOLERANCE: f64 = 1e-13;
-/// The same, as a share of the gap that is enough.
-const SPARE: f64 = 1e-2;
-/// The gap, by our own account, with which a solution is taken; problems are of order 1.
+/// The same as a share of the wanted gap.
+const TOLERANCE_SHARE: f64 = 1e-2;
+/// The gap, as computed here, at which a solution is accepted; problems are of order 1.
 pub(super) const GAP: f64 = 1e-11;
-/// Settings to try in turn, regularisation and equilibration: atoms that are close to each other
-/// make problems on which each of them fails now and then, and seldom two.
+/// Settings to try in turn, (regularisation, equilibration): with atoms close to each other each of them fails
+/// now and then, but seldom two on one problem.
 const ATTEMPTS: [(f64, bool); 4] = [(1e-10, true), (1e-10, false), (1e-12, false), (1e-14, true)];
 
-/// Share of the accuracy asked for that is added to every share b_i, so that the solver's errors
-/// leave no f_i below its share, be that as small as it may.
+/// Part of the wanted gap that is added to every share b_i, so that the solver's errors leave no f_i below its
+/// share, however small the share is.
 const SURPLUS: f64 = 0.1;
 
 /// q (n) and multipliers c ≥ 0 (K) of
@@ -38,25 +38,25 @@ pub fn lasso(
     lambda: f64,
     unit: f64,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
-    // In v_i = q_i/size_i, with every constraint divided by λ: coefficients and v of order 1, be
-    // it the curvature that holds q_i or, where inputs are large, the constraints.
+    // In v_i = q_i/size_i, with every constraint divided by λ: then coefficients and v are of order 1, whether
+    // the curvature or, for large inputs, the constraints limit q_i.
     let n = b.len();
     let largest = |i: usize| a.iter().map(|row| row[i].abs()).fold(0.0, f64::max);
     let size = |(i, h): (usize, &f64)| (unit * h).sqrt().min(lambda / largest(i));
     let size: Vec<f64> = h.iter().enumerate().map(size).collect();
-    let mut form = Columns::new(n);
-    let mut matrix = Columns::new(a.len());
+    let mut quadratic = SparseColumns::new(n);
+    let mut matrix = SparseColumns::new(a.len());
     for (i, (size, h)) in size.iter().zip(h).enumerate() {
-        form.push(i, size * size / (unit * h));
-        form.end();
+        quadratic.push(i, size * size / (unit * h));
+        quadratic.end();
         matrix.push_payoffs(0, a, i, size / lambda);
         matrix.end();
     }
-    let problem = Problem {
-        form: form.into_csc(),
+    let problem = ConicProblem {
+        quadratic: quadratic.into_csc(),
         cost: b.iter().zip(&size).map(|(b, s)| b * s / unit).collect(),
         matrix: matrix.into_csc(),
-        right: vec![1.0; a.len()],
+        right_side: vec![1.0; a.len()],
         cones: vec![NonnegativeConeT(a.len())],
     };
     problem.solve(
@@ -84,24 +84,24 @@ pub fn lasso(
 /// that as `gap` says for shares much below it, and else as [`GAP`] does.
 pub fn nearest_point(k: &[f64], b: &[f64], gap: f64) -> Result<Vec<f64>> {
     let n = b.len();
-    let mut form = Columns::new(n);
+    let mut quadratic = SparseColumns::new(n);
     for j in 0..n {
-        (0..=j).for_each(|i| form.push(i, k[i * n + j]));
-        form.end();
+        (0..=j).for_each(|i| quadratic.push(i, k[i * n + j]));
+        quadratic.end();
     }
-    let mut matrix = Columns::new(1 + n);
+    let mut matrix = SparseColumns::new(1 + n);
     for (i, share) in with_surplus(b, gap).iter().enumerate() {
         matrix.push(0, *share);
         matrix.push(1 + i, -1.0);
         matrix.end();
     }
-    let mut right = vec![0.0; 1 + n];
-    right[0] = 1.0;
-    let problem = Problem {
-        form: form.into_csc(),
+    let mut right_side = vec![0.0; 1 + n];
+    right_side[0] = 1.0;
+    let problem = ConicProblem {
+        quadratic: quadratic.into_csc(),
         cost: vec![0.0; n],
         matrix: matrix.into_csc(),
-        right,
+        right_side,
         cones: vec![ZeroConeT(1), NonnegativeConeT(n)],
     };
     let (q, _) = problem.solve(
@@ -116,7 +116,7 @@ pub fn nearest_point(k: &[f64], b: &[f64], gap: f64) -> Result<Vec<f64>> {
     Ok(q)
 }
 
-/// b_i and something for the errors of a solution this near to the optimum.
+/// b_i, and a surplus for the errors of a solution with this gap.
 pub(super) fn with_surplus(b: &[f64], gap: f64) -> Vec<f64> {
     let surplus = SURPLUS * gap.max(GAP);
     b.iter().map(|b| b + surplus).collect()
@@ -135,36 +135,40 @@ fn mixture(a: &[Vec<f64>], c: &[f64], start: Vec<f64>) -> Vec<f64> {
     sum
 }
 
-/// Without what is negative, and with Σ_i b_i q_i = 1.
+/// Negative entries set to 0, the rest scaled to Σ_i b_i q_i = 1.
 pub(super) fn in_simplex(q: &[f64], b: &[f64]) -> Vec<f64> {
     let total: f64 = q.iter().zip(b).map(|(q, b)| q.max(0.0) * b).sum();
     q.iter().map(|q| q.max(0.0) / total).collect()
 }
 
-/// min ½ xᵀ P x + cost·x subject to right − A x in the cones.
-pub(super) struct Problem {
-    form: CscMatrix<f64>,
+/// min ½ xᵀ P x + cost·x subject to right_side − A x in the cones.
+pub(super) struct ConicProblem {
+    quadratic: CscMatrix<f64>,
     cost: Vec<f64>,
     matrix: CscMatrix<f64>,
-    right: Vec<f64>,
+    right_side: Vec<f64>,
     cones: Vec<SupportedConeT<f64>>,
 }
 
-impl Problem {
-    /// min cost·x subject to A x = right in the first `equal` rows and A x ≤ right in the others.
-    pub(super) fn linear(cost: Vec<f64>, matrix: Columns, right: Vec<f64>, equal: usize) -> Self {
-        Problem {
-            form: CscMatrix::zeros((cost.len(), cost.len())),
-            cones: vec![ZeroConeT(equal), NonnegativeConeT(right.len() - equal)],
+impl ConicProblem {
+    /// min cost·x subject to A x = right_side in the first `equal` rows and A x ≤ right_side in the others.
+    pub(super) fn linear(
+        cost: Vec<f64>,
+        matrix: SparseColumns,
+        right_side: Vec<f64>,
+        equal: usize,
+    ) -> Self {
+        ConicProblem {
+            quadratic: CscMatrix::zeros((cost.len(), cost.len())),
+            cones: vec![ZeroConeT(equal), NonnegativeConeT(right_side.len() - equal)],
             matrix: matrix.into_csc(),
             cost,
-            right,
+            right_side,
         }
     }
 
-    /// What `read` makes of x and the multipliers, with the least `gap`: the settings are tried in
-    /// turn until it is small enough, each with the gap that is wanted. What the solver says of itself plays
-    /// no part.
+    /// What `read` makes of x and the multipliers. The settings are tried in turn until `gap` of the result is
+    /// at most `enough`; the result with the least gap is returned. The solver's own status is ignored.
     ///
     /// # Errors
     /// A failure of the solver with every setting.
@@ -176,7 +180,7 @@ impl Problem {
         gap: impl Fn(&[f64], &[f64]) -> f64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let enough = enough.max(GAP);
-        let tolerance = TOLERANCE.max(SPARE * wanted.max(GAP));
+        let tolerance = TOLERANCE.max(TOLERANCE_SHARE * wanted.max(GAP));
         let mut best = (f64::INFINITY, None);
         for (regularisation, equilibrate) in ATTEMPTS {
             let settings = DefaultSettings {
@@ -188,15 +192,16 @@ impl Problem {
                 equilibrate_enable: equilibrate,
                 ..DefaultSettings::default()
             };
-            let Problem {
-                form,
+            let ConicProblem {
+                quadratic,
                 cost,
                 matrix,
-                right,
+                right_side,
                 cones,
             } = self;
-            let mut solver = DefaultSolver::new(form, cost, matrix, right, cones, settings)
-                .map_err(|e| failed(&e.to_string()))?;
+            let mut solver =
+                DefaultSolver::new(quadratic, cost, matrix, right_side, cones, settings)
+                    .map_err(|e| failed(&e.to_string()))?;
             solver.solve();
             let found = read(&solver.solution.x, &solver.solution.z);
             let finite = found.0.iter().chain(&found.1).all(|v| v.is_finite());
@@ -221,33 +226,33 @@ fn failed(what: &str) -> Error {
     }
 }
 
-/// A sparse matrix in the making, column by column.
-pub(super) struct Columns {
+/// A sparse matrix built column by column.
+pub(super) struct SparseColumns {
     rows: usize,
     starts: Vec<usize>,
-    places: Vec<usize>,
+    row_indices: Vec<usize>,
     values: Vec<f64>,
 }
 
-impl Columns {
+impl SparseColumns {
     pub(super) fn new(rows: usize) -> Self {
-        Columns {
+        SparseColumns {
             rows,
             starts: vec![0],
-            places: Vec::new(),
+            row_indices: Vec::new(),
             values: Vec::new(),
         }
     }
 
-    /// An entry of the present column, below the last one.
+    /// An entry of the present column, in a row below that of its last one.
     pub(super) fn push(&mut self, row: usize, value: f64) {
         if value != 0.0 {
-            self.places.push(row);
+            self.row_indices.push(row);
             self.values.push(value);
         }
     }
 
-    /// scale A_ki of every atom k, from a row on.
+    /// scale A_ki of every atom k, from row `first` on.
     fn push_payoffs(&mut self, first: usize, a: &[Vec<f64>], i: usize, scale: f64) {
         for (k, row) in a.iter().enumerate() {
             self.push(first + k, scale * row[i]);
@@ -255,11 +260,17 @@ impl Columns {
     }
 
     pub(super) fn end(&mut self) {
-        self.starts.push(self.places.len());
+        self.starts.push(self.row_indices.len());
     }
 
     fn into_csc(self) -> CscMatrix<f64> {
         let columns = self.starts.len() - 1;
-        CscMatrix::new(self.rows, columns, self.starts, self.places, self.values)
+        CscMatrix::new(
+            self.rows,
+            columns,
+            self.starts,
+            self.row_indices,
+            self.values,
+        )
     }
 }

@@ -16,21 +16,21 @@ use std::f64::consts::{PI, TAU};
 
 use rayon::prelude::*;
 
-use super::inputs::{Inputs, add, dot, norm};
+use super::input_matrix::{InputMatrix, add, dot, norm};
 use super::margin::{check_labels, check_simplex, normalised};
 use super::{Bounds, conic};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::particles::Particles;
 
-/// How near to its optimum each finite problem is solved, in turn, for samples of large features.
-const ROOMS: [f64; 4] = [0.0, 0.0, 1e-10, 1e-8];
-/// The relative gap that ends the turns.
-const CLOSE: f64 = 1e-10;
+/// Gaps to which the finite problems are solved, in turn.
+const ACCURACIES: [f64; 4] = [0.0, 0.0, 1e-10, 1e-8];
+/// Relative gap at which no further one is solved.
+const CLOSED_GAP: f64 = 1e-10;
 
 /// The law τ of the input weights w.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Weights {
+pub enum WeightLaw {
     /// w ~ N(0, scale² I)
     Gaussian { scale: f64 },
     /// w uniform on the sphere of this radius.
@@ -39,7 +39,7 @@ pub enum Weights {
 
 /// The kernel between the samples.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gram {
+pub struct KernelMatrix {
     n: usize,
     /// k(x_i, x_j), row-major (n, n).
     k: Vec<f64>,
@@ -69,13 +69,13 @@ pub fn arc_cosine(x: &[f64], other: &[f64]) -> f64 {
     u * v * (angle.sin() + (PI - angle) * angle.cos()) / TAU
 }
 
-impl Gram {
+impl KernelMatrix {
     /// The kernel of a law of weights, in closed form.
-    pub fn of_law(weights: Weights, data: &Dataset) -> Self {
-        let inputs = Inputs::new(data);
+    pub fn of_law(weights: WeightLaw, data: &Dataset) -> Self {
+        let inputs = InputMatrix::new(data);
         let unit = match weights {
-            Weights::Gaussian { scale } => scale * scale,
-            Weights::Sphere { scale } => scale * scale / data.d as f64,
+            WeightLaw::Gaussian { scale } => scale * scale,
+            WeightLaw::Sphere { scale } => scale * scale / data.d as f64,
         };
         let row = |x: &[f64]| -> Vec<f64> {
             inputs
@@ -84,7 +84,7 @@ impl Gram {
                 .collect()
         };
         let rows: Vec<&[f64]> = inputs.rows().collect();
-        Gram {
+        KernelMatrix {
             n: inputs.n(),
             k: rows.par_iter().flat_map_iter(|x| row(x)).collect(),
         }
@@ -92,7 +92,7 @@ impl Gram {
 
     /// The kernel (1/m) Σ_j σ(w_j·x) σ(w_j·x') of given features; output weights play no part.
     pub fn of_features(particles: &Particles, data: &Dataset) -> Self {
-        let inputs = Inputs::new(data);
+        let inputs = InputMatrix::new(data);
         let m = particles.m();
         let features =
             |x: &[f64]| -> Vec<f64> { (0..m).map(|j| dot(particles.w(j), x).max(0.0)).collect() };
@@ -104,7 +104,7 @@ impl Gram {
                 .map(|other| dot(phi, other) / m as f64)
                 .collect()
         };
-        Gram {
+        KernelMatrix {
             n: inputs.n(),
             k: features.par_iter().flat_map_iter(row).collect(),
         }
@@ -144,8 +144,8 @@ impl Gram {
         Ok(Bounds { lower, upper })
     }
 
-    /// Brackets γ2. Data that no f separates has a lower bound of 0, and an upper one of 0 up to
-    /// rounding, whose root is 1e-7 of the least feature; a sample without features has both 0.
+    /// Brackets γ2. Data that no f separates has a lower bound of 0 and an upper bound within the root of the
+    /// rounding error, about 1e-7 of the smallest feature; data with a sample whose features are all 0 has both 0.
     ///
     /// # Errors
     /// Labels other than ±1; a failure of the finite solver.
@@ -167,10 +167,10 @@ impl Gram {
         let shares: Vec<f64> = norms.iter().map(|r| least / r).collect();
         let mut p = normalised(shares.clone());
         let mut bounds = self.bounds(y, &p)?;
-        // The second solve has its unit from the first: then the value is of order 1. Where it is far
-        // below the least feature, the errors of samples with large ones need more room.
-        for room in ROOMS {
-            if bounds.relative_gap() <= CLOSE {
+        // The unit of a solve comes from the bound before it, so that the optimum is of order 1. Where the optimum
+        // is far below the smallest feature, samples with large features need a wider gap.
+        for accuracy in ACCURACIES {
+            if bounds.relative_gap() <= CLOSED_GAP {
                 break;
             }
             let unit = (bounds.upper / least).min(1.0).powi(2);
@@ -180,7 +180,7 @@ impl Gram {
                     f64::from(y[i] * y[j]) * self.k[at] / norms[i] / norms[j] / unit
                 })
                 .collect();
-            let q = conic::nearest_point(&signed, &shares, room)?;
+            let q = conic::nearest_point(&signed, &shares, accuracy)?;
             let found = normalised(q.iter().zip(&shares).map(|(q, b)| q * b).collect());
             let better = self.bounds(y, &found)?;
             let lower = bounds.lower.max(better.lower);

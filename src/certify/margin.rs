@@ -1,24 +1,26 @@
 //! γ1, the largest margin over measures of total variation 1, between two bounds.
 
-use super::climb::Probes;
+use super::active_atoms::ActiveAtoms;
+use super::column_generation::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
 use super::conflict::Conflict;
-use super::game::{Found, game};
-use super::inputs::Inputs;
-use super::pool::Pool;
-use super::progress::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
+use super::input_matrix::InputMatrix;
+use super::local_ascent::Probes;
+use super::matrix_game::{GameSolution, solve_game};
 use super::sphere::check_weights;
-use super::{Bounds, Certificate, Effort, Maximum, Measure, Proof, Sphere, twofold};
+use super::{Bounds, Certificate, Maximum, Measure, Proof, SolverOptions, Sphere, double_double};
 use crate::error::{Error, Result};
 
-/// New atoms in a round, besides one per four samples.
+/// New atoms per round, beside one per four samples.
 const NEW_ATOMS: usize = 16;
-/// How near to its optimum a finite problem is solved: a share of the present relative gap, at most.
-const NEAR: f64 = 1e-4;
-const NEAR_MOST: f64 = 1e-6;
-/// The same share where the solver fails to come as near by itself.
-const ZOOMED: f64 = 1e-2;
-/// Finite problems that fail even so, after which no more is spent on them.
-const FAILURES: usize = 10;
+/// Relative gap to which a finite problem is solved: this share of the present relative gap, but at most
+/// [`LEAST_ACCURACY`].
+const ACCURACY: f64 = 1e-4;
+const LEAST_ACCURACY: f64 = 1e-6;
+/// Share of the present relative gap that is accepted where the solver does not reach the wanted one.
+const ACCEPTED: f64 = 1e-2;
+/// Finite problems that miss even that, after which any solution is accepted.
+const MOST_FAILURES: usize = 10;
+
 /// γ1 ≤ max_θ |Σ_i p_i y_i σ(θ·x_i)|, from any weights p (n) in the simplex: a [`Maximum`] whose
 /// bound holds for γ1.
 ///
@@ -31,9 +33,9 @@ pub fn upper_bound(sphere: &Sphere, y: &[f32], p: &[f64], probes: Probes) -> Res
     bound_of(sphere, y, p, probes)
 }
 
-/// γ1 ≥ min_i y_i f(x_i)/|ν| for the network f of any measure ν; and ≥ 0, by ν = 0. Less a bound
-/// of the rounding errors.
-pub fn lower_bound(inputs: &Inputs, y: &[f32], nu: &Measure) -> f64 {
+/// γ1 ≥ min_i y_i f(x_i)/|ν| for the network f of any measure ν, and γ1 ≥ 0, by ν = 0; the result is less by a
+/// bound of its rounding errors.
+pub fn lower_bound(inputs: &InputMatrix, y: &[f32], nu: &Measure) -> f64 {
     let total = nu.total_variation();
     if !(total > 0.0 && total.is_finite()) {
         return 0.0;
@@ -66,7 +68,7 @@ pub fn solve(
     y: &[f32],
     start: &Measure,
     p: Option<&[f64]>,
-    effort: &Effort,
+    options: &SolverOptions,
 ) -> Result<Certificate> {
     let inputs = sphere.inputs();
     let n = inputs.n();
@@ -78,12 +80,12 @@ pub fn solve(
     if let Some(conflict) = Conflict::find(inputs, y) {
         return Ok(inseparable(inputs, conflict.weights(inputs)));
     }
-    let mut solve = Solve::new(sphere, y, p)?;
-    solve.offer(start);
+    let mut solve = MarginSolve::new(sphere, y, p)?;
+    solve.try_measure(start);
     solve
-        .pool
+        .atoms
         .add_measure(&solve.best.heaviest(FIRST_ATOMS), 1.0);
-    let rounds = solve.run(effort)?;
+    let rounds = solve.run(options)?;
     solve.check()?;
     Ok(Certificate {
         bounds: solve.bounds(),
@@ -97,11 +99,11 @@ pub fn solve(
 
 /// The finite problem is one for the directions u_i = x_i/|x_i|, whose payoffs are all of order 1
 /// however different the |x_i| are: with p_i |x_i| for p_i, sample i has to have y_i f(u_i) ≥ γ1/|x_i|.
-struct Solve<'a> {
+struct MarginSolve<'a> {
     sphere: &'a Sphere,
     y: &'a [f32],
     /// Rows y_i σ(θ·u_i).
-    pool: Pool<'a>,
+    atoms: ActiveAtoms<'a>,
     /// min |x| / |x_i| (n)
     shares: Vec<f64>,
     /// The best measure, of total variation 1, and its bound.
@@ -110,37 +112,37 @@ struct Solve<'a> {
     /// The best weights and their bound.
     p: Vec<f64>,
     upper: Maximum,
-    /// Whether finite problems are solved as accurately as can be: where no direction violates one that
-    /// was not, the error is what keeps the bounds apart.
+    /// Whether finite problems are solved to the solver's full accuracy: set once a round adds no atom, as then
+    /// only the solver's error keeps the bounds apart.
     is_accurate: bool,
-    /// Finite problems whose solution is not as near as was asked.
+    /// Finite problems that missed the accepted gap.
     failures: usize,
 }
 
-impl<'a> Solve<'a> {
+impl<'a> MarginSolve<'a> {
     fn new(sphere: &'a Sphere, y: &'a [f32], p: Option<&[f64]>) -> Result<Self> {
         let inputs = sphere.inputs();
         let (norms, least) = (inputs.norms(), inputs.least_norm());
         let shares: Vec<f64> = norms.iter().map(|r| least / r).collect();
         let factors = y.iter().zip(norms).map(|(&y, r)| f64::from(y) / r);
-        let mut pool = Pool::new(inputs, factors.collect());
+        let mut atoms = ActiveAtoms::new(inputs, factors.collect());
         let even = || normalised(shares.clone());
         let mut p = p.map_or_else(even, <[f64]>::to_vec);
         let mut upper = bound_of(sphere, y, &p, FIRST_PROBES)?;
-        pool.add_peaks(&upper.peaks, &signed(&p, y), 0.0, usize::MAX);
-        // One sample alone says more than such weights.
+        atoms.add_maxima(&upper.local_maxima, &signed(&p, y), 0.0, usize::MAX);
+        // A single sample gives a better bound than these weights.
         if upper.value > least {
             let other = even();
             let bound = bound_of(sphere, y, &other, FIRST_PROBES)?;
-            pool.add_peaks(&bound.peaks, &signed(&other, y), 0.0, usize::MAX);
+            atoms.add_maxima(&bound.local_maxima, &signed(&other, y), 0.0, usize::MAX);
             if bound.bound < upper.bound {
                 (upper, p) = (bound, other);
             }
         }
-        Ok(Solve {
+        Ok(MarginSolve {
             sphere,
             y,
-            pool,
+            atoms,
             shares,
             best: Measure::zero(inputs.d()),
             lower: 0.0,
@@ -151,7 +153,7 @@ impl<'a> Solve<'a> {
         })
     }
 
-    /// Two bounds that are proved cannot exclude each other.
+    /// Checks that proved bounds do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.upper.bound >= self.lower || !self.upper.proof.is_certified() {
             return Ok(());
@@ -166,8 +168,8 @@ impl<'a> Solve<'a> {
         })
     }
 
-    /// Takes a measure, and its merged form, if it is the best so far.
-    fn offer(&mut self, nu: &Measure) {
+    /// Keeps a measure, or its merged form, if it is the best so far.
+    fn try_measure(&mut self, nu: &Measure) {
         let inputs = self.sphere.inputs();
         for nu in [nu.merged(inputs), nu.clone()] {
             let lower = lower_bound(inputs, self.y, &nu);
@@ -180,7 +182,7 @@ impl<'a> Solve<'a> {
     }
 }
 
-impl ColumnGeneration for Solve<'_> {
+impl ColumnGeneration for MarginSolve<'_> {
     fn sphere(&self) -> &Sphere {
         self.sphere
     }
@@ -193,7 +195,7 @@ impl ColumnGeneration for Solve<'_> {
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    fn is_zero(&self) -> bool {
         self.upper.is_rounding()
     }
 
@@ -203,21 +205,21 @@ impl ColumnGeneration for Solve<'_> {
         let least = inputs.least_norm();
         let unit = (self.upper.value / least).min(1.0);
         let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
-        let rows: Vec<Vec<f64>> = self.pool.rows().iter().map(scaled).collect();
-        // Atoms that are still to come move the optimum far more.
+        let rows: Vec<Vec<f64>> = self.atoms.rows().iter().map(scaled).collect();
+        // Atoms of later rounds move the optimum far more than this error.
         let open = self.bounds().relative_gap();
-        let (near, zoomed) = match self.is_accurate {
+        let (wanted, accepted) = match self.is_accurate {
             true => (0.0, 0.0),
-            false => ((NEAR * open).min(NEAR_MOST), ZOOMED * open),
+            false => ((ACCURACY * open).min(LEAST_ACCURACY), ACCEPTED * open),
         };
-        let gave_up = self.failures >= FAILURES;
-        let zoomed = if gave_up { f64::INFINITY } else { zoomed };
-        let Found { q, c, gap } = game(&rows, &self.shares, near, zoomed)?;
-        self.failures += usize::from(gap > zoomed.max(near).max(NEAR_MOST));
+        let accepts_any = self.failures >= MOST_FAILURES;
+        let accepted = if accepts_any { f64::INFINITY } else { accepted };
+        let GameSolution { q, c, gap } = solve_game(&rows, &self.shares, wanted, accepted)?;
+        self.failures += usize::from(gap > accepted.max(wanted).max(LEAST_ACCURACY));
         let p = normalised(q.iter().zip(&self.shares).map(|(q, b)| q * b).collect());
         let sizes: Vec<f64> = self.shares.iter().map(|b| b * unit).collect();
-        let nu = self.pool.measure(&c, &sizes);
-        self.offer(&nu);
+        let nu = self.atoms.measure(&c, &sizes);
+        self.try_measure(&nu);
         let upper = bound_of(
             self.sphere,
             self.y,
@@ -228,14 +230,16 @@ impl ColumnGeneration for Solve<'_> {
             },
         )?;
         let weights: Vec<f64> = p.iter().zip(inputs.norms()).map(|(p, r)| p * r).collect();
-        self.pool.forget(&c, &weights);
-        let rows = self.pool.rows().iter();
-        let values = rows.map(|row| twofold::dot(0.0, row, &weights));
+        self.atoms.prune(&c, &weights);
+        let rows = self.atoms.rows().iter();
+        let values = rows.map(|row| double_double::dot(0.0, row, &weights));
         let level = values.fold(0.0, f64::max) * (1.0 + 1e-12);
         let most = NEW_ATOMS + n / 4;
         let signed = signed(&p, self.y);
-        let added = self.pool.add_peaks(&upper.peaks, &signed, level, most);
-        self.pool.add_measure(&nu.merged(inputs), 1.0);
+        let added = self
+            .atoms
+            .add_maxima(&upper.local_maxima, &signed, level, most);
+        self.atoms.add_measure(&nu.merged(inputs), 1.0);
         if upper.bound < self.upper.bound {
             (self.upper, self.p) = (upper, p);
         }
@@ -243,12 +247,13 @@ impl ColumnGeneration for Solve<'_> {
         Ok(added > 0 || !was_accurate)
     }
 
-    fn search_again(&mut self, probes: Probes) -> Result<()> {
-        let given = self.pool.directions();
+    fn search_thoroughly(&mut self, probes: Probes) -> Result<()> {
+        let given = self.atoms.directions();
         self.upper = bound_of(self.sphere, self.y, &self.p, Probes { given, ..probes })?;
         let q = signed(&self.p, self.y);
-        let peaks = &self.upper.peaks;
-        self.pool.add_peaks(peaks, &q, self.lower, usize::MAX);
+        let local_maxima = &self.upper.local_maxima;
+        self.atoms
+            .add_maxima(local_maxima, &q, self.lower, usize::MAX);
         Ok(())
     }
 }
@@ -266,7 +271,7 @@ fn signed(p: &[f64], y: &[f32]) -> Vec<f64> {
     p.iter().zip(y).map(|(p, &y)| p * f64::from(y)).collect()
 }
 
-/// Weights ≥ 0, as they are with sum 1.
+/// Weights ≥ 0, divided by their sum.
 pub(super) fn normalised(mut p: Vec<f64>) -> Vec<f64> {
     let total: f64 = p.iter().sum();
     p.iter_mut().for_each(|p| *p /= total);
@@ -274,7 +279,7 @@ pub(super) fn normalised(mut p: Vec<f64>) -> Vec<f64> {
 }
 
 /// γ1 = 0 exactly, for every d.
-fn inseparable(inputs: &Inputs, p: Vec<f64>) -> Certificate {
+fn inseparable(inputs: &InputMatrix, p: Vec<f64>) -> Certificate {
     let mut first = vec![0.0; inputs.d()];
     first[0] = 1.0;
     Certificate {

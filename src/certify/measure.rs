@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::inputs::{Inputs, add, dot, norm};
+use super::input_matrix::{InputMatrix, add, dot, norm};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
 /// Two atoms count as on the same side of x^⊥ with this slack, relative to Σ_k |θ_k||x_k|.
 const SAME_SIDE: f64 = 1e-12;
 
-/// ν = Σ_k c_k δ_(θ_k), with |θ_k| = 1: it predicts f(x) = Σ_k c_k σ(θ_k·x).
+/// ν = Σ_k c_k δ_(θ_k), with |θ_k| = 1, whose network is f(x) = Σ_k c_k σ(θ_k·x).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measure {
     /// Input dimension.
@@ -30,7 +30,7 @@ impl Measure {
     }
 
     /// The measure of a network: c_j = (α/m) a_j |w_j| at w_j/|w_j|; zero weights have no atom.
-    /// Overflow of a product of norms is the caller's to avoid: margins don't depend on the scale.
+    /// Products of norms must not overflow: the caller may scale the particles, as margins do not depend on it.
     pub fn of_network(particles: &Particles, alpha: f64) -> Self {
         let m = particles.m();
         let mut nu = Measure::zero(particles.d);
@@ -79,7 +79,7 @@ impl Measure {
         self.c.push(c);
     }
 
-    /// Adds c |w| at w/|w|, unless that is nothing.
+    /// Adds c |w| at w/|w|, unless that is 0 or not finite.
     fn push_scaled(&mut self, c: f64, w: &[f64]) {
         let size = norm(w);
         if c * size != 0.0 && (c * size).is_finite() {
@@ -114,7 +114,7 @@ impl Measure {
     }
 
     /// Refuses a measure on another space than the inputs'.
-    pub(super) fn check(&self, inputs: &Inputs) -> Result<()> {
+    pub(super) fn check(&self, inputs: &InputMatrix) -> Result<()> {
         if self.d == inputs.d() && self.theta.len() == self.d * self.len() {
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl Measure {
     }
 
     /// Predictions f (n).
-    pub fn predict(&self, inputs: &Inputs) -> Vec<f64> {
+    pub fn predict(&self, inputs: &InputMatrix) -> Vec<f64> {
         let mut f = vec![0.0; inputs.n()];
         for (theta, c) in self.atoms() {
             add(&mut f, c, &inputs.features(theta));
@@ -170,14 +170,14 @@ impl Measure {
         order
     }
 
-    /// With atoms of one sign that no sample separates put together: σ is linear where they are,
-    /// so c_1 θ_1 + c_2 θ_2 predicts the same on the samples, and has no more mass.
-    pub fn merged(&self, inputs: &Inputs) -> Self {
+    /// With atoms of one sign that no sample separates merged into one: σ is linear on their cell, so that
+    /// c_1 θ_1 + c_2 θ_2 predicts the same on the samples, with no more mass.
+    pub fn merged(&self, inputs: &InputMatrix) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for k in self.by_mass() {
             let atom = Group::new(inputs, self.theta(k), self.c[k]);
             match groups.iter_mut().find(|g| g.accepts(&atom)) {
-                Some(group) => group.take(atom, inputs),
+                Some(group) => group.merge(atom, inputs),
                 None => groups.push(atom),
             }
         }
@@ -189,8 +189,7 @@ impl Measure {
     }
 }
 
-/// Atoms put together: their sum Σ |c| θ, and whether θ·x_i of it is above 0, below, or neither but for
-/// rounding.
+/// Merged atoms: their sum v = Σ |c| θ, and the sign of v·x_i (n), `Equal` where it is 0 up to rounding.
 struct Group {
     sign: f64,
     sum: Vec<f64>,
@@ -198,7 +197,7 @@ struct Group {
 }
 
 impl Group {
-    fn new(inputs: &Inputs, theta: &[f64], c: f64) -> Self {
+    fn new(inputs: &InputMatrix, theta: &[f64], c: f64) -> Self {
         let sum: Vec<f64> = theta.iter().map(|t| c.abs() * t).collect();
         Group {
             sign: c.signum(),
@@ -212,14 +211,14 @@ impl Group {
         self.sign == other.sign && sides.all(|(a, b)| a.reverse() != *b || a.is_eq())
     }
 
-    fn take(&mut self, other: Group, inputs: &Inputs) {
+    fn merge(&mut self, other: Group, inputs: &InputMatrix) {
         add(&mut self.sum, 1.0, &other.sum);
         self.sides = sides(&self.sum, inputs);
     }
 }
 
-/// On which side of θ^⊥ the samples are.
-fn sides(theta: &[f64], inputs: &Inputs) -> Vec<Ordering> {
+/// The sign of θ·x_i (n), `Equal` where it is 0 up to rounding.
+fn sides(theta: &[f64], inputs: &InputMatrix) -> Vec<Ordering> {
     let side = |x: &[f64]| {
         let slack: f64 = x.iter().zip(theta).map(|(x, t)| (x * t).abs()).sum();
         match dot(theta, x) {

@@ -11,46 +11,45 @@
 //! ```
 //!
 //! [`margin`] and [`penalised`] solve them by column generation: the finite problem over some
-//! atoms θ_k, then the directions that violate its dual most are added. Whatever the finite solver
-//! does, no bound rests on it: a lower and an upper bound are computed from the measure and the
-//! dual weights themselves, and the dual side needs one thing only, the maximum of |V| over the
-//! sphere ([`Sphere`]: exact for d ≤ 3, searched beyond). [`kernel`] does the same for γ2, the
+//! atoms θ_k, then the directions that violate its dual most are added. No bound relies on the finite
+//! solver: both are computed from the measure and the dual weights themselves, and the dual bound needs
+//! only the maximum of |V| over the sphere ([`Sphere`]: exact for d ≤ 3, searched beyond). [`kernel`] does the same for γ2, the
 //! margin in the kernel space of output-only training.
 //!
 //! Sources: Chizat & Bach 2020 (the two margins); Bach 2017, Breaking the curse of dimensionality
 //! with convex neural networks (column generation over neurons).
 
+mod active_atoms;
 mod arrangement;
-mod climb;
+mod column_generation;
 mod conflict;
 mod conic;
-mod engine_climb;
-mod game;
-mod ground;
-mod inputs;
+pub mod description;
+mod double_double;
+mod engine_ascent;
+mod input_matrix;
 pub mod kernel;
+mod kink_ascent;
+mod local_ascent;
 pub mod margin;
+mod matrix_game;
 mod measure;
-mod missing;
+mod missing_direction;
 pub mod penalised;
-mod pool;
-mod progress;
-mod ridge;
+pub mod run_certificate;
 #[cfg(test)]
-mod scales;
+mod scale_tests;
+mod solver_cache;
 mod sphere;
-pub mod standing;
 #[cfg(test)]
 mod tests;
-mod twofold;
-pub mod words;
 
-pub use climb::{Climb, CpuClimb, Peak, Probes};
 pub use conflict::Conflict;
-pub use engine_climb::EngineClimb;
-pub use ground::{Ground, Grounds, Optimum};
-pub use inputs::Inputs;
+pub use engine_ascent::EngineAscent;
+pub use input_matrix::InputMatrix;
+pub use local_ascent::{CpuAscent, LocalAscent, LocalMaximum, Probes};
 pub use measure::Measure;
+pub use solver_cache::{Optimum, SolverCache, SolverCaches};
 pub use sphere::{Maximum, Proof, Sphere};
 
 /// A lower and an upper bound of an optimal value.
@@ -75,15 +74,15 @@ impl Bounds {
     }
 }
 
-/// What a solve ends with: bounds of the optimum, the points that prove them, and how.
+/// The result of a solve: bounds of the optimum, and the primal and dual points that prove them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certificate {
     pub bounds: Bounds,
     /// Whether the dual side holds for every direction, or for those searched.
     pub proof: Proof,
-    /// The direction θ (d) that the dual point leaves largest.
+    /// The direction θ (d) with the largest |V| of the dual point.
     pub worst_direction: Vec<f64>,
-    /// The measure found: a small network with the value of the primal bound.
+    /// The measure whose network has the value of the primal bound.
     pub measure: Measure,
     /// The dual point (n): p for a margin, q for a penalised risk.
     pub dual: Vec<f64>,
@@ -91,21 +90,20 @@ pub struct Certificate {
     pub rounds: usize,
 }
 
-/// How hard a solve tries.
+/// Options of a solve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
+pub struct SolverOptions {
     /// Relative gap at which to stop.
     pub tolerance: f64,
     /// Finite problems at most.
     pub rounds: usize,
-    /// Random directions of the search that ends a solve where d > 3; the rounds before it take
-    /// fewer.
+    /// Random directions of the final search where d > 3; rounds before it take fewer.
     pub probes: usize,
 }
 
-impl Default for Effort {
+impl Default for SolverOptions {
     fn default() -> Self {
-        Effort {
+        SolverOptions {
             tolerance: 1e-6,
             rounds: 300,
             probes: 10_000,

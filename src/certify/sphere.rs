@@ -5,21 +5,21 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::arrangement::Arrangement;
-use super::climb::{Climb, CpuClimb, Peak, Probes, peaks};
-use super::engine_climb::EngineClimb;
-use super::inputs::Inputs;
+use super::engine_ascent::EngineAscent;
+use super::input_matrix::InputMatrix;
+use super::local_ascent::{CpuAscent, LocalAscent, LocalMaximum, Probes, local_maxima};
 use crate::data::Dataset;
 use crate::engine::cpu::{self, Cpu};
 use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 
-/// Random directions at most, where the search is only for other local maxima.
-const OTHERS: usize = 64;
-/// Numbers in X beyond which 10 000 probes climb on an engine: in f64 they would take minutes.
+/// Random directions, at most, where the maximum is exact and the search is for other local maxima only.
+const PROBES_BESIDE_EXACT: usize = 64;
+/// Numbers in X beyond which searches run on an engine: 10 000 ascents in f64 would take minutes.
 const LARGE: usize = 1 << 15;
 
-/// Samples from which making the arrangement for d = 3 is told of: it takes seconds then.
-const TOLD: usize = 2000;
+/// Number of samples from which the making of the arrangement for d = 3, which then takes seconds, is logged.
+const ANNOUNCED: usize = 2000;
 
 /// How the maximum over the sphere is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum Proof {
     Certified,
     /// As the best of a search: the true maximum may be higher.
     Searched {
-        /// Directions from which the search climbed.
+        /// Directions from which the search started.
         probes: usize,
     },
 }
@@ -38,7 +38,7 @@ impl Proof {
         self == Proof::Certified
     }
 
-    /// Directions tried; 0 where none were needed.
+    /// Directions from which a search started; 0 without one.
     pub fn probes(self) -> usize {
         match self {
             Proof::Certified => 0,
@@ -52,28 +52,28 @@ impl Proof {
 pub struct Maximum {
     /// |V(θ)| at the best direction found.
     pub value: f64,
-    /// `value` and what rounding may have hidden. If [`Proof::Certified`], no direction has more.
+    /// `value` plus a bound of the rounding errors. If [`Proof::Certified`], |V| is at most this everywhere.
     pub bound: f64,
     /// The best direction θ (d).
     pub theta: Vec<f64>,
     pub proof: Proof,
     /// Distinct local maxima of |V|, the best first.
-    pub peaks: Vec<Peak>,
+    pub local_maxima: Vec<LocalMaximum>,
 }
 
 impl Maximum {
-    /// Whether it is no larger than what rounding may have hidden: V may be 0 everywhere.
+    /// Whether it is within its rounding error, so that V may be 0 everywhere.
     pub fn is_rounding(&self) -> bool {
         self.value <= self.bound - self.value
     }
 }
 
-/// The unit sphere, prepared for one data set: X is cut into cells once, for any number of q.
+/// The unit sphere, prepared for one data set: its cells are made once, for any number of q.
 pub struct Sphere {
-    inputs: Inputs,
-    /// Where d ≤ 3, made when first asked for.
+    inputs: InputMatrix,
+    /// For d ≤ 3; made on first use.
     cells: OnceLock<Arrangement>,
-    climb: Box<dyn Climb>,
+    ascent: Box<dyn LocalAscent>,
 }
 
 impl Sphere {
@@ -84,28 +84,28 @@ impl Sphere {
         })
     }
 
-    /// With the search for large data on an engine of this making.
+    /// With the search for large data on an engine that `make` builds.
     pub fn searched_on(
         data: &Dataset,
         make: impl Fn(Batch) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
         match data.x.len() > LARGE && data.d > 3 {
-            true => Sphere::with_climb(data, Box::new(EngineClimb::new(make))),
-            false => Sphere::with_climb(data, Box::new(CpuClimb)),
+            true => Sphere::with_ascent(data, Box::new(EngineAscent::new(make))),
+            false => Sphere::with_ascent(data, Box::new(CpuAscent)),
         }
     }
 
-    /// With a search of one's own.
-    pub fn with_climb(data: &Dataset, climb: Box<dyn Climb>) -> Self {
+    /// With another search.
+    pub fn with_ascent(data: &Dataset, ascent: Box<dyn LocalAscent>) -> Self {
         Sphere {
-            inputs: Inputs::new(data),
+            inputs: InputMatrix::new(data),
             cells: OnceLock::new(),
-            climb,
+            ascent,
         }
     }
 
     /// The inputs X.
-    pub fn inputs(&self) -> &Inputs {
+    pub fn inputs(&self) -> &InputMatrix {
         &self.inputs
     }
 
@@ -114,11 +114,11 @@ impl Sphere {
         self.inputs.d() <= 3
     }
 
-    /// The cells, where d ≤ 3. For d = 3 and many samples their making takes a while, and is told.
+    /// The cells, for d ≤ 3.
     fn cells(&self) -> Option<&Arrangement> {
         let make = || {
             let (n, d) = (self.inputs.n(), self.inputs.d());
-            if d == 3 && n >= TOLD {
+            if d == 3 && n >= ANNOUNCED {
                 tracing::info!("cutting the sphere along the circles of {n} samples");
             }
             Arrangement::new(&self.inputs)
@@ -126,47 +126,51 @@ impl Sphere {
         self.is_exact().then(|| self.cells.get_or_init(make))
     }
 
-    /// The maximum of |V| for q (n). Where it is exact, a search from some of the probes finds
-    /// other local maxima.
+    /// The maximum of |V| for q (n). Where it is exact, ascents from some of the probes add other local maxima.
     ///
     /// # Errors
     /// q of another length than n, or not finite; those of the search.
     pub fn maximum(&self, q: &[f64], probes: Probes) -> Result<Maximum> {
         let inputs = &self.inputs;
         check_weights("weights q", q, inputs.n())?;
-        let most = if self.is_exact() { OTHERS } else { usize::MAX };
+        let most = if self.is_exact() {
+            PROBES_BESIDE_EXACT
+        } else {
+            usize::MAX
+        };
         let theta = probes.directions(inputs.d(), most);
         let count = theta.len() / inputs.d();
-        let mut found = peaks(inputs, q, theta, self.climb.as_ref())?;
-        let known = found.first().map(|(_, theta)| &theta[..]);
+        let mut found = local_maxima(inputs, q, theta, self.ascent.as_ref())?;
+        let known = found.first().map(|best| &best.theta[..]);
         let (value, bound, proof) = match self.cells() {
             Some(cells) => {
                 let top = cells.maximum(q, known);
                 if let Some(theta) = top.theta.filter(|theta| Some(&theta[..]) != known) {
-                    found.insert(0, (top.value, theta));
+                    let value = top.value;
+                    found.insert(0, LocalMaximum { value, theta });
                 }
                 (top.value, top.bound, Proof::Certified)
             }
             None => {
-                let value = found.first().map_or(0.0, |p| p.0);
+                let value = found.first().map_or(0.0, |best| best.value);
                 let proof = Proof::Searched { probes: count };
                 (value, value + inputs.slack(q), proof)
             }
         };
         let mut first = vec![0.0; inputs.d()];
         first[0] = 1.0;
-        let theta = found.first().map_or(first, |(_, theta)| theta.clone());
+        let theta = found.first().map_or(first, |best| best.theta.clone());
         Ok(Maximum {
             value,
             bound,
             theta,
             proof,
-            peaks: found,
+            local_maxima: found,
         })
     }
 }
 
-/// Refuses weights of another number than n, and those that are not finite.
+/// Refuses weights that are not n finite numbers.
 pub(super) fn check_weights(name: &str, q: &[f64], n: usize) -> Result<()> {
     if q.len() != n {
         return Err(Error::input(

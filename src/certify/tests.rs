@@ -1,7 +1,7 @@
-//! The pieces by themselves: the maximum over the sphere, the ascent, measures, kernels, duality.
+//! Unit tests: the maximum over the sphere, the ascent, measures, kernels, duality.
 
 use super::arrangement::Arrangement;
-use super::inputs::{add, norm, unit};
+use super::input_matrix::{add, norm, unit};
 use super::*;
 use crate::data::Dataset;
 use crate::model::Loss;
@@ -78,9 +78,8 @@ fn grid(d: usize, k: usize) -> Vec<Vec<f64>> {
     points
 }
 
-/// What the maximum has to be, from the definition and a grid of directions whose cells have this
-/// half diameter: the value is taken at θ, and no direction has more.
-fn check_maximum(inputs: &Inputs, q: &[f64], found: &Maximum, grid: &[Vec<f64>]) -> bool {
+/// Whether the maximum is right by the definition: |V(θ)| is its value, and no direction of the grid has more.
+fn check_maximum(inputs: &InputMatrix, q: &[f64], found: &Maximum, grid: &[Vec<f64>]) -> bool {
     let at = |theta: &[f64]| inputs.variation(q, theta).abs();
     let best = grid.iter().map(|t| at(t)).fold(0.0, f64::max);
     let tiny = 1e-13 * inputs.lipschitz(q);
@@ -113,12 +112,12 @@ fn the_maximum_beats_every_direction() {
     }
 }
 
-/// The cells alone, with no search before them, find what the ascents from a grid find.
+/// The cells alone, without a search, find the same maximum as ascents from a grid.
 #[test]
 fn cells_and_ascents_agree() {
     for (d, k) in [(1, 1), (2, 40), (3, 10)] {
         for (seed, data) in sets(d).iter().enumerate() {
-            let inputs = Inputs::new(data);
+            let inputs = InputMatrix::new(data);
             let q = gaussian(50 + seed as u64, data.n());
             let cells = Arrangement::new(&inputs).maximum(&q, None);
             if let Some(theta) = &cells.theta {
@@ -130,7 +129,7 @@ fn cells_and_ascents_agree() {
             let cells = cells.value;
             let ascents = grid(d, k)
                 .into_iter()
-                .map(|t| ridge::ascend(&inputs, &q, &t).0);
+                .map(|t| kink_ascent::ascend(&inputs, &q, &t).value);
             let best = ascents.fold(0.0, f64::max);
             let slack = inputs.slack(&q);
             assert!(
@@ -146,11 +145,11 @@ fn cells_and_ascents_agree() {
 fn ascents_end_at_local_maxima() {
     for d in [2, 3, 6, 15] {
         let data = dataset(d, &gaussian(d as u64, d * 40));
-        let inputs = Inputs::new(&data);
+        let inputs = InputMatrix::new(&data);
         let q = gaussian(9, 40);
         for seed in 0..20 {
             let start = unit(gaussian(1000 + seed, d)).unwrap();
-            let (value, theta) = ridge::ascend(&inputs, &q, &start);
+            let LocalMaximum { value, theta } = kink_ascent::ascend(&inputs, &q, &start);
             assert!(value >= inputs.variation(&q, &start).abs());
             for step in 0..200 {
                 let mut near = theta.clone();
@@ -166,7 +165,7 @@ fn ascents_end_at_local_maxima() {
     }
 }
 
-/// d = 3 at the size the command promises.
+/// d = 3 at the size that `widefield certify` promises.
 #[test]
 fn many_samples_on_the_sphere() {
     let n = 512;
@@ -180,7 +179,7 @@ fn many_samples_on_the_sphere() {
 #[test]
 fn merging_keeps_the_predictions_and_no_more_mass() {
     let data = dataset(2, &gaussian(3, 10));
-    let inputs = Inputs::new(&data);
+    let inputs = InputMatrix::new(&data);
     let mut nu = Measure::zero(2);
     for (k, c) in gaussian(4, 60).into_iter().enumerate() {
         nu.push(&unit(gaussian(500 + k as u64, 2)).unwrap(), c);
@@ -199,7 +198,7 @@ fn merging_keeps_the_predictions_and_no_more_mass() {
 #[test]
 fn networks_and_measures_are_the_same_functions() {
     let data = dataset(3, &gaussian(5, 21));
-    let inputs = Inputs::new(&data);
+    let inputs = InputMatrix::new(&data);
     let particles = crate::particles::Particles {
         d: 3,
         w: gaussian(6, 30),
@@ -282,7 +281,7 @@ fn weak_duality() {
         let signs = gaussian(seed + 50, 6);
         data.y = signs.iter().map(|s| s.signum() as f32).collect();
         let sphere = Sphere::new(&data);
-        let problem = penalised::Problem::new(loss, &data.y, 0.01).unwrap();
+        let problem = penalised::PenalisedProblem::new(loss, &data.y, 0.01).unwrap();
         let mut nu = Measure::zero(3);
         for k in 0..4 {
             let theta = unit(gaussian(seed * 10 + k, 3)).unwrap();
@@ -294,7 +293,7 @@ fn weak_duality() {
         assert!(feasible <= 0.01 * (1.0 + 1e-12));
         assert!(dual.bound >= 0.0);
         let start = problem.value(&sphere, &nu);
-        let c = penalised::solve(&sphere, &problem, &nu, &Effort::default()).unwrap();
+        let c = penalised::solve(&sphere, &problem, &nu, &SolverOptions::default()).unwrap();
         assert!(dual.bound <= c.bounds.upper && c.bounds.upper <= start);
         assert!(
             c.bounds.relative_gap() <= 1e-6,
@@ -323,7 +322,8 @@ fn weak_duality() {
 
 #[test]
 fn penalised_problems_that_make_no_sense_are_refused() {
-    let of = |loss, y: &[f32], lambda| penalised::Problem::new(loss, y, lambda).map(|_| ());
+    let of =
+        |loss, y: &[f32], lambda| penalised::PenalisedProblem::new(loss, y, lambda).map(|_| ());
     let (good, values) = ([1.0_f32, -1.0], [0.5_f32, 2.0]);
     assert!(of(Loss::SQUARE, &values, 0.1).is_ok());
     assert!(of(Loss::LOGISTIC, &good, 0.1).is_ok());

@@ -7,9 +7,9 @@ use super::pages::{renew, seen};
 use super::style;
 use super::table::{Table, number, print};
 use super::terminal::say;
-use crate::certify::standing::{Certified, Kind, Standing};
-use crate::certify::words::INSEPARABLE;
-use crate::certify::{Grounds, Sphere};
+use crate::certify::description::INSEPARABLE;
+use crate::certify::run_certificate::{CertifiedRun, OptimumKind, RunCertificate};
+use crate::certify::{SolverCaches, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
@@ -30,8 +30,8 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     let mut worlds = Worlds::default();
-    let mut grounds = Grounds::default();
-    let mut standings = Vec::new();
+    let mut caches = SolverCaches::default();
+    let mut certificates = Vec::new();
     let mut failures = Vec::new();
     let all = runs.len();
     for run in runs {
@@ -43,15 +43,15 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
             let sets = worlds.sets(&trained.experiment)?;
             trained.check_data(&sets)?;
             let data = sets.train;
-            let ground = grounds.of(&data, |data| {
+            let cache = caches.of(&data, |data| {
                 let selection = selection.clone();
                 Sphere::searched_on(data, move |batch| selection.build(batch))
             });
-            let found = trained.certify(run, ground, args.tolerance, Some(args.probes))?;
+            let found = trained.certify(run, cache, args.tolerance, Some(args.probes))?;
             let diverged_at = diverged_at(&folder, run);
-            standings.extend(found.iter().map(|(standing, _)| Standing {
+            certificates.extend(found.iter().map(|one| RunCertificate {
                 diverged_at,
-                ..standing.clone()
+                ..one.certificate.clone()
             }));
             match args.polish {
                 true => polish(&folder.run(run), run, &found, &data, &trained),
@@ -62,18 +62,18 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
             failures.push((run, error));
         }
     }
-    if standings.is_empty() {
+    if certificates.is_empty() {
         return failed(failures, all);
     }
     let path = folder.certificate();
-    write_certificates(&path, &standings)?;
+    write_certificates(&path, &certificates)?;
     match args.talk.json {
         true => {
-            let text = serde_json::to_string_pretty(&standings)
+            let text = serde_json::to_string_pretty(&certificates)
                 .map_err(|e| Error::writing(&path, e.into()))?;
             print(&(text + "\n"))?;
         }
-        false => show(&standings)?,
+        false => show(&certificates)?,
     }
     if let Some(missing) = folder.never_started(grid.runs.len()) {
         args.talk.say(&format!(
@@ -136,18 +136,18 @@ fn check(args: &CertifyArgs) -> Result<()> {
 fn polish(
     dir: &Path,
     run: usize,
-    found: &[Certified],
+    found: &[CertifiedRun],
     data: &Dataset,
     trained: &Trained,
 ) -> Result<()> {
-    let Some(measure) = found.iter().find_map(|(_, measure)| measure.as_ref()) else {
+    let Some(measure) = found.iter().find_map(|one| one.optimum.as_ref()) else {
         return Err(Error::input(
             "--polish",
             format!("run {run} trains its output layer alone: its optimum is no small network"),
             "leave out --polish, or certify a run of both layers",
         ));
     };
-    let is_margin = |(standing, _): &Certified| standing.kind == Kind::Margin;
+    let is_margin = |one: &CertifiedRun| one.certificate.kind == OptimumKind::Margin;
     if measure.is_empty() && found.iter().any(is_margin) {
         tracing::warn!("run {run}: {INSEPARABLE}: there is none to be written");
         return remove_polished(dir);
@@ -155,14 +155,14 @@ fn polish(
     write_polished(dir, measure, trained.experiment.network.alpha(), data)
 }
 
-fn show(standings: &[Standing]) -> Result<()> {
+fn show(certificates: &[RunCertificate]) -> Result<()> {
     let mut table = Table::new(&[
         "run", "optimum", "lower", "upper", "gap", "relative", "proof",
     ]);
-    for s in standings {
+    for s in certificates {
         table.row([
             s.run.to_string(),
-            s.kind.words().to_owned(),
+            s.kind.description().to_owned(),
             // Adding 0 takes the sign off −0.
             format!("{:.6e}", s.lower + 0.0),
             format!("{:.6e}", s.upper + 0.0),
@@ -173,7 +173,7 @@ fn show(standings: &[Standing]) -> Result<()> {
         ]);
     }
     table.print()?;
-    for s in standings {
+    for s in certificates {
         print(&format!("{}\n", s.sentence()))?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::PredictArgs;
 use super::table::print;
 use super::terminal::say;
-use crate::certify::{Inputs, Measure};
+use crate::certify::{InputMatrix, Measure};
 use crate::data::read_inputs;
 use crate::error::{Error, Result};
 use crate::experiment::load;
@@ -46,7 +46,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         true => {
             let network = read_polished(&folder.run(args.run))?;
             let alpha = trained.experiment.network.alpha();
-            Measure::of_network(&network, alpha).predict(&Inputs::new(&inputs))
+            Measure::of_network(&network, alpha).predict(&InputMatrix::new(&inputs))
         }
         false => {
             let mut engine = trained.engine(inputs)?;

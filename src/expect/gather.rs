@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Measured;
-use crate::certify::standing::Standing;
-use crate::certify::{Grounds, Sphere};
+use crate::certify::run_certificate::RunCertificate;
+use crate::certify::{SolverCaches, Sphere};
 use crate::compare::{self, Options, Report};
 use crate::error::{Error, Result};
 use crate::experiment::{Check, Filter, Grid};
@@ -27,16 +27,18 @@ pub fn gather(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Meas
         run.is_some_and(|run| run.diverged_at.is_none())
     };
     let certified: Vec<usize> = asked.certified.into_iter().filter(|k| sound(*k)).collect();
-    let standings = certify(folder, grid, &certified)?;
+    let certificates = certify(folder, grid, &certified)?;
     for run in summary.runs.iter().filter(|run| sound(run.run)) {
         let Some(values) = measured.0.get_mut(run.run) else {
             continue;
         };
         values.extend(numbers("", run)?);
-        let own = standings.iter().find(|standing| standing.run == run.run);
-        if let Some(standing) = own {
-            values.extend(numbers("certificate.", standing)?);
-            let missing = standing
+        let own = certificates
+            .iter()
+            .find(|certificate| certificate.run == run.run);
+        if let Some(certificate) = own {
+            values.extend(numbers("certificate.", certificate)?);
+            let missing = certificate
                 .missing
                 .as_ref()
                 .map_or(0.0, |missing| missing.share);
@@ -85,22 +87,22 @@ impl Asked {
 
 /// Certificates of these runs, in certificate.json too. Of an output-only run the first is its
 /// own: the kernel of its features.
-fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<Standing>> {
+fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<RunCertificate>> {
     let mut worlds = Worlds::default();
-    let mut grounds = Grounds::default();
-    let mut standings = Vec::new();
+    let mut caches = SolverCaches::default();
+    let mut certificates = Vec::new();
     for &run in runs {
         let trained = Trained::open(folder, grid, run)?;
         let data = worlds.sets(&trained.experiment)?.train;
-        let ground = grounds.of(&data, Sphere::new);
-        let found = applicable(trained.certify(run, ground, None, None))?;
+        let cache = caches.of(&data, Sphere::new);
+        let found = applicable(trained.certify(run, cache, None, None))?;
         let found = found.into_iter().flatten();
-        standings.extend(found.map(|(standing, _)| standing));
+        certificates.extend(found.map(|one| one.certificate));
     }
-    if !standings.is_empty() {
-        write_certificates(&folder.certificate(), &standings)?;
+    if !certificates.is_empty() {
+        write_certificates(&folder.certificate(), &certificates)?;
     }
-    Ok(standings)
+    Ok(certificates)
 }
 
 /// `None` for what the experiment is not made for.

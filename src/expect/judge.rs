@@ -30,7 +30,7 @@ enum Why {
     /// The grid has no such runs.
     NoRuns(String),
     /// A run has no such value.
-    Missing(String),
+    MissingDirection(String),
 }
 
 /// A value, or why there is none.
@@ -58,7 +58,7 @@ impl Table<'_> {
                 let below = check.at_most.is_none_or(|most| value <= bound(most));
                 (above && below, allowed(check, unit))
             }
-            Err(Why::NoRuns(why) | Why::Missing(why)) => (false, why),
+            Err(Why::NoRuns(why) | Why::MissingDirection(why)) => (false, why),
         };
         Verdict {
             claim: check.claim.clone(),
@@ -89,7 +89,7 @@ impl Table<'_> {
         let of_run = self.measured.0.get(k);
         let value = of_run.and_then(|values| values.get(quantity)).copied();
         let finite = value.filter(|value| value.is_finite());
-        finite.ok_or_else(|| Why::Missing(format!("{quantity} of run {k} is not defined")))
+        finite.ok_or_else(|| Why::MissingDirection(format!("{quantity} of run {k} is not defined")))
     }
 
     /// The exponent s of value ~ keyˢ: least squares of the logarithms, a point per value of the key.
@@ -98,7 +98,7 @@ impl Table<'_> {
         let mut points: Vec<(f64, Vec<f64>)> = Vec::new();
         for (k, run) in runs.filter(|(_, run)| check.of.matches(run)) {
             let at = number_of(run, key);
-            let at = at.ok_or_else(|| Why::Missing(format!("{key} is no number")))?;
+            let at = at.ok_or_else(|| Why::MissingDirection(format!("{key} is no number")))?;
             let value = self.of_run(k, &check.quantity)?;
             match points.iter_mut().find(|(known, _)| *known == at) {
                 Some((_, values)) => values.push(value),
@@ -118,7 +118,8 @@ impl Table<'_> {
             .map(|(at, values)| (*at, reduce(values, check.over)));
         let points: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
         let slope = line(&points);
-        let why = || Why::Missing(format!("no slope: {key} and the value must be above 0"));
+        let why =
+            || Why::MissingDirection(format!("no slope: {key} and the value must be above 0"));
         slope.ok_or_else(why)
     }
 }

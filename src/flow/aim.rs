@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::certify::words::INSEPARABLE;
-use crate::certify::{Conflict, Effort, Grounds, Measure, Optimum, Sphere};
+use crate::certify::description::INSEPARABLE;
+use crate::certify::{Conflict, Measure, Optimum, SolverCaches, SolverOptions, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Run;
@@ -32,7 +32,7 @@ const SHARE: f64 = 0.1;
 
 /// What runs aim at; each optimum is solved for once, however many share it.
 #[derive(Default)]
-pub struct Aims(Grounds);
+pub struct Aims(SolverCaches);
 
 impl Aims {
     /// What a run on this data has to reach for the certified gap, a share of the optimum.
@@ -41,12 +41,12 @@ impl Aims {
     /// Labels other than ±1, data that no network was found to classify right, a failure of the solver.
     pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
         let optimum = Optimum::of(run);
-        let effort = Effort {
+        let options = SolverOptions {
             tolerance: SHARE * gap,
-            ..Effort::default()
+            ..SolverOptions::default()
         };
-        let ground = self.0.of(data, Sphere::new);
-        let found = ground.certificate(optimum, &effort, |_| true, |data, sphere| {
+        let cache = self.0.of(data, Sphere::new);
+        let found = cache.certificate(optimum, &options, |_| true, |data, sphere| {
             if !sphere.is_exact() {
                 tracing::info!(
                     "solving for the optimum that flow.stop = {{ gap }} aims at: n = {}, d = {}",
@@ -54,14 +54,14 @@ impl Aims {
                     data.d
                 );
             }
-            optimum.solve(data, sphere, (&Measure::zero(data.d), None), &effort)
+            optimum.solve(data, sphere, (&Measure::zero(data.d), None), &options)
         });
         let bounds = found?.bounds;
         if optimum == Optimum::Margin && bounds.lower <= 0.0 {
-            let conflict = Conflict::find(ground.sphere().inputs(), &data.y);
+            let conflict = Conflict::find(cache.sphere().inputs(), &data.y);
             return Err(Error::input(
                 "flow.stop",
-                conflict.map_or(INSEPARABLE.into(), Conflict::words),
+                conflict.map_or(INSEPARABLE.into(), Conflict::description),
                 "there is no margin to stop near: mend the data, set data.standardize = true where inputs \
                  are of very different size, or leave out flow.stop",
             ));

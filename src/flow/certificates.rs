@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::Trained;
-use crate::certify::kernel::Weights;
-use crate::certify::standing::{Certified, Network, Standing};
-use crate::certify::{Effort, Ground};
+use crate::certify::kernel::WeightLaw;
+use crate::certify::run_certificate::{CertifiedRun, RunCertificate, TrainedNetwork};
+use crate::certify::{SolverCache, SolverOptions};
 use crate::engine::{Engine, Precision};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, InitKind};
@@ -29,17 +29,17 @@ impl Trained {
     pub fn certify(
         &self,
         index: usize,
-        ground: &mut Ground,
+        cache: &mut SolverCache,
         tolerance: Option<f64>,
         probes: Option<usize>,
-    ) -> Result<Vec<Certified>> {
-        let mut engine = self.engine(ground.data().clone())?;
+    ) -> Result<Vec<CertifiedRun>> {
+        let mut engine = self.engine(cache.data().clone())?;
         let run = engine.batch().runs[0].clone();
         let particles = true_particles(&mut *engine)?;
         self.check_finite(&particles)?;
         let checkpoint = &self.checkpoint;
         let accumulated = checkpoint.accumulated()?;
-        let network = Network {
+        let network = TrainedNetwork {
             index,
             step: checkpoint.clock.step,
             run: &run,
@@ -49,13 +49,13 @@ impl Trained {
             rounding: factor(run.m) * unit(Precision::F32),
             accumulated: accumulated.as_deref(),
         };
-        let usual = TOLERANCES[usize::from(ground.data().d > 3)];
-        let effort = Effort {
+        let usual = TOLERANCES[usize::from(cache.data().d > 3)];
+        let options = SolverOptions {
             tolerance: tolerance.unwrap_or(usual),
-            probes: probes.unwrap_or(Effort::default().probes),
-            ..Effort::default()
+            probes: probes.unwrap_or(SolverOptions::default().probes),
+            ..SolverOptions::default()
         };
-        network.certify(ground, law(&self.experiment), &effort)
+        network.certify(cache, law(&self.experiment), &options)
     }
 }
 
@@ -81,12 +81,12 @@ impl Trained {
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write_certificates(path: &Path, standings: &[Standing]) -> Result<()> {
+pub fn write_certificates(path: &Path, certificates: &[RunCertificate]) -> Result<()> {
     // A damaged file is what this makes whole again.
     let mut all = read_certificates(path).unwrap_or_default();
-    all.retain(|old| standings.iter().all(|new| new.run != old.run));
-    all.extend_from_slice(standings);
-    all.sort_by_key(|standing| standing.run);
+    all.retain(|old| certificates.iter().all(|new| new.run != old.run));
+    all.extend_from_slice(certificates);
+    all.sort_by_key(|certificate| certificate.run);
     write_atomically(path, |out| {
         serde_json::to_writer_pretty(&mut *out, &all).map_err(|e| Error::writing(path, e.into()))
     })
@@ -96,7 +96,7 @@ pub fn write_certificates(path: &Path, standings: &[Standing]) -> Result<()> {
 ///
 /// # Errors
 /// A damaged file.
-pub fn read_certificates(path: &Path) -> Result<Vec<Standing>> {
+pub fn read_certificates(path: &Path) -> Result<Vec<RunCertificate>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -112,18 +112,18 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Standing>> {
 
 /// Whether a certificate is of the state in which its run is now. Of a run that diverged it is of
 /// the last finite checkpoint, and stays so.
-pub fn is_current(standing: &Standing, summary: &Summary) -> bool {
+pub fn is_current(certificate: &RunCertificate, summary: &Summary) -> bool {
     let mut runs = summary.runs.iter();
-    runs.find(|run| run.run == standing.run)
-        .is_some_and(|run| run.steps == standing.step || run.diverged_at.is_some())
+    runs.find(|run| run.run == certificate.run)
+        .is_some_and(|run| run.steps == certificate.step || run.diverged_at.is_some())
 }
 
 /// The law of the features of an output-only run, where its kernel has a closed form.
-fn law(experiment: &Experiment) -> Option<Weights> {
+fn law(experiment: &Experiment) -> Option<WeightLaw> {
     let scale = experiment.init.scale_w;
     match experiment.init.kind {
-        InitKind::Gaussian => Some(Weights::Gaussian { scale }),
-        InitKind::Sphere => Some(Weights::Sphere { scale }),
+        InitKind::Gaussian => Some(WeightLaw::Gaussian { scale }),
+        InitKind::Sphere => Some(WeightLaw::Sphere { scale }),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::axis::plain;
 use super::cloud::thousands;
 use super::figure::Figure;
-use crate::certify::standing::Standing;
+use crate::certify::run_certificate::RunCertificate;
 use crate::compare::Stored;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub struct Folder {
     pub metrics: Table,
     /// Of certificate.json, if there is one. Figures show the bounds of the optimum alone, which
     /// hold at every step.
-    pub standings: Vec<Standing>,
+    pub certificates: Vec<RunCertificate>,
     /// Of compare.json, if there is one and no run has gone on since: its values hold at its steps alone.
     pub comparison: Option<Stored>,
     /// Runs that differ in their seeds alone.
@@ -53,7 +53,7 @@ impl Folder {
             path if path.exists() => Table::read(&path)?,
             _ => Table::default(),
         };
-        let standings = read_certificates(&place.certificate())?;
+        let certificates = read_certificates(&place.certificate())?;
         let families = families(&grid);
         let summary = match place.summary() {
             path if path.exists() => Some(Summary::read(&path)?),
@@ -71,7 +71,7 @@ impl Folder {
             place,
             grid,
             metrics,
-            standings,
+            certificates,
             comparison,
             families,
             diverged,

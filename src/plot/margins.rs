@@ -5,7 +5,7 @@ use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, applies};
 use super::looks::{Look, Looks};
 use super::over_steps::{finish, panel, quantity};
-use crate::certify::standing::Kind;
+use crate::certify::run_certificate::OptimumKind;
 use crate::model::Train;
 
 /// Margins of the runs, with the certified bounds of their optima.
@@ -75,15 +75,15 @@ impl Reach {
 pub fn reach_of(folder: &Folder, run: usize, column: &str) -> Option<Reach> {
     let alpha = folder.experiment(run).network.alpha();
     let (kind, factor) = match column {
-        "margin_f1" => (Kind::Margin, 1.0),
+        "margin_f1" => (OptimumKind::Margin, 1.0),
         // At the limit particles are balanced, and param_norm = 2 tv_norm/α.
-        "margin_param" => (Kind::Margin, alpha / 2.0),
-        "margin_f2" => (Kind::KernelMarginFeatures, 1.0),
+        "margin_param" => (OptimumKind::Margin, alpha / 2.0),
+        "margin_f2" => (OptimumKind::KernelMarginFeatures, 1.0),
         _ => return None,
     };
-    let of = || folder.standings.iter().filter(|s| s.kind == kind);
+    let of = || folder.certificates.iter().filter(|s| s.kind == kind);
     let own = of().find(|s| s.run == run);
-    let others = of().filter(|_| kind == Kind::Margin);
+    let others = of().filter(|_| kind == OptimumKind::Margin);
     let of = own.or_else(|| others.into_iter().find(|s| folder.share_data(s.run, run)))?;
     Some(Reach {
         low: factor * of.optimum_lower,
@@ -115,8 +115,8 @@ pub const LAW_DASH: Dash = Dash::Dotted;
 /// γ2 of the law of the features, its mean over a family.
 pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
     let of = |run: usize| {
-        let mut all = folder.standings.iter();
-        let found = all.find(|s| s.run == run && s.kind == Kind::KernelMarginLaw)?;
+        let mut all = folder.certificates.iter();
+        let found = all.find(|s| s.run == run && s.kind == OptimumKind::KernelMarginLaw)?;
         Some((found.optimum_lower + found.optimum_upper) / 2.0)
     };
     let each = family.runs.iter().map(|&run| of(run));

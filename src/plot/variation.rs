@@ -5,7 +5,7 @@ use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
 use super::folder::Folder;
 use super::margins::reach_of;
 use super::predictor::Shown;
-use crate::certify::Inputs;
+use crate::certify::InputMatrix;
 use crate::error::Result;
 use crate::model::Train;
 use crate::store::{Checkpoint, blocks};
@@ -37,7 +37,7 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
     if q.iter().any(|q| !q.is_finite()) {
         return Ok(None);
     }
-    let inputs = Inputs::new(&data);
+    let inputs = InputMatrix::new(&data);
     let v = |degrees: f64| {
         inputs.variation(
             &q,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::certify::standing::Standing;
-use crate::certify::words::{INSEPARABLE, percent};
+use crate::certify::description::{INSEPARABLE, percent};
+use crate::certify::run_certificate::RunCertificate;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 use crate::flow::{is_current, read_certificates};
@@ -41,14 +41,14 @@ pub struct Bound {
 /// # Errors
 /// A damaged file.
 pub fn optimality(folder: &RunFolder, summary: &Summary) -> Result<Optimality> {
-    let standings = read_certificates(&folder.certificate())?;
-    let current = |standing: &&Standing| is_current(standing, summary);
-    let (now, earlier): (Vec<_>, Vec<_>) = standings.iter().partition(current);
-    let bound = |standing| bound(standing, current(&standing));
+    let certificates = read_certificates(&folder.certificate())?;
+    let current = |certificate: &&RunCertificate| is_current(certificate, summary);
+    let (now, earlier): (Vec<_>, Vec<_>) = certificates.iter().partition(current);
+    let bound = |certificate| bound(certificate, current(&certificate));
     Ok(Optimality {
         headline: headline(&now),
         outdated: outdated(&earlier),
-        bounds: standings.iter().map(bound).collect(),
+        bounds: certificates.iter().map(bound).collect(),
     })
 }
 
@@ -62,10 +62,10 @@ pub fn span(steps: &[u64]) -> Option<String> {
 }
 
 /// What certificates of an earlier step are still good for.
-fn outdated(standings: &[&Standing]) -> Option<String> {
-    let steps: Vec<u64> = standings.iter().map(|s| s.step).collect();
+fn outdated(certificates: &[&RunCertificate]) -> Option<String> {
+    let steps: Vec<u64> = certificates.iter().map(|s| s.step).collect();
     let steps = span(&steps)?;
-    let count = match standings.len() {
+    let count = match certificates.len() {
         1 => "1 certificate is".to_owned(),
         all => format!("{all} certificates are"),
     };
@@ -74,22 +74,22 @@ fn outdated(standings: &[&Standing]) -> Option<String> {
     ))
 }
 
-fn headline(standings: &[&Standing]) -> Option<String> {
-    let gaps = || standings.iter().map(|s| s.relative_gap);
+fn headline(certificates: &[&RunCertificate]) -> Option<String> {
+    let gaps = || certificates.iter().map(|s| s.relative_gap);
     let (low, high) = gaps().fold((f64::INFINITY, 0.0), |(l, h): (f64, f64), g| {
         (l.min(g), h.max(g))
     });
-    let certified = standings.iter().filter(|s| s.certified).count();
-    let proof = match (certified, standings.len()) {
+    let certified = certificates.iter().filter(|s| s.certified).count();
+    let proof = match (certified, certificates.len()) {
         (0, _) => "the bound was searched for, not certified (d > 3)".to_owned(),
         (c, all) if c == all => "certified".into(),
         (c, all) => format!("{c} of {all} certified"),
     };
-    match standings {
+    match certificates {
         [] => None,
         all if all.iter().all(|s| !s.is_separable()) => {
             let conflict = all.iter().find_map(|s| s.conflict);
-            let why = conflict.map_or(INSEPARABLE.into(), |conflict| conflict.words());
+            let why = conflict.map_or(INSEPARABLE.into(), |conflict| conflict.description());
             Some(format!("No margin is above 0 ({proof}): {why}."))
         }
         [one] if high > 0.5 => Some(format!(
@@ -105,12 +105,12 @@ fn headline(standings: &[&Standing]) -> Option<String> {
     }
 }
 
-fn bound(s: &Standing, current: bool) -> Bound {
+fn bound(s: &RunCertificate, current: bool) -> Bound {
     Bound {
         run: s.run,
         step: s.step,
         current,
-        optimum: s.kind.words(),
+        optimum: s.kind.description(),
         // A zero without a sign.
         lower: format!("{:.6e}", s.lower + 0.0),
         upper: format!("{:.6e}", s.upper + 0.0),
@@ -122,7 +122,7 @@ fn bound(s: &Standing, current: bool) -> Bound {
 }
 
 /// Whether there is more to say than two bounds do.
-fn is_telling(s: &Standing) -> bool {
+fn is_telling(s: &RunCertificate) -> bool {
     s.missing.is_some() || !s.is_separable() || s.only.is_some() || s.diverged_at.is_some()
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::places::remove;
 use super::{NpzWriter, write_atomically};
 use crate::arrays::{NpzReader, values};
-use crate::certify::{Inputs, Measure};
+use crate::certify::{InputMatrix, Measure};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -19,7 +19,7 @@ fn path(dir: &Path) -> PathBuf {
 pub fn write_polished(dir: &Path, measure: &Measure, alpha: f64, data: &Dataset) -> Result<()> {
     let path = path(dir);
     let network = measure.to_network(alpha);
-    let f = measure.predict(&Inputs::new(data));
+    let f = measure.predict(&InputMatrix::new(data));
     write_atomically(&path, |out| {
         let mut npz = NpzWriter::new(out, &path);
         let mut array = |name, shape: &[usize], values: &[f64]| {
@@ -96,7 +96,7 @@ mod tests {
         write_polished(dir.path(), &one, 1.0, &data).unwrap();
         let network = read_polished(dir.path()).unwrap();
         assert_eq!((network.m(), network.d), (1, 3));
-        let f = Measure::of_network(&network, 1.0).predict(&Inputs::new(&data));
+        let f = Measure::of_network(&network, 1.0).predict(&InputMatrix::new(&data));
         assert!((f[0] + 4.0).abs() <= 1e-15, "{f:?}");
     }
 }

@@ -14,7 +14,7 @@
 
 mod solve;
 
-use super::climb::Probes;
+use super::local_ascent::Probes;
 use super::margin::check_labels;
 use super::sphere::check_weights;
 use super::{Maximum, Measure, Sphere};
@@ -26,7 +26,7 @@ pub use solve::solve;
 
 /// The convex problem: a risk with targets y (n) and a weight decay λ.
 #[derive(Debug, Clone, Copy)]
-pub struct Problem<'a> {
+pub struct PenalisedProblem<'a> {
     loss: Loss,
     dual: Dual,
     y: &'a [f32],
@@ -41,11 +41,11 @@ pub struct DualPoint {
     pub bound: f64,
     /// q (n), feasible.
     pub q: Vec<f64>,
-    /// Of |V| for the unscaled g.
+    /// The maximum of |V| for the unscaled g.
     pub maximum: Maximum,
 }
 
-impl<'a> Problem<'a> {
+impl<'a> PenalisedProblem<'a> {
     /// # Errors
     /// A loss without a [`Dual`]; λ that is not positive; with the logistic loss,
     /// targets other than ±1; targets that are not finite.
@@ -73,7 +73,7 @@ impl<'a> Problem<'a> {
             true => check_labels(y, y.len())?,
             false => check_weights("targets y", &widened(y), y.len())?,
         }
-        Ok(Problem {
+        Ok(PenalisedProblem {
             loss,
             dual,
             y,
@@ -146,8 +146,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// g where R* is finite for some multiple: a logistic g_i of the wrong sign, as rounding leaves it
-    /// where a sample is of next to no weight, counts as 0.
+    /// g with R*(s g) finite for some s > 0: a logistic g_i of the wrong sign, which rounding makes of a sample
+    /// with negligible weight, is set to 0.
     fn in_domain(&self, g: &[f64]) -> Vec<f64> {
         let pairs = g.iter().zip(self.y);
         let wrong = |g: f64, y: f32| self.dual == Dual::Logistic && g * f64::from(y) > 0.0;
@@ -183,9 +183,9 @@ impl<'a> Problem<'a> {
     }
 
     /// Curvatures h (n) and targets b (n) of the quadratic model Σ_i ½ h_i (f_i − b_i)² of R at
-    /// the predictions f: R itself, if it is the square risk. A logistic curvature below the share `flat`
-    /// of the largest counts as this: a step is then shorter than Newton's.
-    fn model(&self, f: &[f64], flat: f64) -> (Vec<f64>, Vec<f64>) {
+    /// the predictions f: R itself for the square risk. A logistic curvature is raised to at least the share
+    /// `curvature_floor` of the largest, which makes steps shorter than Newton's.
+    fn quadratic_model(&self, f: &[f64], curvature_floor: f64) -> (Vec<f64>, Vec<f64>) {
         let n = self.y.len() as f64;
         if self.dual == Dual::Square {
             return (vec![1.0 / n; f.len()], widened(self.y));
@@ -193,7 +193,7 @@ impl<'a> Problem<'a> {
         let g = self.loss.residual(f, 0, self.y);
         let curvature = |t: f64| t * (1.0 - t) / n;
         let mut h: Vec<f64> = self.shares(&g).into_iter().map(curvature).collect();
-        let floor = flat * h.iter().copied().fold(flat / n, f64::max);
+        let floor = curvature_floor * h.iter().copied().fold(curvature_floor / n, f64::max);
         h.iter_mut().for_each(|h| *h = h.max(floor));
         let b = f.iter().zip(&g).zip(&h).map(|((f, g), h)| f - g / h);
         let b = b.collect();

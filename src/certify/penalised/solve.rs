@@ -1,24 +1,24 @@
 //! Column generation for the penalised risk.
 
-use super::{DualPoint, Problem, widened};
-use crate::certify::climb::Probes;
-use crate::certify::pool::Pool;
-use crate::certify::progress::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
+use super::{DualPoint, PenalisedProblem, widened};
+use crate::certify::active_atoms::ActiveAtoms;
+use crate::certify::column_generation::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
+use crate::certify::local_ascent::Probes;
 use crate::certify::sphere::check_weights;
-use crate::certify::{Bounds, Certificate, Effort, Measure, Sphere, conic};
+use crate::certify::{Bounds, Certificate, Measure, SolverOptions, Sphere, conic};
 use crate::error::Result;
 use crate::model::loss::Dual;
 
-/// New atoms in a round, besides one per four samples.
+/// New atoms per round, beside one per four samples.
 const NEW_ATOMS: usize = 16;
 /// Newton steps of a finite logistic problem.
-const NEWTON: usize = 30;
-/// Shares of the largest curvature below which a smaller one counts as this: at first, and the least and
-/// largest. Where a sample is large and right by far, its curvature is next to nothing, and a large share
-/// would hold its prediction in place; where a step leads nowhere, it has to be held.
-const FLAT: f64 = 1e-7;
-const FLATTEST: f64 = 1e-13;
-const STEEPEST: f64 = 1e-3;
+const NEWTON_STEPS: usize = 30;
+/// Curvatures are raised to at least this share of the largest one: at first, and the least and the largest
+/// share. A sample that is large and far on the right side has almost no curvature: a large floor would keep its
+/// prediction from moving, and a small one may give steps that do not lower the risk.
+const CURVATURE_FLOOR: f64 = 1e-7;
+const LEAST_CURVATURE_FLOOR: f64 = 1e-13;
+const LARGEST_CURVATURE_FLOOR: f64 = 1e-3;
 
 /// Brackets the optimum from a first measure: a trained network, or zero. Ends at the tolerance,
 /// when no direction violates, or after the rounds allowed.
@@ -27,15 +27,15 @@ const STEEPEST: f64 = 1e-3;
 /// A target vector that doesn't belong to the sphere's data; a failure of the finite solver.
 pub fn solve(
     sphere: &Sphere,
-    problem: &Problem,
+    problem: &PenalisedProblem,
     start: &Measure,
-    effort: &Effort,
+    options: &SolverOptions,
 ) -> Result<Certificate> {
     let inputs = sphere.inputs();
     check_weights("targets y", &widened(problem.y), inputs.n())?;
     start.check(inputs)?;
-    let mut solve = Solve::new(sphere, problem, start)?;
-    let rounds = solve.run(effort)?;
+    let mut solve = PenalisedSolve::new(sphere, problem, start)?;
+    let rounds = solve.run(options)?;
     Ok(Certificate {
         bounds: solve.bounds(),
         proof: solve.dual.maximum.proof,
@@ -46,23 +46,23 @@ pub fn solve(
     })
 }
 
-struct Solve<'a> {
+struct PenalisedSolve<'a> {
     sphere: &'a Sphere,
-    problem: &'a Problem<'a>,
+    problem: &'a PenalisedProblem<'a>,
     /// Atoms whose sign is that of V: opposite to their mass.
-    pool: Pool<'a>,
+    active_atoms: ActiveAtoms<'a>,
     masses: Vec<f64>,
     best: Measure,
     upper: f64,
     dual: DualPoint,
-    /// The present share of the largest curvature.
-    flat: f64,
+    /// See [`CURVATURE_FLOOR`]; adapted to the progress of the Newton steps.
+    curvature_floor: f64,
 }
 
-impl<'a> Solve<'a> {
-    fn new(sphere: &'a Sphere, problem: &'a Problem<'a>, start: &Measure) -> Result<Self> {
+impl<'a> PenalisedSolve<'a> {
+    fn new(sphere: &'a Sphere, problem: &'a PenalisedProblem<'a>, start: &Measure) -> Result<Self> {
         let inputs = sphere.inputs();
-        let mut pool = Pool::new(inputs, vec![1.0; inputs.n()]);
+        let mut active_atoms = ActiveAtoms::new(inputs, vec![1.0; inputs.n()]);
         let zero = Measure::zero(inputs.d());
         let candidates = [zero.clone(), start.clone(), start.merged(inputs)];
         let valued = candidates.map(|nu| (problem.value(sphere, &nu), nu));
@@ -70,28 +70,27 @@ impl<'a> Solve<'a> {
         let (upper, best) = best
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .unwrap_or((f64::INFINITY, zero));
-        pool.add_measure(&best.heaviest(FIRST_ATOMS), -1.0);
+        active_atoms.add_measure(&best.heaviest(FIRST_ATOMS), -1.0);
         let g = problem.loss.residual(&best.predict(inputs), 0, problem.y);
         let dual = problem.dual_bound(sphere, &g, FIRST_PROBES)?;
-        pool.add_peaks(&dual.maximum.peaks, &g, problem.lambda, usize::MAX);
-        Ok(Solve {
+        active_atoms.add_maxima(&dual.maximum.local_maxima, &g, problem.lambda, usize::MAX);
+        Ok(PenalisedSolve {
             sphere,
             problem,
-            pool,
+            active_atoms,
             masses: Vec::new(),
             best,
             upper,
             dual,
-            flat: FLAT,
+            curvature_floor: CURVATURE_FLOOR,
         })
     }
 
-    /// Solves the finite problem over the pool: one quadratic problem for the square risk, some
-    /// Newton steps for the logistic one. Its own dual point, if there are atoms: near the optimum
-    /// that is more accurate than the residual of the measure, whose value shows only the square
-    /// of an error.
+    /// Solves the finite problem over the active atoms: one quadratic problem for the square risk, some Newton
+    /// steps for the logistic one. Returns its dual point, if there are atoms: near the optimum it is more accurate
+    /// than the residual of the measure, since the risk depends on the square of an error only.
     fn optimise(&mut self) -> Result<Option<Vec<f64>>> {
-        if self.pool.is_empty() {
+        if self.active_atoms.is_empty() {
             return Ok(None);
         }
         let inputs = self.sphere.inputs();
@@ -102,33 +101,39 @@ impl<'a> Solve<'a> {
             .iter()
             .fold(0.0_f32, |size, y| size.max(y.abs()));
         let sizes = vec![f64::from(size); inputs.n()];
-        for _ in 0..NEWTON {
-            let (h, b) = self.problem.model(&self.best.predict(inputs), self.flat);
-            let rows = self.pool.rows();
+        for _ in 0..NEWTON_STEPS {
+            let (h, b) = self
+                .problem
+                .quadratic_model(&self.best.predict(inputs), self.curvature_floor);
+            let rows = self.active_atoms.rows();
             let (q, masses) = conic::lasso(rows, &h, &b, self.problem.lambda, self.upper)?;
-            let target = self.pool.measure(&masses, &sizes).scaled(-1.0);
+            let target = self.active_atoms.measure(&masses, &sizes).scaled(-1.0);
             (self.masses, dual) = (masses, Some(q));
             let before = self.upper;
             let mut step = 1.0;
-            // A step that overshoots is halved; the quadratic risk takes the whole one.
-            while step > 1e-3 && !self.offer(&self.best.mixed(&target, step)) {
+            // A step that raises the risk is halved; for the square risk the full step is right.
+            while step > 1e-3 && !self.try_measure(&self.best.mixed(&target, step)) {
                 step *= 0.5;
             }
             let gained = before - self.upper > 1e-13 * before;
-            if self.problem.dual == Dual::Square || (!gained && self.flat >= STEEPEST) {
+            if self.problem.dual == Dual::Square
+                || (!gained && self.curvature_floor >= LARGEST_CURVATURE_FLOOR)
+            {
                 break;
             }
             match step {
-                _ if !gained => self.flat *= 1e3,
-                1.0 => self.flat = FLATTEST.max(1e-2 * self.flat),
+                _ if !gained => self.curvature_floor *= 1e3,
+                1.0 => {
+                    self.curvature_floor = LEAST_CURVATURE_FLOOR.max(1e-2 * self.curvature_floor)
+                }
                 _ => {}
             }
         }
         Ok(dual)
     }
 
-    /// Takes a measure, or its merged form, if that is the best so far.
-    fn offer(&mut self, nu: &Measure) -> bool {
+    /// Keeps a measure, or its merged form, if it is the best so far; whether it was kept.
+    fn try_measure(&mut self, nu: &Measure) -> bool {
         let merged = nu.merged(self.sphere.inputs());
         let mut taken = false;
         for nu in [merged, nu.clone()] {
@@ -141,7 +146,7 @@ impl<'a> Solve<'a> {
     }
 }
 
-impl ColumnGeneration for Solve<'_> {
+impl ColumnGeneration for PenalisedSolve<'_> {
     fn sphere(&self) -> &Sphere {
         self.sphere
     }
@@ -155,7 +160,7 @@ impl ColumnGeneration for Solve<'_> {
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    fn is_zero(&self) -> bool {
         self.upper == 0.0
     }
 
@@ -168,8 +173,8 @@ impl ColumnGeneration for Solve<'_> {
                 self.problem.loss.residual(&f, 0, self.problem.y)
             }
         };
-        self.pool.forget(&self.masses, &q);
-        self.pool.add_measure(&self.best, -1.0);
+        self.active_atoms.prune(&self.masses, &q);
+        self.active_atoms.add_measure(&self.best, -1.0);
         let probes = Probes {
             given: &self.best.theta,
             ..probes
@@ -177,22 +182,24 @@ impl ColumnGeneration for Solve<'_> {
         let dual = self.problem.dual_bound(self.sphere, &q, probes)?;
         let level = self.problem.lambda * (1.0 + 1e-11);
         let most = NEW_ATOMS + inputs.n() / 4;
-        let added = self.pool.add_peaks(&dual.maximum.peaks, &q, level, most);
+        let added = self
+            .active_atoms
+            .add_maxima(&dual.maximum.local_maxima, &q, level, most);
         if dual.bound > self.dual.bound {
             self.dual = dual;
         }
         Ok(added > 0)
     }
 
-    fn search_again(&mut self, probes: Probes) -> Result<()> {
-        let given = self.pool.directions();
+    fn search_thoroughly(&mut self, probes: Probes) -> Result<()> {
+        let given = self.active_atoms.directions();
         let q = self.dual.q.clone();
         self.dual = self
             .problem
             .dual_bound(self.sphere, &q, Probes { given, ..probes })?;
-        let peaks = &self.dual.maximum.peaks;
-        self.pool
-            .add_peaks(peaks, &q, self.problem.lambda, usize::MAX);
+        let local_maxima = &self.dual.maximum.local_maxima;
+        self.active_atoms
+            .add_maxima(local_maxima, &q, self.problem.lambda, usize::MAX);
         Ok(())
     }
 }

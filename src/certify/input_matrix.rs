@@ -1,34 +1,36 @@
-//! The first variation V(θ) = Σ_i q_i σ(θ·x_i) of given weights q, and its gradient.
+//! The inputs in f64, with the first variation V(θ) = Σ_i q_i σ(θ·x_i) of weights q and its gradient.
 
 use crate::data::Dataset;
 
 /// Inputs X (n, d), widened from f32 without rounding.
 #[derive(Debug, Clone)]
-pub struct Inputs {
+pub struct InputMatrix {
     d: usize,
     x: Vec<f64>,
     norms: Vec<f64>,
-    columns: Vec<f64>,
+    coordinate_scales: Vec<f64>,
 }
 
-impl Inputs {
+impl InputMatrix {
     pub fn new(data: &Dataset) -> Self {
         let x: Vec<f64> = data.x.iter().map(|&x| f64::from(x)).collect();
         let norms: Vec<f64> = x.chunks_exact(data.d).map(norm).collect();
-        let mut columns = vec![0.0_f64; data.d];
+        let mut coordinate_scales = vec![0.0_f64; data.d];
         let rows = x
             .chunks_exact(data.d)
             .zip(&norms)
             .filter(|(_, r)| **r > 0.0);
         for (x, r) in rows {
-            let pairs = columns.iter_mut().zip(x);
-            pairs.for_each(|(column, x)| *column = column.max(x.abs() / r));
+            let pairs = coordinate_scales.iter_mut().zip(x);
+            pairs.for_each(|(coordinate_scale, x)| {
+                *coordinate_scale = coordinate_scale.max(x.abs() / r)
+            });
         }
-        Inputs {
+        InputMatrix {
             d: data.d,
             x,
             norms,
-            columns,
+            coordinate_scales,
         }
     }
 
@@ -67,9 +69,9 @@ impl Inputs {
         self.norms.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The largest |x_ik|/|x_i| of each coordinate k (d): what the samples feel of it.
-    pub fn columns(&self) -> &[f64] {
-        &self.columns
+    /// The largest |x_ik|/|x_i| of each coordinate k (d): how much the samples depend on it.
+    pub fn coordinate_scales(&self) -> &[f64] {
+        &self.coordinate_scales
     }
 
     /// σ(θ·x_i) (n): what an atom at θ predicts.
@@ -109,7 +111,7 @@ impl Inputs {
     }
 }
 
-/// u·v in four running sums: one alone would wait for every addition.
+/// u·v, in four running sums that are independent of each other.
 pub(super) fn dot(u: &[f64], v: &[f64]) -> f64 {
     let ((u, short), (v, end)) = (u.as_chunks::<4>(), v.as_chunks::<4>());
     let mut sums = [0.0; 4];

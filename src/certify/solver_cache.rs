@@ -1,19 +1,19 @@
-//! Optima belong to the data, not to the run: runs that share a data set share what was solved for.
+//! The optima solved for so far, per data set: they do not depend on the run, so runs on one data set share them.
 
 use std::sync::Arc;
 
-use super::penalised::Problem;
-use super::{Bounds, Certificate, Effort, Measure, Sphere, margin, penalised};
+use super::penalised::PenalisedProblem;
+use super::{Bounds, Certificate, Measure, SolverOptions, Sphere, margin, penalised};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::model::Loss;
 use crate::model::Run;
 
-/// A data set, the sphere of its directions, and its optima solved for so far.
-pub struct Ground {
+/// A data set, its sphere of directions, and the certificates of its optima found so far.
+pub struct SolverCache {
     data: Arc<Dataset>,
     sphere: Sphere,
-    solved: Vec<((Optimum, Effort), Certificate)>,
+    solved: Vec<((Optimum, SolverOptions), Certificate)>,
 }
 
 /// Which optimum of a data set.
@@ -30,7 +30,7 @@ pub enum Optimum {
 }
 
 impl Optimum {
-    /// What a run of both layers tends to: with decay the least penalised risk.
+    /// The optimum of a run of both layers: the least penalised risk with decay, γ1 without.
     pub fn of(run: &Run) -> Self {
         match run.lambda {
             0.0 => Optimum::Margin,
@@ -44,39 +44,41 @@ impl Optimum {
     /// What a measure reaches: its margin, or its penalised risk.
     ///
     /// # Errors
-    /// Those of [`Problem::new`].
-    pub fn value(self, ground: &Ground, nu: &Measure) -> Result<f64> {
-        let (y, sphere) = (&ground.data.y[..], &ground.sphere);
+    /// Those of [`PenalisedProblem::new`].
+    pub fn value(self, cache: &SolverCache, nu: &Measure) -> Result<f64> {
+        let (y, sphere) = (&cache.data.y[..], &cache.sphere);
         Ok(match self {
             Optimum::Margin => margin::lower_bound(sphere.inputs(), y, nu),
-            Optimum::Penalised { loss, lambda } => Problem::new(loss, y, lambda)?.value(sphere, nu),
+            Optimum::Penalised { loss, lambda } => {
+                PenalisedProblem::new(loss, y, lambda)?.value(sphere, nu)
+            }
         })
     }
 
-    /// Solves for it from a first measure, and for a margin from first weights p, if there are any.
+    /// Solves for it from a first measure and, for a margin, from first weights p if there are any.
     ///
     /// # Errors
-    /// Those of [`margin::solve`], [`Problem::new`] and [`penalised::solve`].
+    /// Those of [`margin::solve`], [`PenalisedProblem::new`] and [`penalised::solve`].
     pub fn solve(
         self,
         data: &Dataset,
         sphere: &Sphere,
         (start, p): (&Measure, Option<&[f64]>),
-        effort: &Effort,
+        options: &SolverOptions,
     ) -> Result<Certificate> {
         match self {
-            Optimum::Margin => margin::solve(sphere, &data.y, start, p, effort),
+            Optimum::Margin => margin::solve(sphere, &data.y, start, p, options),
             Optimum::Penalised { loss, lambda } => {
-                let problem = Problem::new(loss, &data.y, lambda)?;
-                penalised::solve(sphere, &problem, start, effort)
+                let problem = PenalisedProblem::new(loss, &data.y, lambda)?;
+                penalised::solve(sphere, &problem, start, options)
             }
         }
     }
 }
 
-impl Ground {
+impl SolverCache {
     pub fn new(data: Arc<Dataset>, sphere: Sphere) -> Self {
-        Ground {
+        SolverCache {
             data,
             sphere,
             solved: Vec::new(),
@@ -91,21 +93,21 @@ impl Ground {
         &self.sphere
     }
 
-    /// The certificate of an optimum: what an earlier run had solved for with as much effort, or what
-    /// `solve` finds. A search may have stopped short of the optimum: `allows` says whether what this
-    /// run has reached is within the bounds.
+    /// The certificate of an optimum: that found earlier with the same options, or else what `solve` finds. A
+    /// search may have missed the optimum: a stored certificate is used only if `allows` says that the value
+    /// which this run has reached is within its bounds.
     ///
     /// # Errors
     /// Those of `solve`.
     pub fn certificate(
         &mut self,
         optimum: Optimum,
-        effort: &Effort,
+        options: &SolverOptions,
         allows: impl Fn(&Bounds) -> bool,
         solve: impl FnOnce(&Dataset, &Sphere) -> Result<Certificate>,
     ) -> Result<Certificate> {
         let mut solved = self.solved.iter();
-        let wanted = (optimum, *effort);
+        let wanted = (optimum, *options);
         let known = solved.find(|(known, found)| *known == wanted && allows(&found.bounds));
         if let Some((_, found)) = known {
             return Ok(found.clone());
@@ -117,23 +119,23 @@ impl Ground {
     }
 }
 
-/// The data sets met so far, each once.
+/// A cache per data set.
 #[derive(Default)]
-pub struct Grounds(Vec<Ground>);
+pub struct SolverCaches(Vec<SolverCache>);
 
-impl Grounds {
-    /// The ground of a data set, whose sphere is made on first use.
+impl SolverCaches {
+    /// The cache of a data set; its sphere is made on first use.
     pub fn of(
         &mut self,
         data: &Arc<Dataset>,
         sphere: impl FnOnce(&Dataset) -> Sphere,
-    ) -> &mut Ground {
+    ) -> &mut SolverCache {
         let known = self
             .0
             .iter()
-            .position(|ground| Arc::ptr_eq(&ground.data, data));
+            .position(|cache| Arc::ptr_eq(&cache.data, data));
         let at = known.unwrap_or_else(|| {
-            self.0.push(Ground::new(data.clone(), sphere(data)));
+            self.0.push(SolverCache::new(data.clone(), sphere(data)));
             self.0.len() - 1
         });
         &mut self.0[at]
@@ -167,17 +169,17 @@ mod tests {
     #[test]
     fn an_optimum_is_solved_for_once_for_each_data_set_and_problem() {
         let (first, second) = (set(), set());
-        let mut grounds = Grounds::default();
+        let mut grounds = SolverCaches::default();
         let penalised = |lambda| Optimum::Penalised {
             loss: Loss::SQUARE,
             lambda,
         };
-        let effort = Effort::default();
+        let options = SolverOptions::default();
         let mut upper_for = |reached: f64, data: &Arc<Dataset>, optimum, new: f64| {
-            let ground = grounds.of(data, Sphere::new);
+            let cache = grounds.of(data, Sphere::new);
             let allows = |bounds: &Bounds| reached <= bounds.upper;
             let solve = |_: &_, _: &_| Ok(certificate(new));
-            let found = ground.certificate(optimum, &effort, allows, solve);
+            let found = cache.certificate(optimum, &options, allows, solve);
             found.unwrap().bounds.upper
         };
         let mut upper = |data: &Arc<Dataset>, optimum, new| upper_for(0.0, data, optimum, new);
@@ -186,20 +188,20 @@ mod tests {
         assert_eq!(upper(&first, penalised(0.1), 3.0), 3.0);
         assert_eq!(upper(&first, penalised(0.2), 4.0), 4.0);
         assert_eq!(upper(&first, penalised(0.1), 5.0), 3.0);
-        // Equal data of another draw is solved for on its own.
+        // Another data set is solved for by itself, even if its samples are equal.
         assert_eq!(upper(&second, Optimum::Margin, 6.0), 6.0);
         assert_eq!(upper(&first, Optimum::Margin, 7.0), 1.0);
-        // A run beyond the bound shows that it was not one.
+        // A run beyond the stored bound makes it be solved for again.
         assert_eq!(upper_for(1.5, &first, Optimum::Margin, 8.0), 8.0);
         assert_eq!(upper_for(0.0, &first, Optimum::Margin, 9.0), 8.0);
-        // Less effort is another question.
-        let little = Effort {
+        // Other options are solved for by themselves.
+        let coarse = SolverOptions {
             tolerance: 0.1,
-            ..effort
+            ..options
         };
         let solve = |_: &_, _: &_| Ok(certificate(10.0));
-        let ground = grounds.of(&first, Sphere::new);
-        let found = ground.certificate(Optimum::Margin, &little, |_| true, solve);
+        let cache = grounds.of(&first, Sphere::new);
+        let found = cache.certificate(Optimum::Margin, &coarse, |_| true, solve);
         assert_eq!(found.unwrap().bounds.upper, 10.0);
     }
 }

@@ -1,18 +1,17 @@
-//! Numbers and sums as if in twice the precision of f64 (Dekker 1971; Ogita, Rump and Oishi 2005): weights
-//! that cancel large coordinates leave little of a sum.
+//! Double-double arithmetic (Dekker 1971; Ogita, Rump and Oishi 2005), for sums whose terms nearly cancel.
 
 /// The sum of two f64 that do not overlap.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Twofold {
+pub struct DoubleDouble {
     high: f64,
     low: f64,
 }
 
-impl Twofold {
+impl DoubleDouble {
     /// a b, exactly.
     pub fn product(a: f64, b: f64) -> Self {
         let high = a * b;
-        Twofold {
+        DoubleDouble {
             high,
             low: a.mul_add(b, -high),
         }
@@ -22,23 +21,23 @@ impl Twofold {
         let (sum, error) = two_sum(self.high, other.high);
         let low = error + (self.low + other.low);
         let high = sum + low;
-        Twofold {
+        DoubleDouble {
             high,
             low: low - (high - sum),
         }
     }
 
     pub fn minus(self, other: Self) -> Self {
-        self.plus(Twofold {
+        self.plus(DoubleDouble {
             high: -other.high,
             low: -other.low,
         })
     }
 
-    /// s times it, to the precision of f64 for a term of a sum.
+    /// Its product with s; the error is that of f64 relative to `low`.
     pub fn times(self, s: f64) -> Self {
-        let Twofold { high, low } = Twofold::product(self.high, s);
-        Twofold {
+        let DoubleDouble { high, low } = DoubleDouble::product(self.high, s);
+        DoubleDouble {
             high,
             low: low + self.low * s,
         }
@@ -49,13 +48,13 @@ impl Twofold {
     }
 }
 
-impl From<f64> for Twofold {
+impl From<f64> for DoubleDouble {
     fn from(high: f64) -> Self {
-        Twofold { high, low: 0.0 }
+        DoubleDouble { high, low: 0.0 }
     }
 }
 
-/// a + b and what it rounds off.
+/// a + b rounded, and its rounding error.
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let of_b = sum - a;
@@ -64,8 +63,8 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// start + u·v
 pub fn dot(start: f64, u: &[f64], v: &[f64]) -> f64 {
-    let terms = u.iter().zip(v).map(|(u, v)| Twofold::product(*u, *v));
-    terms.fold(start.into(), Twofold::plus).value()
+    let terms = u.iter().zip(v).map(|(u, v)| DoubleDouble::product(*u, *v));
+    terms.fold(start.into(), DoubleDouble::plus).value()
 }
 
 #[cfg(test)]
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cancels_leaves_the_rest() {
+    fn sums_that_cancel_are_exact() {
         // 2⁻⁴⁰ from terms of 2⁶⁰, in any order.
         let (large, small) = (2f64.powi(60), 2f64.powi(-40));
         for terms in [
@@ -87,13 +86,13 @@ mod tests {
             assert_ne!(-1.0 + terms.iter().sum::<f64>(), small);
         }
         let third = 1.0 / 3.0;
-        let square = Twofold::product(third, third);
+        let square = DoubleDouble::product(third, third);
         assert_eq!(square.value(), third * third);
         assert_ne!(square.minus((third * third).into()).value(), 0.0);
         assert_eq!(
             square
                 .times(4.0)
-                .minus(Twofold::product(2.0 * third, 2.0 * third))
+                .minus(DoubleDouble::product(2.0 * third, 2.0 * third))
                 .value(),
             0.0
         );

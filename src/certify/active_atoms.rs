@@ -1,31 +1,31 @@
-//! The atoms of a finite problem.
+//! The atoms of the finite problems of column generation.
 
-use super::climb::Peak;
-use super::inputs::{Inputs, dot};
+use super::input_matrix::{InputMatrix, dot};
+use super::local_ascent::LocalMaximum;
 use super::measure::Measure;
 
-/// Two directions this near, squared and as the samples see them, are one.
-const SAME: f64 = 1e-20;
+/// Two directions are one below this squared distance, relative and with scaled coordinates.
+const SAME_ATOM: f64 = 1e-20;
 
-/// Share of what is much for a sample from which an atom matters.
-const MATTERS: f64 = 1e-10;
+/// Share of a sample's size below which an atom's part in its prediction is negligible.
+const NEGLIGIBLE: f64 = 1e-10;
 
-/// Atoms without mass that are kept, besides one per sample.
-const SPARE: usize = 100;
+/// Atoms without mass that are kept beside one per sample.
+const SPARE_ATOMS: usize = 100;
 
 /// Signed atoms ±δ_θ, with the row ±κ_i σ(θ·x_i) (n) of each for given factors κ.
-pub struct Pool<'a> {
-    inputs: &'a Inputs,
-    /// What multiplies the row's entry of sample i.
+pub struct ActiveAtoms<'a> {
+    inputs: &'a InputMatrix,
+    /// κ (n)
     factors: Vec<f64>,
     /// Directions, with ±1 as masses.
     atoms: Measure,
     rows: Vec<Vec<f64>>,
 }
 
-impl<'a> Pool<'a> {
-    pub fn new(inputs: &'a Inputs, factors: Vec<f64>) -> Self {
-        Pool {
+impl<'a> ActiveAtoms<'a> {
+    pub fn new(inputs: &'a InputMatrix, factors: Vec<f64>) -> Self {
+        ActiveAtoms {
             inputs,
             factors,
             atoms: Measure::zero(inputs.d()),
@@ -46,16 +46,21 @@ impl<'a> Pool<'a> {
         &self.atoms.theta
     }
 
-    /// Adds an atom, unless it is there.
+    /// Adds an atom, unless it is there already.
     pub fn add(&mut self, theta: &[f64], sign: f64) {
-        let felt = |(v, column): (f64, &f64)| (v * column).powi(2);
-        let columns = self.inputs.columns();
-        let size: f64 = theta.iter().copied().zip(columns).map(felt).sum();
+        let scaled_square = |(v, coordinate_scale): (f64, &f64)| (v * coordinate_scale).powi(2);
+        let coordinate_scales = self.inputs.coordinate_scales();
+        let size: f64 = theta
+            .iter()
+            .copied()
+            .zip(coordinate_scales)
+            .map(scaled_square)
+            .sum();
         let apart = |t: &[f64]| -> f64 {
             let differences = t.iter().zip(theta).map(|(t, u)| t - u);
-            differences.zip(columns).map(felt).sum()
+            differences.zip(coordinate_scales).map(scaled_square).sum()
         };
-        let same = |(t, s): (&[f64], f64)| s == sign && apart(t) <= SAME * size;
+        let same = |(t, s): (&[f64], f64)| s == sign && apart(t) <= SAME_ATOM * size;
         if self.atoms.atoms().any(same) {
             return;
         }
@@ -66,16 +71,22 @@ impl<'a> Pool<'a> {
         self.atoms.push(theta, sign);
     }
 
-    /// Adds the atoms of a measure, with their signs times this one.
+    /// Adds the atoms of a measure, their signs multiplied by `sign`.
     pub fn add_measure(&mut self, nu: &Measure, sign: f64) {
         nu.atoms().for_each(|(t, c)| self.add(t, sign * c.signum()));
     }
 
-    /// Adds the peaks of V for q (n) that are above `level`, at most `most`; their number.
-    pub fn add_peaks(&mut self, peaks: &[Peak], q: &[f64], level: f64, most: usize) -> usize {
-        let above = peaks.iter().take_while(|p| p.0 > level).take(most);
+    /// Adds the local maxima of |V| for q (n) that are above `level`, best first, at most `most`; their number.
+    pub fn add_maxima(
+        &mut self,
+        maxima: &[LocalMaximum],
+        q: &[f64],
+        level: f64,
+        most: usize,
+    ) -> usize {
+        let above = maxima.iter().take_while(|p| p.value > level).take(most);
         let mut added = 0;
-        for (_, theta) in above {
+        for LocalMaximum { theta, .. } in above {
             let sign = self.inputs.variation(q, theta).signum();
             self.add(theta, sign);
             added += 1;
@@ -83,25 +94,24 @@ impl<'a> Pool<'a> {
         added
     }
 
-    /// The measure with these masses on the signed atoms, without those that matter for no sample:
-    /// `sizes` (n) says what is much in the rows.
+    /// The measure with these masses on the signed atoms, without those whose part is negligible for every
+    /// sample, relative to `sizes` (n).
     pub fn measure(&self, masses: &[f64], sizes: &[f64]) -> Measure {
         let mut nu = Measure::zero(self.atoms.d);
         let atoms = self.atoms.atoms().zip(&self.rows).zip(masses);
         for (((theta, sign), row), mass) in atoms {
-            let much = |(v, size): (&f64, &f64)| mass * v.abs() > MATTERS * size;
-            if row.iter().zip(sizes).any(much) {
+            let counts = |(v, size): (&f64, &f64)| mass * v.abs() > NEGLIGIBLE * size;
+            if row.iter().zip(sizes).any(counts) {
                 nu.push(theta, sign * mass);
             }
         }
         nu
     }
 
-    /// Keeps the atoms with mass, and of the others those whose rows are nearest to tight for the
-    /// dual point (n), which multiplies the rows.
-    pub fn forget(&mut self, masses: &[f64], dual: &[f64]) {
-        let spare = SPARE + self.inputs.n();
-        if self.rows.len() <= spare {
+    /// Keeps the atoms with mass and, of the others, those whose dual constraint row·dual is nearest to tight.
+    pub fn prune(&mut self, masses: &[f64], dual: &[f64]) {
+        let most_spare = SPARE_ATOMS + self.inputs.n();
+        if self.rows.len() <= most_spare {
             return;
         }
         let heaviest = masses.iter().copied().fold(0.0, f64::max);
@@ -110,7 +120,7 @@ impl<'a> Pool<'a> {
         let mut others: Vec<usize> = (0..self.rows.len()).filter(|&k| !massive(k)).collect();
         others.sort_by(|&k, &l| values[l].total_cmp(&values[k]));
         let mut keep: Vec<bool> = (0..self.rows.len()).map(massive).collect();
-        others.iter().take(spare).for_each(|&k| keep[k] = true);
+        others.iter().take(most_spare).for_each(|&k| keep[k] = true);
         let mut kept = Measure::zero(self.atoms.d);
         let atoms = self.atoms.atoms().zip(&keep).filter(|(_, keep)| **keep);
         atoms.for_each(|((theta, sign), _)| kept.push(theta, sign));

@@ -1,14 +1,14 @@
-//! A trained network beside the optimum of its problem.
+//! The certificate of a run: its value against bounds of the optimum.
 
 use serde::{Deserialize, Serialize};
 
 use super::conflict::Conflict;
-use super::ground::{Ground, Optimum};
-use super::inputs::Inputs;
-use super::kernel::{Gram, KernelMargin, Weights};
-pub use super::missing::Missing;
-use super::missing::missing;
-use super::{Bounds, Certificate, Effort, Measure, margin};
+use super::input_matrix::InputMatrix;
+use super::kernel::{KernelMargin, KernelMatrix, WeightLaw};
+pub use super::missing_direction::MissingDirection;
+use super::missing_direction::missing;
+use super::solver_cache::{Optimum, SolverCache};
+use super::{Bounds, Certificate, Measure, SolverOptions, margin};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Run;
@@ -17,17 +17,17 @@ use crate::observe::is_labelled;
 use crate::particles::Particles;
 
 /// Atoms of a network from which a solve starts, at most: the heaviest.
-const ATOMS: usize = 2000;
+const START_ATOMS: usize = 2000;
 
-/// Bounds this far apart, relative to the optimum, are told with the reason, if it is that coordinates of
-/// the inputs differ so many times in size.
-const OPEN: f64 = 1e-3;
-const FAR: f64 = 1e5;
+/// From this relative gap of the optimum's bounds on, a warning says if the cause is coordinates that differ in
+/// size by more than the factor below.
+const WIDE_GAP: f64 = 1e-3;
+const UNEQUAL_SCALES: f64 = 1e5;
 
 /// Which optimum a run is measured against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum OptimumKind {
     /// γ1, the largest margin_f1.
     Margin,
     /// The least penalised risk R(f) + λα|ν|.
@@ -38,47 +38,46 @@ pub enum Kind {
     KernelMarginLaw,
 }
 
-/// What certificate.json says of a run: lower ≤ optimum ≤ upper, one of the two by the run itself.
+/// An entry of certificate.json: lower ≤ optimum ≤ upper, where the run's own value is one of the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct RunCertificate {
     pub run: usize,
-    /// The step of the run at which it was certified; 0 in files of versions that did not say.
+    /// The step of the run at which it was certified; 0 in files of versions that did not store it.
     #[serde(default)]
     pub step: u64,
-    pub kind: Kind,
-    /// For a margin what the run reached at its best, less rounding errors; for a penalised risk
-    /// the dual bound. The margin of a kernel's law may be exceeded by a network of finite width, which
-    /// has a kernel of its own: then the bound of that margin.
+    pub kind: OptimumKind,
+    /// For a margin the best that the run reached, less rounding errors; for a penalised risk the dual bound. A
+    /// network of finite width has a kernel of its own and may exceed the margin of a kernel's law: then this is
+    /// the lower bound of that margin.
     pub lower: f64,
     /// For a margin the dual bound; for a penalised risk what the run reached.
     pub upper: f64,
-    /// How far the run is from the optimum, at most: upper − lower, or what it reached beyond the lower
-    /// bound of a kernel's law.
+    /// Distance of the run from the optimum, at most: upper − lower; for a run that exceeds the margin of a
+    /// kernel's law, what it reached less the lower bound of that margin.
     pub gap: f64,
     /// The gap as a share of the optimum.
     pub relative_gap: f64,
     /// Whether the dual bound holds for every direction (d ≤ 3), or for those searched.
     pub certified: bool,
-    /// Directions searched; 0 where none had to be.
+    /// Directions searched; 0 where the bound needs no search.
     pub probes: usize,
     /// The direction θ (d) on which the dual bound rests.
     pub worst_direction: Vec<f64>,
-    /// The optimum between the bounds that the solve proved, whatever the run did: they hold at
-    /// every step.
+    /// Bounds of the optimum itself, which hold at every step of the run.
     pub optimum_lower: f64,
     pub optimum_upper: f64,
-    /// The heaviest direction of the optimum that the run misses, if there is one and it matters.
-    pub missing: Option<Missing>,
-    /// What the run reached; absent in files of versions that did not say.
+    /// The heaviest direction of the optimum near which the run has no particle, if there is one that matters.
+    pub missing: Option<MissingDirection>,
+    /// The run's own value; absent in files of versions that did not store it.
     #[serde(default)]
     pub reached: Option<f64>,
-    /// The one layer that the run trains, where the optimum is one of networks of which both are free.
+    /// The layer that the run trains, if only one; the optimum is over networks of which both are free.
     #[serde(default)]
-    pub only: Option<Layer>,
-    /// Samples that no network classifies right, where there are some: the optimum is 0 then.
+    pub only: Option<TrainedLayer>,
+    /// Samples that no network classifies right, if there are any: the optimum is 0 then.
     #[serde(default)]
     pub conflict: Option<Conflict>,
-    /// The step at which the run diverged, if it did: the standing is of an earlier one.
+    /// The step at which the run diverged, if it did: the certificate is of an earlier one.
     #[serde(default)]
     pub diverged_at: Option<u64>,
 }
@@ -86,27 +85,26 @@ pub struct Standing {
 /// A layer of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Layer {
+pub enum TrainedLayer {
     Input,
     Output,
 }
 
-impl Standing {
-    /// Whether some network is known to classify every sample right, where that is what counts.
+impl RunCertificate {
+    /// Whether some network is known to classify every sample right; always true of a penalised risk.
     pub fn is_separable(&self) -> bool {
-        self.kind == Kind::Penalised || self.optimum_lower > 0.0
+        self.kind == OptimumKind::Penalised || self.optimum_lower > 0.0
     }
 }
 
 /// A trained network and its problem.
 #[derive(Clone, Copy)]
-pub struct Network<'a> {
-    /// Number of the run, and the step at which it stands.
+pub struct TrainedNetwork<'a> {
+    /// Number of the run, and its step.
     pub index: usize,
     pub step: u64,
     pub run: &'a Run,
-    /// In true units, or any others in which f64 holds them where there is no decay: margins don't
-    /// depend on the scale.
+    /// In true units; without decay in any units, as margins do not depend on the scale.
     pub particles: &'a Particles,
     /// Best margins over the run.
     pub best_margin_f1: Option<f64>,
@@ -117,31 +115,36 @@ pub struct Network<'a> {
     pub accumulated: Option<&'a [f64]>,
 }
 
-/// A run's standing, and the measure that the solve ended with: a small network that is optimal
-/// up to `optimum_upper` − `optimum_lower`.
-pub type Certified = (Standing, Option<Measure>);
+/// A run's certificate and the optimum that it was compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CertifiedRun {
+    pub certificate: RunCertificate,
+    /// The measure that the solve ended with, a small network that is optimal up to `optimum_upper` −
+    /// `optimum_lower`; none of a kernel margin.
+    pub optimum: Option<Measure>,
+}
 
-impl Network<'_> {
-    /// Every certificate that applies to the run, trained on the ground's data.
+impl TrainedNetwork<'_> {
+    /// Every certificate that applies to the run, which was trained on the cache's data.
     ///
     /// # Errors
     /// A run to which none applies, and those of the solves.
     pub fn certify(
         &self,
-        ground: &mut Ground,
-        law: Option<Weights>,
-        effort: &Effort,
-    ) -> Result<Vec<Certified>> {
+        cache: &mut SolverCache,
+        law: Option<WeightLaw>,
+        options: &SolverOptions,
+    ) -> Result<Vec<CertifiedRun>> {
         let run = self.run;
-        let is_labelled = is_labelled(ground.data());
+        let is_labelled = is_labelled(cache.data());
         if run.train == Train::Output && is_labelled && run.lambda == 0.0 {
-            return self.kernel_margins(ground.data(), law);
+            return self.kernel_margins(cache.data(), law);
         }
         if run.lambda > 0.0 && run.loss.dual().is_some() {
-            return Ok(vec![self.penalised(ground, effort)?]);
+            return Ok(vec![self.penalised(cache, options)?]);
         }
         if run.lambda == 0.0 && run.loss.is_classification() && is_labelled {
-            return Ok(vec![self.margin(ground, effort)?]);
+            return Ok(vec![self.margin(cache, options)?]);
         }
         Err(Error::input(
             format!("run {}", self.index),
@@ -153,23 +156,27 @@ impl Network<'_> {
         ))
     }
 
-    fn margin(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
-        let (y, nu) = (&ground.data().y[..], self.measure());
-        let inputs = ground.sphere().inputs();
+    fn margin(&self, cache: &mut SolverCache, options: &SolverOptions) -> Result<CertifiedRun> {
+        let (y, nu) = (&cache.data().y[..], self.measure());
+        let inputs = cache.sphere().inputs();
         let conflict = Conflict::find(inputs, y);
-        let columns = inputs.columns().iter().copied().filter(|c| *c > 0.0);
+        let coordinate_scales = inputs
+            .coordinate_scales()
+            .iter()
+            .copied()
+            .filter(|c| *c > 0.0);
         let (small, large) =
-            columns.fold((f64::INFINITY, 0.0_f64), |(s, l), c| (s.min(c), l.max(c)));
+            coordinate_scales.fold((f64::INFINITY, 0.0_f64), |(s, l), c| (s.min(c), l.max(c)));
         let last = margin::lower_bound(inputs, y, &nu);
         let reached = last.max(self.reached(self.best_margin_f1, inputs.radius()));
         let allows = |bounds: &Bounds| reached <= bounds.upper;
-        let found = ground.certificate(Optimum::Margin, effort, allows, |data, sphere| {
+        let found = cache.certificate(Optimum::Margin, options, allows, |data, sphere| {
             let weights = self.accumulated.and_then(simplex);
             let start = (&heaviest(&nu), weights.as_deref());
-            Optimum::Margin.solve(data, sphere, start, effort)
+            Optimum::Margin.solve(data, sphere, start, options)
         })?;
-        // No run is above a margin that was certified, but for its engine's rounding errors; what beats a
-        // searched bound shows that the search missed something.
+        // A run exceeds a certified margin by its engine's rounding errors only; if it exceeds a searched one, the
+        // search missed the optimum.
         let bounds = match found.proof.is_certified() {
             true => Bounds {
                 lower: reached.min(found.bounds.upper),
@@ -180,7 +187,7 @@ impl Network<'_> {
                 upper: found.bounds.upper.max(reached),
             },
         };
-        if found.bounds.relative_gap() > OPEN && large > FAR * small {
+        if found.bounds.relative_gap() > WIDE_GAP && large > UNEQUAL_SCALES * small {
             tracing::warn!(
                 "run {}: coordinates of the inputs differ {:.0e} times in size, and rounding keeps the \
                  bounds of the largest margin apart; `data.standardize = true` puts them on one scale",
@@ -188,17 +195,17 @@ impl Network<'_> {
                 large / small
             );
         }
-        let value = |nu: &Measure| Optimum::Margin.value(ground, nu);
-        let (mut standing, measure) =
-            self.standing(Kind::Margin, (bounds, reached), found, value)?;
-        standing.conflict = conflict;
-        Ok((standing, measure))
+        let value = |nu: &Measure| Optimum::Margin.value(cache, nu);
+        let mut certified =
+            self.certificate(OptimumKind::Margin, (bounds, reached), found, value)?;
+        certified.certificate.conflict = conflict;
+        Ok(certified)
     }
 
     /// The value of the run is α² times its objective: R(f) + (λα²/2m) Σ (a² + |w|²) ≥ R(f) + λα|ν|,
     /// with equality for balanced particles.
-    fn penalised(&self, ground: &mut Ground, effort: &Effort) -> Result<Certified> {
-        let reached = self.penalised_risk(ground);
+    fn penalised(&self, cache: &mut SolverCache, options: &SolverOptions) -> Result<CertifiedRun> {
+        let reached = self.penalised_risk(cache);
         if !reached.is_finite() {
             return Err(Error::input(
                 format!("run {}", self.index),
@@ -208,26 +215,26 @@ impl Network<'_> {
         }
         let allows = |bounds: &Bounds| bounds.lower <= reached;
         let optimum = Optimum::of(self.run);
-        let found = ground.certificate(optimum, effort, allows, |data, sphere| {
-            optimum.solve(data, sphere, (&heaviest(&self.measure()), None), effort)
+        let found = cache.certificate(optimum, options, allows, |data, sphere| {
+            optimum.solve(data, sphere, (&heaviest(&self.measure()), None), options)
         })?;
         let bounds = Bounds {
             lower: found.bounds.lower.min(reached),
             upper: reached,
         };
-        let value = |nu: &Measure| optimum.value(ground, nu);
-        self.standing(Kind::Penalised, (bounds, reached), found, value)
+        let value = |nu: &Measure| optimum.value(cache, nu);
+        self.certificate(OptimumKind::Penalised, (bounds, reached), found, value)
     }
 
-    fn kernel_margins(&self, data: &Dataset, law: Option<Weights>) -> Result<Vec<Certified>> {
-        let conflict = Conflict::find(&Inputs::new(data), &data.y);
+    fn kernel_margins(&self, data: &Dataset, law: Option<WeightLaw>) -> Result<Vec<CertifiedRun>> {
+        let conflict = Conflict::find(&InputMatrix::new(data), &data.y);
         let entry = |kind, KernelMargin { bounds, .. }: KernelMargin, reached: f64| {
-            let beyond = kind == Kind::KernelMarginLaw && reached > bounds.upper;
+            let beyond = kind == OptimumKind::KernelMarginLaw && reached > bounds.upper;
             let (lower, gap) = match beyond {
                 true => (bounds.lower, reached - bounds.lower),
                 false => (reached.min(bounds.upper), (bounds.upper - reached).max(0.0)),
             };
-            let standing = Standing {
+            let certificate = RunCertificate {
                 run: self.index,
                 step: self.step,
                 kind,
@@ -246,38 +253,41 @@ impl Network<'_> {
                 conflict,
                 diverged_at: None,
             };
-            (standing, None)
+            CertifiedRun {
+                certificate,
+                optimum: None,
+            }
         };
         let y = &data.y;
-        let own = Gram::of_features(self.particles, data);
+        let own = KernelMatrix::of_features(self.particles, data);
         // A feature's size bounds what rounding does to a margin_f2.
         let size = (0..own.n()).map(|i| own.values()[i * own.n() + i].sqrt());
         let reached = self.reached(self.best_margin_f2, size.fold(0.0, f64::max));
-        let margin = |kernel: &Gram| match conflict {
+        let margin = |kernel: &KernelMatrix| match conflict {
             Some(conflict) => Ok(KernelMargin {
                 bounds: Bounds {
                     lower: 0.0,
                     upper: 0.0,
                 },
-                p: conflict.weights(&Inputs::new(data)),
+                p: conflict.weights(&InputMatrix::new(data)),
             }),
             None => kernel.hard_margin(y),
         };
         let features = margin(&own)?;
-        let mut all = vec![entry(Kind::KernelMarginFeatures, features, reached)];
+        let mut all = vec![entry(OptimumKind::KernelMarginFeatures, features, reached)];
         if let Some(law) = law {
-            let limit = margin(&Gram::of_law(law, data))?;
-            all.push(entry(Kind::KernelMarginLaw, limit, reached));
+            let limit = margin(&KernelMatrix::of_law(law, data))?;
+            all.push(entry(OptimumKind::KernelMarginLaw, limit, reached));
         }
         Ok(all)
     }
 
-    fn penalised_risk(&self, ground: &Ground) -> f64 {
+    fn penalised_risk(&self, cache: &SolverCache) -> f64 {
         let (run, p) = (self.run, self.particles);
-        let f = self.measure().predict(ground.sphere().inputs());
+        let f = self.measure().predict(cache.sphere().inputs());
         let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
         let mean = (square(&p.a) + square(&p.w)) / run.m as f64;
-        let risk = run.loss.risk(f.into_iter(), &ground.data().y);
+        let risk = run.loss.risk(f.into_iter(), &cache.data().y);
         risk + run.lambda * run.alpha * run.alpha / 2.0 * mean
     }
 
@@ -290,25 +300,25 @@ impl Network<'_> {
         (margin.unwrap_or(0.0) - self.rounding * size).max(0.0)
     }
 
-    /// The layer that the run trains, where it trains one.
-    fn only(&self) -> Option<Layer> {
+    /// The layer that the run trains, if only one.
+    fn only(&self) -> Option<TrainedLayer> {
         match self.run.train {
             Train::Both => None,
-            Train::Input => Some(Layer::Input),
-            Train::Output => Some(Layer::Output),
+            Train::Input => Some(TrainedLayer::Input),
+            Train::Output => Some(TrainedLayer::Output),
         }
     }
 
     /// `value` gives what a measure reaches.
-    fn standing(
+    fn certificate(
         &self,
-        kind: Kind,
+        kind: OptimumKind,
         (bounds, reached): (Bounds, f64),
         found: Certificate,
         value: impl Fn(&Measure) -> Result<f64>,
-    ) -> Result<Certified> {
+    ) -> Result<CertifiedRun> {
         let missing = missing(self.particles, &found, bounds.gap(), value)?;
-        let standing = Standing {
+        let certificate = RunCertificate {
             run: self.index,
             step: self.step,
             kind,
@@ -327,11 +337,14 @@ impl Network<'_> {
             conflict: None,
             diverged_at: None,
         };
-        Ok((standing, Some(found.measure)))
+        Ok(CertifiedRun {
+            certificate,
+            optimum: Some(found.measure),
+        })
     }
 }
 
-/// A gap as a share of an optimum. Nothing is a share of an optimum of 0 but no gap.
+/// A gap as a share of an optimum; the largest f64 for a gap from an optimum of 0.
 fn share(gap: f64, optimum: f64) -> f64 {
     match gap {
         0.0 => 0.0,
@@ -339,7 +352,7 @@ fn share(gap: f64, optimum: f64) -> f64 {
     }
 }
 
-/// |Σ η g| as weights p in the simplex; `None` where there is nothing to divide.
+/// |Σ η g| divided by its sum, as weights p in the simplex; `None` where the sum is 0 or not finite.
 fn simplex(accumulated: &[f64]) -> Option<Vec<f64>> {
     let total: f64 = accumulated.iter().map(|g| g.abs()).sum();
     let fits = total > 0.0 && total.is_finite();
@@ -350,7 +363,7 @@ fn heaviest(nu: &Measure) -> Measure {
     let mut order: Vec<usize> = (0..nu.len()).collect();
     order.sort_by(|&k, &l| nu.c[l].abs().total_cmp(&nu.c[k].abs()));
     let mut kept = Measure::zero(nu.d);
-    for k in order.into_iter().take(ATOMS) {
+    for k in order.into_iter().take(START_ATOMS) {
         kept.push(nu.theta(k), nu.c[k]);
     }
     kept

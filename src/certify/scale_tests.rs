@@ -1,4 +1,4 @@
-//! Rows and columns of very different sizes: bounds hold and close whatever the units of a sample are.
+//! Inputs whose rows or columns differ much in size: bounds hold, and close for rows of any size.
 
 use super::tests::gaussian;
 use super::*;
@@ -29,17 +29,17 @@ fn solved(data: &Dataset) -> Certificate {
 
 fn solved_to(tolerance: f64, data: &Dataset) -> Certificate {
     let zero = Measure::zero(data.d);
-    let effort = Effort {
+    let options = SolverOptions {
         tolerance,
-        ..Effort::default()
+        ..SolverOptions::default()
     };
-    margin::solve(&Sphere::new(data), &data.y, &zero, None, &effort).unwrap()
+    margin::solve(&Sphere::new(data), &data.y, &zero, None, &options).unwrap()
 }
 
 /// Whether the bounds follow from the measure and the weights that come with them, by the definition
 /// and, for the weights, in many directions; up to what these sums in f64 round.
 fn is_proved(data: &Dataset, c: &Certificate) -> bool {
-    let inputs = Inputs::new(data);
+    let inputs = InputMatrix::new(data);
     let terms = (c.measure.len() + data.n() + data.d) as f64;
     let rounded = |sizes: f64| 2.0 * terms * f64::EPSILON * sizes;
     let size = |t: &[f64], x: &[f64]| t.iter().zip(x).map(|(t, x)| (t * x).abs()).sum::<f64>();
@@ -86,7 +86,7 @@ fn rows_of_any_size_have_closed_bounds() {
             );
             assert!(c.bounds.relative_gap() <= 1e-6, "{case}");
             assert!(
-                c.bounds.upper <= Inputs::new(&data).least_norm() * (1.0 + 1e-6),
+                c.bounds.upper <= InputMatrix::new(&data).least_norm() * (1.0 + 1e-6),
                 "{case}"
             );
             assert!(is_proved(&data, &c), "{case}");
@@ -102,8 +102,8 @@ fn rows_of_any_size_have_closed_bounds() {
     assert_eq!(caught, 160);
 }
 
-/// Whatever the units of a coordinate, bounds hold. Up to a million times they close; far beyond, where the
-/// weights p in f64 cannot cancel the large coordinates, not always.
+/// Bounds hold for columns of any size. They close up to a factor of a million; far beyond it not always, as
+/// weights p in f64 cannot cancel the large coordinates.
 #[test]
 fn columns_of_any_size_have_true_bounds() {
     let mut caught = 0;
@@ -257,9 +257,10 @@ fn penalised_risks_of_rows_of_any_size() {
                 let data = set(seed, spread, 0.0);
                 let sphere = Sphere::new(&data);
                 let lambda = 10f64.powf(-3.0 + (gaussian(seed, 1)[0]).clamp(-2.0, 2.0));
-                let problem = penalised::Problem::new(loss, &data.y, lambda).unwrap();
+                let problem = penalised::PenalisedProblem::new(loss, &data.y, lambda).unwrap();
                 let zero = Measure::zero(data.d);
-                let c = penalised::solve(&sphere, &problem, &zero, &Effort::default()).unwrap();
+                let c =
+                    penalised::solve(&sphere, &problem, &zero, &SolverOptions::default()).unwrap();
                 let case = format!(
                     "{loss:?}, {spread}, seed {seed}, λ {lambda}: {:?}",
                     c.bounds
@@ -277,8 +278,8 @@ fn kernel_margins_of_rows_of_any_size() {
     for rows in [0.0, 6.0, 30.0] {
         for seed in 0..40 {
             let data = set(seed, rows, 0.0);
-            let law = kernel::Weights::Gaussian { scale: 1.0 };
-            let gram = kernel::Gram::of_law(law, &data);
+            let law = kernel::WeightLaw::Gaussian { scale: 1.0 };
+            let gram = kernel::KernelMatrix::of_law(law, &data);
             let found = gram.hard_margin(&data.y).unwrap();
             let case = format!("rows {rows}, seed {seed}: {:?}", found.bounds);
             assert!(found.bounds.relative_gap() <= 1e-5, "{case}");

@@ -1,16 +1,16 @@
 //! The search for local maxima of |V| on an engine, for data on which f64 on the CPU is too slow.
 //!
-//! A network whose output weights are tiny predicts nothing, so under the square risk g = −y/n for
-//! good: with y = −n q each neuron moves uphill on ±V, sum after sum of its G. As |w| grows, the
-//! steps turn it less and less, as those of a subgradient method must.
+//! A network with tiny output weights predicts 0 up to rounding, so under the square risk g = −y/n at
+//! every step. With y = −n q a step adds a multiple of G to each w: a subgradient ascent on ±V whose steps
+//! turn w less and less as |w| grows.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::climb::{Climb, Peak, distinct};
-use super::inputs::{Inputs, dot, norm, unit};
-use super::ridge;
+use super::input_matrix::{InputMatrix, dot, norm, unit};
+use super::kink_ascent;
+use super::local_ascent::{LocalAscent, LocalMaximum, distinct};
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Steps};
 use crate::error::Result;
@@ -18,34 +18,39 @@ use crate::model::Run;
 use crate::model::{Loss, StateFormat, Train};
 use crate::particles::Particles;
 
-/// Steps of a climb.
+/// Steps of an ascent.
 const STEPS: usize = 200;
-/// A first step's length, where |G| is as usual and |w| = 1.
-const STRIDE: f64 = 0.2;
-/// |a|: so small that f is lost beside y.
-const TINY: f64 = 1e-12;
-/// Of the directions reached, the best are finished on the ridges in f64.
+/// Length of the first step where |G| has its root mean square and |w| = 1.
+const FIRST_STEP: f64 = 0.2;
+/// |a|: so small that f rounds to nothing beside y.
+const OUTPUT_WEIGHT: f64 = 1e-12;
+/// The best of the directions reached, at most this many, are finished by kink ascents in f64.
 const FINISHED: usize = 256;
-/// Two directions with a cosine beyond this are climbing the same peak.
-const SAME: f64 = 1.0 - 1e-4;
+/// Two directions count as near the same local maximum from this cosine on.
+const SAME_MAXIMUM: f64 = 1.0 - 1e-4;
 
 /// Builds an engine for a batch.
 type Make = dyn Fn(Batch) -> Result<Box<dyn Engine>> + Send + Sync;
 
-/// The climb on an engine, in its precision; the last of the way is [`super::CpuClimb`]'s.
-pub struct EngineClimb {
+/// Ascents on an engine, in its precision, whose best are finished as [`super::CpuAscent`] does.
+pub struct EngineAscent {
     make: Box<Make>,
 }
 
-impl EngineClimb {
+impl EngineAscent {
     pub fn new(make: impl Fn(Batch) -> Result<Box<dyn Engine>> + Send + Sync + 'static) -> Self {
-        EngineClimb {
+        EngineAscent {
             make: Box::new(make),
         }
     }
 
     /// The directions reached from θ, and |V| there, in units of the largest |q|.
-    fn climb(&self, inputs: &Inputs, q: &[f64], theta: Vec<f64>) -> Result<Vec<Peak>> {
+    fn ascend(
+        &self,
+        inputs: &InputMatrix,
+        q: &[f64],
+        theta: Vec<f64>,
+    ) -> Result<Vec<LocalMaximum>> {
         let (n, d) = (inputs.n(), inputs.d());
         let m = theta.len() / d;
         let largest = q.iter().fold(0.0_f64, |max, q| max.max(q.abs()));
@@ -71,7 +76,7 @@ impl EngineClimb {
         let mut probes = Particles {
             d,
             w: theta,
-            a: vec![TINY; m],
+            a: vec![OUTPUT_WEIGHT; m],
         };
         engine.write(0, 0, &probes)?;
         // ẇ = −a G
@@ -82,28 +87,34 @@ impl EngineClimb {
         }
         for j in 0..m {
             let down = dot(probes.w(j), velocity.w(j)) < 0.0;
-            probes.a[j] = if down { -TINY } else { TINY };
+            probes.a[j] = if down { -OUTPUT_WEIGHT } else { OUTPUT_WEIGHT };
         }
         engine.write(0, 0, &probes)?;
         engine.advance(&Steps {
-            eta: vec![STRIDE / size; STEPS],
+            eta: vec![FIRST_STEP / size; STEPS],
             evaluate: vec![false; STEPS],
         })?;
-        let reached = engine.read(0, 0..m)?;
+        let end = engine.read(0, 0..m)?;
         let velocity = engine.velocity(0)?;
-        let peaks = (0..m).filter_map(|j| {
-            let theta = unit(reached.w(j).to_vec())?;
-            Some((dot(&theta, velocity.w(j)).abs() / TINY, theta))
+        let local_maxima = (0..m).filter_map(|j| {
+            let theta = unit(end.w(j).to_vec())?;
+            let value = dot(&theta, velocity.w(j)).abs() / OUTPUT_WEIGHT;
+            Some(LocalMaximum { value, theta })
         });
-        Ok(peaks.collect())
+        Ok(local_maxima.collect())
     }
 }
 
-impl Climb for EngineClimb {
-    fn peaks(&self, inputs: &Inputs, q: &[f64], theta: Vec<f64>) -> Result<Vec<Peak>> {
-        let climbed = self.climb(inputs, q, theta)?;
-        let best = distinct(climbed, FINISHED, SAME, inputs.columns());
-        let finish = |(_, theta): &Peak| ridge::ascend(inputs, q, theta);
+impl LocalAscent for EngineAscent {
+    fn local_maxima(
+        &self,
+        inputs: &InputMatrix,
+        q: &[f64],
+        theta: Vec<f64>,
+    ) -> Result<Vec<LocalMaximum>> {
+        let reached = self.ascend(inputs, q, theta)?;
+        let best = distinct(reached, FINISHED, SAME_MAXIMUM, inputs.coordinate_scales());
+        let finish = |near: &LocalMaximum| kink_ascent::ascend(inputs, q, &near.theta);
         Ok(best.par_iter().map(finish).collect())
     }
 }
@@ -111,7 +122,7 @@ impl Climb for EngineClimb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certify::climb::Probes;
+    use crate::certify::local_ascent::Probes;
     use crate::engine::reference::Reference;
     use crate::random::{Draws, Stream};
 
@@ -121,9 +132,9 @@ mod tests {
         v
     }
 
-    /// Nearly every probe ends on about the height of a local maximum; some stop between two.
+    /// Nearly every probe ends at about the value of a local maximum; some stop between two.
     #[test]
-    fn probes_climb() {
+    fn probes_ascend() {
         let (n, d) = (60, 6);
         let data = Dataset {
             d,
@@ -133,7 +144,7 @@ mod tests {
                 .collect(),
             y: vec![1.0; n],
         };
-        let inputs = Inputs::new(&data);
+        let inputs = InputMatrix::new(&data);
         let q = gaussian(Stream::TestData, n);
         let largest = q.iter().fold(0.0_f64, |max, q| max.max(q.abs()));
         let probes = Probes {
@@ -142,19 +153,19 @@ mod tests {
             seed: 5,
         };
         let theta = probes.directions(d, usize::MAX);
-        let share = |climb: &EngineClimb, q: &[f64], of: &[f64]| {
-            let reached = climb.climb(&inputs, q, theta.clone()).unwrap();
+        let share = |ascent: &EngineAscent, q: &[f64], of: &[f64]| {
+            let reached = ascent.ascend(&inputs, q, theta.clone()).unwrap();
             assert_eq!(reached.len(), 100);
-            let close = reached.iter().filter(|(value, theta)| {
+            let close = reached.iter().filter(|LocalMaximum { value, theta }| {
                 let here = inputs.variation(of, theta).abs();
-                let top = ridge::ascend(&inputs, of, theta).0;
+                let top = kink_ascent::ascend(&inputs, of, theta).value;
                 (value * largest - here).abs() <= 1e-4 * top && here >= 0.98 * top
             });
             close.count()
         };
-        let climb = EngineClimb::new(|batch| Ok(Box::new(Reference::new(batch))));
-        assert!(share(&climb, &q, &q) >= 80);
+        let ascent = EngineAscent::new(|batch| Ok(Box::new(Reference::new(batch))));
+        assert!(share(&ascent, &q, &q) >= 80);
         let others: Vec<f64> = q.iter().rev().copied().collect();
-        assert!(share(&climb, &others, &q) < 10, "the count sees nothing");
+        assert!(share(&ascent, &others, &q) < 10, "the count sees nothing");
     }
 }

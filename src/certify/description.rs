@@ -1,26 +1,26 @@
-//! Certificates in words.
+//! Certificates described in text.
 
 use super::conflict::Conflict;
-use super::standing::{Kind, Layer, Standing};
+use super::run_certificate::{OptimumKind, RunCertificate, TrainedLayer};
 use crate::digits::{digits, significant};
 
-/// Significant digits of an optimum in words.
+/// Significant digits of an optimum.
 const FIGURES: usize = 9;
 
-impl Kind {
+impl OptimumKind {
     /// Name of the optimum.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Kind::Margin => "largest margin_f1",
-            Kind::Penalised => "least penalised risk",
-            Kind::KernelMarginFeatures => "largest margin_f2 of its features",
-            Kind::KernelMarginLaw => "largest margin_f2 of infinitely many",
+            OptimumKind::Margin => "largest margin_f1",
+            OptimumKind::Penalised => "least penalised risk",
+            OptimumKind::KernelMarginFeatures => "largest margin_f2 of its features",
+            OptimumKind::KernelMarginLaw => "largest margin_f2 of infinitely many",
         }
     }
 }
 
-impl Standing {
-    /// On what the dual bound rests.
+impl RunCertificate {
+    /// How the dual bound is known.
     pub fn proof(&self) -> String {
         match self.certified {
             true => "certified".into(),
@@ -28,12 +28,16 @@ impl Standing {
         }
     }
 
-    /// A sentence: the optimum, where the run is, and on lines of their own what it misses and whether
-    /// it diverged.
+    /// A sentence on the optimum and the run's distance from it, then a line each on a missing direction and on
+    /// divergence.
     pub fn sentence(&self) -> String {
-        let mut text = format!("run {}: the {}", self.run, self.kind.words());
+        let mut text = format!("run {}: the {}", self.run, self.kind.description());
         if let Some(conflict) = self.conflict {
-            text.push_str(&format!(" is 0 ({}): {}", self.proof(), conflict.words()));
+            text.push_str(&format!(
+                " is 0 ({}): {}",
+                self.proof(),
+                conflict.description()
+            ));
         } else if !self.is_separable() {
             text.push_str(&format!(
                 " is at most {} ({}): {INSEPARABLE}",
@@ -53,8 +57,8 @@ impl Standing {
                 self.distance("it")
             ));
             match self.only {
-                Some(Layer::Output) => text.push_str("; it trains its output layer alone"),
-                Some(Layer::Input) => text.push_str("; it trains its input layer alone"),
+                Some(TrainedLayer::Output) => text.push_str("; it trains its output layer alone"),
+                Some(TrainedLayer::Input) => text.push_str("; it trains its input layer alone"),
                 None => {}
             }
         }
@@ -79,29 +83,31 @@ impl Standing {
         text
     }
 
-    /// How far the run is from the optimum, which is called `optimum`: as a share of it, or as a multiple
-    /// where that is large.
+    /// The run's distance from the optimum, named `optimum` in the text: as a share, or as a multiple where it is
+    /// large.
     pub fn distance(&self, optimum: &str) -> String {
         let reached = self.reached.unwrap_or(match self.kind {
-            Kind::Penalised => self.upper,
+            OptimumKind::Penalised => self.upper,
             _ => self.lower,
         });
         match self.kind {
-            Kind::Penalised if self.relative_gap > 1.0 && self.optimum_lower > 0.0 => format!(
-                "what the run reached is {} as large as {optimum}",
-                times(reached / self.optimum_lower)
-            ),
-            Kind::Penalised if self.relative_gap > 1.0 => {
+            OptimumKind::Penalised if self.relative_gap > 1.0 && self.optimum_lower > 0.0 => {
+                format!(
+                    "what the run reached is {} as large as {optimum}",
+                    times(reached / self.optimum_lower)
+                )
+            }
+            OptimumKind::Penalised if self.relative_gap > 1.0 => {
                 format!("what the run reached is {}", digits(reached))
             }
-            Kind::KernelMarginLaw if reached > self.upper => format!(
+            OptimumKind::KernelMarginLaw if reached > self.upper => format!(
                 "the run reached {}, up to {} more: its features have a kernel of their own",
                 digits(reached),
                 percent(self.relative_gap)
             ),
-            Kind::Penalised => self.within(optimum),
+            OptimumKind::Penalised => self.within(optimum),
             _ if reached <= 0.0 => "the run reached no margin above 0".into(),
-            // More than the whole of what the run reached is missing.
+            // The gap is larger than what the run reached.
             _ if self.upper > 2.0 * reached => {
                 let multiple = times(self.upper / reached);
                 format!("{optimum} is {multiple} as large as what the run reached")
@@ -119,8 +125,8 @@ impl Standing {
 }
 
 impl Conflict {
-    /// Which samples, and why no network classifies them right.
-    pub fn words(self) -> String {
+    /// The samples, and why no network classifies them right.
+    pub fn description(self) -> String {
         const COUNTED: &str = "of the training data (counted from 0)";
         match self {
             Conflict::Zero(i) => format!(
@@ -138,14 +144,14 @@ impl Conflict {
     }
 }
 
-/// What it means where no margin is above 0.
+/// The text for data on which no margin is above 0.
 pub const INSEPARABLE: &str = "no network was found that classifies every sample right";
 
 /// A share in per cent, or as a power of ten where it is small or large.
 pub fn percent(share: f64) -> String {
     match share {
         0.0 => "0".into(),
-        // Of an optimum of 0, nothing is a share.
+        // A gap from an optimum of 0.
         s if s.is_nan() || s >= f64::MAX => "no share".into(),
         s if s >= 100.0 => times(s),
         s if s >= 1e-3 => format!("{:.1} %", 100.0 * s),
@@ -162,7 +168,7 @@ fn times(multiple: f64) -> String {
     }
 }
 
-/// A number as it is, but 0 where so many decimals would show it as −0.
+/// The number, but 0 where it would be printed as −0 with this many decimals.
 fn unsigned_zero(value: f64, decimals: i32) -> f64 {
     match value.abs() < 0.5 * 10f64.powi(-decimals) {
         true => 0.0,
@@ -174,12 +180,12 @@ fn unsigned_zero(value: f64, decimals: i32) -> f64 {
 mod tests {
     use super::*;
 
-    fn standing(kind: Kind, reached: f64, (lower, upper): (f64, f64)) -> Standing {
+    fn certificate(kind: OptimumKind, reached: f64, (lower, upper): (f64, f64)) -> RunCertificate {
         let (low, high) = match kind {
-            Kind::Penalised => (lower, reached),
+            OptimumKind::Penalised => (lower, reached),
             _ => (reached, upper),
         };
-        Standing {
+        RunCertificate {
             run: 3,
             step: 10,
             kind,
@@ -203,30 +209,39 @@ mod tests {
     #[test]
     fn a_distance_is_a_share_or_a_multiple() {
         let optimum = (0.2, 0.2);
-        let told = |kind, reached| standing(kind, reached, optimum).distance("it");
-        assert_eq!(told(Kind::Margin, 0.19), "the run is within 5.0 % of it");
+        let told = |kind, reached| certificate(kind, reached, optimum).distance("it");
         assert_eq!(
-            told(Kind::Margin, 0.02),
+            told(OptimumKind::Margin, 0.19),
+            "the run is within 5.0 % of it"
+        );
+        assert_eq!(
+            told(OptimumKind::Margin, 0.02),
             "it is 10.0 times as large as what the run reached"
         );
-        assert_eq!(told(Kind::Margin, 0.0), "the run reached no margin above 0");
-        assert_eq!(told(Kind::Penalised, 0.3), "the run is within 50.0 % of it");
         assert_eq!(
-            told(Kind::Penalised, 1.46),
+            told(OptimumKind::Margin, 0.0),
+            "the run reached no margin above 0"
+        );
+        assert_eq!(
+            told(OptimumKind::Penalised, 0.3),
+            "the run is within 50.0 % of it"
+        );
+        assert_eq!(
+            told(OptimumKind::Penalised, 1.46),
             "what the run reached is 7.3 times as large as it"
         );
         assert_eq!(
-            told(Kind::Penalised, 2e16),
+            told(OptimumKind::Penalised, 2e16),
             "what the run reached is 1.0e17 times as large as it"
         );
-        let none = standing(Kind::Penalised, 0.25, (0.0, 0.0)).distance("it");
+        let none = certificate(OptimumKind::Penalised, 0.25, (0.0, 0.0)).distance("it");
         assert_eq!(none, "what the run reached is 0.2500");
     }
 
     #[test]
     fn a_sentence_says_what_was_compared() {
-        let mut one = standing(Kind::Penalised, 0.3, (0.2, 0.2));
-        one.only = Some(Layer::Output);
+        let mut one = certificate(OptimumKind::Penalised, 0.3, (0.2, 0.2));
+        one.only = Some(TrainedLayer::Output);
         one.diverged_at = Some(12);
         let told = one.sentence();
         for wanted in [
@@ -236,7 +251,7 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{told}");
         }
-        let mut none = standing(Kind::Margin, 0.0, (0.0, 0.0));
+        let mut none = certificate(OptimumKind::Margin, 0.0, (0.0, 0.0));
         none.conflict = Some(Conflict::Equal(4, 7));
         let told = none.sentence();
         assert!(told.contains("is 0 (certified): rows 4 and 7"), "{told}");
@@ -245,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_told_whatever_their_size() {
+    fn shares_of_any_size_are_described() {
         let told = [0.0, 1e-5, 0.5, 7.3, 1.8e17, f64::NAN, f64::MAX].map(percent);
         let wanted = [
             "0",
