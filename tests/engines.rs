@@ -11,7 +11,7 @@ use widefield::engine::{Batch, Engine, Sample, Steps};
 use widefield::experiment::Schedule;
 use widefield::model::Run;
 use widefield::model::{Loss, StateFormat, Train};
-use widefield::observe::{Best, Norms};
+use widefield::observe::{BestMargins, Norms};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::{cases, verify_case};
@@ -272,7 +272,7 @@ fn a_million_softmin_steps_stay_finite() {
             ..Default::default()
         };
         engine.set_clock(0, clock).unwrap();
-        let mut best = Best::default();
+        let mut best = BestMargins::default();
         for from in (0..count).step_by(1000) {
             for now in engine.advance(&softmin_steps(from, 1000, 50)).unwrap() {
                 best.update(&run, &data, &now[0]);

@@ -11,7 +11,7 @@ use widefield::engine::{Batch, Engine, Evaluation, Precision, Sample, Steps};
 use widefield::experiment::Schedule;
 use widefield::model::{Loss, StateFormat, Train};
 use widefield::model::{Run, ldexp};
-use widefield::observe::{Best, Margins};
+use widefield::observe::{BestMargins, Margins};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
@@ -360,7 +360,7 @@ fn xor_margins() {
         let b = batch(vec![data.clone()], vec![run.clone(); seeds]);
         let starts: Vec<Particles> = (0..seeds).map(|s| gaussian(9 + s as u64, m, 2)).collect();
         let mut both = engine(&make, b, &starts);
-        let mut best = vec![Best::default(); seeds];
+        let mut best = vec![BestMargins::default(); seeds];
         for from in (0..20_000).step_by(500) {
             let mut steps = steps(&*both, 0.5, Schedule::InverseSqrt, from, 500);
             steps.evaluate = (0..500).map(|k| k % 50 == 0).collect();

@@ -6,7 +6,7 @@ use common::engines;
 use common::oracle::{Flow, State, paths};
 use widefield::engine::{Clock, Engine, Precision, Sample};
 use widefield::model::ldexp;
-use widefield::observe::Row;
+use widefield::observe::MetricsRow;
 use widefield::particles::Particles;
 use widefield::verify::tolerance::compare;
 
@@ -128,7 +128,7 @@ fn free_runs_up_to_the_horizon() {
 fn past_the_horizon(name: &str, engine: &mut dyn Engine, flow: &Flow, state: &State, past: bool) {
     let (run, data) = (&flow.batch.runs[0], &flow.batch.datasets[0]);
     let now = &engine.predict(Sample::Train).unwrap()[0];
-    let row = Row::new(0, run, (data, now), None);
+    let row = MetricsRow::new(0, run, (data, now), None);
     let close = |what: &str, got: f64, want: f64, bound: f64| {
         let off = (got - want).abs();
         assert!(

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use common::gpu_adapter;
 use widefield::engine::select::{Choice, Selection, select};
 use widefield::experiment::{Grid, load};
-use widefield::flow::{Progress, Start, Status, train};
+use widefield::flow::{Progress, StartMode, Status, train};
 use widefield::store::RunFolder;
 
 /// Runs that fill what is kept once for all: threads, caches, compiled kernels.
@@ -48,7 +48,7 @@ fn one(grid: &Grid, selection: &Selection) {
     let summary = train(
         grid,
         &mut folder,
-        Start::Fresh,
+        StartMode::Fresh,
         true,
         &mut make,
         &mut Quiet,

@@ -13,7 +13,7 @@ use crate::certify::{SolverCaches, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
-use crate::flow::{Trained, Worlds, write_certificates};
+use crate::flow::{DatasetCache, TrainedRun, write_certificates};
 use crate::store::{RunFolder, diverged_at, remove_polished, write_polished};
 
 pub fn certify(args: &CertifyArgs) -> Result<()> {
@@ -29,7 +29,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         (None, false) => started,
     };
     let selection = args.engine.select()?;
-    let mut worlds = Worlds::default();
+    let mut datasets = DatasetCache::default();
     let mut caches = SolverCaches::default();
     let mut certificates = Vec::new();
     let mut failures = Vec::new();
@@ -39,10 +39,10 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
             say(&format!("certifying run {run}"));
         }
         let mut one = || -> Result<()> {
-            let trained = Trained::open(&folder, &grid, run)?;
-            let sets = worlds.sets(&trained.experiment)?;
-            trained.check_data(&sets)?;
-            let data = sets.train;
+            let trained = TrainedRun::open(&folder, &grid, run)?;
+            let split = datasets.split(&trained.experiment)?;
+            trained.check_data(&split)?;
+            let data = split.train;
             let cache = caches.of(&data, |data| {
                 let selection = selection.clone();
                 Sphere::searched_on(data, move |batch| selection.build(batch))
@@ -138,7 +138,7 @@ fn polish(
     run: usize,
     found: &[CertifiedRun],
     data: &Dataset,
-    trained: &Trained,
+    trained: &TrainedRun,
 ) -> Result<()> {
     let Some(measure) = found.iter().find_map(|one| one.optimum.as_ref()) else {
         return Err(Error::input(

@@ -10,7 +10,7 @@ use crate::certify::{InputMatrix, Measure};
 use crate::data::read_inputs;
 use crate::error::{Error, Result};
 use crate::experiment::load;
-use crate::flow::{Trained, predictions};
+use crate::flow::{TrainedRun, predictions};
 use crate::store::{NpzWriter, RunFolder, diverged_at, read_polished, write_atomically};
 
 pub fn predict(args: &PredictArgs) -> Result<()> {
@@ -27,7 +27,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
             ),
         ));
     }
-    let trained = Trained::open(&folder, &grid, args.run)?;
+    let trained = TrainedRun::open(&folder, &grid, args.run)?;
     let inputs = read_inputs(
         &args.data,
         trained.checkpoint.d,

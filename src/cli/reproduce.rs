@@ -11,7 +11,7 @@ use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, Preset, load, load_changed, presets};
-use crate::flow::Start;
+use crate::flow::StartMode;
 use crate::report::figures::figures;
 use crate::reproduction::{self, Part};
 use crate::store::{RunFolder, Summary};
@@ -36,7 +36,7 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
         match compute(
             &grid,
             &mut folder,
-            Start::Fresh,
+            StartMode::Fresh,
             (&selection, true),
             &args.talk,
         ) {

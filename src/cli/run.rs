@@ -13,7 +13,7 @@ use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
 use crate::expect::conclude;
 use crate::experiment::{Grid, load, load_changed};
-use crate::flow::{Start, train};
+use crate::flow::{StartMode, train};
 use crate::model::Train;
 use crate::report::verdicts::optimality;
 use crate::report::width::width;
@@ -33,7 +33,7 @@ pub fn run(args: RunArgs) -> Result<()> {
     folder.ask_for(selection.request());
     let told = (&args.pages, &args.talk);
     let how = (&selection, &args.check);
-    go(&grid, &mut folder, Start::Fresh, how, told)
+    go(&grid, &mut folder, StartMode::Fresh, how, told)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -80,7 +80,7 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     }
     let told = (&args.pages, &args.talk);
     let how = (&selection, &args.check);
-    go(&grid, &mut folder, Start::Resume, how, told)
+    go(&grid, &mut folder, StartMode::Resume, how, told)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -105,7 +105,7 @@ fn same_engine(checkpoint: &Checkpoint) -> Result<Selection> {
 fn go(
     grid: &Grid,
     folder: &mut RunFolder,
-    start: Start,
+    start: StartMode,
     (selection, check): (&Selection, &SpotCheckArgs),
     (pages, talk): (&PageArgs, &TalkArgs),
 ) -> Result<()> {
@@ -174,7 +174,7 @@ fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, talk: &TalkArgs) {
 pub(super) fn compute(
     grid: &Grid,
     folder: &mut RunFolder,
-    start: Start,
+    start: StartMode,
     (selection, spot_check): (&Selection, bool),
     talk: &TalkArgs,
 ) -> Result<Summary> {

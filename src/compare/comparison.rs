@@ -9,7 +9,7 @@ use super::network::{MOST_PARTICLES, Network};
 use super::report::{EnsembleReport, Report, VarianceReport, WidthReport};
 use super::{Options, PairReport, variance};
 use crate::error::Result;
-use crate::flow::{Trained, Worlds};
+use crate::flow::{DatasetCache, TrainedRun};
 use crate::particles::init::DrawKey;
 
 /// What the theory says of the variance's exponent.
@@ -18,7 +18,7 @@ const THEORY: f64 = -1.0;
 /// A comparison under way.
 pub struct Comparison<'a> {
     options: &'a Options,
-    worlds: Worlds,
+    datasets: DatasetCache,
     report: Report,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Comparison<'a> {
         });
         Comparison {
             options,
-            worlds: Worlds::default(),
+            datasets: DatasetCache::default(),
             report: Report {
                 version: crate::VERSION,
                 folders: folders.collect(),
@@ -71,7 +71,7 @@ impl<'a> Comparison<'a> {
             .flat_map(|family| family.ensembles.iter().cloned())
             .collect();
         let data = self.options.data.as_deref();
-        let inputs = Inputs::common(&ensembles, &mut self.worlds, data)?;
+        let inputs = Inputs::common(&ensembles, &mut self.datasets, data)?;
         let networks = self.load(&ensembles, &inputs)?;
         let inner: Vec<Vec<Runs>> = ensembles.iter().map(gaps::within).collect();
         let chosen: Vec<_> = pairs
@@ -113,7 +113,7 @@ impl<'a> Comparison<'a> {
             let Opened { folder, grid } = ensemble.from;
             let mut networks = Vec::new();
             for &run in &ensemble.runs {
-                let trained = Trained::open(folder, grid, run)?;
+                let trained = TrainedRun::open(folder, grid, run)?;
                 let flow = &trained.experiment.flow;
                 let step = trained.checkpoint.clock.step;
                 if step < flow.steps && flow.stop.is_none() {

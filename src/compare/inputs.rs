@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ensemble::Ensemble;
 use crate::data::{Dataset, read_inputs};
 use crate::error::{Error, Result};
-use crate::flow::Worlds;
+use crate::flow::DatasetCache;
 
 /// Inputs that several ensembles have in common, in one set per ensemble: new inputs from a file
 /// are standardised as each ensemble's own training inputs were.
@@ -24,10 +24,10 @@ impl Inputs {
     /// Different input dimensions; nothing in common; a file that cannot be used.
     pub fn common(
         ensembles: &[Ensemble],
-        worlds: &mut Worlds,
+        datasets: &mut DatasetCache,
         file: Option<&Path>,
     ) -> Result<Self> {
-        let sets = ensembles.iter().map(|of| worlds.sets(of.any()));
+        let sets = ensembles.iter().map(|of| datasets.split(of.any()));
         let sets = sets.collect::<Result<Vec<_>>>()?;
         let place = || {
             let mut dirs: Vec<String> = Vec::new();
@@ -69,13 +69,13 @@ impl Inputs {
             }
         }
         if let Some(path) = file {
-            let read = ensembles.iter().zip(&sets).map(|(of, sets)| {
+            let read = ensembles.iter().zip(&sets).map(|(of, split)| {
                 read_inputs(
                     path,
                     d,
                     &of.any().data,
-                    sets.standardization.as_ref(),
-                    &sets.columns,
+                    split.standardization.as_ref(),
+                    &split.columns,
                 )
             });
             let read = read.collect::<Result<Vec<_>>>()?;

@@ -4,7 +4,7 @@ use super::transport::Cloud;
 use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::flow::{Trained, predictions};
+use crate::flow::{TrainedRun, predictions};
 use crate::model::Train;
 use crate::model::ldexp;
 use crate::random::{Draws, Stream};
@@ -30,7 +30,7 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn of(trained: &Trained, inputs: Dataset) -> Result<Self> {
+    pub fn of(trained: &TrainedRun, inputs: Dataset) -> Result<Self> {
         let mut engine = trained.engine(inputs)?;
         let f = predictions(&mut *engine)?;
         let clock = engine.clock(0);

@@ -10,7 +10,7 @@ use crate::certify::{SolverCaches, Sphere};
 use crate::compare::{self, Options, Report};
 use crate::error::{Error, Result};
 use crate::experiment::{Check, Filter, Grid};
-use crate::flow::{Trained, Worlds, write_certificates};
+use crate::flow::{DatasetCache, TrainedRun, write_certificates};
 use crate::store::{RunFolder, Summary};
 
 /// What the checks of an experiment look at. Runs that diverged have no values. Certificates and
@@ -88,12 +88,12 @@ impl Asked {
 /// Certificates of these runs, in certificate.json too. Of an output-only run the first is its
 /// own: the kernel of its features.
 fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<RunCertificate>> {
-    let mut worlds = Worlds::default();
+    let mut datasets = DatasetCache::default();
     let mut caches = SolverCaches::default();
     let mut certificates = Vec::new();
     for &run in runs {
-        let trained = Trained::open(folder, grid, run)?;
-        let data = worlds.sets(&trained.experiment)?.train;
+        let trained = TrainedRun::open(folder, grid, run)?;
+        let data = datasets.split(&trained.experiment)?.train;
         let cache = caches.of(&data, Sphere::new);
         let found = applicable(trained.certify(run, cache, None, None))?;
         let found = found.into_iter().flatten();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Trained;
+use super::TrainedRun;
 use crate::certify::kernel::WeightLaw;
 use crate::certify::run_certificate::{CertifiedRun, RunCertificate, TrainedNetwork};
 use crate::certify::{SolverCache, SolverOptions};
@@ -18,8 +18,8 @@ use crate::verify::tolerance::{factor, unit};
 /// Default relative gap of a solve: where the maximum over the sphere is exact, and where not.
 const TOLERANCES: [f64; 2] = [1e-6, 1e-4];
 
-impl Trained {
-    /// Every certificate that applies to this run, number `index`, trained on the ground's data.
+impl TrainedRun {
+    /// Every certificate that applies to this run, number `index`, which was trained on the cache's data.
     ///
     /// `tolerance` is the relative gap at which a solve stops, 1e-6 for d up to 3 and 1e-4 beyond
     /// by default; `probes` the directions searched where d > 3.
@@ -59,7 +59,7 @@ impl Trained {
     }
 }
 
-impl Trained {
+impl TrainedRun {
     /// Refuses weights that are not finite: nothing that is computed from them means anything.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Trained {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_certificates(path: &Path, certificates: &[RunCertificate]) -> Result<()> {
-    // A damaged file is what this makes whole again.
+    // A damaged file is replaced.
     let mut all = read_certificates(path).unwrap_or_default();
     all.retain(|old| certificates.iter().all(|new| new.run != old.run));
     all.extend_from_slice(certificates);
@@ -110,8 +110,8 @@ pub fn read_certificates(path: &Path) -> Result<Vec<RunCertificate>> {
     })
 }
 
-/// Whether a certificate is of the state in which its run is now. Of a run that diverged it is of
-/// the last finite checkpoint, and stays so.
+/// Whether a certificate is of the present state of its run. That of a run that diverged is of the last finite
+/// checkpoint and stays current.
 pub fn is_current(certificate: &RunCertificate, summary: &Summary) -> bool {
     let mut runs = summary.runs.iter();
     runs.find(|run| run.run == certificate.run)
@@ -128,7 +128,7 @@ fn law(experiment: &Experiment) -> Option<WeightLaw> {
     }
 }
 
-/// The particles in true units; in stored ones where f64 does not hold the squares of the true.
+/// The particles in true units, or in stored units where the squares of the true weights are beyond f64.
 fn true_particles(engine: &mut dyn Engine) -> Result<Particles> {
     let run = &engine.batch().runs[0];
     let (m, train) = (run.m, run.train);

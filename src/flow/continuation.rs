@@ -1,6 +1,6 @@
-//! Whether a run can be continued from a checkpoint, and what is then not as it was.
+//! Whether a run can be continued from a checkpoint, and warnings where it will not be the same bit for bit.
 
-use super::Worlds;
+use super::DatasetCache;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Schedule};
@@ -10,10 +10,10 @@ use crate::store::Checkpoint;
 ///
 /// # Errors
 /// Every difference, by name.
-pub fn continues(
+pub fn check_continuation(
     checkpoint: &Checkpoint,
     experiment: &Experiment,
-    worlds: &mut Worlds,
+    datasets: &mut DatasetCache,
 ) -> Result<()> {
     let place = checkpoint.path().display().to_string();
     let Some(was) = &checkpoint.label.identity else {
@@ -22,7 +22,7 @@ pub fn continues(
         );
         return Ok(());
     };
-    let differences = was.differences(&worlds.identity(experiment)?);
+    let differences = was.differences(&datasets.identity(experiment)?);
     if !differences.is_empty() {
         return Err(Error::input(
             place,
@@ -43,8 +43,8 @@ pub fn continues(
     Ok(())
 }
 
-/// Says when the steps to come are not bit for bit those that the run would have taken.
-pub fn tell_changes(checkpoint: &Checkpoint, engine: &dyn Engine) {
+/// Warns when the steps to come are not bit for bit those that the run would have taken.
+pub fn warn_of_changes(checkpoint: &Checkpoint, engine: &dyn Engine) {
     let label = &checkpoint.label;
     let now = (engine.name(), hardware(&engine.adapter()).to_owned());
     let was = (label.engine.as_str(), hardware(&label.adapter).to_owned());

@@ -1,9 +1,9 @@
-//! Why a run left the finite numbers, and what helps.
+//! The likely cause of a divergence, and its remedy.
 
 use crate::digits::short;
 use crate::experiment::Experiment;
 
-/// Inputs beyond this size make the usual steps and weights too large by their squares.
+/// Inputs beyond this size make usual steps too large, as the velocity grows with their square.
 const LARGE_INPUT: f64 = 1e4;
 
 /// What to try for a run that diverged after `step` steps on inputs up to `largest`.

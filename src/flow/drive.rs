@@ -3,23 +3,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::member::Member;
-use super::rewind::Kept;
-use super::spot_check::{Place, SpotCheck};
+use super::rewind::RewindPoint;
+use super::run_state::RunState;
+use super::spot_check::{RunIndices, SpotCheck};
 use super::{Progress, Status};
 use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::store::{Elapsed, Metrics, RunFolder, Writes};
 
-/// Steps between two looks at the clock are chosen to take about this long: short enough for a
-/// prompt interrupt, long enough to cost nothing. How steps are grouped never changes a bit.
+/// Steps taken in one call are as many as take about this long: short enough for a prompt interrupt, long enough
+/// that calls cost nothing. The grouping of steps changes no bit of the results.
 const STRETCH: Duration = Duration::from_millis(250);
 
-/// A run that has ended is stored with all that end within this time: its particles stay as they
-/// are, and the rows of metrics are written once for them.
+/// Runs that end within this time of each other are stored together, so that metrics are written once for them.
 const ENDED_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Steps per stretch, at most: bounds the evaluations held in memory.
+/// Steps in one call, at most: bounds the evaluations held in memory.
 const STRETCH_STEPS: u64 = 1024;
 
 /// How a batch ended.
@@ -55,32 +54,46 @@ impl Context<'_> {
 /// Drives the members of one batch to their ends.
 pub fn drive(
     engine: &mut dyn Engine,
-    members: &mut [Member],
-    origins: &dyn Origins,
+    run_states: &mut [RunState],
+    initial_balances: &dyn Origins,
     context: &mut Context,
 ) -> Result<Outcome> {
-    let mut pace = Pace::default();
-    context.spot.begin();
+    let mut step_rate = StepRate::default();
+    context.spot.engine_changed();
     let mut last_save = Instant::now();
     loop {
-        if members
+        if run_states
             .iter()
-            .any(|m| m.is_due(&engine.clock(m.slot), context.seconds()))
+            .any(|m| m.is_due(&engine.clock(m.batch_index), context.seconds()))
         {
-            observe(engine, members, origins, context, Look::Due)?;
+            observe(
+                engine,
+                run_states,
+                initial_balances,
+                context,
+                RunSelection::Due,
+            )?;
         }
-        context.progress.report(&status(engine, members, pace.rate));
-        if members.iter().all(|m| m.end.is_some()) {
-            save(engine, members, context, Look::Due)?;
+        context
+            .progress
+            .report(&status(engine, run_states, step_rate.rate));
+        if run_states.iter().all(|m| m.end.is_some()) {
+            save(engine, run_states, context, RunSelection::Due)?;
             return Ok(Outcome::Ended);
         }
         if context.stop.load(Ordering::Relaxed) {
-            observe(engine, members, origins, context, Look::Last)?;
-            save(engine, members, context, Look::Last)?;
+            observe(
+                engine,
+                run_states,
+                initial_balances,
+                context,
+                RunSelection::All,
+            )?;
+            save(engine, run_states, context, RunSelection::All)?;
             return Ok(Outcome::Interrupted);
         }
-        let ended = members.iter().any(Member::awaits_storing);
-        let patience = Duration::try_from_secs_f64(members[0].spec().output.checkpoint_seconds);
+        let ended = run_states.iter().any(RunState::awaits_storing);
+        let patience = Duration::try_from_secs_f64(run_states[0].spec().output.checkpoint_seconds);
         let patience = patience.unwrap_or(Duration::MAX);
         let patience = if ended {
             patience.min(ENDED_PATIENCE)
@@ -88,102 +101,114 @@ pub fn drive(
             patience
         };
         let saves = last_save.elapsed() >= patience;
-        if saves && context.spot.vouches() {
-            save(engine, members, context, Look::Due)?;
+        if saves && context.spot.is_checked() {
+            save(engine, run_states, context, RunSelection::Due)?;
             last_save = Instant::now();
         }
-        let watched = context.spot.is_due() || saves && !context.spot.vouches();
-        let steps = stretch(engine, members, if watched { 1 } else { pace.steps() });
-        let before: Vec<u64> = members.iter().map(|m| engine.clock(m.slot).step).collect();
-        let kept = Kept::of(engine, members)?;
+        let checked = context.spot.is_due() || saves && !context.spot.is_checked();
+        let steps = stretch(
+            engine,
+            run_states,
+            if checked { 1 } else { step_rate.steps() },
+        );
+        let before: Vec<u64> = run_states
+            .iter()
+            .map(|m| engine.clock(m.batch_index).step)
+            .collect();
+        let kept = RewindPoint::of(engine, run_states)?;
         let begun = Instant::now();
-        let evaluations = match watched {
-            true => context.spot.watch(engine, &places(members), &steps)?,
-            false => context.spot.pass(engine, &steps)?,
+        let evaluations = match checked {
+            true => context
+                .spot
+                .advance_checked(engine, &moving_runs(run_states), &steps)?,
+            false => context.spot.advance_unchecked(engine, &steps)?,
         };
         for evaluated in evaluations {
-            let moving = |m: &&mut Member| m.end.is_none() && m.met().is_none();
-            for member in members.iter_mut().filter(moving) {
-                member.see(&evaluated[member.slot]);
+            let moving = |m: &&mut RunState| m.end.is_none() && m.criterion_step().is_none();
+            for run_state in run_states.iter_mut().filter(moving) {
+                run_state.record_evaluation(&evaluated[run_state.batch_index]);
             }
         }
-        Kept::rewind(kept, engine, members)?;
-        if !watched {
-            pace.measure(steps.len() as u64, begun.elapsed());
+        RewindPoint::rewind(kept, engine, run_states)?;
+        if !checked {
+            step_rate.measure(steps.len() as u64, begun.elapsed());
         }
-        for (member, before) in members.iter().zip(before) {
-            let clock = engine.clock(member.slot);
-            let moves = member.end.is_none() && member.met().is_none();
+        for (run_state, before) in run_states.iter().zip(before) {
+            let clock = engine.clock(run_state.batch_index);
+            let moves = run_state.end.is_none() && run_state.criterion_step().is_none();
             if moves && clock.diverged.is_none() && clock.step == before {
-                return Err(standing_still(engine, member, before));
+                return Err(step_rounds_to_zero(engine, run_state, before));
             }
         }
     }
 }
 
-/// A step size that is 0 in the engine's precision would keep a run where it is for ever.
-fn standing_still(engine: &dyn Engine, member: &Member, step: u64) -> Error {
-    let eta = member.eta(step);
+/// The error for a step size that is 0 in the engine's precision: the run would never reach its end.
+fn step_rounds_to_zero(engine: &dyn Engine, run_state: &RunState, step: u64) -> Error {
+    let eta = run_state.eta(step);
     Error::engine(
         engine.name(),
         format!(
             "run {}: η is {eta:e} after {step} steps, which its arithmetic takes for 0",
-            member.index
+            run_state.index
         ),
         "raise flow.step, or choose a flow.schedule that falls more slowly",
     )
 }
 
-/// The runs that move.
-fn places(members: &[Member]) -> Vec<Place> {
-    let moving = members.iter().filter(|m| m.end.is_none());
-    moving.map(Member::place).collect()
+/// The runs that have not ended.
+fn moving_runs(run_states: &[RunState]) -> Vec<RunIndices> {
+    let moving = run_states.iter().filter(|m| m.end.is_none());
+    moving.map(RunState::indices).collect()
 }
 
-/// Which runs are looked at.
+/// Which runs are observed or saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum RunSelection {
     /// Those for which something is due.
     Due,
-    /// All that move, before they are left where they are.
-    Last,
+    /// All that have not ended, as the process is about to stop.
+    All,
 }
 
-/// Looks at the present state: divergence, records, snapshots, ends. A last look leaves no trace in
-/// what a resumed run goes on from.
+/// Observes the present state: divergence, records, snapshots, ends. With [`RunSelection::All`] nothing is
+/// recorded, so that a resumed run goes on as if it had not been interrupted.
 fn observe(
     engine: &mut dyn Engine,
-    members: &mut [Member],
-    origins: &dyn Origins,
+    run_states: &mut [RunState],
+    initial_balances: &dyn Origins,
     context: &mut Context,
-    look: Look,
+    selection: RunSelection,
 ) -> Result<()> {
     let seconds = context.seconds();
     let evaluations = engine.predict(Sample::Train)?;
-    let last = look == Look::Last;
-    let is_due = |m: &Member| last || m.is_due(&evaluations[m.slot].clock, seconds);
-    let tests = if members.iter().any(|m| m.sets.test.is_some() && is_due(m)) {
+    let last = selection == RunSelection::All;
+    let is_due = |m: &RunState| last || m.is_due(&evaluations[m.batch_index].clock, seconds);
+    let tests = if run_states
+        .iter()
+        .any(|m| m.split.test.is_some() && is_due(m))
+    {
         engine.predict(Sample::Test)?
     } else {
         Vec::new()
     };
     let mut geometry = None;
-    for member in members.iter_mut().filter(|m| m.end.is_none()) {
-        let now = &evaluations[member.slot];
-        member.see(now);
-        if member.end.is_some() || !is_due(member) {
+    for run_state in run_states.iter_mut().filter(|m| m.end.is_none()) {
+        let now = &evaluations[run_state.batch_index];
+        run_state.record_evaluation(now);
+        if run_state.end.is_some() || !is_due(run_state) {
             continue;
         }
-        let row = member.row(now, tests.get(member.slot));
-        // What is due at this very step was done before.
-        let ending = !last && member.stops_at(&row, seconds);
-        let recorded = !last && (ending || member.records_at(row.step));
+        let row = run_state.row(now, tests.get(run_state.batch_index));
+        // With `All`, what is due at this step is done already.
+        let ending = !last && run_state.stops_at(&row, seconds);
+        let recorded = !last && (ending || run_state.records_at(row.step));
         if recorded || last {
             let geometry = match &geometry {
                 Some(known) => known,
-                None => geometry.insert(engine.geometry(origins)?),
+                None => geometry.insert(engine.geometry(initial_balances)?),
             };
-            let row = member.measure(row, &geometry[member.slot], engine)?;
+            let row = run_state.measure(row, &geometry[run_state.batch_index], engine)?;
             if recorded {
                 context.metrics.push(row);
             }
@@ -191,65 +216,67 @@ fn observe(
         if last {
             continue;
         }
-        member.snapshot(engine, ending)?;
+        run_state.snapshot(engine, ending)?;
         if ending {
-            member.end_here(now);
+            run_state.end_here(now);
         }
     }
     Ok(())
 }
 
-/// Writes what a resume needs: the rows of metrics first, then checkpoints of the runs that move
-/// and are finite, and the files of those that have ended. So no checkpoint is ever ahead of its
-/// rows: a kill between the two costs steps that are taken again, never a row. A last save leaves
-/// every run as a reader of the folder expects it.
+/// Writes what a resume needs: the rows of metrics first, then checkpoints of the runs that have not ended and are
+/// finite, and the files of those that have ended. So no checkpoint is ever ahead of its rows: after a kill
+/// between the two, steps are taken again, and no row is lost. With [`RunSelection::All`] the final files of all
+/// runs are written too.
 fn save(
     engine: &mut dyn Engine,
-    members: &mut [Member],
+    run_states: &mut [RunState],
     context: &mut Context,
-    look: Look,
+    selection: RunSelection,
 ) -> Result<()> {
-    let stored = members
+    let stored = run_states
         .iter()
         .filter(|m| m.end.is_none() || m.awaits_storing());
-    let stored: Vec<Place> = stored.map(Member::place).collect();
-    context.spot.look(engine, &stored)?;
+    let stored: Vec<RunIndices> = stored.map(RunState::indices).collect();
+    context.spot.check_state(engine, &stored)?;
     context.metrics.write()?;
     context.elapsed.save()?;
-    let moving = members.iter().any(|m| m.end.is_none());
+    let moving = run_states.iter().any(|m| m.end.is_none());
     let now = match moving {
         true => engine.predict(Sample::Train)?,
         false => Vec::new(),
     };
     let mut writes = Writes::default();
-    for member in members.iter_mut() {
-        match member.end {
-            None if member.is_finite(&now[member.slot]) => {
-                member.checkpoint(engine, &mut writes)?;
-                if look == Look::Last {
-                    member.finish(engine, &mut writes)?;
+    for run_state in run_states.iter_mut() {
+        match run_state.end {
+            None if run_state.is_finite(&now[run_state.batch_index]) => {
+                run_state.checkpoint(engine, &mut writes)?;
+                if selection == RunSelection::All {
+                    run_state.finish(engine, &mut writes)?;
                 }
             }
             None => {}
-            Some(_) => member.store(engine, &mut writes)?,
+            Some(_) => run_state.store(engine, &mut writes)?,
         }
     }
     writes.commit()?;
-    members.iter_mut().try_for_each(Member::settle)
+    run_states
+        .iter_mut()
+        .try_for_each(RunState::remove_superseded)
 }
 
-/// The next steps: up to the nearest event of any run, `most` at the most.
-fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
+/// The next steps: up to the nearest event of any run, but at most `most`.
+fn stretch(engine: &dyn Engine, run_states: &[RunState], most: u64) -> Steps {
     let runs = engine.batch().runs.len();
-    let active = || members.iter().filter(|m| m.end.is_none());
-    let at = |m: &Member| engine.clock(m.slot).step;
+    let active = || run_states.iter().filter(|m| m.end.is_none());
+    let at = |m: &RunState| engine.clock(m.batch_index).step;
     let nearest = active().map(|m| m.next_event(at(m)) - at(m)).min();
     let count = nearest.unwrap_or(0).min(most).max(1);
     let mut steps = Steps::default();
     for k in 0..count {
         let mut eta = vec![0.0; runs];
-        for member in active() {
-            eta[member.slot] = member.eta(at(member) + k);
+        for run_state in active() {
+            eta[run_state.batch_index] = run_state.eta(at(run_state) + k);
         }
         steps.eta.extend(eta);
         steps
@@ -259,32 +286,32 @@ fn stretch(engine: &dyn Engine, members: &[Member], most: u64) -> Steps {
     steps
 }
 
-fn status(engine: &dyn Engine, members: &[Member], rate: f64) -> Status {
-    let at = |m: &Member| engine.clock(m.slot).step;
-    // The line shows the run that has the longest way to go.
-    let lead = members.iter().max_by_key(|m| {
+fn status(engine: &dyn Engine, run_states: &[RunState], rate: f64) -> Status {
+    let at = |m: &RunState| engine.clock(m.batch_index).step;
+    // The line shows the run with the most steps left.
+    let lead = run_states.iter().max_by_key(|m| {
         let left = m.total().saturating_sub(at(m));
         (m.end.is_none(), left)
     });
     Status {
-        runs: members.len(),
-        moving: members.iter().filter(|m| m.end.is_none()).count(),
+        runs: run_states.len(),
+        moving: run_states.iter().filter(|m| m.end.is_none()).count(),
         step: lead.map_or(0, at),
-        steps: lead.map_or(0, Member::total),
+        steps: lead.map_or(0, RunState::total),
         steps_per_second: rate,
         risk: lead.and_then(|m| m.last).map(|row| row.risk),
         margin: lead.and_then(|m| m.last).and_then(|row| row.margin_f1),
     }
 }
 
-/// How many steps fit in a stretch.
+/// How many steps to take in one call, from the speed of those before.
 #[derive(Default)]
-struct Pace {
-    /// Steps per second of the last stretches.
+struct StepRate {
+    /// Steps per second, averaged over the last calls.
     rate: f64,
 }
 
-impl Pace {
+impl StepRate {
     fn steps(&self) -> u64 {
         ((self.rate * STRETCH.as_secs_f64()) as u64).clamp(1, STRETCH_STEPS)
     }

@@ -3,54 +3,54 @@
 //! experiment → data and particles → engine.advance(steps) → observe → store. Runs of a grid that
 //! share d and the format of their state advance together; other batches follow one another.
 
-mod aim;
 mod certificates;
 mod continuation;
+mod dataset_cache;
 mod divergence;
 mod drive;
 #[cfg(test)]
-mod faulty;
-mod member;
-mod origins;
+mod faulty_engine;
+mod initial_balance;
 mod rewind;
+mod run_state;
 mod spot_check;
+mod stopping_target;
 #[cfg(test)]
 mod tests;
 mod timetable;
-mod trained;
-mod worlds;
+mod trained_run;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use aim::Aims;
 pub use certificates::{is_current, read_certificates, write_certificates};
-use continuation::{continues, tell_changes};
+use continuation::{check_continuation, warn_of_changes};
+pub use dataset_cache::{DatasetCache, TrainTestSplit};
 use drive::{Context, Outcome, drive};
-use member::{End, Member};
-use origins::{Beginning, Beginnings};
+use initial_balance::{InitialBalance, InitialBalances};
+use run_state::{End, RunState};
 use spot_check::SpotCheck;
+use stopping_target::StoppingTargets;
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
-pub use trained::{Trained, predictions};
-pub use worlds::{Sets, Worlds};
+pub use trained_run::{TrainedRun, predictions};
 
 use crate::digits::counted;
 use crate::engine::{Batch, Engine};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, GridRun, Stop};
 use crate::model::{Activation, Run};
-use crate::observe::{Row, Start as Origin};
+use crate::observe::{DriftBaseline, MetricsRow};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, Writes, blocks};
 
 /// What a progress line shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Status {
-    /// Runs of the present batch, and how many of them still move.
+    /// Runs of the present batch, and how many of them have not ended.
     pub runs: usize,
     pub moving: usize,
-    /// Step and total of the run with the longest way to go.
+    /// Step and total of the run with the most steps left.
     pub step: u64,
     pub steps: u64,
     pub steps_per_second: f64,
@@ -59,23 +59,23 @@ pub struct Status {
     pub margin: Option<f64>,
 }
 
-/// How often an engine whose device was lost is built anew, at most.
+/// Restarts, at most, with a new engine after the device was lost.
 const RESTARTS: u32 = 3;
-/// Before the first time; the second time twice as long, and so on: a driver that resets a device
-/// takes a while.
+/// Pause before the first restart; twice as long before the second, and so on, as a driver needs time to reset a
+/// device.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Who is told how it goes.
+/// Receives the progress of a training.
 pub trait Progress {
     fn report(&mut self, status: &Status);
 }
 
-/// Builds the engine of a batch; of one that resumes, with the kernels that its checkpoints name.
-pub type MakeEngine<'a> = dyn FnMut(Batch, Option<&str>) -> Result<Box<dyn Engine>> + 'a;
+/// Builds the engine of a batch, with the kernels named by its checkpoints where it resumes.
+pub type EngineFactory<'a> = dyn FnMut(Batch, Option<&str>) -> Result<Box<dyn Engine>> + 'a;
 
-/// Where a training starts.
+/// From what a training starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum StartMode {
     /// From the initialisation.
     Fresh,
     /// From the newest good checkpoints of the folder; runs that have none yet start fresh.
@@ -91,16 +91,16 @@ pub enum Start {
 pub fn train(
     grid: &Grid,
     folder: &mut RunFolder,
-    start: Start,
+    start: StartMode,
     spot_check: bool,
-    make: &mut MakeEngine,
+    make: &mut EngineFactory,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Summary> {
     let mut elapsed = Elapsed::new();
     let mut checkpoints = BTreeMap::new();
     let mut metrics = Metrics::new(&folder.metrics());
-    if start == Start::Resume {
+    if start == StartMode::Resume {
         for k in 0..grid.runs.len() {
             if let Some(checkpoint) = Checkpoint::newest(&folder.run(k))? {
                 checkpoints.insert(k, checkpoint);
@@ -119,26 +119,26 @@ pub fn train(
         elapsed,
         spot: SpotCheck::new(spot_check),
     };
-    let mut worlds = Worlds::default();
+    let mut datasets = DatasetCache::default();
     let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (k, GridRun { experiment, .. }) in grid.runs.iter().enumerate() {
-        let kind = (worlds.dimension(experiment)?, experiment.precision.state);
+        let kind = (datasets.dimension(experiment)?, experiment.precision.state);
         batches.entry(kind).or_default().push(k);
     }
-    worlds.check_initial_files(grid)?;
+    datasets.check_initial_files(grid)?;
     for (&k, checkpoint) in &checkpoints {
-        continues(checkpoint, &grid.runs[k].experiment, &mut worlds)?;
+        check_continuation(checkpoint, &grid.runs[k].experiment, &mut datasets)?;
     }
 
-    let mut aims = Aims::default();
+    let mut targets = StoppingTargets::default();
     let mut summaries = Vec::new();
     let mut engines: Vec<(String, String)> = Vec::new();
     let mut outcome = Outcome::Ended;
     let mut restarts = 0;
     let mut waiting: VecDeque<_> = batches.into_iter().collect();
     while let Some((kind, indices)) = waiting.pop_front() {
-        let (batch, sets) =
-            worlds.batch(kind, indices.iter().map(|&k| &grid.runs[k].experiment))?;
+        let (batch, split) =
+            datasets.batch(kind, indices.iter().map(|&k| &grid.runs[k].experiment))?;
         let from = indices.iter().find_map(|k| checkpoints.get(k));
         let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
         let mut engine = make(batch, kernels)?;
@@ -150,37 +150,52 @@ pub fn train(
             .flat_map(|&k| grid.runs[k].experiment.files());
         folder.keep_data(files)?;
         if let Some(checkpoint) = from {
-            tell_changes(checkpoint, &*engine);
+            warn_of_changes(checkpoint, &*engine);
         }
         let described = (engine.name().to_owned(), engine.adapter());
         if !engines.contains(&described) {
             engines.push(described);
         }
-        let mut members = Vec::new();
-        let mut beginnings = Beginnings::default();
+        let mut run_states = Vec::new();
+        let mut initial_balances = InitialBalances::default();
         let mut writes = Writes::default();
         folder.make_runs(&indices)?;
-        for (slot, (&k, sets)) in indices.iter().zip(sets).enumerate() {
-            let run = engine.batch().runs[slot].clone();
+        for (batch_index, (&k, split)) in indices.iter().zip(split).enumerate() {
+            let run = engine.batch().runs[batch_index].clone();
             let (dir, from) = (folder.run(k), checkpoints.get(&k));
-            let aim = match grid.runs[k].experiment.flow.stop {
-                Some(Stop::Gap(gap)) => Some(aims.of(gap, &run, &sets.train)?),
+            let target = match grid.runs[k].experiment.flow.stop {
+                Some(Stop::Gap(gap)) => Some(targets.of(gap, &run, &split.train)?),
                 _ => None,
             };
-            let identity = worlds.identity(&grid.runs[k].experiment)?;
-            let of = (sets, identity);
-            let mut member = Member::new(k, slot, grid.runs[k].clone(), run, of, &dir, from)?;
-            member.aim = aim;
+            let identity = datasets.identity(&grid.runs[k].experiment)?;
+            let mut run_state = RunState::new(
+                k,
+                batch_index,
+                grid.runs[k].clone(),
+                run,
+                split,
+                identity,
+                &dir,
+                from,
+            )?;
+            run_state.target = target;
             let mut rows = context.metrics.rows().iter();
-            member.measured = rows.rfind(|row| row.run == k).copied();
-            beginnings.add(place(&mut *engine, &mut member, from, &mut writes)?);
-            members.push(member);
+            run_state.measured = rows.rfind(|row| row.run == k).copied();
+            initial_balances.add(place(&mut *engine, &mut run_state, from, &mut writes)?);
+            run_states.push(run_state);
         }
         writes.commit()?;
-        members.iter_mut().try_for_each(Member::settle)?;
-        let driven = drive(&mut *engine, &mut members, &beginnings, &mut context);
+        run_states
+            .iter_mut()
+            .try_for_each(RunState::remove_superseded)?;
+        let driven = drive(
+            &mut *engine,
+            &mut run_states,
+            &initial_balances,
+            &mut context,
+        );
         if driven.is_err() {
-            // The rows so far are worth keeping; that the run failed is what must be told.
+            // The rows so far are kept; an error in writing them must not hide the first one.
             let _ = context.metrics.write();
         }
         if let Err(lost @ Error::Lost { .. }) = &driven
@@ -198,14 +213,14 @@ pub fn train(
                     checkpoints.insert(k, checkpoint);
                 }
             }
-            let others = |row: &Row| !indices.contains(&row.run);
-            let keep = |row: &Row| others(row) || is_before(&checkpoints, row);
+            let others = |row: &MetricsRow| !indices.contains(&row.run);
+            let keep = |row: &MetricsRow| others(row) || is_before(&checkpoints, row);
             context.metrics.retain(keep);
             waiting.push_front((kind, indices));
             continue;
         }
         outcome = driven.map_err(|e| e.with_checkpoints(folder.dir()))?;
-        let each = members.iter();
+        let each = run_states.iter();
         summaries.extend(each.map(|m| (m.summary(&*engine), m.end)));
         if outcome == Outcome::Interrupted {
             break;
@@ -233,35 +248,39 @@ pub fn train(
     Ok(summary)
 }
 
-/// Whether the run of a row goes on from a later step.
-fn is_before(checkpoints: &BTreeMap<usize, Checkpoint>, row: &Row) -> bool {
+/// Whether the run of a row resumes from a later step, so that the row stays.
+fn is_before(checkpoints: &BTreeMap<usize, Checkpoint>, row: &MetricsRow) -> bool {
     let from = checkpoints.get(&row.run);
     from.is_some_and(|checkpoint| row.step < checkpoint.clock.step)
 }
 
-/// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is
-/// then the first checkpoint. Either way the initialisation is what its drift is measured from.
+/// Puts a run's particles in place: from its checkpoint, or from its initialisation, which is then written as the
+/// first checkpoint. In both cases its drift is measured from the initialisation.
 fn place(
     engine: &mut dyn Engine,
-    member: &mut Member,
+    run_state: &mut RunState,
     from: Option<&Checkpoint>,
     writes: &mut Writes,
-) -> Result<Beginning> {
-    let spec = member.spec();
-    let (m, d) = (member.run.m, engine.batch().d);
+) -> Result<InitialBalance> {
+    let spec = run_state.spec();
+    let (m, d) = (run_state.run.m, engine.batch().d);
     let init = Initializer::new(&spec.init, m, d, spec.seed)?;
     if from.is_none() {
         for range in blocks(m) {
-            engine.write(member.slot, range.start, &init.block(range))?;
+            engine.write(run_state.batch_index, range.start, &init.block(range))?;
         }
     }
-    let first = init.block(0..Origin::particles(m, d));
-    member.start = Some(Origin::new(&member.run, &first, &member.sets.train));
+    let first = init.block(0..DriftBaseline::particles(m, d));
+    run_state.baseline = Some(DriftBaseline::new(
+        &run_state.run,
+        &first,
+        &run_state.split.train,
+    ));
     match from {
-        Some(checkpoint) => checkpoint.restore(engine, member.slot)?,
-        None => member.checkpoint(engine, writes)?,
+        Some(checkpoint) => checkpoint.restore(engine, run_state.batch_index)?,
+        None => run_state.checkpoint(engine, writes)?,
     }
-    Ok(Beginning::new(init, m, engine))
+    Ok(InitialBalance::new(init, m, engine))
 }
 
 /// The run of an experiment in an engine's terms.
@@ -304,7 +323,7 @@ fn verdict(
         return Ok(());
     };
     let experiment = &grid.runs[run].experiment;
-    let largest = Worlds::default().largest_input(experiment)?;
+    let largest = DatasetCache::default().largest_input(experiment)?;
     let checkpoint = match Checkpoint::newest(&folder.run(run))? {
         Some(checkpoint) => checkpoint.path().display().to_string(),
         None => "missing".into(),

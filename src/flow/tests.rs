@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
-use super::faulty::{Fault, Faulty, Silent};
-use super::{Start, train};
+use super::faulty_engine::{FaultyEngine, PlantedFault, Silent};
+use super::{StartMode, train};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::experiment::{Form, load_form};
@@ -22,14 +22,14 @@ fn trained(dir: &Path, losses: u32) -> Result<Summary> {
     let grid = load_form("xor", Form::Full, &sets)?;
     let losses = Arc::new(AtomicU32::new(losses));
     let mut make = |batch, _: Option<&str>| -> Result<Box<dyn Engine>> {
-        let mut engine = Faulty::new(batch, Fault::Nothing, 100);
+        let mut engine = FaultyEngine::new(batch, PlantedFault::Nothing, 100);
         engine.losses = losses.clone();
         Ok(Box::new(engine))
     };
     train(
         &grid,
         &mut RunFolder::plan(dir, false)?,
-        Start::Fresh,
+        StartMode::Fresh,
         true,
         &mut make,
         &mut Silent,
@@ -41,14 +41,14 @@ fn trained(dir: &Path, losses: u32) -> Result<Summary> {
 #[test]
 fn a_training_goes_on_when_its_device_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, lost) = (dir.path().join("whole"), dir.path().join("lost"));
-    assert_eq!(trained(&whole, 0).unwrap().restarts, 0);
+    let (quantisation, lost) = (dir.path().join("whole"), dir.path().join("lost"));
+    assert_eq!(trained(&quantisation, 0).unwrap().restarts, 0);
     let summary = trained(&lost, 2).unwrap();
     assert_eq!(summary.restarts, 2);
-    assert_eq!(summary.runs, trained_runs(&whole));
+    assert_eq!(summary.runs, trained_runs(&quantisation));
     for file in ["metrics.csv", "runs/000/particles.npz"] {
         let read = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
-        assert!(read(&whole) == read(&lost), "{file}");
+        assert!(read(&quantisation) == read(&lost), "{file}");
     }
 }
 

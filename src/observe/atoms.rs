@@ -2,10 +2,10 @@
 
 use crate::particles::Particles;
 
-/// Directions nearer than this are one: cos 1°.
+/// Directions count as one from this cosine on: cos 1°.
 const NEAR: f64 = 0.999_847_695_156_391_2;
 
-/// Particles that are looked at, at most: merging takes their number squared.
+/// Particles used, at most: merging takes time of the order of their number squared.
 pub const ATOM_PARTICLES: usize = 4096;
 
 /// Effective number of atoms: the participation ratio (Σ_l μ_l)² / Σ_l μ_l² of the masses

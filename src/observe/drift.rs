@@ -6,18 +6,19 @@ use crate::model::Train;
 use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 
-/// Particles whose directions are compared, and numbers that their start takes, at most.
+/// Particles whose directions are compared, and numbers kept of their initial weights, at most.
 const DIRECTION_PARTICLES: usize = 4096;
 const DIRECTION_NUMBERS: usize = 1 << 20;
 
-/// What is kept of the start of a run, to measure from it: little, so that a grid of runs fits.
+/// The part of a run's initialisation that its drift is measured from: small, so that a grid of runs fits in
+/// memory.
 #[derive(Debug)]
-pub struct Start {
+pub struct DriftBaseline {
     train: Train,
     d: usize,
     /// w of the first particles.
     w: Vec<f32>,
-    /// Where the kernel can move at all.
+    /// `None` for output-only training, whose kernel is constant.
     kernel: Option<TangentKernel>,
 }
 
@@ -34,8 +35,8 @@ pub struct Drift {
     pub direction_cosine: Option<f64>,
 }
 
-impl Start {
-    /// Particles that must be known, at the start and later, of a run of width m: the first ones.
+impl DriftBaseline {
+    /// Number of particles of a run of width m, the first ones, that the drift is measured on.
     pub fn particles(m: usize, d: usize) -> usize {
         let directions = DIRECTION_PARTICLES.min(DIRECTION_NUMBERS / d);
         m.min(KERNEL_PARTICLES.max(directions))
@@ -45,7 +46,7 @@ impl Start {
     pub fn new(run: &Run, block: &Particles, data: &Dataset) -> Self {
         let moves = run.train != Train::Output;
         let directions = if moves { block.w.as_slice() } else { &[] };
-        Start {
+        DriftBaseline {
             train: run.train,
             d: block.d,
             w: directions.iter().map(|&w| w as f32).collect(),
@@ -76,13 +77,13 @@ impl Start {
     fn cosine(&self, block: &Particles) -> Option<f64> {
         let (mut sum, mut count) = (0.0, 0.0);
         let pairs = block.w.chunks_exact(self.d);
-        for (w, start) in pairs.zip(self.w.chunks_exact(self.d)) {
+        for (w, baseline) in pairs.zip(self.w.chunks_exact(self.d)) {
             let (mut product, mut w2, mut start2) = (0.0, 0.0, 0.0);
-            for (&w, &start) in w.iter().zip(start) {
-                let start = f64::from(start);
-                product += w * start;
+            for (&w, &baseline) in w.iter().zip(baseline) {
+                let baseline = f64::from(baseline);
+                product += w * baseline;
                 w2 += w * w;
-                start2 += start * start;
+                start2 += baseline * baseline;
             }
             if w2 > 0.0 && start2 > 0.0 {
                 sum += product / (w2.sqrt() * start2.sqrt());
@@ -106,7 +107,7 @@ mod tests {
         }
     }
 
-    fn start(train: Train) -> (Start, Particles) {
+    fn baseline(train: Train) -> (DriftBaseline, Particles) {
         let run = Run {
             train,
             ..Run::simple(3, Loss::SQUARE)
@@ -116,14 +117,14 @@ mod tests {
             w: vec![1.0, 0.0, 0.0, 2.0, 0.0, 0.0],
             a: vec![1.0, 1.0, 1.0],
         };
-        (Start::new(&run, &block, &data()), block)
+        (DriftBaseline::new(&run, &block, &data()), block)
     }
 
     #[test]
     fn nothing_has_moved_at_the_start() {
         for train in [Train::Both, Train::Output, Train::Input] {
-            let (start, block) = start(train);
-            let drift = start.drift(&block, 0, &data());
+            let (baseline, block) = baseline(train);
+            let drift = baseline.drift(&block, 0, &data());
             assert_eq!(drift.kernel, Some(0.0), "{train:?}");
             assert_eq!(drift.direction_cosine, Some(1.0), "{train:?}");
         }
@@ -132,23 +133,23 @@ mod tests {
     /// One of two directions turns by 60°; the third has none.
     #[test]
     fn cosines_are_averaged() {
-        let (start, mut block) = start(Train::Both);
+        let (baseline, mut block) = baseline(Train::Both);
         let (sin, cos) = 60.0_f64.to_radians().sin_cos();
         block.w[..2].copy_from_slice(&[3.0 * cos, 3.0 * sin]);
-        let got = start.drift(&block, 0, &data()).direction_cosine.unwrap();
+        let got = baseline.drift(&block, 0, &data()).direction_cosine.unwrap();
         assert!((got - 0.75).abs() <= 1e-12, "{got}");
     }
 
     /// With both layers K is of degree 2: stored at half its size it has not moved.
     #[test]
     fn exponents_do_not_show() {
-        let (start, mut block) = start(Train::Both);
+        let (baseline, mut block) = baseline(Train::Both);
         block
             .w
             .iter_mut()
             .chain(&mut block.a)
             .for_each(|v| *v /= 2.0);
-        assert_eq!(start.drift(&block, 1, &data()).kernel, Some(0.0));
-        assert_eq!(start.drift(&block, 0, &data()).kernel, Some(0.75));
+        assert_eq!(baseline.drift(&block, 1, &data()).kernel, Some(0.0));
+        assert_eq!(baseline.drift(&block, 0, &data()).kernel, Some(0.75));
     }
 }

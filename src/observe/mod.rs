@@ -1,4 +1,4 @@
-//! Observables: what a state of a run is worth. Equations and names as in docs/model.md.
+//! Observables of a state: norms, margins, errors, drift. Equations and names as in docs/model.md.
 //!
 //! Norms, margins and risks come from an [`Evaluation`], n predictions and three moments, and touch
 //! no particles. The others come from the engine's [`crate::engine::Geometry`], and from a few thousand particles
@@ -6,13 +6,13 @@
 
 mod atoms;
 mod drift;
+mod metrics_row;
 mod panels;
-mod record;
 mod tangent;
 
 pub use atoms::{ATOM_PARTICLES, atoms};
-pub use drift::{Drift, Start};
-pub use record::{Best, Row, is_finite};
+pub use drift::{Drift, DriftBaseline};
+pub use metrics_row::{BestMargins, MetricsRow, is_finite};
 pub use tangent::TangentKernel;
 
 use crate::data::Dataset;
@@ -78,7 +78,7 @@ impl Margins {
     }
 }
 
-/// The value, and 0 for −0: what is written down has no signs that mean nothing.
+/// The value, with 0 for −0, so that files have no −0.
 pub(crate) fn unsigned_zero(value: f64) -> f64 {
     value + 0.0
 }
@@ -133,9 +133,9 @@ mod tests {
             mean_aw: 1.0,
         };
         let data = labelled(&[1.0, 1.0, -1.0]);
-        let row = Row::new(0, &run, (&data, &now), None);
+        let row = MetricsRow::new(0, &run, (&data, &now), None);
         assert_eq!(row.margin_f1, Some(0.0));
-        let mut best = Best::default();
+        let mut best = BestMargins::default();
         best.update(&run, &data, &now);
         for written in [
             serde_json::to_string(&row).unwrap(),

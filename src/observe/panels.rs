@@ -1,22 +1,22 @@
-//! Products Σ_j u_ji v_jk of samples i and k, panel by panel, with the vectors of the machine.
+//! Products Σ_j u_ji v_jk of samples i and k, panel by panel, in SIMD.
 
 use bytemuck::{Pod, Zeroable};
 use pulp::{Simd, WithSimd};
 
 use crate::engine::cpu::{LANES, add_products};
 
-/// Samples of a panel, as many as the particles of a block: the kernels for these serve both.
+/// Samples of a panel: as many as the cpu engine's lanes, so that its kernels can be used.
 pub const PANEL: usize = LANES;
 
 /// One number per sample of a panel, aligned so that no vector load crosses a cache line.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(128))]
-pub struct Row(pub [f32; PANEL]);
+pub struct PanelVector(pub [f32; PANEL]);
 
 /// Numbers for every pair of two panels' samples.
-pub type Tile = [Row; PANEL];
+pub type Tile = [PanelVector; PANEL];
 
-/// Rows of both factors that stay in a first-level cache. They decide no order of summation.
+/// Rows of both factors that fit in a first-level cache. The order of summation does not depend on it.
 const DEPTH: usize = 128;
 
 /// Adds Σ_j u_j[i] v_j[k] to sum[i][k], j from first to last.
@@ -24,9 +24,9 @@ pub struct Products<'a, const W: usize> {
     /// (j, i); W is a multiple of eight.
     pub u: &'a [[f32; W]],
     /// (j, k)
-    pub v: &'a [Row],
+    pub v: &'a [PanelVector],
     /// (i, k)
-    pub sum: &'a mut [Row; W],
+    pub sum: &'a mut [PanelVector; W],
 }
 
 impl<const W: usize> WithSimd for Products<'_, W> {
@@ -38,7 +38,7 @@ impl<const W: usize> WithSimd for Products<'_, W> {
         for (u, v) in self.u.chunks(DEPTH).zip(self.v.chunks(DEPTH)) {
             let v: &[S::f32s] = bytemuck::cast_slice(v);
             for row in (0..W).step_by(8) {
-                // A multiply-add takes as long as eight: twelve sums leave some slack.
+                // Twelve independent sums or more hide the latency of a multiply-add.
                 if S::REGISTER_COUNT >= 32 {
                     add::<S, W, 8, 2>(simd, (u, row), v, sum);
                 } else {
@@ -73,9 +73,9 @@ fn add<S: Simd, const W: usize, const N: usize, const V: usize>(
 }
 
 /// Vectors of n samples, row-major (n, d), as panels (panels, d). The last one is padded with zeros.
-pub fn in_panels(x: &[f32], d: usize) -> Vec<Row> {
+pub fn in_panels(x: &[f32], d: usize) -> Vec<PanelVector> {
     let n = x.len() / d;
-    let mut rows = vec![Row::zeroed(); n.div_ceil(PANEL) * d];
+    let mut rows = vec![PanelVector::zeroed(); n.div_ceil(PANEL) * d];
     for (i, x) in x.chunks_exact(d).enumerate() {
         let rows = rows[i / PANEL * d..].iter_mut();
         rows.zip(x).for_each(|(row, &x)| row.0[i % PANEL] = x);
@@ -83,8 +83,8 @@ pub fn in_panels(x: &[f32], d: usize) -> Vec<Row> {
     rows
 }
 
-/// Panel number p of panels of so many rows.
-pub fn panel(rows: &[Row], each: usize, p: usize) -> &[Row] {
+/// Panel p, where each panel has `each` rows.
+pub fn panel(rows: &[PanelVector], each: usize, p: usize) -> &[PanelVector] {
     &rows[p * each..(p + 1) * each]
 }
 
@@ -102,11 +102,11 @@ mod tests {
         let u: Vec<[f32; 16]> = (0..depth)
             .map(|j| std::array::from_fn(|i| number(j, i)))
             .collect();
-        let v: Vec<Row> = (0..depth)
-            .map(|j| Row(std::array::from_fn(|k| number(j + 5, k))))
+        let v: Vec<PanelVector> = (0..depth)
+            .map(|j| PanelVector(std::array::from_fn(|k| number(j + 5, k))))
             .collect();
         for arch in [Arch::Scalar, Arch::new()] {
-            let mut sum = [Row([1.0; PANEL]); 16];
+            let mut sum = [PanelVector([1.0; PANEL]); 16];
             let products = Products {
                 u: &u,
                 v: &v,

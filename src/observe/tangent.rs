@@ -9,24 +9,23 @@ use bytemuck::Zeroable;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::panels::{PANEL, Products, Row, Tile, in_panels, panel};
+use super::panels::{PANEL, PanelVector, Products, Tile, in_panels, panel};
 use crate::data::Dataset;
 use crate::model::Train;
 use crate::particles::Particles;
 
-/// Samples and particles that enter, at most: the first ones.
+/// Samples and particles used, at most: the first ones.
 pub const KERNEL_SAMPLES: usize = 256;
 pub const KERNEL_PARTICLES: usize = 1024;
 
-/// Particles of a group, which share a pass over the coordinates, and groups that one thread takes
-/// at a time. They decide no order of summation.
+/// Particles of a group, which share a pass over the coordinates, and the least number of groups per task. The
+/// order of summation does not depend on them.
 const GROUP: usize = 8;
 const TOGETHER: usize = 16;
 
 thread_local! {
-    /// Room for the features and gates of a kernel, kept from one to the next: to clear it anew each
-    /// time takes a tenth of what a kernel takes.
-    static ROOM: RefCell<Vec<Row>> = const { RefCell::new(Vec::new()) };
+    /// Buffer of features and gates, reused by the next kernel: allocating it takes a tenth of a kernel's time.
+    static BUFFER: RefCell<Vec<PanelVector>> = const { RefCell::new(Vec::new()) };
 }
 
 /// K (n, n) in tiles, one per pair of panels (p, q ≤ p). Rows and columns beyond n are zero.
@@ -44,10 +43,10 @@ impl TangentKernel {
         let (w, a) = in_groups(p, m);
         let rows = a.len() * GROUP;
         let size = n.div_ceil(PANEL) * rows;
-        let mut room = ROOM.take();
-        // What it holds is written over.
-        room.resize(2 * size, Row::zeroed());
-        let (features, gates) = room.split_at_mut(size);
+        let mut buffer = BUFFER.take();
+        // All of it is overwritten.
+        buffer.resize(2 * size, PanelVector::zeroed());
+        let (features, gates) = buffer.split_at_mut(size);
         let arch = Arch::new();
         (features.par_chunks_exact_mut(rows))
             .zip(gates.par_chunks_exact_mut(rows))
@@ -81,7 +80,7 @@ impl TangentKernel {
                 each: 1.0 / m as f32,
             });
         });
-        ROOM.set(room);
+        BUFFER.set(buffer);
         TangentKernel { tiles }
     }
 
@@ -115,9 +114,9 @@ fn in_groups(p: &Particles, m: usize) -> (Vec<[f32; GROUP]>, Vec<[f32; GROUP]>) 
 struct Activate<'a> {
     w: &'a [[f32; GROUP]],
     a: &'a [f32; GROUP],
-    x: &'a [Row],
-    features: &'a mut [Row; GROUP],
-    gates: &'a mut [Row; GROUP],
+    x: &'a [PanelVector],
+    features: &'a mut [PanelVector; GROUP],
+    gates: &'a mut [PanelVector; GROUP],
 }
 
 impl WithSimd for Activate<'_> {
@@ -145,9 +144,9 @@ impl WithSimd for Activate<'_> {
 struct Entries<'a> {
     k: &'a mut Tile,
     train: Train,
-    features: [&'a [Row]; 2],
-    gates: [&'a [Row]; 2],
-    x: [&'a [Row]; 2],
+    features: [&'a [PanelVector]; 2],
+    gates: [&'a [PanelVector]; 2],
+    x: [&'a [PanelVector]; 2],
     /// 1/m
     each: f32,
 }
@@ -176,7 +175,7 @@ impl WithSimd for Entries<'_> {
 
 /// Adds the products of the samples of two panels.
 #[inline(always)]
-fn add<S: Simd>(simd: S, [u, v]: [&[Row]; 2], sum: &mut Tile) {
+fn add<S: Simd>(simd: S, [u, v]: [&[PanelVector]; 2], sum: &mut Tile) {
     let u: &[[f32; PANEL]] = bytemuck::cast_slice(u);
     Products { u, v, sum }.with_simd(simd);
 }
@@ -194,7 +193,7 @@ impl WithSimd for Squares<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> [f64; 2] {
         let (mut change, mut size) = (0.0, 0.0);
-        // A tile beside the diagonal stands for two.
+        // A tile off the diagonal stands for two.
         let weights = (0..).flat_map(|p| (0..=p).map(move |q| if q < p { 2.0 } else { 1.0 }));
         for ((now, start), weight) in self.now.iter().zip(self.start).zip(weights) {
             let (mut changes, mut sizes) = ([0.0; PANEL], [0.0; PANEL]);

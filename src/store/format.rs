@@ -10,7 +10,7 @@ use super::seal;
 use super::state::State;
 use crate::data::Standardization;
 use crate::engine::{Clock, DualState, Precision};
-use crate::observe::Best;
+use crate::observe::BestMargins;
 
 /// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Label {
     /// Sizes of the gpu engine's kernels.
     #[serde(default)]
     pub kernels: Option<String>,
-    pub best: Best,
+    pub best: BestMargins,
     /// What was done to the inputs of a standardised data file.
     pub standardization: Option<Standardization>,
     /// What decides the run's states; older checkpoints have none.

@@ -46,7 +46,7 @@ impl Checkpoints {
 
     /// To be called once the last one is in place. It and the newest good one before it stay; older
     /// ones are removed, and so are damaged ones, also of later steps, which the run takes again.
-    pub fn settle(&mut self) -> Result<()> {
+    pub fn remove_superseded(&mut self) -> Result<()> {
         let Some(now) = self.newest.take() else {
             return Ok(());
         };

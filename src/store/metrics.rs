@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::places::open_if_there;
 use super::write_atomically;
 use crate::error::{Error, Result};
-use crate::observe::Row;
+use crate::observe::MetricsRow;
 
 /// The rows so far, and the file they go to.
 #[derive(Debug)]
 pub struct Metrics {
     path: PathBuf,
-    rows: Vec<Row>,
+    rows: Vec<MetricsRow>,
 }
 
 impl Metrics {
@@ -32,7 +32,7 @@ impl Metrics {
         if let Some(file) = open_if_there(path)? {
             metrics.rows = read(path, file)?;
         }
-        let earlier = |row: &Row| from.get(&row.run).is_some_and(|step| row.step < *step);
+        let earlier = |row: &MetricsRow| from.get(&row.run).is_some_and(|step| row.step < *step);
         metrics.rows.retain(earlier);
         let empty = |run: usize| !metrics.rows.iter().any(|row| row.run == run);
         for (run, step) in from.iter().filter(|(run, step)| **step > 0 && empty(**run)) {
@@ -51,15 +51,15 @@ impl Metrics {
     }
 
     /// Drops the rows that `keep` does not want.
-    pub fn retain(&mut self, keep: impl FnMut(&Row) -> bool) {
+    pub fn retain(&mut self, keep: impl FnMut(&MetricsRow) -> bool) {
         self.rows.retain(keep);
     }
 
-    pub fn push(&mut self, row: Row) {
+    pub fn push(&mut self, row: MetricsRow) {
         self.rows.push(row);
     }
 
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[MetricsRow] {
         &self.rows
     }
 
@@ -82,7 +82,7 @@ impl Metrics {
 
 /// The rows of a file that can be read. The others are counted, and so are the columns that no row
 /// has: a damaged name would leave its values out.
-fn read(path: &Path, file: File) -> Result<Vec<Row>> {
+fn read(path: &Path, file: File) -> Result<Vec<MetricsRow>> {
     let mut reader = csv::Reader::from_reader(file);
     let at = path.display();
     let known = columns();
@@ -113,7 +113,7 @@ fn read(path: &Path, file: File) -> Result<Vec<Row>> {
 /// The names of the columns.
 fn columns() -> Vec<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let _ = writer.serialize(Row::default());
+    let _ = writer.serialize(MetricsRow::default());
     let bytes = writer.into_inner().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let header = text.lines().next().unwrap_or("");
@@ -129,10 +129,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.csv");
         let mut metrics = Metrics::new(&path);
-        let row = |run, step| Row {
+        let row = |run, step| MetricsRow {
             run,
             step,
-            ..Row::default()
+            ..MetricsRow::default()
         };
         for (run, step) in [(1, 0), (0, 5), (0, 0), (0, 9), (1, 3)] {
             metrics.push(row(run, step));

@@ -168,7 +168,7 @@ impl Snapshots {
     }
 
     /// Once snapshots.npz is in place, those that gathered go.
-    pub fn settle(&mut self) -> Result<()> {
+    pub fn remove_superseded(&mut self) -> Result<()> {
         match std::mem::take(&mut self.finished) {
             true => remove(&self.gathering.path),
             false => Ok(()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::places::open_regular;
 use super::{RunFolder, write_atomically};
 use crate::error::{Error, Result};
-use crate::observe::{Best, Row};
+use crate::observe::{BestMargins, MetricsRow};
 
 /// The file's content. Values that are not defined or not finite are null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub struct RunSummary {
     /// [`crate::observe::atoms`].
     pub atoms: Option<f64>,
     #[serde(flatten)]
-    pub best: Best,
+    pub best: BestMargins,
     /// First step with a number that is not finite, if there was one; the other values are those
     /// of the last finite record.
     pub diverged_at: Option<u64>,
@@ -76,7 +76,7 @@ pub struct RunSummary {
     pub stopped_by: Option<String>,
 }
 
-/// The observables of [`Row`] under their names, without its keys.
+/// The observables of [`MetricsRow`] under their names, without its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LastRow {
     pub time: Option<f64>,
@@ -98,8 +98,8 @@ pub struct LastRow {
     pub direction_cosine: Option<f64>,
 }
 
-impl From<&Row> for LastRow {
-    fn from(row: &Row) -> Self {
+impl From<&MetricsRow> for LastRow {
+    fn from(row: &MetricsRow) -> Self {
         LastRow {
             time: Some(row.time),
             risk: Some(row.risk),

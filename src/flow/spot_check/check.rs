@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Place;
-use super::exact::{Arithmetic, Exact, Predictions, residuals, step_size, updated, velocity};
+use super::RunIndices;
+use super::error_bounds::{
+    Arithmetic, BoundedValue, Predictions, residuals, step_size, updated, velocity,
+};
 use crate::engine::{Clock, Engine, Evaluation, Sample};
 use crate::error::{Error, Result};
 use crate::model::Train;
@@ -13,63 +15,63 @@ use crate::model::ldexp;
 use crate::particles::Particles;
 use crate::store::{Checks, blocks};
 
-/// Multiply-adds that a check is made to take, if fewer samples and particles than [`FEWEST`] do not
-/// take more.
+/// Multiply-adds of a check, about: numbers of samples and particles follow from it, between [`FEWEST`] and
+/// [`MOST`].
 const WORK: usize = 1 << 18;
 const FEWEST: usize = 4;
 const MOST: usize = 256;
 
-/// Numbers that [`Engine::velocity`] may return: it is asked for where steps are lost in the rounding
-/// of the particles, and to tell a wrong velocity from a wrong update.
+/// Numbers that [`Engine::velocity`] may return, at most: it is compared where steps are below the rounding of the
+/// particles, and to tell a wrong velocity from a wrong update.
 const VELOCITIES: usize = 1 << 22;
 
-/// `count` of 0..of, one in each part of it, others each turn.
-pub(super) fn picks(count: usize, of: usize, turn: usize) -> impl Iterator<Item = usize> {
+/// `count` of 0..of, one in each of as many equal parts, other ones each round.
+pub(super) fn picks(count: usize, of: usize, round: usize) -> impl Iterator<Item = usize> {
     let count = count.min(of);
     (0..count).map(move |k| {
         let (first, end) = (k * of / count, (k + 1) * of / count);
-        // Multiples of the golden ratio fall everywhere.
-        let at = ((turn + 1) as f64 * 0.618_033_988_75 + k as f64 * 0.754_877_666_2).fract();
+        // Multiples of an irrational number are equidistributed.
+        let at = ((round + 1) as f64 * 0.618_033_988_75 + k as f64 * 0.754_877_666_2).fract();
         first + ((at * (end - first) as f64) as usize).min(end - first - 1)
     })
 }
 
-/// f of some samples, with their numbers, and the moments.
-type Predicted = (Vec<(usize, Exact)>, [Exact; 3]);
+/// f of some samples, with their indices, and the moments.
+type Predicted = (Vec<(usize, BoundedValue)>, [BoundedValue; 3]);
 
 /// What is known of a run before the step.
-pub(super) struct Before {
-    pub run: Place,
+pub(super) struct StateBefore {
+    pub run: RunIndices,
     clock: Clock,
     residual: Vec<f64>,
     /// f of some samples and the moments, where all particles were read.
     predictions: Option<Predicted>,
-    /// Some particles, and where they are among all.
+    /// Some particles, with the ranges of their indices.
     particles: Vec<(Range<usize>, Particles)>,
 }
 
-impl Before {
+impl StateBefore {
     pub fn new(
         engine: &mut dyn Engine,
-        run: Place,
+        run: RunIndices,
         runs: usize,
-        turn: usize,
+        round: usize,
         full: bool,
     ) -> Result<Self> {
-        let arithmetic = Arithmetic::of(engine, run.slot);
-        let of = engine.batch().runs[run.slot].clone();
+        let arithmetic = Arithmetic::of(engine, run.batch_index);
+        let of = engine.batch().runs[run.batch_index].clone();
         let data = engine.batch().datasets[of.train_set].clone();
         let (m, n, d) = (of.m, data.n(), data.d);
         let fits = |each: usize| (WORK / (each * runs).max(1)).clamp(FEWEST, MOST);
         let predictions = if full {
-            let samples: Vec<usize> = picks(fits(m * d), n, turn).collect();
+            let samples: Vec<usize> = picks(fits(m * d), n, round).collect();
             let parts = samples.len().div_ceil(rayon::current_num_threads()).max(1);
             let mut parts: Vec<Predictions> = samples
                 .chunks(parts)
                 .map(|part| Predictions::new(&of, &data, part.iter().copied(), arithmetic))
                 .collect();
             for range in blocks(m) {
-                let block = engine.read(run.slot, range)?;
+                let block = engine.read(run.batch_index, range)?;
                 parts.par_iter_mut().for_each(|part| part.add(&block));
             }
             let f = parts.iter().flat_map(Predictions::f).collect();
@@ -77,19 +79,19 @@ impl Before {
         } else {
             None
         };
-        // Neighbours are read together.
+        // Neighbouring particles are read in one block.
         let count = fits(n * d).min(m);
         let windows = if count == m { 1 } else { FEWEST.min(count) };
         let width = count / windows;
         let mut particles = Vec::new();
-        for first in picks(windows, m + 1 - width, turn) {
+        for first in picks(windows, m + 1 - width, round) {
             let range = first..first + width;
-            particles.push((range.clone(), engine.read(run.slot, range)?));
+            particles.push((range.clone(), engine.read(run.batch_index, range)?));
         }
-        Ok(Before {
+        Ok(StateBefore {
             run,
-            clock: engine.clock(run.slot),
-            residual: engine.residual(run.slot)?,
+            clock: engine.clock(run.batch_index),
+            residual: engine.residual(run.batch_index)?,
             predictions,
             particles,
         })
@@ -97,22 +99,27 @@ impl Before {
 }
 
 /// The comparisons of one run.
-pub(super) struct Check<'a> {
+pub(super) struct RunCheck<'a> {
     engine: &'static str,
     arithmetic: Arithmetic,
-    run: Place,
+    run: RunIndices,
     clock: Clock,
-    g: Vec<Exact>,
+    g: Vec<BoundedValue>,
     found: &'a mut Checks,
 }
 
-impl<'a> Check<'a> {
+impl<'a> RunCheck<'a> {
     /// At the state of an evaluation.
-    pub fn new(engine: &dyn Engine, run: Place, now: &Evaluation, found: &'a mut Checks) -> Self {
-        let arithmetic = Arithmetic::of(engine, run.slot);
-        let of = &engine.batch().runs[run.slot];
+    pub fn new(
+        engine: &dyn Engine,
+        run: RunIndices,
+        now: &Evaluation,
+        found: &'a mut Checks,
+    ) -> Self {
+        let arithmetic = Arithmetic::of(engine, run.batch_index);
+        let of = &engine.batch().runs[run.batch_index];
         let y = &engine.batch().datasets[of.train_set].y;
-        Check {
+        RunCheck {
             engine: engine.name(),
             arithmetic,
             run,
@@ -128,7 +135,7 @@ impl<'a> Check<'a> {
         stage: &str,
         what: impl FnOnce() -> String,
         got: f64,
-        exact: Exact,
+        exact: BoundedValue,
     ) -> Result<()> {
         let Some(share) = exact.share(got) else {
             return Ok(());
@@ -154,7 +161,7 @@ impl<'a> Check<'a> {
     }
 
     /// predict and residual.
-    pub fn state(&mut self, now: &Evaluation, before: &Before) -> Result<()> {
+    pub fn state(&mut self, now: &Evaluation, before: &StateBefore) -> Result<()> {
         if !is_sound(now) {
             return Ok(());
         }
@@ -192,13 +199,13 @@ impl<'a> Check<'a> {
         &mut self,
         engine: &mut dyn Engine,
         now: &Evaluation,
-        before: &Before,
+        before: &StateBefore,
         eta: f64,
     ) -> Result<()> {
         self.state(now, before)?;
-        let slot = self.run.slot;
-        let clock = engine.clock(slot);
-        let of = engine.batch().runs[slot].clone();
+        let batch_index = self.run.batch_index;
+        let clock = engine.clock(batch_index);
+        let of = engine.batch().runs[batch_index].clone();
         if !is_sound(now) || clock.step != before.clock.step + 1 || clock.diverged.is_some() {
             return Ok(());
         }
@@ -209,10 +216,10 @@ impl<'a> Check<'a> {
             Train::Output => (shift, 0),
             Train::Input => (0, shift),
         };
-        // Whether some step is larger than what rounding hides.
-        let mut seen = false;
+        // Whether some step is larger than the rounding of the particles.
+        let mut is_visible = false;
         for (range, block) in &before.particles {
-            let after = engine.read(slot, range.clone())?;
+            let after = engine.read(batch_index, range.clone())?;
             let velocities = self.velocities(engine, now.clock.exponent, block);
             for (row, v) in velocities.into_iter().enumerate() {
                 self.found.particles += 1;
@@ -223,26 +230,31 @@ impl<'a> Check<'a> {
                         false => (block.a[row], after.a[row], a_shift),
                     };
                     let exact = updated(theta, v, eta, shift, &self.arithmetic);
-                    seen |= ldexp(eta * v.value.abs(), -shift) > 4.0 * exact.bound;
+                    is_visible |= ldexp(eta * v.value.abs(), -shift) > 4.0 * exact.bound;
                     let j = range.start + row;
                     let what = || format!("{} of particle {j}", coordinate(k, d));
                     if let Err(wrong) = self.compare("update", what, got, exact) {
-                        // Is it the velocity that is wrong?
+                        // If the velocity is wrong too, that is the error to report.
                         self.velocity_alone(engine, before)?;
                         return Err(wrong);
                     }
                 }
             }
         }
-        if !seen {
+        if !is_visible {
             self.velocity_alone(engine, before)?;
         }
         Ok(())
     }
 
     /// The velocities of a block in stored units.
-    fn velocities(&self, engine: &dyn Engine, exponent: i32, block: &Particles) -> Vec<Vec<Exact>> {
-        let of = &engine.batch().runs[self.run.slot];
+    fn velocities(
+        &self,
+        engine: &dyn Engine,
+        exponent: i32,
+        block: &Particles,
+    ) -> Vec<Vec<BoundedValue>> {
+        let of = &engine.batch().runs[self.run.batch_index];
         let data = &engine.batch().datasets[of.train_set];
         let particles = (0..block.m()).into_par_iter();
         particles
@@ -253,23 +265,23 @@ impl<'a> Check<'a> {
             .collect()
     }
 
-    /// velocity at the present state, of the particles that were looked at before.
-    fn velocity_alone(&mut self, engine: &mut dyn Engine, before: &Before) -> Result<()> {
-        let slot = self.run.slot;
-        let of = engine.batch().runs[slot].clone();
-        // The short cut for output-only training steps without velocities.
-        if engine.method(slot) == "gram" || of.m * (engine.batch().d + 1) > VELOCITIES {
+    /// velocity at the present state, of the particles that were read before the step.
+    fn velocity_alone(&mut self, engine: &mut dyn Engine, before: &StateBefore) -> Result<()> {
+        let batch_index = self.run.batch_index;
+        let of = engine.batch().runs[batch_index].clone();
+        // The short cut for output-only training computes no velocities.
+        if engine.method(batch_index) == "gram" || of.m * (engine.batch().d + 1) > VELOCITIES {
             return Ok(());
         }
-        let now = engine.predict(Sample::Train)?.swap_remove(slot);
-        let mut check = Check::new(engine, self.run, &now, self.found);
+        let now = engine.predict(Sample::Train)?.swap_remove(batch_index);
+        let mut check = RunCheck::new(engine, self.run, &now, self.found);
         if !is_sound(&now) {
             return Ok(());
         }
-        let all = engine.velocity(slot)?;
+        let all = engine.velocity(batch_index)?;
         let (a_power, w_power) = of.layer_exponents(now.clock.exponent);
         for (range, _) in &before.particles {
-            let block = engine.read(slot, range.clone())?;
+            let block = engine.read(batch_index, range.clone())?;
             let velocities = check.velocities(engine, now.clock.exponent, &block);
             for (row, v) in velocities.into_iter().enumerate() {
                 let (j, d) = (range.start + row, block.d);
@@ -287,7 +299,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// What is not finite is divergence, and found as such.
+/// Numbers that are not finite are a divergence, which is detected elsewhere.
 fn is_sound(now: &Evaluation) -> bool {
     now.is_finite() && now.clock.diverged.is_none()
 }

@@ -1,11 +1,11 @@
-//! A spot check while running: now and then a step is watched, and some of what the engine made of it
-//! is recomputed in f64 from the particles that it holds. Beyond what rounding allows, the run stops.
+//! Spot checks during a run: now and then a step is checked, by recomputing some of its results in f64 from the
+//! engine's own particles. A run stops at an error larger than rounding explains.
 //!
-//! A watched step is one that the run takes anyway, by the engine's fast path: predictions are those
-//! of the step itself, and particles are read before and after it. Nothing changes a bit of the run.
+//! A checked step is one that the run takes anyway, by the engine's fast path: predictions are those of the step
+//! itself, and particles are read before and after it. Checks change no bit of the run.
 
 mod check;
-mod exact;
+mod error_bounds;
 #[cfg(test)]
 mod tests;
 
@@ -14,36 +14,36 @@ use std::time::{Duration, Instant};
 use crate::engine::{Engine, Evaluation, Sample, Steps};
 use crate::error::Result;
 use crate::store::{Checked, Checks};
-use check::{Before, Check};
+use check::{RunCheck, StateBefore};
 
-/// Time from one watched step to the next, at most; one is watched before each checkpoint too.
+/// Time from one checked step to the next, at most; a step is checked before each checkpoint too.
 const INTERVAL: Duration = Duration::from_secs(120);
 
-/// Share of the time that may go into what is left out where it takes long: all but the first check
-/// of predictions, which read all particles, and checks of many runs that end.
+/// The optional parts of checks may take one in so many parts of the time: checks of predictions, which read all
+/// particles (after the first), and checks of many runs that end.
 const SHARE: u32 = 200;
 
-/// Runs looked at in one check, in turns where there are more.
+/// Runs in one check, at most; other ones each time where there are more.
 const RUNS: usize = 8;
 
 /// A run that takes part: its number in the batch and in the experiment.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
-    pub slot: usize,
+pub struct RunIndices {
+    pub batch_index: usize,
     pub index: usize,
 }
 
 /// When to check, and what was found so far.
 pub struct SpotCheck {
-    /// Nothing is checked where the user said so.
+    /// False where the user switched checks off.
     on: bool,
     found: Checks,
     started: Instant,
     spent: Duration,
     last: Option<Instant>,
-    /// Whether the step before the present state was watched.
-    vouches: bool,
-    turn: usize,
+    /// Whether the step before the present state was checked.
+    is_checked: bool,
+    round: usize,
 }
 
 impl SpotCheck {
@@ -54,15 +54,15 @@ impl SpotCheck {
             started: Instant::now(),
             spent: Duration::ZERO,
             last: None,
-            vouches: false,
-            turn: 0,
+            is_checked: false,
+            round: 0,
         }
     }
 
-    /// Another engine starts.
-    pub fn begin(&mut self) {
+    /// To be called when another engine starts.
+    pub fn engine_changed(&mut self) {
         self.last = None;
-        self.vouches = false;
+        self.is_checked = false;
     }
 
     /// What was found so far.
@@ -73,44 +73,48 @@ impl SpotCheck {
         }
     }
 
-    /// Whether the next step is to be watched.
+    /// Whether the next step is to be checked.
     pub fn is_due(&self) -> bool {
         self.on && self.last.is_none_or(|last| last.elapsed() >= INTERVAL)
     }
 
-    /// Whether the step that led to the present state was watched, or nobody wants to know.
-    pub fn vouches(&self) -> bool {
-        self.vouches || !self.on
+    /// Whether the step that led to the present state was checked, or checks are off.
+    pub fn is_checked(&self) -> bool {
+        self.is_checked || !self.on
     }
 
-    /// Whether something that takes long fits in its share of the time.
+    /// Whether the optional parts are within their share of the time.
     fn has_time(&self) -> bool {
         self.last.is_none() || self.spent * SHARE <= self.started.elapsed()
     }
 
-    /// Takes steps unwatched.
-    pub fn pass(&mut self, engine: &mut dyn Engine, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        self.vouches = false;
+    /// Takes steps without a check.
+    pub fn advance_unchecked(
+        &mut self,
+        engine: &mut dyn Engine,
+        steps: &Steps,
+    ) -> Result<Vec<Vec<Evaluation>>> {
+        self.is_checked = false;
         engine.advance(steps)
     }
 
-    /// Takes one step and watches it.
+    /// Takes one step and checks it.
     ///
     /// # Errors
     /// What the engine says, and the first value that is further from f64 than rounding explains.
-    pub fn watch(
+    pub fn advance_checked(
         &mut self,
         engine: &mut dyn Engine,
-        runs: &[Place],
+        runs: &[RunIndices],
         step: &Steps,
     ) -> Result<Vec<Vec<Evaluation>>> {
         let begun = Instant::now();
-        let moving = runs.iter().filter(|run| step.eta[run.slot] != 0.0);
-        let runs = self.some(moving);
+        let moving = runs.iter().filter(|run| step.eta[run.batch_index] != 0.0);
+        let runs = self.next_runs(moving);
         let full = self.has_time();
         let mut before = Vec::new();
         for &run in &runs {
-            before.push(Before::new(engine, run, runs.len(), self.turn, full)?);
+            before.push(StateBefore::new(engine, run, runs.len(), self.round, full)?);
         }
         let prepared = begun.elapsed();
         let marked = Steps {
@@ -121,50 +125,51 @@ impl SpotCheck {
         let begun = Instant::now();
         if let Some(now) = evaluations.first() {
             for before in before {
-                let slot = before.run.slot;
-                let mut check = Check::new(engine, before.run, &now[slot], &mut self.found);
-                check.step(engine, &now[slot], &before, step.eta[slot])?;
+                let batch_index = before.run.batch_index;
+                let mut check =
+                    RunCheck::new(engine, before.run, &now[batch_index], &mut self.found);
+                check.step(engine, &now[batch_index], &before, step.eta[batch_index])?;
             }
         }
         if step.evaluate != [true] {
             evaluations.clear();
         }
         self.found.checks += 1;
-        self.turn += 1;
-        self.vouches = true;
+        self.round += 1;
+        self.is_checked = true;
         self.spent += prepared + begun.elapsed();
         self.last = Some(Instant::now());
         Ok(evaluations)
     }
 
-    /// Checks states that are about to be stored, unless the step before them was watched: their
-    /// predictions and residuals.
+    /// Checks the predictions and residuals of states that are about to be stored, unless the step before them was
+    /// checked.
     ///
     /// # Errors
-    /// As for [`SpotCheck::watch`].
-    pub fn look(&mut self, engine: &mut dyn Engine, runs: &[Place]) -> Result<()> {
-        if self.vouches() || runs.is_empty() || !self.has_time() {
+    /// As for [`SpotCheck::advance_checked`].
+    pub fn check_state(&mut self, engine: &mut dyn Engine, runs: &[RunIndices]) -> Result<()> {
+        if self.is_checked() || runs.is_empty() || !self.has_time() {
             return Ok(());
         }
         let begun = Instant::now();
-        let runs = self.some(runs.iter());
+        let runs = self.next_runs(runs.iter());
         let now = engine.predict(Sample::Train)?;
         for &run in &runs {
-            let before = Before::new(engine, run, runs.len(), self.turn, true)?;
-            let mut check = Check::new(engine, run, &now[run.slot], &mut self.found);
-            check.state(&now[run.slot], &before)?;
+            let before = StateBefore::new(engine, run, runs.len(), self.round, true)?;
+            let mut check = RunCheck::new(engine, run, &now[run.batch_index], &mut self.found);
+            check.state(&now[run.batch_index], &before)?;
         }
         self.found.checks += 1;
-        self.turn += 1;
+        self.round += 1;
         self.spent += begun.elapsed();
         self.last.get_or_insert(begun);
         Ok(())
     }
 
     /// Some of these runs, others each time.
-    fn some<'a>(&self, runs: impl Iterator<Item = &'a Place>) -> Vec<Place> {
-        let runs: Vec<Place> = runs.copied().collect();
-        let first = self.turn * RUNS;
+    fn next_runs<'a>(&self, runs: impl Iterator<Item = &'a RunIndices>) -> Vec<RunIndices> {
+        let runs: Vec<RunIndices> = runs.copied().collect();
+        let first = self.round * RUNS;
         let count = runs.len().min(RUNS);
         (first..first + count)
             .map(|k| runs[k % runs.len()])

@@ -7,8 +7,8 @@ use super::*;
 use crate::engine::reference::Reference;
 use crate::engine::{Batch, ShortCuts, cpu};
 use crate::experiment::{Form, load_form};
-use crate::flow::faulty::{Fault, Faulty, Silent};
-use crate::flow::{Start, train};
+use crate::flow::faulty_engine::{FaultyEngine, PlantedFault, Silent};
+use crate::flow::{StartMode, train};
 use crate::model::Run;
 use crate::model::{Loss, StateFormat};
 use crate::store::{Checkpoint, RunFolder};
@@ -37,9 +37,14 @@ fn one(loss: Loss) -> cases::Case {
 }
 
 /// Watches some steps, with others between.
-fn watch(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
+fn advance_checked(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
     let runs = engine.batch().runs.len();
-    let places: Vec<Place> = (0..runs).map(|k| Place { slot: k, index: k }).collect();
+    let moving_runs: Vec<RunIndices> = (0..runs)
+        .map(|k| RunIndices {
+            batch_index: k,
+            index: k,
+        })
+        .collect();
     let step = Steps {
         eta: vec![eta; runs],
         evaluate: vec![false],
@@ -48,10 +53,13 @@ fn watch(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
     for _ in 0..3 {
         // As if all of them took no time.
         spot.spent = Duration::ZERO;
-        assert!(spot.watch(engine, &places, &step)?.is_empty());
-        spot.pass(engine, &step)?;
+        assert!(
+            spot.advance_checked(engine, &moving_runs, &step)?
+                .is_empty()
+        );
+        spot.advance_unchecked(engine, &step)?;
         spot.spent = Duration::ZERO;
-        spot.look(engine, &places)?;
+        spot.check_state(engine, &moving_runs)?;
     }
     Ok(spot.found)
 }
@@ -59,26 +67,40 @@ fn watch(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
 #[test]
 fn a_fault_in_any_stage_is_found_and_named() {
     let faults = [
-        (Fault::PredictSign, "predict gives the prediction of sample"),
-        (Fault::PredictRow, "predict gives the prediction of sample"),
-        (Fault::ResidualSign, "residual gives g of sample"),
-        (Fault::ResidualStale, "residual gives g of sample"),
-        (Fault::VelocitySign, "velocity gives dw_1/dt of particle"),
-        (Fault::VelocityRow, "velocity gives dw_1/dt of particle"),
-        (Fault::UpdateFactor, "update gives w_1 of particle"),
-        (Fault::UpdateRow, "update gives w_1 of particle 8 "),
+        (
+            PlantedFault::PredictSign,
+            "predict gives the prediction of sample",
+        ),
+        (
+            PlantedFault::PredictRow,
+            "predict gives the prediction of sample",
+        ),
+        (PlantedFault::ResidualSign, "residual gives g of sample"),
+        (PlantedFault::ResidualStale, "residual gives g of sample"),
+        (
+            PlantedFault::VelocitySign,
+            "velocity gives dw_1/dt of particle",
+        ),
+        (
+            PlantedFault::VelocityRow,
+            "velocity gives dw_1/dt of particle",
+        ),
+        (PlantedFault::UpdateFactor, "update gives w_1 of particle"),
+        (PlantedFault::UpdateRow, "update gives w_1 of particle 8 "),
     ];
     for loss in [Loss::SQUARE, Loss::LOGISTIC, Loss::SOFTMIN] {
         let case = one(loss);
         for (fault, found) in faults {
-            let mut engine = placed(|batch| Box::new(Faulty::new(batch, fault, 0)), &case);
-            let error = watch(&mut *engine, case.eta).unwrap_err();
+            let mut engine = placed(|batch| Box::new(FaultyEngine::new(batch, fault, 0)), &case);
+            let error = advance_checked(&mut *engine, case.eta).unwrap_err();
             assert_eq!(error.exit_code(), 1);
             let text = error.to_string();
             assert!(text.contains(found), "{fault:?}: {text}");
         }
-        let sound = |batch| -> Box<dyn Engine> { Box::new(Faulty::new(batch, Fault::Nothing, 0)) };
-        watch(&mut *placed(sound, &case), case.eta).unwrap();
+        let sound = |batch| -> Box<dyn Engine> {
+            Box::new(FaultyEngine::new(batch, PlantedFault::Nothing, 0))
+        };
+        advance_checked(&mut *placed(sound, &case), case.eta).unwrap();
     }
 }
 
@@ -96,13 +118,13 @@ fn sound_engines_raise_no_alarm() {
                 let engine = Box::new(cpu::Cpu::new(batch, &options).unwrap());
                 crate::engine::methods::gram::Gram::around(engine, short_cuts)
             };
-            let found = watch(&mut *placed(make, &case), case.eta);
+            let found = advance_checked(&mut *placed(make, &case), case.eta);
             let found = found.unwrap_or_else(|error| panic!("{}: {error}", case.name));
             assert!(found.predictions > 0 && found.particles > 0);
             largest = largest.max(found.largest_error);
         }
         let reference = |batch| -> Box<dyn Engine> { Box::new(Reference::new(batch)) };
-        let found = watch(&mut *placed(reference, &case), case.eta);
+        let found = advance_checked(&mut *placed(reference, &case), case.eta);
         found.unwrap_or_else(|error| panic!("{}: {error}", case.name));
     }
     // Worst cases are far away, and yet not everything passes.
@@ -113,9 +135,9 @@ fn sound_engines_raise_no_alarm() {
 #[test]
 fn picks_cover_what_there_is() {
     for of in [1, 2, 7, 100, 1_000_003] {
-        for turn in 0..5 {
+        for round in 0..5 {
             for count in [1, 4, 256] {
-                let picked: Vec<usize> = picks(count, of, turn).collect();
+                let picked: Vec<usize> = picks(count, of, round).collect();
                 assert_eq!(picked.len(), count.min(of));
                 assert!(picked.is_sorted() && picked.iter().all(|&k| k < of));
                 if count >= of {
@@ -139,26 +161,26 @@ fn a_training_ends_at_a_fault_and_keeps_a_checkpoint_from_before_it() {
     let sets = sets.map(String::from);
     let grid = load_form("xor", Form::Full, &sets).unwrap();
     for (fault, on) in [
-        (Fault::Nothing, true),
-        (Fault::UpdateFactor, true),
-        (Fault::UpdateFactor, false),
+        (PlantedFault::Nothing, true),
+        (PlantedFault::UpdateFactor, true),
+        (PlantedFault::UpdateFactor, false),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let mut folder = RunFolder::plan(&dir.path().join("run"), false).unwrap();
         let mut make = |batch, _: Option<&str>| -> Result<Box<dyn Engine>> {
-            Ok(Box::new(Faulty::new(batch, fault, 100)))
+            Ok(Box::new(FaultyEngine::new(batch, fault, 100)))
         };
         let trained = train(
             &grid,
             &mut folder,
-            Start::Fresh,
+            StartMode::Fresh,
             on,
             &mut make,
             &mut Silent,
             &AtomicBool::new(false),
         );
         match (fault, on) {
-            (Fault::UpdateFactor, true) => {
+            (PlantedFault::UpdateFactor, true) => {
                 let error = trained.unwrap_err();
                 assert_eq!(error.exit_code(), 1);
                 assert!(error.to_string().contains("update gives"), "{error}");

@@ -2,7 +2,7 @@ use super::*;
 use crate::engine::{Batch, reference::Reference};
 use crate::model::Run;
 use crate::model::{Loss, StateFormat};
-use crate::observe::Best;
+use crate::observe::BestMargins;
 use crate::store::Checkpoints;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn label() -> Label {
         engine: "reference".into(),
         adapter: "none".into(),
         kernels: None,
-        best: Best::default(),
+        best: BestMargins::default(),
         standardization: None,
         identity: None,
         columns: Vec::new(),
@@ -59,7 +59,7 @@ fn write(dir: &Path, from: Option<&Checkpoint>, steps: &[u64]) -> Reference {
         let mut writes = Writes::default();
         kept.write(&mut source, 0, &label(), &mut writes).unwrap();
         writes.commit().unwrap();
-        kept.settle().unwrap();
+        kept.remove_superseded().unwrap();
     }
     source
 }

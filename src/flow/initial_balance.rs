@@ -1,4 +1,4 @@
-//! Where the runs of a batch began, for the drift of the balance.
+//! The initial balance a² − |w|² of the particles, from which its drift is measured.
 
 use std::ops::Range;
 
@@ -7,23 +7,23 @@ use crate::model::StateFormat;
 use crate::particles::init::Initializer;
 use crate::store::blocks;
 
-/// Where one run began.
+/// The initial balance of one run.
 #[derive(Debug)]
-pub struct Beginning {
-    of: Law,
-    /// The format to which engines round what they are given; `None` for f64.
+pub struct InitialBalance {
+    of: BalanceSource,
+    /// The format to which the engine rounded the initial particles; `None` for f64.
     state: Option<StateFormat>,
 }
 
 #[derive(Debug)]
-enum Law {
-    /// Draws that are made again whenever they are asked for.
+enum BalanceSource {
+    /// Of drawn particles: drawn again on each request.
     Drawn(Initializer),
-    /// a² − |w|² (m) of particles from a file, which are not kept.
-    Known(Vec<f64>),
+    /// Of particles from a file, which are not kept: a² − |w|² (m).
+    Stored(Vec<f64>),
 }
 
-impl Beginning {
+impl InitialBalance {
     /// Of a run of width m with this initialisation on an engine.
     pub fn new(init: Initializer, m: usize, engine: &dyn Engine) -> Self {
         let state = match engine.precision() {
@@ -31,21 +31,23 @@ impl Beginning {
             Precision::F64 => None,
         };
         let of = match init.is_drawn() {
-            true => Law::Drawn(init),
-            false => Law::Known(blocks(m).flat_map(|r| balance(&init, state, r)).collect()),
+            true => BalanceSource::Drawn(init),
+            false => {
+                BalanceSource::Stored(blocks(m).flat_map(|r| balance(&init, state, r)).collect())
+            }
         };
-        Beginning { of, state }
+        InitialBalance { of, state }
     }
 
     fn balance(&self, range: Range<usize>) -> Vec<f64> {
         match &self.of {
-            Law::Drawn(init) => balance(init, self.state, range),
-            Law::Known(all) => all[range].to_vec(),
+            BalanceSource::Drawn(init) => balance(init, self.state, range),
+            BalanceSource::Stored(all) => all[range].to_vec(),
         }
     }
 }
 
-/// a² − |w|² of particles as they were stored.
+/// a² − |w|² of the initial particles as the engine stored them.
 fn balance(init: &Initializer, state: Option<StateFormat>, range: Range<usize>) -> Vec<f64> {
     let mut block = init.block(range);
     if let Some(state) = state {
@@ -55,18 +57,18 @@ fn balance(init: &Initializer, state: Option<StateFormat>, range: Range<usize>) 
     block.balance()
 }
 
-/// Where each run of a batch began, in its order.
+/// The initial balance of each run of a batch, in its order.
 #[derive(Debug, Default)]
-pub struct Beginnings(Vec<Beginning>);
+pub struct InitialBalances(Vec<InitialBalance>);
 
-impl Beginnings {
+impl InitialBalances {
     /// The next run of the batch.
-    pub fn add(&mut self, beginning: Beginning) {
-        self.0.push(beginning);
+    pub fn add(&mut self, initial_balance: InitialBalance) {
+        self.0.push(initial_balance);
     }
 }
 
-impl Origins for Beginnings {
+impl Origins for InitialBalances {
     fn balance(&self, run: usize, range: Range<usize>) -> Option<Vec<f64>> {
         Some(self.0.get(run)?.balance(range))
     }
@@ -77,9 +79,9 @@ mod tests {
     use super::*;
     use crate::experiment::{Init, InitKind, Widths};
 
-    /// What a start is measured from is what was stored, and any block of it can be made again.
+    /// The balance is that of the rounded particles, and any block of it can be made again.
     #[test]
-    fn starts_are_those_of_the_stored_particles() {
+    fn balances_are_those_of_the_stored_particles() {
         let init = Init {
             kind: InitKind::Gaussian,
             scale_w: 1.5,
@@ -90,8 +92,8 @@ mod tests {
             path: None,
         };
         let init = || Initializer::new(&init, 100, 3, 7).unwrap();
-        let began = |state| Beginning {
-            of: Law::Drawn(init()),
+        let began = |state| InitialBalance {
+            of: BalanceSource::Drawn(init()),
             state,
         };
         let range = 10..30;
@@ -105,7 +107,7 @@ mod tests {
         assert_ne!(half.balance(), block.balance());
         let f16 = began(Some(StateFormat::F16));
         assert_eq!(f16.balance(range.clone()), half.balance());
-        let all = Beginnings(vec![began(None)]);
+        let all = InitialBalances(vec![began(None)]);
         assert_eq!(all.balance(0, range), Some(block.balance()));
         assert_eq!(all.balance(1, 0..0), None);
     }

@@ -1,4 +1,4 @@
-//! What a run with flow.stop = { gap } has to reach: its optimum, solved for before it starts.
+//! The value at which a run with flow.stop = { gap } stops, from its optimum, which is solved for before it starts.
 
 use std::sync::Arc;
 
@@ -7,39 +7,39 @@ use crate::certify::{Conflict, Measure, Optimum, SolverCaches, SolverOptions, Sp
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Run;
-use crate::observe::Row;
+use crate::observe::MetricsRow;
 
 /// The value at which a run stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Aim {
+pub enum StoppingTarget {
     /// margin_f1 at or above it.
     Margin(f64),
     /// The objective at or below it.
     Objective(f64),
 }
 
-impl Aim {
-    pub fn is_reached(&self, row: &Row) -> bool {
+impl StoppingTarget {
+    pub fn is_reached(&self, row: &MetricsRow) -> bool {
         match self {
-            Aim::Margin(aim) => row.margin_f1.is_some_and(|margin| margin >= *aim),
-            Aim::Objective(aim) => row.objective <= *aim,
+            StoppingTarget::Margin(target) => row.margin_f1.is_some_and(|margin| margin >= *target),
+            StoppingTarget::Objective(target) => row.objective <= *target,
         }
     }
 }
 
-/// Share of the gap to which an optimum is solved.
+/// Gap to which the optimum is solved, as a share of the run's gap.
 const SHARE: f64 = 0.1;
 
-/// What runs aim at; each optimum is solved for once, however many share it.
+/// The stopping targets of runs; an optimum that several runs share is solved for once.
 #[derive(Default)]
-pub struct Aims(SolverCaches);
+pub struct StoppingTargets(SolverCaches);
 
-impl Aims {
-    /// What a run on this data has to reach for the certified gap, a share of the optimum.
+impl StoppingTargets {
+    /// The target of a run on this data for a certified gap, a share of the optimum.
     ///
     /// # Errors
     /// Labels other than ±1, data that no network was found to classify right, a failure of the solver.
-    pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<Aim> {
+    pub fn of(&mut self, gap: f64, run: &Run, data: &Arc<Dataset>) -> Result<StoppingTarget> {
         let optimum = Optimum::of(run);
         let options = SolverOptions {
             tolerance: SHARE * gap,
@@ -69,9 +69,9 @@ impl Aims {
         Ok(match optimum {
             Optimum::Penalised { .. } => {
                 let value = bounds.lower + gap * bounds.lower.abs();
-                Aim::Objective(value / (run.alpha * run.alpha))
+                StoppingTarget::Objective(value / (run.alpha * run.alpha))
             }
-            Optimum::Margin => Aim::Margin(bounds.upper * (1.0 - gap)),
+            Optimum::Margin => StoppingTarget::Margin(bounds.upper * (1.0 - gap)),
         })
     }
 }

@@ -1,8 +1,8 @@
-//! Trained networks, out of a run folder.
+//! A trained run, read from a run folder.
 
 use std::sync::Arc;
 
-use super::{Sets, run_of};
+use super::{TrainTestSplit, run_of};
 use crate::data::Dataset;
 use crate::engine::{Batch, Engine, Sample, cpu::Cpu, reference::Reference};
 use crate::error::{Error, Result};
@@ -12,12 +12,12 @@ use crate::model::ldexp;
 use crate::store::{Checkpoint, RunFolder, diverged_at};
 
 /// A run of a folder as its newest good checkpoint has it.
-pub struct Trained {
+pub struct TrainedRun {
     pub experiment: Experiment,
     pub checkpoint: Checkpoint,
 }
 
-impl Trained {
+impl TrainedRun {
     /// Run k of a folder with this experiment.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Trained {
                 format!("widefield resume {dir}"),
             ));
         };
-        Ok(Trained {
+        Ok(TrainedRun {
             experiment: run.experiment.clone(),
             checkpoint,
         })
@@ -55,9 +55,9 @@ impl Trained {
     ///
     /// # Errors
     /// Training samples of another digest than the checkpoint's.
-    pub fn check_data(&self, sets: &Sets) -> Result<()> {
+    pub fn check_data(&self, split: &TrainTestSplit) -> Result<()> {
         let identity = self.checkpoint.label.identity.as_ref();
-        if identity.is_none_or(|identity| identity.is_trained_on(&sets.train_digest)) {
+        if identity.is_none_or(|identity| identity.is_trained_on(&split.train_digest)) {
             return Ok(());
         }
         Err(Error::input(

@@ -17,14 +17,14 @@ use crate::particles::Particles;
 
 /// A value, and how far an engine may be from it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Exact {
+pub struct BoundedValue {
     pub value: f64,
     pub bound: f64,
 }
 
-impl Exact {
-    /// The error of `got` as a share of the bound; nothing where one of them is beyond the numbers,
-    /// which is divergence and found as such.
+impl BoundedValue {
+    /// The error of `got` as a share of the bound; `None` where one of them is not finite, which is a divergence
+    /// and detected elsewhere.
     pub fn share(&self, got: f64) -> Option<f64> {
         let error = (got - self.value).abs();
         match error.is_finite() && self.bound.is_finite() {
@@ -35,12 +35,12 @@ impl Exact {
     }
 }
 
-/// Below it f32 has no normal numbers, and a device may take what is smaller for 0.
+/// The smallest normal f32; a device may flush smaller numbers to 0.
 const SMALLEST: f64 = 1.0 / (1u128 << 126) as f64;
 
 /// Roundings on the way from a sum to a value: factors, divisions (2.5 units on a GPU), square roots
 /// and exponentials (2 units).
-const FEW: f64 = 16.0;
+const VALUE_ROUNDINGS: f64 = 16.0;
 
 /// What the rounding errors of a run depend on.
 #[derive(Debug, Clone, Copy)]
@@ -70,19 +70,19 @@ impl Arithmetic {
         }
     }
 
-    /// Roundings that a term of a sum passes through at most. The engines in f32 add at most 1024
+    /// Roundings that a term of a sum passes through, at most. The engines in f32 add at most 1024
     /// terms one after another, and in parts of at least 16 where there are more.
     fn depth(&self, terms: usize) -> f64 {
         let terms = terms as f64;
-        FEW + match self.precision {
-            Precision::F32 => terms.min(1024.0 + terms / 16.0),
-            Precision::F64 => terms,
-        }
+        VALUE_ROUNDINGS
+            + match self.precision {
+                Precision::F32 => terms.min(1024.0 + terms / 16.0),
+                Precision::F64 => terms,
+            }
     }
 
-    /// Error of a sum whose terms are rounded to whole numbers of a unit: short cuts do so, by the
-    /// largest of all terms.
-    fn whole(&self, terms: usize, largest: f64) -> f64 {
+    /// Error of a sum whose terms are quantised to fixed point, in units of the largest term, as short cuts do.
+    fn quantisation(&self, terms: usize, largest: f64) -> f64 {
         if !self.by_direction {
             return 0.0;
         }
@@ -117,7 +117,7 @@ impl Pair {
         Pair { z, size, near }
     }
 
-    fn counts(&self) -> bool {
+    fn may_be_active(&self) -> bool {
         self.z > 0.0 || self.near
     }
 }
@@ -142,7 +142,7 @@ pub struct Predictions<'a> {
     largest: [f64; 2],
 }
 
-/// Over the particles that a sample activates.
+/// Sums over the particles that are active on a sample.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     /// Σ a z
@@ -184,7 +184,7 @@ impl<'a> Predictions<'a> {
             let x = self.data.row(*i);
             for (j, a) in block.a.iter().enumerate() {
                 let pair = Pair::new(block.w(j), x, &self.arithmetic);
-                if pair.counts() {
+                if pair.may_be_active() {
                     sum.value += a * self.run.activation.value(pair.z);
                     sum.terms += a.abs() * pair.z.abs();
                     sum.sizes += a.abs() * pair.size;
@@ -194,7 +194,7 @@ impl<'a> Predictions<'a> {
     }
 
     /// f̂_i of the samples, with their numbers, in stored units.
-    pub fn f(&self) -> impl Iterator<Item = (usize, Exact)> {
+    pub fn f(&self) -> impl Iterator<Item = (usize, BoundedValue)> {
         let Arithmetic {
             unit, by_direction, ..
         } = self.arithmetic;
@@ -203,15 +203,16 @@ impl<'a> Predictions<'a> {
         self.samples.iter().map(move |(i, sum)| {
             let x = norm_of(self.data.row(*i));
             let added = if by_direction { sum.sizes } else { sum.terms };
-            let rounded = unit * ((d + FEW) * sum.sizes + self.arithmetic.depth(m) * added);
-            let whole = d * self.arithmetic.whole(m, a * w * x);
-            // Whole numbers of a device have no unit below 2^-119 m.
-            let vanished = m as f64 * SMALLEST * (1.0 + d * (a + 128.0 * m as f64 * x));
+            let rounded =
+                unit * ((d + VALUE_ROUNDINGS) * sum.sizes + self.arithmetic.depth(m) * added);
+            let quantisation = d * self.arithmetic.quantisation(m, a * w * x);
+            // The unit of a device's fixed point is at least 2^-119 m.
+            let flushed = m as f64 * SMALLEST * (1.0 + d * (a + 128.0 * m as f64 * x));
             let each = self.run.alpha / m as f64;
-            let bound = each * (rounded + whole + vanished) + SMALLEST;
+            let bound = each * (rounded + quantisation + flushed) + SMALLEST;
             (
                 *i,
-                Exact {
+                BoundedValue {
                     value: each * sum.value,
                     bound,
                 },
@@ -220,38 +221,43 @@ impl<'a> Predictions<'a> {
     }
 
     /// (1/m) Σ â², (1/m) Σ |ŵ|², (1/m) Σ |â||ŵ|.
-    pub fn moments(&self) -> [Exact; 3] {
+    pub fn moments(&self) -> [BoundedValue; 3] {
         let (m, d) = (self.run.m, self.data.d as f64);
         let [a, w] = self.largest;
         let largest = [a * a, w * w, a * w];
         std::array::from_fn(|k| {
             let rounded = self.arithmetic.unit * (d + self.arithmetic.depth(m)) * self.moments[k];
-            let whole = self.arithmetic.whole(m, largest[k]);
-            // A square below the normal numbers takes its root along.
+            let quantisation = self.arithmetic.quantisation(m, largest[k]);
+            // A square flushed to 0 makes its root 0, too.
             let root = if k == 2 {
                 a * (d * SMALLEST).sqrt()
             } else {
                 0.0
             };
-            let vanished = m as f64 * ((d + 1.0) * SMALLEST + root);
-            Exact {
+            let flushed = m as f64 * ((d + 1.0) * SMALLEST + root);
+            BoundedValue {
                 value: self.moments[k] / m as f64,
-                bound: (rounded + whole + vanished) / m as f64,
+                bound: (rounded + quantisation + flushed) / m as f64,
             }
         })
     }
 }
 
 /// g (n) from an engine's own predictions.
-pub fn residuals(loss: Loss, now: &Evaluation, y: &[f32], arithmetic: &Arithmetic) -> Vec<Exact> {
+pub fn residuals(
+    loss: Loss,
+    now: &Evaluation,
+    y: &[f32],
+    arithmetic: &Arithmetic,
+) -> Vec<BoundedValue> {
     let (f, unit, p) = (&now.f[..], arithmetic.unit, now.prediction_exponent);
     let depth = arithmetic.depth(f.len());
     let values = loss.residual(f, p, y).into_iter().zip(y);
     let roundings = loss.rounding(f, p, y, unit, depth);
     let exact = |((value, y), rounding): ((f64, &f32), Rounding)| {
-        let rounded = unit * (FEW + 2.0 * rounding.relative) * value.abs();
+        let rounded = unit * (VALUE_ROUNDINGS + 2.0 * rounding.relative) * value.abs();
         let bound = rounded + rounding.beside + (1.0 + f64::from(*y).abs()) * SMALLEST;
-        Exact { value, bound }
+        BoundedValue { value, bound }
     };
     values.zip(roundings).map(exact).collect()
 }
@@ -263,9 +269,9 @@ pub fn velocity(
     data: &Dataset,
     exponent: i32,
     (w, a): (&[f64], f64),
-    g: &[Exact],
+    g: &[BoundedValue],
     arithmetic: &Arithmetic,
-) -> Vec<Exact> {
+) -> Vec<BoundedValue> {
     let (n, d, unit) = (data.n(), data.d, arithmetic.unit);
     // G, w·G, and their errors.
     let mut big_g = vec![0.0; d + 1];
@@ -277,7 +283,7 @@ pub fn velocity(
         if arithmetic.by_direction {
             largest = largest.max(g.value.abs() * norm_of(x));
         }
-        if !pair.counts() {
+        if !pair.may_be_active() {
             continue;
         }
         let on = f64::from(u8::from(pair.z > 0.0));
@@ -289,10 +295,10 @@ pub fn velocity(
             error[k] += (off + either) * x.abs() + SMALLEST;
         }
         big_g[d] += on * g.value * pair.z;
-        let turns = g.value.abs() * unit * 2.0 * (d as f64 + 2.0);
-        error[d] += (off + turns) * pair.size + SMALLEST;
+        let rotated = g.value.abs() * unit * 2.0 * (d as f64 + 2.0);
+        error[d] += (off + rotated) * pair.size + SMALLEST;
     }
-    let whole = arithmetic.whole(n, largest);
+    let quantisation = arithmetic.quantisation(n, largest);
     let force = match run.train {
         Train::Both => -1.0 / run.alpha,
         Train::Output | Train::Input => -ldexp(1.0 / run.alpha, -exponent),
@@ -304,37 +310,43 @@ pub fn velocity(
                 false => run.train != Train::Input,
             };
             if !trained {
-                return Exact {
+                return BoundedValue {
                     value: 0.0,
                     bound: 0.0,
                 };
             }
-            let (factor, theta, whole) = match k < d {
-                true => (force * a, w[k], whole),
-                false => (force, a, whole * norm(w) * d as f64),
+            let (factor, theta, quantisation) = match k < d {
+                true => (force * a, w[k], quantisation),
+                false => (force, a, quantisation * norm(w) * d as f64),
             };
             let (pull, decay) = (factor * big_g[k], run.lambda * theta);
-            let rounded = unit * FEW * (pull.abs() + decay.abs());
-            let vanished = SMALLEST * (1.0 + force.abs() * (1.0 + a.abs()) + big_g[k].abs());
-            Exact {
+            let rounded = unit * VALUE_ROUNDINGS * (pull.abs() + decay.abs());
+            let flushed = SMALLEST * (1.0 + force.abs() * (1.0 + a.abs()) + big_g[k].abs());
+            BoundedValue {
                 value: pull - decay,
-                bound: factor.abs() * (error[k] + whole) + rounded + 4.0 * vanished,
+                bound: factor.abs() * (error[k] + quantisation) + rounded + 4.0 * flushed,
             }
         })
         .collect()
 }
 
-/// Where a coordinate is after a step of size η, in units that are 2^shift times as large.
-pub fn updated(theta: f64, v: Exact, eta: f64, shift: i32, arithmetic: &Arithmetic) -> Exact {
+/// A coordinate after a step of size η, in units that are 2^shift times as large.
+pub fn updated(
+    theta: f64,
+    v: BoundedValue,
+    eta: f64,
+    shift: i32,
+    arithmetic: &Arithmetic,
+) -> BoundedValue {
     let value = ldexp(theta + eta * v.value, -shift);
-    let step = eta * (v.bound + FEW * arithmetic.unit * v.value.abs());
+    let step = eta * (v.bound + VALUE_ROUNDINGS * arithmetic.unit * v.value.abs());
     let moved = ldexp(step + 4.0 * arithmetic.unit * theta.abs(), -shift);
-    // f16 goes to either neighbour: 10 bits of mantissa, down to 2^-14.
+    // f16 may round to either neighbour: 10 bits of mantissa, down to 2^-14.
     let stored = match arithmetic.state {
         StateFormat::F32 => 0.0,
         StateFormat::F16 => 2f64.powi(-10) * (value.abs() + moved) + 2f64.powi(-24),
     };
-    Exact {
+    BoundedValue {
         value,
         bound: moved + stored + SMALLEST,
     }

@@ -10,7 +10,7 @@ use crate::model::{Run, ldexp};
 /// One row of metrics.csv: the observables of one run at one step. `None` where not defined
 /// (margins and errors need labels ±1, test values a test set).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Row {
+pub struct MetricsRow {
     pub run: usize,
     /// Updates done.
     pub step: u64,
@@ -45,7 +45,7 @@ pub struct Row {
     pub direction_cosine: Option<f64>,
 }
 
-impl Row {
+impl MetricsRow {
     /// Observables of run number `index` from its evaluation on the training set and, where there
     /// is one, on the test set.
     pub fn new(
@@ -59,7 +59,7 @@ impl Row {
         let norms = Norms::new(run, now);
         let margins = Margins::new(run, data, now);
         let risk = unsigned_zero(on(train));
-        Row {
+        MetricsRow {
             run: index,
             step: now.clock.step,
             time: now.clock.time,
@@ -82,13 +82,12 @@ impl Row {
         }
     }
 
-    /// The same row with what the particles show, where it was looked at.
+    /// The same row with the observables of the particles.
     ///
-    /// Squares and fourth powers of weights leave f64 long before the weights do: what they make of
-    /// a value is no value.
+    /// Squares and fourth powers of weights may overflow f64 where the weights do not: such values are `None`.
     pub fn with(self, geometry: &Geometry, drift: Option<&Drift>) -> Self {
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-        Row {
+        MetricsRow {
             dead: Some(geometry.dead),
             largest_weight: finite(Some(geometry.largest_weight)),
             balance_drift: finite(geometry.balance_drift),
@@ -127,7 +126,7 @@ pub fn is_finite(run: &Run, data: &Dataset, now: &Evaluation) -> bool {
 /// The largest margins over all evaluations of a run (at least one every 50 steps): the last
 /// iterate swings by some percent, as a subgradient method does.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Best {
+pub struct BestMargins {
     pub best_margin_f1: Option<f64>,
     pub best_margin_param: Option<f64>,
     pub best_margin_f2: Option<f64>,
@@ -135,7 +134,7 @@ pub struct Best {
     pub best_step: Option<u64>,
 }
 
-impl Best {
+impl BestMargins {
     /// Takes one more evaluation into account.
     pub fn update(&mut self, run: &Run, data: &Dataset, now: &Evaluation) {
         let margins = Margins::new(run, data, now);

@@ -1,22 +1,22 @@
-//! One run of a grid on its way through the flow.
+//! The state of one run in the flow.
 
 use std::path::{Path, PathBuf};
 
-use super::aim::Aim;
-use super::spot_check::Place;
+use super::dataset_cache::TrainTestSplit;
+use super::spot_check::RunIndices;
+use super::stopping_target::StoppingTarget;
 use super::timetable::{is_evaluated, log_spaced};
-use super::worlds::Sets;
 use crate::engine::{Clock, Engine, Evaluation, Geometry};
 use crate::error::Result;
 use crate::experiment::{Experiment, GridRun, Stop};
 use crate::model::Run;
-use crate::observe::{ATOM_PARTICLES, Best, Row, Start, atoms, is_finite};
+use crate::observe::{ATOM_PARTICLES, BestMargins, DriftBaseline, MetricsRow, atoms, is_finite};
 use crate::store::{
     Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, Writes, write_particles,
 };
 
-/// The most numbers m (d + 1) of a run whose particles are copied before a stretch of steps.
-const KEPT_MOST: usize = 8 << 20;
+/// The most numbers m (d + 1) of a run whose particles are copied before each group of steps.
+const MOST_COPIED: usize = 8 << 20;
 
 /// Why a run no longer moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,32 +27,32 @@ pub enum End {
     Diverged(u64),
 }
 
-/// A run: what it is, where it stands, what it has recorded.
-pub struct Member {
+/// A run: its experiment and data, what it has reached, and what it records.
+pub struct RunState {
     /// Number of the run in the experiment.
     pub index: usize,
     /// Number of the run in the engine's batch.
-    pub slot: usize,
+    pub batch_index: usize,
     pub grid: GridRun,
     pub run: Run,
-    pub sets: Sets,
+    pub split: TrainTestSplit,
     identity: Identity,
-    pub best: Best,
-    /// The last look, for the progress line, and the last one at the particles too, for the summary.
-    pub last: Option<Row>,
-    pub measured: Option<Row>,
-    /// Where it started, once that is known.
-    pub start: Option<Start>,
+    pub best: BestMargins,
+    /// The last row, for the progress line, and the last one with observables of the particles, for the summary.
+    pub last: Option<MetricsRow>,
+    pub measured: Option<MetricsRow>,
+    /// The initialisation that drift is measured from; set once particles are in place.
+    pub baseline: Option<DriftBaseline>,
     atoms: Option<f64>,
     pub end: Option<End>,
     /// Whether its files are written since it ended.
     stored: bool,
-    /// The first step whose state met the criterion that it is to stop at.
-    met: Option<u64>,
-    /// The stopping criterion that it met, if it met one.
+    /// The first step whose state met the stopping criterion.
+    criterion_step: Option<u64>,
+    /// The stopping criterion that ended it, if one did.
     stopped_by: Option<Stop>,
-    /// What it has to reach, if it stops at a certified gap.
-    pub aim: Option<Aim>,
+    /// The value at which it stops, if it stops at a certified gap.
+    pub target: Option<StoppingTarget>,
     pub dir: PathBuf,
     checkpoints: Checkpoints,
     snapshots: Snapshots,
@@ -60,23 +60,24 @@ pub struct Member {
     snapshot_steps: Vec<u64>,
 }
 
-impl Member {
+impl RunState {
     /// A run at its first step, or at that of the checkpoint it goes on from.
     pub fn new(
         index: usize,
-        slot: usize,
+        batch_index: usize,
         grid: GridRun,
         run: Run,
-        (sets, identity): (Sets, Identity),
+        split: TrainTestSplit,
+        identity: Identity,
         dir: &Path,
         from: Option<&Checkpoint>,
     ) -> Result<Self> {
         let spec = &grid.experiment;
-        let (m, d) = (run.m, sets.train.d);
+        let (m, d) = (run.m, split.train.d);
         let snaps = spec.output.snapshots > 0;
-        Ok(Member {
+        Ok(RunState {
             index,
-            slot,
+            batch_index,
             records: log_spaced(spec.output.records, spec.flow.steps),
             snapshot_steps: log_spaced(spec.output.snapshots, spec.flow.steps),
             checkpoints: Checkpoints::new(dir, from),
@@ -87,17 +88,17 @@ impl Member {
             best: from.map(|c| c.label.best).unwrap_or_default(),
             grid,
             run,
-            sets,
+            split,
             identity,
             last: None,
             measured: None,
-            start: None,
+            baseline: None,
             atoms: None,
             end: None,
             stored: false,
-            met: None,
+            criterion_step: None,
             stopped_by: None,
-            aim: None,
+            target: None,
             dir: dir.to_path_buf(),
         })
     }
@@ -106,9 +107,9 @@ impl Member {
         &self.grid.experiment
     }
 
-    pub fn place(&self) -> Place {
-        Place {
-            slot: self.slot,
+    pub fn indices(&self) -> RunIndices {
+        RunIndices {
+            batch_index: self.batch_index,
             index: self.index,
         }
     }
@@ -124,7 +125,7 @@ impl Member {
         flow.schedule.step(flow.step, k, flow.steps)
     }
 
-    /// The next step after `step` at which the run must stand still to be looked at.
+    /// The next step after `step` at which the run is observed, so that no group of steps goes beyond it.
     pub fn next_event(&self, step: u64) -> u64 {
         let after = |times: &[u64]| times.get(times.partition_point(|&t| t <= step)).copied();
         let mut next = self.total();
@@ -134,7 +135,7 @@ impl Member {
         {
             next = next.min(event);
         }
-        match self.is_looked_at_always() {
+        match self.is_observed_at_every_step() {
             true => step + 1,
             false => next,
         }
@@ -144,12 +145,12 @@ impl Member {
         self.records.binary_search(&step).is_ok()
     }
 
-    /// Whether a run at this clock must be looked at: a record, a snapshot, an end.
+    /// Whether the run must be observed at this clock: a record, a snapshot, an end.
     pub fn is_due(&self, clock: &Clock, seconds: f64) -> bool {
         let step = clock.step;
         let may_stop = match self.spec().flow.stop {
             Some(Stop::Risk(_) | Stop::Gap(_)) => {
-                self.met == Some(step) || self.is_looked_at_always()
+                self.criterion_step == Some(step) || self.is_observed_at_every_step()
             }
             Some(Stop::Seconds(limit)) => seconds >= limit,
             None => false,
@@ -164,15 +165,14 @@ impl Member {
 
     /// Whether the state after `step` updates is evaluated for the best margins and for divergence:
     /// at multiples of [`EVALUATION_INTERVAL`](super::EVALUATION_INTERVAL), at records and at the
-    /// last step. It depends on the run alone, never on its company in a batch, on speed or on
-    /// interruptions.
+    /// last step. It depends on the run alone, not on other runs of its batch, on speed or on interruptions.
     pub fn is_evaluated(&self, step: u64) -> bool {
         is_evaluated(step) || self.records_at(step) || step >= self.total()
     }
 
-    /// Takes an evaluation on the training set into account, if it is of a step at which the run is
-    /// evaluated. The run ends where a number is not finite.
-    pub fn see(&mut self, now: &Evaluation) {
+    /// Updates best margins and the stopping criterion from an evaluation on the training set, if the run is
+    /// evaluated at its step. The run ends where a number is not finite.
+    pub fn record_evaluation(&mut self, now: &Evaluation) {
         let step = now.clock.step;
         if let Some(at) = now.clock.diverged {
             self.end = Some(End::Diverged(at));
@@ -180,37 +180,37 @@ impl Member {
             self.end = Some(End::Diverged(step));
         } else {
             if self.is_evaluated(step) {
-                self.best.update(&self.run, &self.sets.train, now);
+                self.best.update(&self.run, &self.split.train, now);
             }
             if self.stops_at_a_state() && self.meets(&self.row_of(now, None)) {
-                self.met = Some(step);
+                self.criterion_step = Some(step);
             }
         }
     }
 
-    /// The first step whose state met the criterion that the run is to stop at, if it has been seen.
-    pub fn met(&self) -> Option<u64> {
-        self.met
+    /// The first step whose state met the stopping criterion, if one did.
+    pub fn criterion_step(&self) -> Option<u64> {
+        self.criterion_step
     }
 
-    /// Whether the run ends at a state that meets a criterion, so that all are evaluated.
+    /// Whether the stopping criterion is one of the state, so that every state is evaluated.
     pub fn stops_at_a_state(&self) -> bool {
         matches!(self.spec().flow.stop, Some(Stop::Risk(_) | Stop::Gap(_)))
     }
 
-    /// Whether the particles of such a run are copied before each stretch of steps, so that it can be
-    /// put back to a state within it. A larger run is checked after every step instead.
+    /// Whether the particles of such a run are copied before each group of steps, so that it can go back to a
+    /// state within the group. A larger run is observed after every step instead.
     pub fn may_rewind(&self) -> bool {
-        self.stops_at_a_state() && self.run.m * (self.sets.train.d + 1) <= KEPT_MOST
+        self.stops_at_a_state() && self.run.m * (self.split.train.d + 1) <= MOST_COPIED
     }
 
-    fn is_looked_at_always(&self) -> bool {
+    fn is_observed_at_every_step(&self) -> bool {
         self.stops_at_a_state() && !self.may_rewind()
     }
 
-    fn meets(&self, row: &Row) -> bool {
+    fn meets(&self, row: &MetricsRow) -> bool {
         match self.spec().flow.stop {
-            Some(Stop::Gap(_)) => self.aim.is_some_and(|aim| aim.is_reached(row)),
+            Some(Stop::Gap(_)) => self.target.is_some_and(|target| target.is_reached(row)),
             Some(Stop::Risk(target)) => row.risk <= target,
             _ => false,
         }
@@ -218,54 +218,54 @@ impl Member {
 
     /// Whether predictions, risk and objective are finite numbers in true units.
     pub fn is_finite(&self, now: &Evaluation) -> bool {
-        now.clock.diverged.is_none() && is_finite(&self.run, &self.sets.train, now)
+        now.clock.diverged.is_none() && is_finite(&self.run, &self.split.train, now)
     }
 
     /// Ends the run at this state.
     pub fn end_here(&mut self, now: &Evaluation) {
-        self.best.update(&self.run, &self.sets.train, now);
+        self.best.update(&self.run, &self.split.train, now);
         self.end = Some(End::Done);
     }
 
-    /// Whether a run with this row, at a moment when it is due, has reached its end.
-    pub fn stops_at(&mut self, row: &Row, seconds: f64) -> bool {
+    /// Whether a run that is due has reached its end with this row.
+    pub fn stops_at(&mut self, row: &MetricsRow, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
             Some(Stop::Seconds(limit)) => seconds >= limit,
-            _ => self.met == Some(row.step) || self.meets(row),
+            _ => self.criterion_step == Some(row.step) || self.meets(row),
         };
         self.stopped_by = self.spec().flow.stop.filter(|_| criterion);
         criterion || row.step >= self.total()
     }
 
-    /// The row of an evaluated state.
-    pub fn row(&mut self, train: &Evaluation, test: Option<&Evaluation>) -> Row {
+    /// The row of an evaluated state; it is kept as the last one.
+    pub fn row(&mut self, train: &Evaluation, test: Option<&Evaluation>) -> MetricsRow {
         let row = self.row_of(train, test);
         self.last = Some(row);
         row
     }
 
-    fn row_of(&self, train: &Evaluation, test: Option<&Evaluation>) -> Row {
-        Row::new(
+    fn row_of(&self, train: &Evaluation, test: Option<&Evaluation>) -> MetricsRow {
+        MetricsRow::new(
             self.index,
             &self.run,
-            (&self.sets.train, train),
-            self.sets.test.as_deref().zip(test),
+            (&self.split.train, train),
+            self.split.test.as_deref().zip(test),
         )
     }
 
-    /// The last row, with what the particles show.
+    /// The row with the observables of the particles; it is kept as the last measured one.
     pub fn measure(
         &mut self,
-        row: Row,
+        row: MetricsRow,
         geometry: &Geometry,
         engine: &mut dyn Engine,
-    ) -> Result<Row> {
-        let drift = match &self.start {
-            Some(start) => {
-                let first = Start::particles(self.run.m, self.sets.train.d);
-                let block = engine.read(self.slot, 0..first)?;
-                let exponent = engine.clock(self.slot).exponent;
-                Some(start.drift(&block, exponent, &self.sets.train))
+    ) -> Result<MetricsRow> {
+        let drift = match &self.baseline {
+            Some(baseline) => {
+                let first = DriftBaseline::particles(self.run.m, self.split.train.d);
+                let block = engine.read(self.batch_index, 0..first)?;
+                let exponent = engine.clock(self.batch_index).exponent;
+                Some(baseline.drift(&block, exponent, &self.split.train))
             }
             None => None,
         };
@@ -276,15 +276,15 @@ impl Member {
 
     /// Takes a snapshot if one is due.
     pub fn snapshot(&mut self, engine: &mut dyn Engine, ending: bool) -> Result<()> {
-        let step = engine.clock(self.slot).step;
+        let step = engine.clock(self.batch_index).step;
         let due = self.snapshot_steps.binary_search(&step).is_ok();
         if due || (ending && !self.snapshot_steps.is_empty()) {
-            self.snapshots.take(engine, self.slot)?;
+            self.snapshots.take(engine, self.batch_index)?;
         }
         Ok(())
     }
 
-    /// Writes the present state, to be settled once it is in place.
+    /// Writes the present state; [`RunState::remove_superseded`] is due once it is in place.
     pub fn checkpoint(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         let spec = self.spec();
         let label = Label {
@@ -296,13 +296,14 @@ impl Member {
             adapter: engine.adapter(),
             kernels: engine.kernels(),
             best: self.best,
-            standardization: self.sets.standardization.clone(),
+            standardization: self.split.standardization.clone(),
             identity: Some(self.identity.clone()),
-            columns: self.sets.columns.clone(),
+            columns: self.split.columns.clone(),
         };
-        // The steps before a checkpoint are not taken again.
+        // Snapshots of steps before a checkpoint would not be taken again.
         self.snapshots.sync(writes);
-        self.checkpoints.write(engine, self.slot, &label, writes)
+        self.checkpoints
+            .write(engine, self.batch_index, &label, writes)
     }
 
     /// Whether the run has ended and its files are still to be written.
@@ -326,19 +327,19 @@ impl Member {
         Ok(())
     }
 
-    /// Removes what the files just put in place replace.
-    pub fn settle(&mut self) -> Result<()> {
-        self.checkpoints.settle()?;
-        self.snapshots.settle()
+    /// Removes the files that those just put in place replace.
+    pub fn remove_superseded(&mut self) -> Result<()> {
+        self.checkpoints.remove_superseded()?;
+        self.snapshots.remove_superseded()
     }
 
-    /// Writes what a reader of the folder expects once the run no longer moves.
+    /// Writes particles.npz and snapshots.npz, which a folder has once the run has stopped.
     pub fn finish(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         self.snapshots.finish(engine.precision(), writes)?;
-        let first = engine.read(self.slot, 0..self.run.m.min(ATOM_PARTICLES))?;
+        let first = engine.read(self.batch_index, 0..self.run.m.min(ATOM_PARTICLES))?;
         self.atoms = atoms(&first);
         let path = self.dir.join("particles.npz");
-        write_particles(&path, engine, self.slot, writes)
+        write_particles(&path, engine, self.batch_index, writes)
     }
 
     pub fn summary(&self, engine: &dyn Engine) -> RunSummary {
@@ -352,9 +353,9 @@ impl Member {
                 .collect(),
             steps: match self.end {
                 Some(End::Diverged(step)) => step,
-                _ => engine.clock(self.slot).step,
+                _ => engine.clock(self.batch_index).step,
             },
-            method: engine.method(self.slot).into(),
+            method: engine.method(self.batch_index).into(),
             kernels: engine.kernels(),
             last: self.measured.as_ref().map(Into::into).unwrap_or_default(),
             atoms: self.atoms,

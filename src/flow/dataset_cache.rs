@@ -1,4 +1,4 @@
-//! Data sets of a grid, each loaded once however many runs share it.
+//! The data sets of a grid, each loaded once for all runs that share it.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::model::StateFormat;
 use crate::particles::init::Initializer;
 use crate::store::Identity;
 
-/// The training and test set of one run.
+/// The training and test set of one run: a [`data::Split`] with digests, shared with other runs.
 #[derive(Debug, Clone)]
-pub struct Sets {
+pub struct TrainTestSplit {
     pub train: Arc<Dataset>,
     pub test: Option<Arc<Dataset>>,
     /// Digests of both, see [`Dataset::digest`].
@@ -24,31 +24,32 @@ pub struct Sets {
     pub columns: Vec<String>,
 }
 
-/// Every data set met so far.
+/// The splits loaded so far, by what decides them.
 #[derive(Default)]
-pub struct Worlds {
-    known: Vec<World>,
+pub struct DatasetCache {
+    known: Vec<CachedDatasets>,
 }
 
-struct World {
+struct CachedDatasets {
     spec: DataSpec,
     seed: u64,
     labels: bool,
     state: StateFormat,
-    sets: Sets,
+    split: TrainTestSplit,
 }
 
-impl Worlds {
+impl DatasetCache {
     /// The data of a run, loaded or drawn on first use.
-    pub fn sets(&mut self, experiment: &Experiment) -> Result<Sets> {
+    pub fn split(&mut self, experiment: &Experiment) -> Result<TrainTestSplit> {
         let spec = &experiment.data;
         let seed = experiment.data_seed().unwrap_or(0);
         let labels = experiment.risk.loss.is_classification();
         let state = experiment.precision.state;
-        let is_same =
-            |w: &&World| w.spec == *spec && (w.seed, w.labels, w.state) == (seed, labels, state);
-        if let Some(world) = self.known.iter().find(is_same) {
-            return Ok(world.sets.clone());
+        let is_same = |w: &&CachedDatasets| {
+            w.spec == *spec && (w.seed, w.labels, w.state) == (seed, labels, state)
+        };
+        if let Some(cached) = self.known.iter().find(is_same) {
+            return Ok(cached.split.clone());
         }
         let split = data::load(spec, seed, experiment.risk.loss)?;
         if let Some(k) = spec.informative.filter(|&k| k > split.train.d) {
@@ -60,7 +61,7 @@ impl Worlds {
         }
         let test = split.test.map(|test| test.rounded(state)).transpose()?;
         let train = split.train.rounded(state)?;
-        let sets = Sets {
+        let split = TrainTestSplit {
             train_digest: train.digest(),
             test_digest: test.as_ref().map(Dataset::digest),
             train: Arc::new(train),
@@ -68,26 +69,26 @@ impl Worlds {
             standardization: split.standardization,
             columns: split.columns,
         };
-        self.known.push(World {
+        self.known.push(CachedDatasets {
             spec: spec.clone(),
             seed,
             labels,
             state,
-            sets: sets.clone(),
+            split: split.clone(),
         });
-        Ok(sets)
+        Ok(split)
     }
 
-    /// The largest coordinate of a run's training inputs, without its sign.
+    /// The largest |x_ik| of a run's training inputs.
     pub fn largest_input(&mut self, experiment: &Experiment) -> Result<f64> {
-        let train = self.sets(experiment)?.train;
+        let train = self.split(experiment)?.train;
         let largest = train.x.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         Ok(f64::from(largest))
     }
 
     /// Input dimension of a run.
     pub fn dimension(&mut self, experiment: &Experiment) -> Result<usize> {
-        Ok(self.sets(experiment)?.train.d)
+        Ok(self.split(experiment)?.train.d)
     }
 
     /// The batch of experiments that share d and the format of their state, and the sets of each.
@@ -95,7 +96,7 @@ impl Worlds {
         &mut self,
         (d, state): (usize, StateFormat),
         experiments: impl Iterator<Item = &'a Experiment>,
-    ) -> Result<(Batch, Vec<Sets>)> {
+    ) -> Result<(Batch, Vec<TrainTestSplit>)> {
         let mut batch = Batch {
             d,
             datasets: Vec::new(),
@@ -104,7 +105,7 @@ impl Worlds {
         };
         let mut all = Vec::new();
         for experiment in experiments {
-            let sets = self.sets(experiment)?;
+            let split = self.split(experiment)?;
             let mut place = |set: &Arc<Dataset>| {
                 let known = batch.datasets.iter().position(|s| Arc::ptr_eq(s, set));
                 known.unwrap_or_else(|| {
@@ -112,22 +113,22 @@ impl Worlds {
                     batch.datasets.len() - 1
                 })
             };
-            let (train, test) = (place(&sets.train), sets.test.as_ref().map(&mut place));
+            let (train, test) = (place(&split.train), split.test.as_ref().map(&mut place));
             batch.runs.push(run_of(experiment, train, test));
-            all.push(sets);
+            all.push(split);
         }
         Ok((batch, all))
     }
 
-    /// What decides the states of a run.
+    /// What decides the states of a run, see [`Identity`].
     ///
     /// # Errors
     /// Data or initial particles that cannot be read.
     pub fn identity(&mut self, experiment: &Experiment) -> Result<Identity> {
-        let sets = self.sets(experiment)?;
+        let split = self.split(experiment)?;
         let m = experiment.network.width;
-        let init = Initializer::new(&experiment.init, m, sets.train.d, experiment.seed)?;
-        let digests = (sets.train_digest, sets.test_digest);
+        let init = Initializer::new(&experiment.init, m, split.train.d, experiment.seed)?;
+        let digests = (split.train_digest, split.test_digest);
         Ok(Identity::of(experiment, digests, &init))
     }
 

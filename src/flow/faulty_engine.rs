@@ -12,9 +12,9 @@ use crate::engine::{
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
-/// What goes wrong.
+/// The fault to plant.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Fault {
+pub enum PlantedFault {
     Nothing,
     PredictSign,
     /// A row of particles is left out.
@@ -34,9 +34,9 @@ pub enum Fault {
 const ROW: Range<usize> = 8..16;
 
 /// The reference, with a fault from some step on.
-pub struct Faulty {
+pub struct FaultyEngine {
     inner: Reference,
-    fault: Fault,
+    fault: PlantedFault,
     from: u64,
     /// g of the step before, by run.
     stale: Vec<Option<Vec<f64>>>,
@@ -44,9 +44,9 @@ pub struct Faulty {
     pub losses: Arc<AtomicU32>,
 }
 
-impl Faulty {
-    pub fn new(batch: Batch, fault: Fault, from: u64) -> Self {
-        Faulty {
+impl FaultyEngine {
+    pub fn new(batch: Batch, fault: PlantedFault, from: u64) -> Self {
+        FaultyEngine {
             stale: vec![None; batch.runs.len()],
             inner: Reference::new(batch),
             fault,
@@ -55,7 +55,7 @@ impl Faulty {
         }
     }
 
-    fn has(&self, run: usize, fault: Fault) -> bool {
+    fn has(&self, run: usize, fault: PlantedFault) -> bool {
         self.fault == fault && self.inner.clock(run).step >= self.from
     }
 
@@ -65,7 +65,7 @@ impl Faulty {
     }
 }
 
-impl Engine for Faulty {
+impl Engine for FaultyEngine {
     fn name(&self) -> &'static str {
         "faulty"
     }
@@ -103,10 +103,10 @@ impl Engine for Faulty {
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
         let mut evaluations = self.inner.predict(sample)?;
         for (run, now) in evaluations.iter_mut().enumerate() {
-            if self.has(run, Fault::PredictSign) {
+            if self.has(run, PlantedFault::PredictSign) {
                 now.f.iter_mut().for_each(|f| *f = -*f);
             }
-            if self.has(run, Fault::PredictRow) {
+            if self.has(run, PlantedFault::PredictRow) {
                 let mut left = self.all(run)?;
                 left.a[ROW].fill(0.0);
                 let of = &self.batch().runs[run];
@@ -122,24 +122,24 @@ impl Engine for Faulty {
         let mut g = of
             .loss
             .residual(&f, 0, &self.batch().datasets[of.train_set].y);
-        if self.has(run, Fault::ResidualSign) {
+        if self.has(run, PlantedFault::ResidualSign) {
             g.iter_mut().for_each(|g| *g = -*g);
         }
         match &self.stale[run] {
-            Some(stale) if self.has(run, Fault::ResidualStale) => Ok(stale.clone()),
+            Some(stale) if self.has(run, PlantedFault::ResidualStale) => Ok(stale.clone()),
             _ => Ok(g),
         }
     }
 
     fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
         let mut g = g.to_vec();
-        if self.has(run, Fault::VelocityRow) {
+        if self.has(run, PlantedFault::VelocityRow) {
             g[ROW].fill(0.0);
         }
         let p = self.all(run)?;
         let of = &self.batch().runs[run];
         let mut v = reference::velocity(of, &p, &g, &self.batch().datasets[of.train_set]);
-        if self.has(run, Fault::VelocitySign) {
+        if self.has(run, PlantedFault::VelocitySign) {
             v.w.iter_mut().for_each(|v| *v = -*v);
         }
         Ok(v)
@@ -167,11 +167,11 @@ impl Engine for Faulty {
                 let mut clock = self.clock(run);
                 clock.time += eta;
                 clock.step += 1;
-                if self.has(run, Fault::UpdateFactor) {
+                if self.has(run, PlantedFault::UpdateFactor) {
                     eta *= 1.001;
                 }
                 reference::update(&mut p, &v, eta);
-                if self.has(run, Fault::UpdateRow) {
+                if self.has(run, PlantedFault::UpdateRow) {
                     p.a[ROW].copy_from_slice(&before.a[ROW]);
                     let w = ROW.start * p.d..ROW.end * p.d;
                     p.w[w.clone()].copy_from_slice(&before.w[w]);
