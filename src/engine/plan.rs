@@ -8,19 +8,19 @@
 //! are ([`Reach`]). Beyond it particles and samples are cut once more: rows of the same sums follow
 //! one another and add to what those before them left, in the order of particles or samples. So
 //! sums take no more memory than without a cut; only velocity keeps partial sums of G, for some
-//! particles at a time (pulls.rs), and residual three numbers for each range of samples
+//! particles at a time (gradient_sums.rs), and residual three numbers for each range of samples
 //! ([`ranges`]).
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-mod pulls;
+mod gradient_sums;
 pub mod ranges;
 mod row;
 pub mod tiled;
 
-use pulls::{Pulls, Ranges};
+use gradient_sums::{GradientSums, Ranges};
 pub use row::{NONE, Part, Pass, Row};
 
 /// The most turns of loops that an invocation of a kernel makes, those that find a loop's end
@@ -52,7 +52,7 @@ pub struct Tiling {
     /// Samples that a `predict` thread holds.
     pub samples: usize,
     /// Threads side by side that must read the same particles.
-    pub lockstep: usize,
+    pub subgroup_width: usize,
     /// Particles of a `velocity_update` workgroup, a multiple of `lanes`.
     pub update: usize,
     /// Sums that a `reduce` workgroup makes.
@@ -218,7 +218,7 @@ pub struct Update {
     /// In each shard, one after another.
     pub passes: Vec<Vec<Pass>>,
     /// Words of the buffer of partial sums of G.
-    pub pulls: usize,
+    pub gradient_sums: usize,
 }
 
 /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that partial
@@ -227,10 +227,11 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
     let words = tiling.update * d;
     let mut update = Update {
         passes: Vec::new(),
-        pulls: 0,
+        gradient_sums: 0,
     };
     for rows in rows(tiling.update, tiling.lanes, storage) {
-        let (mut whole, mut cut, mut pulls) = (Vec::new(), Vec::new(), Pulls::default());
+        let (mut whole, mut cut, mut gradient_sums) =
+            (Vec::new(), Vec::new(), GradientSums::default());
         for row in rows {
             let size = sizes[row.run as usize];
             let workgroups = size.m.div_ceil(tiling.update);
@@ -240,15 +241,15 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
                     ..row
                 }),
                 Some(ranges) => {
-                    if (pulls.words + ranges.sums() * words) as u64 * 4 > room {
-                        pulls.close(&mut cut);
+                    if (gradient_sums.words + ranges.sums() * words) as u64 * 4 > room {
+                        gradient_sums.close(&mut cut);
                     }
-                    pulls.cut(row, &ranges, words);
-                    update.pulls = update.pulls.max(pulls.words);
+                    gradient_sums.cut(row, &ranges, words);
+                    update.gradient_sums = update.gradient_sums.max(gradient_sums.words);
                 }
             }
         }
-        pulls.close(&mut cut);
+        gradient_sums.close(&mut cut);
         let mut passes = Vec::new();
         Pass::append(&mut passes, Part::Velocity, whole);
         passes.append(&mut cut);
@@ -382,7 +383,7 @@ fn tile_rows(tiling: &Tiling, tile: Row, n: usize) -> impl Iterator<Item = Row> 
         let samples = (n - sample).min(threads * held);
         let columns = samples
             .div_ceil(held)
-            .max(tiling.lockstep)
+            .max(tiling.subgroup_width)
             .next_power_of_two();
         let moments = tile.out + n as u32;
         Row {

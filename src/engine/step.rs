@@ -5,7 +5,7 @@
 //! ```
 //!
 //! for the layers that train; G_j = Σ_i g_i 1[w_j·x_i > 0] x_i. The gpu engine has the same rule in
-//! `shaders/step.wgsl`, with η apart from force and decay.
+//! `shaders/lib/step.wgsl`, with η apart from force and decay.
 
 use crate::model::{Run, ldexp};
 use crate::model::{StateFormat, Train};

@@ -47,7 +47,7 @@ pub struct AdapterFacts {
     pub workgroup_memory: u32,
     /// Most threads of a workgroup.
     pub workgroup_threads: u32,
-    /// Threads that run in lockstep: fewest and most.
+    /// Threads that run in subgroup_width: fewest and most.
     pub subgroup: (u32, u32),
     /// Edges of the square cooperative matrices of f16 that it multiplies with sums in f32.
     pub matrices: Vec<u32>,
@@ -59,7 +59,7 @@ pub struct AdapterFacts {
 impl AdapterFacts {
     /// Lanes of its subgroups where they can lend words to each other and their number is fixed;
     /// else 1.
-    pub(super) fn lockstep(&self) -> usize {
+    pub(super) fn subgroup_width(&self) -> usize {
         match self.subgroup {
             (least, most) if least == most && self.features.contains(&"subgroup") => most as usize,
             _ => 1,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Gpu;
-use super::layout::{HEADER, NONE, State, TURNS};
+use super::layout::{HEADER, NONE, SUBMIT_STEPS, State};
 use super::side::{Dispatch, Launch, Side};
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
@@ -41,7 +41,7 @@ impl Pace {
             self.turns = if self.parted {
                 1
             } else {
-                (turns * 2).min(TURNS)
+                (turns * 2).min(SUBMIT_STEPS)
             };
             self.parted = false;
         }
@@ -128,7 +128,7 @@ impl Gpu {
             encoder.copy_buffer_to_buffer(&self.state, 0, back, 0, state_bytes);
             encoder.copy_buffer_to_buffer(&side.history, 0, back, state_bytes, factor_bytes);
             if record_bytes > 0 {
-                let records = (TURNS * runs * 4) as u64;
+                let records = (SUBMIT_STEPS * runs * 4) as u64;
                 let to = state_bytes + factor_bytes;
                 encoder.copy_buffer_to_buffer(&side.history, records, back, to, record_bytes);
             }
@@ -221,7 +221,7 @@ impl Gpu {
         device.write(&self.schedule, 0, bytemuck::cast_slice(&slots))?;
         device.write(
             &self.schedule,
-            (TURNS * 4) as u64,
+            (SUBMIT_STEPS * 4) as u64,
             bytemuck::cast_slice(&eta),
         )?;
         device.write(&self.state, 0, bytemuck::cast_slice(&states))
@@ -298,11 +298,11 @@ mod tests {
         for _ in 0..20 {
             pace.learn(pace.turns, Duration::from_millis(1));
         }
-        assert_eq!(pace.turns, TURNS);
+        assert_eq!(pace.turns, SUBMIT_STEPS);
         pace.learn(3, Duration::from_millis(1));
-        assert_eq!(pace.turns, TURNS);
-        pace.learn(TURNS, Duration::from_secs(1));
-        assert_eq!((pace.turns, pace.parted), (TURNS / 2, false));
+        assert_eq!(pace.turns, SUBMIT_STEPS);
+        pace.learn(SUBMIT_STEPS, Duration::from_secs(1));
+        assert_eq!((pace.turns, pace.parted), (SUBMIT_STEPS / 2, false));
         pace.learn(1, Duration::from_secs(1));
         assert_eq!((pace.turns, pace.parted), (1, true));
         pace.learn(1, SUBMIT);

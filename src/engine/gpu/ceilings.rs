@@ -12,18 +12,18 @@ use crate::engine::ceilings::{Ceilings, best_rate};
 use crate::engine::plan::TURNS_MOST;
 use crate::error::{Error, Result};
 
-const WGSL: &str = include_str!("../../../shaders/ceiling.wgsl");
+const WGSL: &str = include_str!("../../../shaders/kernels/ceiling.wgsl");
 
 /// Independent chains of a thread.
 const CHAINS: usize = 12;
 /// Binding numbers.
-const BINDINGS: [&str; 3] = ["turns", "source", "target"];
+const BINDINGS: [&str; 3] = ["count", "source", "target"];
 
 /// How the work is spread.
 struct Spread {
     threads: usize,
     workgroups: u32,
-    /// Multiply-adds of a chain in a turn of the loop.
+    /// Multiply-adds of a chain in an iteration of the loop.
     unrolled: usize,
     /// Bytes of a buffer, far beyond the caches.
     bytes: u64,
@@ -59,18 +59,18 @@ pub fn ceilings(adapter: Option<&str>) -> Result<Ceilings> {
     let spread = Spread::new(&device);
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
     let words = (spread.bytes / 4) as usize;
-    let turns = device.buffer("turns", 1, usage)?;
+    let count = device.buffer("count", 1, usage)?;
     let source = device.buffer("source", words, usage)?;
     let target = device.buffer("target", words, usage)?;
     device.write(&source, 0, bytemuck::cast_slice(&[0.999_f32, 1e-3]))?;
-    let buffers = [&turns, &source, &target];
+    let buffers = [&count, &source, &target];
 
     let fma = Launch::new(&device, "fma_loop", &[0, 1, 2], &buffers, &spread)?;
     let work = 2 * CHAINS * spread.unrolled * spread.threads * spread.workgroups as usize;
     let flops = best_rate(work as f64, spread.least, |k| {
-        // One turn finds the loop's end.
+        // One iteration finds the loop's end.
         let launches = k.div_ceil(TURNS_MOST as u32 - 1);
-        device.write(&turns, 0, &k.div_ceil(launches).to_le_bytes())?;
+        device.write(&count, 0, &k.div_ceil(launches).to_le_bytes())?;
         fma.times(&device, launches)
     })?;
     let copy = Launch::new(&device, "copy", &[1, 2], &buffers, &spread)?;
@@ -101,7 +101,7 @@ impl Launch {
     ) -> Result<Self> {
         let stage = Stage {
             name: entry,
-            file: "ceiling.wgsl",
+            file: "kernels/ceiling.wgsl",
             common: &[],
             shard: &[],
         };

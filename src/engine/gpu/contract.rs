@@ -71,7 +71,7 @@ impl Engine for Gpu {
 
     fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>> {
         self.note_starts(origins)?;
-        self.survey_particles()
+        self.geometry_of_runs()
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {

@@ -93,7 +93,9 @@ impl Device {
     /// threads share.
     pub fn check_matrix(&self, edge: usize, subgroup: usize) -> Result<()> {
         let fits = |own: &u32| *own as usize == edge;
-        if edge == 0 || self.facts.matrices.iter().any(fits) && subgroup == self.facts.lockstep() {
+        if edge == 0
+            || self.facts.matrices.iter().any(fits) && subgroup == self.facts.subgroup_width()
+        {
             return Ok(());
         }
         let AdapterFacts { name, matrices, .. } = &self.facts;
@@ -101,7 +103,7 @@ impl Device {
             "--kernels",
             format!(
                 "matrices of edge {edge} shared by {subgroup} threads: {name} has edges {matrices:?} in subgroups of {}",
-                self.facts.lockstep()
+                self.facts.subgroup_width()
             ),
             "leave out tiled_predict_matrix",
         ))

@@ -31,7 +31,7 @@ pub(super) struct RunUnits {
 /// [`PartialGeometry`] on the device: of the particles of one workgroup.
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
-pub(super) struct PartTally {
+pub(super) struct Partial {
     pub dead: f32,
     pub largest_a: f32,
     pub largest_w: f32,
@@ -40,8 +40,8 @@ pub(super) struct PartTally {
     pub informative: f32,
 }
 
-impl From<&PartTally> for PartialGeometry {
-    fn from(part: &PartTally) -> Self {
+impl From<&Partial> for PartialGeometry {
+    fn from(part: &Partial) -> Self {
         PartialGeometry {
             dead: f64::from(part.dead),
             largest_a: f64::from(part.largest_a),
@@ -54,7 +54,7 @@ impl From<&PartTally> for PartialGeometry {
 }
 
 /// The kernel, its tables and its buffers.
-pub(super) struct Survey {
+pub(super) struct GeometryStage {
     units: wgpu::Buffer,
     shards: Vec<Shard>,
     /// Whether the start of a run is known.
@@ -65,12 +65,12 @@ struct Shard {
     rows: Vec<Row>,
     /// a² − |w|² at the start, a word per particle.
     start: wgpu::Buffer,
-    tallies: wgpu::Buffer,
+    partials: wgpu::Buffer,
     /// One after another, over all samples.
     dispatches: Vec<Dispatch>,
 }
 
-impl Survey {
+impl GeometryStage {
     fn new(gpu: &Gpu) -> Result<Self> {
         let (device, runs) = (&gpu.device, gpu.batch.runs.len());
         let source = render(GEOMETRY, &Problem::of(&gpu.batch), &gpu.shape)?;
@@ -91,11 +91,11 @@ impl Survey {
             let words = gpu.storage.shards[index] * LANES;
             let start = device.buffer("start", words, written)?;
             let alive = device.buffer("alive", words, wgpu::BufferUsages::STORAGE)?;
-            let words = rows.len() * size_of::<PartTally>() / 4;
-            let tallies = device.buffer("tallies", words, read)?;
+            let words = rows.len() * size_of::<Partial>() / 4;
+            let partials = device.buffer("partials", words, read)?;
             let own = |name: &str| match name {
                 "start" => &start,
-                "tallies" => &tallies,
+                "partials" => &partials,
                 "alive" => &alive,
                 _ => &gpu.shards[index],
             };
@@ -105,10 +105,10 @@ impl Survey {
                 dispatches: passes?,
                 rows,
                 start,
-                tallies,
+                partials,
             })
         };
-        Ok(Survey {
+        Ok(GeometryStage {
             shards: rows
                 .into_iter()
                 .enumerate()
@@ -121,23 +121,26 @@ impl Survey {
 }
 
 impl Gpu {
-    /// Calls `with` on the survey, made if there is none yet.
-    fn survey<T>(&mut self, with: impl FnOnce(&Self, &mut Survey) -> Result<T>) -> Result<T> {
-        let mut survey = match self.survey.take() {
-            Some(survey) => survey,
-            None => Survey::new(self)?,
+    /// Calls `with` on the kernel of geometry, made if there is none yet.
+    fn geometry_stage<T>(
+        &mut self,
+        with: impl FnOnce(&Self, &mut GeometryStage) -> Result<T>,
+    ) -> Result<T> {
+        let mut stage = match self.geometry.take() {
+            Some(stage) => stage,
+            None => GeometryStage::new(self)?,
         };
-        let value = with(self, &mut survey);
-        self.survey = Some(survey);
+        let value = with(self, &mut stage);
+        self.geometry = Some(stage);
         value
     }
 
     /// Puts on the device what it does not know yet of where the runs began.
     pub(super) fn note_starts(&mut self, origins: &dyn Origins) -> Result<()> {
-        self.survey(|gpu, survey| {
+        self.geometry_stage(|gpu, stage| {
             let known = |run: usize| origins.balance(run, 0..0).is_some();
-            let new: Vec<usize> = (0..survey.started.len())
-                .filter(|&run| !survey.started[run] && known(run))
+            let new: Vec<usize> = (0..stage.started.len())
+                .filter(|&run| !stage.started[run] && known(run))
                 .collect();
             for piece in gpu.storage.pieces.iter().filter(|p| new.contains(&p.run)) {
                 let (start, end) = (piece.particles.start, piece.particles.end);
@@ -149,27 +152,27 @@ impl Gpu {
                     let balance: Vec<f32> = balance.into_iter().map(|b| b as f32).collect();
                     let slot = piece.block * LANES + from - start;
                     let words = bytemuck::cast_slice(&balance);
-                    let buffer = &survey.shards[piece.shard].start;
+                    let buffer = &stage.shards[piece.shard].start;
                     gpu.device.write(buffer, slot as u64 * 4, words)?;
                     gpu.device.flush()?;
                 }
-                survey.started[piece.run] = true;
+                stage.started[piece.run] = true;
             }
             Ok(())
         })
     }
 
-    pub(super) fn survey_particles(&mut self) -> Result<Vec<PartialGeometry>> {
-        self.survey(|gpu, survey| {
+    pub(super) fn geometry_of_runs(&mut self) -> Result<Vec<PartialGeometry>> {
+        self.geometry_stage(|gpu, stage| {
             let runs = gpu.batch.runs.len();
             let units: Vec<RunUnits> = gpu.run_units();
             let bytes = bytemuck::cast_slice(&units);
-            gpu.device.write(&survey.units, 0, bytes)?;
-            let stages = survey.shards.iter().flat_map(|shard| &shard.dispatches);
-            gpu.one_by_one("geometry", stages)?;
+            gpu.device.write(&stage.units, 0, bytes)?;
+            let dispatches = stage.shards.iter().flat_map(|shard| &shard.dispatches);
+            gpu.one_by_one("geometry", dispatches)?;
             let mut totals = vec![PartialGeometry::default(); runs];
-            for shard in &survey.shards {
-                gpu.add_tallies(shard, &mut totals)?;
+            for shard in &stage.shards {
+                gpu.add_partials(shard, &mut totals)?;
             }
             Ok(totals)
         })
@@ -203,13 +206,13 @@ impl Gpu {
     }
 
     /// Adds what the workgroups of a shard found, in their order.
-    fn add_tallies(&self, shard: &Shard, totals: &mut [PartialGeometry]) -> Result<()> {
-        let size = size_of::<PartTally>();
+    fn add_partials(&self, shard: &Shard, totals: &mut [PartialGeometry]) -> Result<()> {
+        let size = size_of::<Partial>();
         let piece = self.readback.size() as usize / size;
         for (index, rows) in shard.rows.chunks(piece.max(1)).enumerate() {
             let at = (index * piece * size) as u64;
             let bytes = (rows.len() * size) as u64;
-            self.fetch(&shard.tallies, at, bytes, |parts: &[PartTally]| {
+            self.fetch(&shard.partials, at, bytes, |parts: &[Partial]| {
                 for (row, part) in rows.iter().zip(parts) {
                     totals[row.run as usize].add(&part.into());
                 }

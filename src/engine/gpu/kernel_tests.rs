@@ -2,15 +2,15 @@
 
 use std::panic::AssertUnwindSafe;
 
-use super::geometry::{PartTally, RunUnits};
+use super::geometry::{Partial, RunUnits};
 use super::kernels::{Problem, render};
 use super::layout::LANES;
 use super::layout::{Row, Run, State};
 use super::shape::{D_HELD, D_MOST, Shape};
 use super::stages::tiled;
 use super::stages::{
-    GEOMETRY, PREDICT, PULL, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY,
-    VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
+    GEOMETRY, GRADIENT_SUMS, PREDICT, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY,
+    VELOCITY_FROM_SUMS, VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE,
 };
 use crate::engine::plan::TURNS_MOST;
 use crate::model::StateFormat;
@@ -21,10 +21,10 @@ const STAGES: [Stage; 10] = [
     RESIDUAL,
     VELOCITY_UPDATE,
     VELOCITY,
-    PULL,
-    UPDATE_PULLED,
-    VELOCITY_PULL,
-    VELOCITY_PULLED,
+    GRADIENT_SUMS,
+    UPDATE_FROM_SUMS,
+    VELOCITY_GRADIENT_SUMS,
+    VELOCITY_FROM_SUMS,
     GEOMETRY,
 ];
 
@@ -256,12 +256,12 @@ fn structs_are_the_same_on_both_sides() {
     let shape = Shape::software(3, 8);
     let residual = parse(RESIDUAL, 3, 1, &shape);
     same_layout!(&residual, Row as "Row": run first count sample samples coordinate out slices
-        moments bits pull adds x);
+        moments bits gradient_sum adds x);
     same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss parameter
         train norm_scaled samples m alpha lambda arcs ranges);
-    same_layout!(&residual, State as "State": exponent diverged turn step moves force_a force_w decay_a
+    same_layout!(&residual, State as "State": exponent diverged submit_step step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
     same_layout!(&geometry, RunUnits as "Units": a w start informative);
-    same_layout!(&geometry, PartTally as "Tally": dead largest_a largest_w drift mass informative);
+    same_layout!(&geometry, Partial as "Partial": dead largest_a largest_w drift mass informative);
 }

@@ -7,8 +7,8 @@ use minijinja::context;
 use super::device::Device;
 use super::shape::Shape;
 use super::stages::{
-    PULL, RANGES, RESIDUAL, Stage, UPDATE_PULLED, VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
-    tiled,
+    GRADIENT_SUMS, RANGES, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY_FROM_SUMS,
+    VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE, tiled,
 };
 use super::templates::{SLOTS, halves, shared, write};
 use crate::engine::Batch;
@@ -43,31 +43,56 @@ impl Problem {
 /// Coordinates that geometry takes in a turn of its loop over them.
 pub(super) const UNROLLED: usize = 64;
 
-const TAKE: &str = "take";
-
 /// What a stage of velocity does about partial sums of G.
-fn pulls(stage: Stage) -> &'static str {
-    let leave = [PULL, VELOCITY_PULL, tiled::PULL, tiled::VELOCITY_PULL];
-    let take = [
-        UPDATE_PULLED,
-        VELOCITY_PULLED,
-        tiled::UPDATE_PULLED,
-        tiled::VELOCITY_PULLED,
-    ];
-    match stage {
-        _ if leave.contains(&stage) => "leave",
-        _ if take.contains(&stage) => TAKE,
-        _ => "none",
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sums {
+    /// It goes over all samples.
+    None,
+    /// It leaves them.
+    Leave,
+    /// It adds up what others have left.
+    Add,
+}
+
+impl Sums {
+    fn of(stage: Stage) -> Self {
+        let leave = [
+            GRADIENT_SUMS,
+            VELOCITY_GRADIENT_SUMS,
+            tiled::GRADIENT_SUMS,
+            tiled::VELOCITY_GRADIENT_SUMS,
+        ];
+        let add = [
+            UPDATE_FROM_SUMS,
+            VELOCITY_FROM_SUMS,
+            tiled::UPDATE_FROM_SUMS,
+            tiled::VELOCITY_FROM_SUMS,
+        ];
+        match stage {
+            _ if leave.contains(&stage) => Sums::Leave,
+            _ if add.contains(&stage) => Sums::Add,
+            _ => Sums::None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Sums::None => "none",
+            Sums::Leave => "leave",
+            Sums::Add => "add",
+        }
     }
 }
 
 /// The WGSL of a stage.
 pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<String> {
     let Problem { d, n_most, state } = *problem;
+    let sums = Sums::of(stage);
+    let blocked = sums != Sums::Add && n_most > shape.update_chunk;
     let own = match stage.name {
         "predict" => context! {
             row_vectors => shape.row_vectors(d),
-            lockstep => shape.lockstep,
+            subgroup_width => shape.subgroup_width,
             threads => shape.predict_threads,
             samples => shape.predict_samples,
             chunk => shape.predict_chunk,
@@ -76,7 +101,7 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
         "geometry" => context! { row_vectors => shape.row_vectors(d), unrolled => UNROLLED },
         "reduce" => context! { threads => shape.reduce_threads },
         _ if stage == RESIDUAL || RANGES.contains(&stage) => context! {
-            sums => "sums.wgsl",
+            sums => "lib/sums_of_tiles.wgsl",
             threads => shape.residual_threads,
             halves => halves(shape.residual_threads),
             range_sums => RANGE_SUMS,
@@ -86,21 +111,21 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
             update => !tiled::VELOCITY_STAGES.contains(&stage),
             bits_only => stage != tiled::PREDICT,
             chunk => shape.update_chunk,
-            pulls => pulls(stage),
-            blocked => pulls(stage) != TAKE && n_most > shape.update_chunk,
-            ..shape.tiles.context(&stage, shape.lockstep, state)
+            sums => sums.name(),
+            blocked,
+            tile => shape.tiles.context(&stage, shape.subgroup_width, state),
         },
         _ => context! {
             row_vectors => shape.row_vectors(d),
-            update => [VELOCITY_UPDATE, PULL, UPDATE_PULLED].contains(&stage),
-            pulls => pulls(stage),
-            lockstep => shape.lockstep,
+            update => [VELOCITY_UPDATE, GRADIENT_SUMS, UPDATE_FROM_SUMS].contains(&stage),
+            sums => sums.name(),
+            subgroup_width => shape.subgroup_width,
             threads => shape.update_threads,
             width => shape.update_width,
             vectors => shape.update_vectors,
-            stage => if pulls(stage) == TAKE { 0 } else { shape.update_stage },
+            stage => if sums == Sums::Add { 0 } else { shape.update_stage },
             chunk => shape.update_chunk,
-            blocked => pulls(stage) != TAKE && n_most > shape.update_chunk,
+            blocked,
         },
     };
     write(stage, context! { ..own, ..shared(d, state) })

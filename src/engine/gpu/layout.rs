@@ -12,7 +12,7 @@ use crate::particles::Particles;
 /// Particles in a block of storage.
 pub(super) const LANES: usize = 64;
 /// Most steps of one submit.
-pub(super) const TURNS: usize = 512;
+pub(super) const SUBMIT_STEPS: usize = 512;
 /// Words of a record before its predictions: Σa², Σ|w|², Σ|a||w|, exponent, diverged.
 pub(super) const HEADER: usize = 5;
 /// A slot of the schedule without an evaluation; a run without a short cut.
@@ -57,10 +57,10 @@ pub(super) struct State {
     pub exponent: i32,
     pub diverged: u32,
     /// Steps of the submit that are behind.
-    pub turn: u32,
+    pub submit_step: u32,
     /// Low word of the steps that the run has taken.
     pub step: u32,
-    /// Whether the run takes the step of this turn.
+    /// Whether the run takes this step.
     pub moves: u32,
     pub force_a: f32,
     pub force_w: f32,
@@ -119,7 +119,7 @@ pub(super) struct Row {
     pub slices: u32,
     pub moments: u32,
     pub bits: u32,
-    pub pull: u32,
+    pub gradient_sum: u32,
     pub adds: u32,
     pub x: u32,
 }
@@ -137,7 +137,7 @@ impl Row {
             slices: row.slices,
             moments: row.moments,
             bits: row.bits,
-            pull: row.pull,
+            gradient_sum: row.gradient_sum,
             adds: row.adds,
             x,
         }

@@ -44,10 +44,10 @@ pub use shape::D_MOST;
 use advance::Pace;
 use arcs::Arcs;
 use device::Device;
-use geometry::Survey;
+use geometry::GeometryStage;
 use inputs::Inputs;
 use kernels::{Kernel, Problem, render};
-use layout::{State, TURNS, block_words, shard_words};
+use layout::{SUBMIT_STEPS, State, block_words, shard_words};
 use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
 use stages::{PREDICT, RANGES, REDUCE, RESIDUAL};
@@ -106,8 +106,8 @@ pub struct Gpu {
     /// Made when first asked for, as are the three after it.
     velocity: Option<Vec<PartKernel>>,
     velocity_arcs: Option<Kernel>,
-    forces_given: Option<Vec<Dispatch>>,
-    survey: Option<Survey>,
+    gradients_given: Option<Vec<Dispatch>>,
+    geometry: Option<GeometryStage>,
     /// Where everything that is read passes through.
     readback: wgpu::Buffer,
     clocks: Vec<Clock>,
@@ -192,7 +192,7 @@ impl Gpu {
         let fair = plan::tiled::room(needed);
         let room = Room {
             bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
-            pulls: fair.min(limits.binding),
+            gradient_sums: fair.min(limits.binding),
         };
         let update = Update::new(&device, &tiling, d, &trained, &direct, room, &mut train)?;
 
@@ -208,7 +208,7 @@ impl Gpu {
             })
             .collect::<Result<Vec<_>>>()?;
         let state = device.buffer("state", runs * size_of::<State>() / 4, both_ways)?;
-        let schedule = device.buffer("schedule", TURNS * (1 + runs), both_ways)?;
+        let schedule = device.buffer("schedule", SUBMIT_STEPS * (1 + runs), both_ways)?;
         let common = Common {
             state: &state,
             schedule: &schedule,
@@ -263,7 +263,7 @@ impl Gpu {
             train.dispatches.append(&mut arcs.predict);
             step.append(&mut arcs.update);
         }
-        let history = |side: &Side| TURNS * runs + side.slots * side.record;
+        let history = |side: &Side| SUBMIT_STEPS * runs + side.slots * side.record;
         let staged = (device::UPLOAD / 4).max(block_words(d));
         let stored = storage
             .shards
@@ -294,9 +294,9 @@ impl Gpu {
             arcs,
             velocity: None,
             velocity_arcs: None,
-            forces_given: None,
+            gradients_given: None,
             predicted: false,
-            survey: None,
+            geometry: None,
             readback,
         })
     }

@@ -23,12 +23,13 @@ pub(super) struct Shape {
     pub predict_threads: usize,
     /// predict: samples that a thread holds.
     pub predict_samples: usize,
-    /// Lanes of a subgroup that read for one another, where that beats reading the same word in
-    /// every lane; 1 otherwise.
-    pub lockstep: usize,
+    /// Lanes of a subgroup that read for one another and broadcast it, where that beats reading the same
+    /// word in every lane; 1 otherwise.
+    #[serde(rename = "lockstep")]
+    pub subgroup_width: usize,
     /// predict: fetches of particles added up before they join the main sum.
     pub predict_chunk: usize,
-    /// predict: whether blocks of particles pass through workgroup memory. Not with lockstep.
+    /// predict: whether blocks of particles pass through workgroup memory. Not with subgroup_width.
     pub predict_staged: bool,
     /// predict: least particles of a tile.
     pub tile: usize,
@@ -43,7 +44,7 @@ pub(super) struct Shape {
     /// velocity: vectors that a thread holds.
     pub update_vectors: usize,
     /// velocity: samples that pass through workgroup memory at a time; 0 for none, and with
-    /// lockstep.
+    /// subgroup_width.
     pub update_stage: usize,
     /// velocity: samples added up before they join the main sum.
     pub update_chunk: usize,
@@ -57,11 +58,11 @@ impl Shape {
     /// What is sensible on this adapter. `tile` overrides the particles of a tile.
     pub fn new(facts: &AdapterFacts, d: usize, tile: Option<usize>) -> Self {
         let mut shape = if facts.kind == Kind::Software {
-            Shape::software(d, facts.lockstep())
+            Shape::software(d, facts.subgroup_width())
         } else {
             Shape::hardware(d)
         };
-        shape.tiles.tiled_subgroup = facts.lockstep();
+        shape.tiles.tiled_subgroup = facts.subgroup_width();
         if shape.tiled {
             shape.tile = shape.tiles.tiled_particles;
         }
@@ -82,7 +83,7 @@ impl Shape {
                 25..=40 => 2,
                 _ => 1,
             },
-            lockstep: 1,
+            subgroup_width: 1,
             predict_chunk: 16,
             predict_staged: false,
             tile: 64,
@@ -105,24 +106,24 @@ impl Shape {
 
     /// A processor: few large workgroups. llvmpipe turns a load that all lanes share into one load
     /// per lane, so lanes lend each other what they read (twice as fast).
-    pub(super) fn software(d: usize, lockstep: usize) -> Self {
+    pub(super) fn software(d: usize, subgroup_width: usize) -> Self {
         Shape {
-            predict_threads: 16.max(lockstep),
+            predict_threads: 16.max(subgroup_width),
             predict_samples: 8,
-            lockstep,
-            predict_chunk: 64 / lockstep.clamp(4, 64),
+            subgroup_width,
+            predict_chunk: 64 / subgroup_width.clamp(4, 64),
             predict_staged: false,
             tile: 512,
             tile_fixed: false,
             reduce_threads: 32,
             residual_threads: 32,
-            update_threads: 32.max(lockstep),
+            update_threads: 32.max(subgroup_width),
             update_width: 4,
             update_vectors: if d <= 8 { 2 } else { 1 },
             update_stage: 0,
             update_chunk: 1024,
             tiled: d > D_HELD,
-            tiles: Tiles::software(lockstep),
+            tiles: Tiles::software(subgroup_width),
         }
     }
 
@@ -173,7 +174,7 @@ impl Shape {
             self.residual_threads,
             self.reduce_threads,
             self.update_threads,
-            self.lockstep,
+            self.subgroup_width,
         ];
         let positive = [
             self.predict_samples,
@@ -194,13 +195,13 @@ impl Shape {
         if !self.updated().is_multiple_of(LANES) {
             return Some("update_threads · update_width · update_vectors is a multiple of 64");
         }
-        if self.lockstep > 1 && (self.predict_staged || self.update_stage > 0) {
+        if self.subgroup_width > 1 && (self.predict_staged || self.update_stage > 0) {
             return Some("lanes lend each other words, or they pass through workgroup memory");
         }
         if !self.update_chunk.is_multiple_of(self.update_stage.max(1)) {
             return Some("update_stage divides update_chunk");
         }
-        if self.lockstep > self.predict_threads.min(self.update_threads) {
+        if self.subgroup_width > self.predict_threads.min(self.update_threads) {
             return Some("a workgroup has at least as many threads as lanes lend each other words");
         }
         if self.tiled && !self.update_chunk.is_multiple_of(32) {
@@ -209,7 +210,7 @@ impl Shape {
             );
         }
         if self.tiled {
-            return self.tiles.flaw(self.lockstep);
+            return self.tiles.flaw(self.subgroup_width);
         }
         None
     }
@@ -227,7 +228,7 @@ impl Shape {
             fixed: self.tile_fixed,
             threads: self.predict_threads,
             samples: self.predict_samples,
-            lockstep: self.lockstep,
+            subgroup_width: self.subgroup_width,
             update: self.updated(),
             columns: self.reduce_threads,
             groups: GROUPS,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::device::Device;
 use super::inputs::{Inputs, set_of};
 use super::kernels::Kernel;
-use super::layout::{self, HEADER, NO_LOSS, TURNS};
+use super::layout::{self, HEADER, NO_LOSS, SUBMIT_STEPS};
 use super::stages::RANGES;
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Sample};
@@ -202,13 +202,17 @@ impl Side {
             .last()
             .map_or((0, 0), |run| (run.residual + run.n, run.record));
         let (predictions, record) = (last.0 as usize, last.1 as usize);
-        let slots = (RECORDS_MOST / record.max(1)).clamp(1, TURNS);
+        let slots = (RECORDS_MOST / record.max(1)).clamp(1, SUBMIT_STEPS);
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let facts = device.upload("runs", &runs)?;
         let sums = device.buffer("sums", plan.words, storage)?;
         let both_ways = storage | wgpu::BufferUsages::COPY_DST;
         let residual = device.buffer("residual", predictions, both_ways)?;
-        let history = device.buffer("history", TURNS * runs.len() + slots * record, storage)?;
+        let history = device.buffer(
+            "history",
+            SUBMIT_STEPS * runs.len() + slots * record,
+            storage,
+        )?;
         let words = predictions * size_of::<f64>() / 4;
         let accumulated = device.buffer("accumulated", words, both_ways)?;
         let buffer = |name: &str| match name {

@@ -13,19 +13,19 @@ pub(super) struct Stage {
 
 pub(super) const PREDICT: Stage = Stage {
     name: "predict",
-    file: "predict.wgsl",
+    file: "kernels/predict.wgsl",
     common: &["runs", "state", "schedule", "sums"],
     shard: &["rows", "x", "particles"],
 };
 pub(super) const REDUCE: Stage = Stage {
     name: "reduce",
-    file: "reduce.wgsl",
+    file: "kernels/reduce.wgsl",
     common: &["runs", "state", "schedule", "sums"],
     shard: &["rows"],
 };
 pub(super) const RESIDUAL: Stage = Stage {
     name: "residual",
-    file: "residual.wgsl",
+    file: "kernels/residual.wgsl",
     common: &[
         "runs",
         "state",
@@ -42,7 +42,7 @@ pub(super) const RESIDUAL: Stage = Stage {
 pub(super) const RANGES: [Stage; 4] = [
     Stage {
         name: "range_predictions",
-        file: "residual_range.wgsl",
+        file: "kernels/residual_range.wgsl",
         common: &[
             "runs", "state", "schedule", "y", "sums", "residual", "history",
         ],
@@ -50,13 +50,13 @@ pub(super) const RANGES: [Stage; 4] = [
     },
     Stage {
         name: "range_masses",
-        file: "residual_range.wgsl",
+        file: "kernels/residual_range.wgsl",
         common: &["runs", "state", "schedule", "y", "sums", "residual"],
         shard: &["rows"],
     },
     Stage {
         name: "range_residuals",
-        file: "residual_range.wgsl",
+        file: "kernels/residual_range.wgsl",
         common: &[
             "runs",
             "state",
@@ -70,54 +70,54 @@ pub(super) const RANGES: [Stage; 4] = [
     },
     Stage {
         name: "range_step",
-        file: "residual_range.wgsl",
+        file: "kernels/residual_range.wgsl",
         common: &["runs", "state", "schedule", "sums", "history"],
         shard: &["rows"],
     },
 ];
 pub(super) const VELOCITY_UPDATE: Stage = Stage {
     name: "velocity_update",
-    file: "velocity_update.wgsl",
+    file: "kernels/velocity_update.wgsl",
     common: &["runs", "state", "residual"],
     shard: &["rows", "x", "particles"],
 };
 pub(super) const VELOCITY: Stage = Stage {
     name: "velocity",
-    file: "velocity_update.wgsl",
+    file: "kernels/velocity_update.wgsl",
     common: &["runs", "state", "residual"],
     shard: &["rows", "x", "particles", "velocity"],
 };
 /// Partial sums of G of runs that move, and the step from them.
-pub(super) const PULL: Stage = Stage {
-    name: "pull",
-    file: "velocity_update.wgsl",
+pub(super) const GRADIENT_SUMS: Stage = Stage {
+    name: "accumulate_gradient",
+    file: "kernels/velocity_update.wgsl",
     common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles", "pulls"],
+    shard: &["rows", "x", "particles", "gradient_sums"],
 };
-pub(super) const UPDATE_PULLED: Stage = Stage {
-    name: "update_pulled",
-    file: "velocity_update.wgsl",
+pub(super) const UPDATE_FROM_SUMS: Stage = Stage {
+    name: "update_from_sums",
+    file: "kernels/velocity_update.wgsl",
     common: &["state"],
-    shard: &["rows", "particles", "pulls"],
+    shard: &["rows", "particles", "gradient_sums"],
 };
 /// Partial sums of G of any run, and the velocity from them.
-pub(super) const VELOCITY_PULL: Stage = Stage {
-    name: "velocity_pull",
-    file: "velocity_update.wgsl",
+pub(super) const VELOCITY_GRADIENT_SUMS: Stage = Stage {
+    name: "velocity_accumulate_gradient",
+    file: "kernels/velocity_update.wgsl",
     common: &["runs", "residual"],
-    shard: &["rows", "x", "particles", "pulls"],
+    shard: &["rows", "x", "particles", "gradient_sums"],
 };
-pub(super) const VELOCITY_PULLED: Stage = Stage {
-    name: "velocity_pulled",
-    file: "velocity_update.wgsl",
+pub(super) const VELOCITY_FROM_SUMS: Stage = Stage {
+    name: "velocity_from_sums",
+    file: "kernels/velocity_update.wgsl",
     common: &["state"],
-    shard: &["rows", "particles", "velocity", "pulls"],
+    shard: &["rows", "particles", "velocity", "gradient_sums"],
 };
 pub(super) const GEOMETRY: Stage = Stage {
     name: "geometry",
-    file: "geometry.wgsl",
+    file: "kernels/geometry.wgsl",
     common: &["runs", "units"],
-    shard: &["rows", "x", "particles", "start", "alive", "tallies"],
+    shard: &["rows", "x", "particles", "start", "alive", "partials"],
 };
 
 pub(super) mod tiled {
@@ -127,77 +127,77 @@ pub(super) mod tiled {
     //! predict_tiled leaves activation bits, velocity_update_tiled reads them, steps w and leaves parts
     //! of w·G, update_output sums those and steps a. Where the bits of a batch do not fit, a kernel
     //! makes those of one chunk of particles again before it is updated ([`plan::tiled`]). Where samples
-    //! are cut into ranges, velocity_update_tiled is two kernels (plan/pulls.rs).
+    //! are cut into ranges, velocity_update_tiled is two kernels (plan/gradient_sums.rs).
 
     use super::Stage;
 
     pub(in super::super) const PREDICT: Stage = Stage {
         name: "predict_tiled",
-        file: "predict_tiled.wgsl",
+        file: "kernels/predict_tiled.wgsl",
         common: &["runs", "state", "schedule", "sums"],
         shard: &["rows", "x", "particles", "bits"],
     };
     /// The bits of runs that move.
     pub(in super::super) const PREDICT_BITS: Stage = Stage {
         name: "predict_bits",
-        file: "predict_tiled.wgsl",
+        file: "kernels/predict_tiled.wgsl",
         common: &["runs", "state"],
         shard: &["rows", "x", "particles", "bits"],
     };
     pub(in super::super) const VELOCITY_UPDATE: Stage = Stage {
         name: "velocity_update_tiled",
-        file: "velocity_update_tiled.wgsl",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["runs", "state", "residual"],
         shard: &["rows", "x", "particles", "bits", "parts"],
     };
     /// Partial sums of G of runs that move, and the step of w from them.
-    pub(in super::super) const PULL: Stage = Stage {
-        name: "pull_tiled",
-        file: "velocity_update_tiled.wgsl",
+    pub(in super::super) const GRADIENT_SUMS: Stage = Stage {
+        name: "accumulate_gradient_tiled",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["runs", "state", "residual"],
-        shard: &["rows", "x", "bits", "pulls"],
+        shard: &["rows", "x", "bits", "gradient_sums"],
     };
-    pub(in super::super) const UPDATE_PULLED: Stage = Stage {
-        name: "update_pulled_tiled",
-        file: "velocity_update_tiled.wgsl",
+    pub(in super::super) const UPDATE_FROM_SUMS: Stage = Stage {
+        name: "update_from_sums_tiled",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["state"],
-        shard: &["rows", "particles", "parts", "pulls"],
+        shard: &["rows", "particles", "parts", "gradient_sums"],
     };
     pub(in super::super) const UPDATE_OUTPUT: Stage = Stage {
         name: "update_output",
-        file: "update_output.wgsl",
+        file: "kernels/update_output.wgsl",
         common: &["state"],
         shard: &["rows", "particles", "parts"],
     };
     /// The bits of any run.
     pub(in super::super) const VELOCITY_BITS: Stage = Stage {
         name: "velocity_bits",
-        file: "predict_tiled.wgsl",
+        file: "kernels/predict_tiled.wgsl",
         common: &["runs"],
         shard: &["rows", "x", "particles", "bits"],
     };
     pub(in super::super) const VELOCITY: Stage = Stage {
         name: "velocity_tiled",
-        file: "velocity_update_tiled.wgsl",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["runs", "state", "residual"],
         shard: &["rows", "x", "particles", "bits", "parts", "velocity"],
     };
     /// Partial sums of G of any run, and the velocity of w from them.
-    pub(in super::super) const VELOCITY_PULL: Stage = Stage {
-        name: "velocity_pull_tiled",
-        file: "velocity_update_tiled.wgsl",
+    pub(in super::super) const VELOCITY_GRADIENT_SUMS: Stage = Stage {
+        name: "velocity_accumulate_gradient_tiled",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["runs", "residual"],
-        shard: &["rows", "x", "bits", "pulls"],
+        shard: &["rows", "x", "bits", "gradient_sums"],
     };
-    pub(in super::super) const VELOCITY_PULLED: Stage = Stage {
-        name: "velocity_pulled_tiled",
-        file: "velocity_update_tiled.wgsl",
+    pub(in super::super) const VELOCITY_FROM_SUMS: Stage = Stage {
+        name: "velocity_from_sums_tiled",
+        file: "kernels/velocity_update_tiled.wgsl",
         common: &["state"],
-        shard: &["rows", "particles", "parts", "velocity", "pulls"],
+        shard: &["rows", "particles", "parts", "velocity", "gradient_sums"],
     };
     pub(in super::super) const VELOCITY_OUTPUT: Stage = Stage {
         name: "velocity_output",
-        file: "update_output.wgsl",
+        file: "kernels/update_output.wgsl",
         common: &["state"],
         shard: &["rows", "particles", "parts", "velocity"],
     };
@@ -207,21 +207,21 @@ pub(super) mod tiled {
         PREDICT,
         PREDICT_BITS,
         VELOCITY_UPDATE,
-        PULL,
-        UPDATE_PULLED,
+        GRADIENT_SUMS,
+        UPDATE_FROM_SUMS,
         UPDATE_OUTPUT,
         VELOCITY_BITS,
         VELOCITY,
-        VELOCITY_PULL,
-        VELOCITY_PULLED,
+        VELOCITY_GRADIENT_SUMS,
+        VELOCITY_FROM_SUMS,
         VELOCITY_OUTPUT,
     ];
     /// Those that leave the particles as they are, on the way to a velocity that is read.
     pub(in super::super) const VELOCITY_STAGES: [Stage; 5] = [
         VELOCITY_BITS,
         VELOCITY,
-        VELOCITY_PULL,
-        VELOCITY_PULLED,
+        VELOCITY_GRADIENT_SUMS,
+        VELOCITY_FROM_SUMS,
         VELOCITY_OUTPUT,
     ];
 }
@@ -233,13 +233,13 @@ pub(super) mod arcs {
 
     pub(in super::super) const MEASURE_ARCS: Stage = Stage {
         name: "measure_arcs",
-        file: "measure_arcs.wgsl",
+        file: "kernels/measure_arcs.wgsl",
         common: &["runs", "magnitudes"],
         shard: &["rows", "particles"],
     };
     pub(in super::super) const PREDICT_ARCS: Stage = Stage {
         name: "predict_arcs",
-        file: "predict_arcs.wgsl",
+        file: "kernels/predict_arcs.wgsl",
         common: &[
             "runs",
             "state",
@@ -254,7 +254,7 @@ pub(super) mod arcs {
     };
     pub(in super::super) const RESIDUAL_ARCS: Stage = Stage {
         name: "residual_arcs",
-        file: "residual.wgsl",
+        file: "kernels/residual.wgsl",
         common: &[
             "runs",
             "state",
@@ -268,27 +268,27 @@ pub(super) mod arcs {
             "arc_sums",
             "arc_moments",
             "magnitudes",
-            "forces",
+            "gradients",
         ],
         shard: &[],
     };
     /// What velocity reads, for a residual that the host has set.
-    pub(in super::super) const FORCES_GIVEN_ARCS: Stage = Stage {
-        name: "forces_given_arcs",
-        file: "forces_given_arcs.wgsl",
-        common: &["runs", "residual", "arc_runs", "circle", "forces"],
+    pub(in super::super) const GRADIENTS_GIVEN_ARCS: Stage = Stage {
+        name: "gradients_given_arcs",
+        file: "kernels/gradients_given_arcs.wgsl",
+        common: &["runs", "residual", "arc_runs", "circle", "gradients"],
         shard: &[],
     };
     pub(in super::super) const VELOCITY_UPDATE_ARCS: Stage = Stage {
         name: "velocity_update_arcs",
-        file: "velocity_update_arcs.wgsl",
-        common: &["runs", "state", "arc_runs", "magnitudes", "forces"],
+        file: "kernels/velocity_update_arcs.wgsl",
+        common: &["runs", "state", "arc_runs", "magnitudes", "gradients"],
         shard: &["rows", "particles", "positions"],
     };
     pub(in super::super) const VELOCITY_ARCS: Stage = Stage {
         name: "velocity_arcs",
-        file: "velocity_update_arcs.wgsl",
-        common: &["runs", "state", "arc_runs", "forces"],
+        file: "kernels/velocity_update_arcs.wgsl",
+        common: &["runs", "state", "arc_runs", "gradients"],
         shard: &["rows", "particles", "velocity", "positions"],
     };
 }

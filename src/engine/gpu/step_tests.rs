@@ -1,4 +1,4 @@
-//! shaders/step.wgsl on a device against the rule that the other engines share.
+//! shaders/lib/step.wgsl on a device against the rule that the other engines share.
 
 use super::adapters;
 use super::device::Device;
@@ -11,13 +11,13 @@ use crate::engine::step::{MeanSquares, StepScalars, rescale_above};
 use crate::model::{Loss, StateFormat, Train};
 
 const WGSL: &str = r#"
-{% include "common.wgsl" %}
+{% include "lib/common.wgsl" %}
 @group(0) @binding(0) var<storage, read> runs: array<Run>;
 @group(0) @binding(1) var<storage, read> before: array<State>;
 // η, (1/m) Σ â², (1/m) Σ |ŵ|²
 @group(0) @binding(2) var<storage, read> inputs: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> after: array<State>;
-{% include "step.wgsl" %}
+{% include "lib/step.wgsl" %}
 @compute @workgroup_size(1)
 fn steps(@builtin(workgroup_id) id: vec3<u32>) {
     let r = id.x;
@@ -94,7 +94,7 @@ fn state_at(exponent: i32) -> State {
     State {
         exponent,
         diverged: 0,
-        turn: 0,
+        submit_step: 0,
         step: 0,
         moves: 0,
         force_a: 0.0,
@@ -118,7 +118,7 @@ fn on_device(
     let source = environment().unwrap().render_str(WGSL, shared(1, state));
     let stage = Stage {
         name: "steps",
-        file: "step.wgsl",
+        file: "lib/step.wgsl",
         common: &[],
         shard: &[],
     };

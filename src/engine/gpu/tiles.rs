@@ -68,8 +68,8 @@ impl Tiles {
 
     /// A processor: a workgroup is one subgroup, whose lanes have particles of their own and lend
     /// each other what they read. Loads are slow, so many sums share one.
-    pub fn software(lockstep: usize) -> Self {
-        let across = lockstep.clamp(8, 32);
+    pub fn software(subgroup_width: usize) -> Self {
+        let across = subgroup_width.clamp(8, 32);
         Tiles {
             tiled_staged: false,
             tiled_particles: (8 * across).max(LANES),
@@ -78,7 +78,7 @@ impl Tiles {
             tiled_predict_held: 32,
             tiled_predict_slice: 4,
             tiled_predict_matrix: 0,
-            tiled_subgroup: lockstep,
+            tiled_subgroup: subgroup_width,
             tiled_update_coordinates: 32,
             tiled_update_held: 32,
             tiled_update_slice: 4,
@@ -128,7 +128,7 @@ impl Tiles {
     }
 
     /// Why kernels of these sizes would be wrong.
-    pub fn flaw(&self, lockstep: usize) -> Option<&'static str> {
+    pub fn flaw(&self, subgroup_width: usize) -> Option<&'static str> {
         let (predict, update) = (self.predict(), self.update());
         let held = [self.tiled_held, predict.held, update.held];
         if held.contains(&0) || predict.slice * update.slice == 0 {
@@ -175,7 +175,7 @@ impl Tiles {
                 );
             }
         }
-        if !self.tiled_staged && !divides(across, lockstep) {
+        if !self.tiled_staged && !divides(across, subgroup_width) {
             return Some("without staging, lanes that lend have particles of their own");
         }
         if [predict, update]
@@ -187,23 +187,35 @@ impl Tiles {
         None
     }
 
-    /// What the template of a stage needs to know of its product.
-    pub fn context(&self, stage: &Stage, lockstep: usize, state: StateFormat) -> Value {
-        let product = match stage.file {
-            "predict_tiled.wgsl" => self.predict(),
-            _ => self.update(),
+    /// What the template of a stage needs to know of its product: a block of particles and columns.
+    pub fn context(&self, stage: &Stage, subgroup_width: usize, state: StateFormat) -> Value {
+        let is_predict = stage.file == tiled::PREDICT.file;
+        let product = if is_predict {
+            self.predict()
+        } else {
+            self.update()
         };
+        let width = if self.tiled_staged { 1 } else { subgroup_width };
         context! {
             threads => self.threads(&product),
             particles => self.tiled_particles,
+            // Of a thread: particles, vectors of four of them, and columns.
             held => self.tiled_held,
+            fours => self.tiled_held / 4,
             columns => product.columns,
             columns_held => product.held,
+            // Threads side by side over the particles, and over the columns.
+            across => self.tiled_particles / self.tiled_held,
+            down => product.columns / product.held,
             depth => product.slice,
+            // Vectors from one sample of a slice to the next.
+            pitch => product.slice / 4 + 1,
+            // Samples that a thread reads itself.
+            fetches => product.held.div_ceil(width),
             staged => self.tiled_staged,
-            lockstep => if self.tiled_staged { 1 } else { lockstep },
-            edge => if stage.file == tiled::PREDICT.file { self.matrix(state) } else { 0 },
-            subgroup_lanes => self.tiled_subgroup,
+            subgroup_width => width,
+            edge => if is_predict { self.matrix(state) } else { 0 },
+            matrix_threads => self.tiled_subgroup,
         }
     }
 }

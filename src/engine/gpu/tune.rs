@@ -61,7 +61,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Res
     );
     let mut best = plain;
     let mut shortest = seconds(device, (d, state), plain)?;
-    for choices in alternatives(device.facts.kind, d, device.facts.lockstep()) {
+    for choices in alternatives(device.facts.kind, d, device.facts.subgroup_width()) {
         for choice in choices {
             let start = best;
             let Ok(shape) = start.with(&choice) else {
@@ -83,7 +83,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Res
 }
 
 /// Groups of choices, each made in the light of those before.
-pub(super) fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<String>> {
+pub(super) fn alternatives(kind: Kind, d: usize, subgroup_width: usize) -> Vec<Vec<String>> {
     let update = |threads: &[usize], vectors: &[(usize, usize)]| {
         let each = threads.iter().flat_map(|t| {
             let of = vectors.iter();
@@ -102,7 +102,7 @@ pub(super) fn alternatives(kind: Kind, d: usize, lockstep: usize) -> Vec<Vec<Str
         return tiled_alternatives(kind);
     }
     if kind == Kind::Software {
-        let staging = [1, lockstep].map(|l| format!("lockstep={l}"));
+        let staging = [1, subgroup_width].map(|l| format!("lockstep={l}"));
         return vec![
             staging.to_vec(),
             predict(&[16, 32], &[4, 8]),

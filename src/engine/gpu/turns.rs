@@ -56,13 +56,17 @@ impl Shape {
         if self.tiled {
             return self.tiles.predict_turns(count, self.row_vectors(d));
         }
-        let width = if self.lockstep > 1 { 1 } else { 4 };
+        let width = if self.subgroup_width > 1 { 1 } else { 4 };
         let per_block = LANES / width;
         let sums = if self.predict_staged {
             let brought = shared(per_block * (d + 1), self.predict_threads);
             looped(count.div_ceil(LANES), brought + looped(per_block, 0))
         } else {
-            let fetches = count.div_ceil(if self.lockstep > 1 { self.lockstep } else { 4 });
+            let fetches = count.div_ceil(if self.subgroup_width > 1 {
+                self.subgroup_width
+            } else {
+                4
+            });
             let chunk = self.predict_chunk.min(fetches);
             looped(fetches.div_ceil(chunk), looped(chunk, 0))
         };
@@ -82,7 +86,7 @@ impl Shape {
                 + shared(stage, self.update_threads);
             looped(chunk.div_ceil(stage), brought + looped(stage, 0))
         } else {
-            looped(chunk.div_ceil(self.lockstep), 0)
+            looped(chunk.div_ceil(self.subgroup_width), 0)
         };
         let joined = if self.tiled {
             self.tiles.joined_turns()
@@ -206,8 +210,8 @@ mod tests {
     fn update(shape: &Shape, part: Part, row: &Row, d: usize) -> usize {
         match part {
             Part::Bits => shape.predict_turns(row.count as usize, d),
-            Part::Velocity | Part::Pull => shape.velocity_turns(row.samples as usize, d),
-            Part::Pulled => {
+            Part::Velocity | Part::GradientSums => shape.velocity_turns(row.samples as usize, d),
+            Part::FromSums => {
                 let joined = if shape.tiled {
                     shape.tiles.joined_turns()
                 } else {

@@ -7,7 +7,8 @@ use super::kernels::{Kernel, Problem, render};
 use super::side::Dispatch;
 use super::stages::tiled;
 use super::stages::{
-    PULL, Stage, UPDATE_PULLED, VELOCITY, VELOCITY_PULL, VELOCITY_PULLED, VELOCITY_UPDATE,
+    GRADIENT_SUMS, Stage, UPDATE_FROM_SUMS, VELOCITY, VELOCITY_FROM_SUMS, VELOCITY_GRADIENT_SUMS,
+    VELOCITY_UPDATE,
 };
 use crate::engine::plan::{self, Part, Pass, Size, Storage, Tiling};
 use crate::error::Result;
@@ -20,13 +21,13 @@ pub(super) struct Update {
     pub bits: wgpu::Buffer,
     parts: wgpu::Buffer,
     /// Partial sums of G: nothing but for runs whose samples are cut into ranges.
-    pulls: wgpu::Buffer,
+    gradient_sums: wgpu::Buffer,
 }
 
 /// The most bytes that what is passed on from kernel to kernel may take.
 pub(super) struct Room {
     pub bits: u64,
-    pub pulls: u64,
+    pub gradient_sums: u64,
 }
 
 /// A kernel of velocity or update, with what it binds of the samples.
@@ -47,15 +48,21 @@ impl Update {
         room: Room,
         train: &mut plan::Prediction,
     ) -> Result<Self> {
-        let (passes, bits, parts, pulls) = match &tiling.tiled {
+        let (passes, bits, parts, gradient_sums) = match &tiling.tiled {
             Some(cut) => {
-                let update = cut.update(trained, d, tiling, storage, (room.bits, room.pulls));
+                let update =
+                    cut.update(trained, d, tiling, storage, (room.bits, room.gradient_sums));
                 update.keep(train, trained, tiling.lanes);
-                (update.passes, update.bits, update.parts, update.pulls)
+                (
+                    update.passes,
+                    update.bits,
+                    update.parts,
+                    update.gradient_sums,
+                )
             }
             None => {
-                let update = plan::update(trained, d, tiling, storage, room.pulls);
-                (update.passes, 0, 0, update.pulls)
+                let update = plan::update(trained, d, tiling, storage, room.gradient_sums);
+                (update.passes, 0, 0, update.gradient_sums)
             }
         };
         let usage = wgpu::BufferUsages::STORAGE;
@@ -63,7 +70,7 @@ impl Update {
             passes,
             bits: device.buffer("bits", bits, usage)?,
             parts: device.buffer("parts", parts, usage)?,
-            pulls: device.buffer("partial sums of velocity", pulls, usage)?,
+            gradient_sums: device.buffer("gradient sums", gradient_sums, usage)?,
         })
     }
 
@@ -72,26 +79,26 @@ impl Update {
         let all = match (tiled, step) {
             (false, true) => vec![
                 (Part::Velocity, VELOCITY_UPDATE),
-                (Part::Pull, PULL),
-                (Part::Pulled, UPDATE_PULLED),
+                (Part::GradientSums, GRADIENT_SUMS),
+                (Part::FromSums, UPDATE_FROM_SUMS),
             ],
             (false, false) => vec![
                 (Part::Velocity, VELOCITY),
-                (Part::Pull, VELOCITY_PULL),
-                (Part::Pulled, VELOCITY_PULLED),
+                (Part::GradientSums, VELOCITY_GRADIENT_SUMS),
+                (Part::FromSums, VELOCITY_FROM_SUMS),
             ],
             (true, true) => vec![
                 (Part::Bits, tiled::PREDICT_BITS),
                 (Part::Velocity, tiled::VELOCITY_UPDATE),
-                (Part::Pull, tiled::PULL),
-                (Part::Pulled, tiled::UPDATE_PULLED),
+                (Part::GradientSums, tiled::GRADIENT_SUMS),
+                (Part::FromSums, tiled::UPDATE_FROM_SUMS),
                 (Part::Output, tiled::UPDATE_OUTPUT),
             ],
             (true, false) => vec![
                 (Part::Bits, tiled::VELOCITY_BITS),
                 (Part::Velocity, tiled::VELOCITY),
-                (Part::Pull, tiled::VELOCITY_PULL),
-                (Part::Pulled, tiled::VELOCITY_PULLED),
+                (Part::GradientSums, tiled::VELOCITY_GRADIENT_SUMS),
+                (Part::FromSums, tiled::VELOCITY_FROM_SUMS),
                 (Part::Output, tiled::VELOCITY_OUTPUT),
             ],
         };
@@ -111,7 +118,7 @@ impl Update {
         let buffer = |name: &str| match name {
             "bits" => &self.bits,
             "parts" => &self.parts,
-            "pulls" => &self.pulls,
+            "gradient_sums" => &self.gradient_sums,
             name => other(name),
         };
         let mut dispatches = Vec::new();

@@ -58,12 +58,12 @@ impl Gpu {
         let Some(arcs) = &self.arcs else {
             return Ok(());
         };
-        let given = match self.forces_given.take() {
+        let given = match self.gradients_given.take() {
             Some(given) => given,
-            None => arcs.forces_given(&self.device, &self.train, self.checks)?,
+            None => arcs.gradients_given(&self.device, &self.train, self.checks)?,
         };
-        let done = self.one_by_one("forces", &given);
-        self.forces_given = Some(given);
+        let done = self.one_by_one("gradients", &given);
+        self.gradients_given = Some(given);
         done
     }
 

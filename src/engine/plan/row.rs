@@ -18,16 +18,16 @@ pub const NONE: u32 = u32::MAX;
 /// | slices | threads that share a sample | 0 | 0 |
 /// | moments | where the moments go | – | – |
 ///
-/// The kernels for runs whose samples are cut (pulls.rs, ranges.rs):
+/// The kernels for runs whose samples are cut (gradient_sums.rs, ranges.rs):
 ///
-/// | field | pull | update_pulled | residual's |
+/// | field | gradient_sums | update_from_sums | residual's |
 /// |---|---|---|---|
 /// | run | its run | its run | its run |
 /// | first, count | as velocity_update | the same | where the sums of all ranges lie, ranges |
 /// | sample, samples | samples of the run | 0, 0 | samples of the run |
 /// | out | – | – | where its own sums lie |
 /// | slices | 0 | partial sums of G | 0 |
-/// | pull | where its partial sum of G goes | the first of them | 0 |
+/// | gradient_sum | where its partial sum of G goes | the first of them | 0 |
 ///
 /// The kernels tiled over d:
 ///
@@ -52,7 +52,7 @@ pub struct Row {
     pub slices: u32,
     pub moments: u32,
     pub bits: u32,
-    pub pull: u32,
+    pub gradient_sum: u32,
     /// 0, or how many rows before it have left sums in the places where it adds its own.
     pub adds: u32,
 }
@@ -71,7 +71,7 @@ impl Row {
             slices: 0,
             moments: NONE,
             bits: NONE,
-            pull: 0,
+            gradient_sum: 0,
             adds: 0,
         }
     }
@@ -97,9 +97,9 @@ pub enum Part {
     /// velocity, and update of what it can.
     Velocity,
     /// Partial sums of G over some of the samples.
-    Pull,
+    GradientSums,
     /// The same as Velocity, from partial sums.
-    Pulled,
+    FromSums,
     /// update of the output weights.
     Output,
 }

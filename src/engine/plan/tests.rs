@@ -6,7 +6,7 @@ const TILING: Tiling = Tiling {
     fixed: false,
     threads: 32,
     samples: 4,
-    lockstep: 8,
+    subgroup_width: 8,
     update: 128,
     columns: 32,
     groups: 32,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pulls::{Pulls, Ranges};
+use super::gradient_sums::{GradientSums, Ranges};
 use super::{NONE, Part, Pass, Piece, Prediction, Reach, Row, Size, Storage, Tiling};
 
 /// Bits may always take this many bytes, and beyond it 1/8 of the particles and data.
@@ -34,7 +34,7 @@ pub struct Update {
     /// Words of the buffer of parts of w·G.
     pub parts: usize,
     /// Words of the buffer of partial sums of G.
-    pub pulls: usize,
+    pub gradient_sums: usize,
     /// Where predict leaves the bits of each piece, by shard and first particle; empty where it
     /// leaves none.
     kept: BTreeMap<(usize, u32), u32>,
@@ -69,7 +69,7 @@ impl Cut {
     }
 
     /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that the
-    /// activation bits may take, and `pulls` those of partial sums of G: at least those of the
+    /// activation bits may take, and `gradient_sums` those of partial sums of G: at least those of the
     /// particles of a workgroup, whatever they say.
     pub fn update(
         &self,
@@ -77,7 +77,7 @@ impl Cut {
         d: usize,
         tiling: &Tiling,
         storage: &Storage,
-        (room, pulls): (u64, u64),
+        (room, gradient_sums): (u64, u64),
     ) -> Update {
         let words = |piece: &Piece| sizes[piece.run].n.div_ceil(32);
         let padded = |particles: usize| particles.next_multiple_of(tiling.lanes);
@@ -88,7 +88,7 @@ impl Cut {
             passes: vec![Vec::new(); storage.shards.len()],
             bits: 0,
             parts: 0,
-            pulls: 0,
+            gradient_sums: 0,
             kept: BTreeMap::new(),
         };
         let columns = d.div_ceil(self.coordinates);
@@ -109,7 +109,8 @@ impl Cut {
                 let count = self.particles.min(m - first);
                 let own = padded(count) * words(piece);
                 let full = !keeps && (bits + own) as u64 * 4 > room
-                    || own_sums > 0 && (chunk.pulls.words + own_sums) as u64 * 4 > pulls;
+                    || own_sums > 0
+                        && (chunk.gradient_sums.words + own_sums) as u64 * 4 > gradient_sums;
                 if full || piece.shard != shard {
                     chunk.close(&mut update.passes[shard]);
                     shard = piece.shard;
@@ -126,7 +127,7 @@ impl Cut {
                 bits += own;
                 update.bits = update.bits.max(bits);
                 update.parts = update.parts.max(chunk.parts);
-                update.pulls = update.pulls.max(chunk.pulls.words);
+                update.gradient_sums = update.gradient_sums.max(chunk.gradient_sums.words);
             }
         }
         chunk.close(&mut update.passes[shard]);
@@ -139,7 +140,7 @@ impl Cut {
 struct Chunk {
     bits: Vec<Row>,
     velocity: Vec<Row>,
-    pulls: Pulls,
+    gradient_sums: GradientSums,
     output: Vec<Row>,
     /// Words of parts of w·G.
     parts: usize,
@@ -180,7 +181,10 @@ impl Chunk {
             };
             match ranges {
                 None => self.velocity.push(row),
-                Some(ranges) => self.pulls.cut(row, ranges, cut.particles * cut.coordinates),
+                Some(ranges) => {
+                    self.gradient_sums
+                        .cut(row, ranges, cut.particles * cut.coordinates)
+                }
             }
             self.parts += cut.particles;
         }
@@ -191,7 +195,7 @@ impl Chunk {
         let mut chunk = std::mem::take(self);
         Pass::append(passes, Part::Bits, chunk.bits);
         Pass::append(passes, Part::Velocity, chunk.velocity);
-        chunk.pulls.close(passes);
+        chunk.gradient_sums.close(passes);
         Pass::append(passes, Part::Output, chunk.output);
     }
 }

@@ -5,7 +5,7 @@ use minijinja::context;
 use crate::engine::gpu::adapter::{AdapterFacts, Kind};
 use crate::engine::gpu::layout::LANES;
 use crate::engine::gpu::stages::Stage;
-use crate::engine::gpu::stages::arcs::{FORCES_GIVEN_ARCS, RESIDUAL_ARCS, VELOCITY_UPDATE_ARCS};
+use crate::engine::gpu::stages::arcs::{GRADIENTS_GIVEN_ARCS, RESIDUAL_ARCS, VELOCITY_UPDATE_ARCS};
 use crate::engine::gpu::templates::{halves, shared as known, write};
 use crate::engine::gpu::turns::{looped, shared};
 use crate::error::Result;
@@ -88,31 +88,30 @@ impl Load {
         let predictions = looped(each, 2 * collected)
             + looped(each, 3 * collected)
             + shared(self.n - self.count, threads);
-        let forces = 3 * looped(each, 0) + 2 * shared(self.count + 1, threads);
+        let gradients = 3 * looped(each, 0) + 2 * shared(self.count + 1, threads);
         let cleared = shared(self.copies * self.positions, threads);
         // Predictions, softmin's mass, g, and Σ η g.
         let stages = 4 * shared(self.n, threads);
         // A tile is a block at least.
         let moments = shared(self.m.div_ceil(LANES), threads);
-        predictions + forces + cleared + stages + moments
+        predictions + gradients + cleared + stages + moments
     }
 }
 
 /// The WGSL of a stage.
 pub(super) fn render(stage: Stage, shape: &ArcShape) -> Result<String> {
     let threads = match stage {
-        RESIDUAL_ARCS | FORCES_GIVEN_ARCS => shape.residual_threads,
+        RESIDUAL_ARCS | GRADIENTS_GIVEN_ARCS => shape.residual_threads,
         _ => shape.threads,
     };
     write(
         stage,
         context! {
             threads,
-            sums => "sums_arcs.wgsl",
+            sums => "lib/arcs/sums.wgsl",
             halves => halves(threads),
             update => stage == VELOCITY_UPDATE_ARCS,
             wide => shape.wide,
-            per_block => LANES / 2,
             ..known(2, StateFormat::F32)
         },
     )

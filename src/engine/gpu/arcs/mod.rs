@@ -23,7 +23,7 @@ use super::layout::LANES;
 use super::layout::NONE;
 use super::side::{Dispatch, Side};
 use crate::engine::gpu::stages::arcs::{
-    FORCES_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
+    GRADIENTS_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
     VELOCITY_UPDATE_ARCS,
 };
 use crate::engine::methods::{Machine, Method, Problem, choose};
@@ -109,7 +109,7 @@ struct Buffers {
     sums: wgpu::Buffer,
     moments: wgpu::Buffer,
     magnitudes: wgpu::Buffer,
-    forces: wgpu::Buffer,
+    gradients: wgpu::Buffer,
     /// Of every particle, shard by shard.
     positions: Vec<wgpu::Buffer>,
 }
@@ -126,7 +126,7 @@ impl Buffers {
             sums: buffer("arc sums", tables.sums)?,
             moments: buffer("arc moments", tables.moments)?,
             magnitudes: device.buffer("magnitudes", tables.runs.len(), cleared)?,
-            forces: buffer("forces", tables.forces)?,
+            gradients: buffer("gradients", tables.gradients)?,
             positions: positions
                 .map(|blocks| buffer("positions", blocks * LANES))
                 .collect::<Result<_>>()?,
@@ -140,7 +140,7 @@ impl Buffers {
             "arc_sums" => &self.sums,
             "arc_moments" => &self.moments,
             "magnitudes" => &self.magnitudes,
-            "forces" => &self.forces,
+            "gradients" => &self.gradients,
             _ => return None,
         })
     }
@@ -241,7 +241,7 @@ impl Arcs {
     }
 
     /// What makes velocity read a residual that the host has set, which no run needs to advance.
-    pub fn forces_given(
+    pub fn gradients_given(
         &self,
         device: &Device,
         train: &Side,
@@ -252,14 +252,14 @@ impl Arcs {
                 residual_threads: threads as usize,
                 ..self.shape
             };
-            let source = render(FORCES_GIVEN_ARCS, &shape)?;
-            let kernel = Kernel::new(device, FORCES_GIVEN_ARCS, &source, checks)?;
+            let source = render(GRADIENTS_GIVEN_ARCS, &shape)?;
+            let kernel = Kernel::new(device, GRADIENTS_GIVEN_ARCS, &source, checks)?;
             let buffer = |name| match name {
                 "runs" => &train.facts,
                 "residual" => &train.residual,
                 "arc_runs" => &self.buffers.arc_runs,
                 "circle" => &self.buffers.circle,
-                _ => &self.buffers.forces,
+                _ => &self.buffers.gradients,
             };
             let common = kernel.bind(device, buffer)?;
             Ok(Dispatch::each(device, &kernel, common, self.runs))

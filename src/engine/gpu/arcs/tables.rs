@@ -12,7 +12,7 @@ use crate::engine::plan::{MOMENTS, Row, Size, Storage, Tiling};
 
 const D: usize = 2;
 
-/// What stays the same of a run on its circle: see arc_run.wgsl.
+/// What stays the same of a run on its circle: see lib/arcs/circle.wgsl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct ArcRun {
@@ -26,8 +26,8 @@ pub(super) struct ArcRun {
     /// the cores of a processor do not take them from one another.
     pub slots: u32,
     pub copies: u32,
-    /// First of its forces, in fours of words.
-    pub forces: u32,
+    /// First of its gradients, in fours of words.
+    pub gradients: u32,
     /// First tile of moments, and their number.
     pub moments: u32,
     pub tiles: u32,
@@ -41,14 +41,14 @@ pub(super) struct ArcRun {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Tables {
     pub runs: Vec<ArcRun>,
-    /// See circle.wgsl.
+    /// See lib/arcs/circle.wgsl.
     pub circle: Vec<[u32; 2]>,
     /// The rows of each shard: a tile of particles, where its moments go (`out`), and to which copy of
     /// the sums it adds (`slices`).
     pub rows: Vec<Vec<Row>>,
     /// Lengths of buffers, in words.
     pub sums: usize,
-    pub forces: usize,
+    pub gradients: usize,
     pub moments: usize,
 }
 
@@ -57,9 +57,9 @@ fn positions(count: usize) -> usize {
     2 * (count + 1) + 2 * count + 1
 }
 
-/// Words of the forces: a pair per position (and one to fill up), and the sums behind and ahead of
+/// Words of the gradients: a pair per position (and one to fill up), and the sums behind and ahead of
 /// each arc.
-fn force_words(count: usize) -> usize {
+fn gradient_words(count: usize) -> usize {
     2 * (positions(count) + 1) + 2 * 4 * (count + 1)
 }
 
@@ -125,7 +125,7 @@ impl Tables {
                 circle: first,
                 slots: (tables.sums / 4) as u32,
                 copies: copies as u32,
-                forces: (tables.forces / 4) as u32,
+                gradients: (tables.gradients / 4) as u32,
                 moments: (tables.moments / MOMENTS) as u32,
                 tiles: tiles as u32,
                 headroom: size.m.next_power_of_two().ilog2() as i32,
@@ -133,7 +133,7 @@ impl Tables {
             };
             tables.runs.push(facts);
             tables.sums += 4 * positions(count as usize) * copies;
-            tables.forces += force_words(count as usize);
+            tables.gradients += gradient_words(count as usize);
             tables.moments += MOMENTS * tiles;
             tables.append_rows(&facts, storage, tile);
         }
@@ -351,7 +351,10 @@ mod tests {
             [3, 3, 1]
         );
         assert_eq!(cut.sums, 7 * 4 * positions(2));
-        assert_eq!(last.forces as usize * 4 + force_words(2), cut.forces);
+        assert_eq!(
+            last.gradients as usize * 4 + gradient_words(2),
+            cut.gradients
+        );
     }
 
     /// Runs take the short cut while the largest workgroup keeps to the turns, and no longer.

@@ -6,7 +6,7 @@ use super::tables::ArcRun;
 use crate::engine::gpu::kernel_tests::{same_layout, validated};
 use crate::engine::gpu::stages::Stage;
 use crate::engine::gpu::stages::arcs::{
-    FORCES_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
+    GRADIENTS_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
     VELOCITY_UPDATE_ARCS,
 };
 use crate::engine::plan::TURNS_MOST;
@@ -15,7 +15,7 @@ const STAGES: [Stage; 6] = [
     MEASURE_ARCS,
     PREDICT_ARCS,
     RESIDUAL_ARCS,
-    FORCES_GIVEN_ARCS,
+    GRADIENTS_GIVEN_ARCS,
     VELOCITY_UPDATE_ARCS,
     VELOCITY_ARCS,
 ];
@@ -56,6 +56,6 @@ fn structs_are_the_same_on_both_sides() {
         copies: 1,
     };
     let predict = validated(&render(PREDICT_ARCS, &shape).unwrap());
-    same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies forces moments tiles
+    same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies gradients moments tiles
         headroom threads);
 }

@@ -12,7 +12,7 @@ const TILING: Tiling = Tiling {
     fixed: false,
     threads: 32,
     samples: 4,
-    lockstep: 1,
+    subgroup_width: 1,
     update: 64,
     columns: 32,
     groups: 32,
@@ -98,7 +98,7 @@ fn bits_are_made_before_they_are_read() {
                             }
                         }
                         Part::Output => rows += 1,
-                        Part::Pull | Part::Pulled => panic!("no run is that long"),
+                        Part::GradientSums | Part::FromSums => panic!("no run is that long"),
                     }
                 }
             }
@@ -118,7 +118,7 @@ fn every_coordinate_of_every_particle_is_updated_once() {
                 let mut parts = vec![false; update.parts];
                 for row in &pass.rows {
                     let coordinates = match pass.part {
-                        Part::Bits | Part::Pull | Part::Pulled => 0..0,
+                        Part::Bits | Part::GradientSums | Part::FromSums => 0..0,
                         Part::Velocity => {
                             let out = row.out as usize;
                             for part in &mut parts[out..out + CUT.particles] {
@@ -176,7 +176,7 @@ fn memory_stays_near_particles_and_data() {
     let passes = update.passes.iter().flatten();
     let tables = passes.map(|pass| rows(&pass.rows)).sum::<usize>()
         + predict.predict.iter().map(rows).sum::<usize>();
-    let more = (update.bits + update.parts + update.pulls + predict.words) * 4 + tables;
+    let more = (update.bits + update.parts + update.gradient_sums + predict.words) * 4 + tables;
     assert!(more as f64 <= 0.3 * bytes as f64, "{more} beside {bytes}");
     assert!(super::room(100) as usize == 4 << 20);
 }

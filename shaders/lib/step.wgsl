@@ -1,0 +1,32 @@
+// Needs: common.wgsl.
+// Gives: step_of.
+
+// The step of one run in stored units. f is homogeneous, so with both layers stored as 2^-e of
+// themselves velocities scale along; a layer that moves alone feels 2^-e of the force.
+fn step_of(run: Run, before: State, eta: f32, mean_a2: f32, mean_w2: f32) -> State {
+    var now = before;
+    let a_moves = run.train != {{ train.input }}u;
+    let w_moves = run.train != {{ train.output }}u;
+    let force = -select(pow2(-now.exponent), 1.0, a_moves && w_moves) / run.alpha;
+    now.force_a = select(0.0, force, a_moves);
+    now.force_w = select(0.0, force, w_moves);
+    now.decay_a = select(0.0, run.lambda, a_moves);
+    now.decay_w = select(0.0, run.lambda, w_moves);
+    now.factor = 1.0;
+    if run.norm_scaled != 0u {
+        now.factor = max(1.0, sqrt(mean_a2) * select(1.0, pow2(now.exponent), a_moves));
+    }
+    now.eta = eta * now.factor;
+    now.moves = select(0u, 1u, eta != 0.0 && now.diverged == 0u);
+    now.shift_a = 1.0;
+    now.shift_w = 1.0;
+    let largest = max(select(0.0, mean_a2, a_moves), select(0.0, mean_w2, w_moves));
+    if now.moves == 1u && largest > {{ rescale_above }} {
+        // About the square root, as a power of two.
+        let half = (i32(bitcast<u32>(largest) >> 23u) - 127) / 2;
+        now.shift_a = select(1.0, pow2(-half), a_moves);
+        now.shift_w = select(1.0, pow2(-half), w_moves);
+        now.exponent += half;
+    }
+    return now;
+}
