@@ -9,6 +9,17 @@ fn planes(first: u32, v: u32) -> u32 {
 }
 {%- endmacro %}
 
+{#- One by one: where coordinate k of a particle lies, a as coordinate d, and coordinate k of a row of X. #}
+{%- macro words() %}
+fn word_of(particle: u32, k: u32) -> u32 {
+    return particle / {{ lanes }}u * {{ lanes * (d + 1) }}u + k * {{ lanes }}u + particle % {{ lanes }}u;
+}
+
+fn word_of_input(row: u32, k: u32) -> u32 {
+    return row * {{ 4 * row_vectors }}u + k;
+}
+{%- endmacro %}
+
 {#- Gives V and S, the same coordinate of `width` particles as it is computed with and as it is stored. #}
 {%- macro vectors(width) %}
 {%- if width == 1 %}

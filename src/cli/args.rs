@@ -347,7 +347,8 @@ pub struct EngineArgs {
     #[arg(long, value_name = "NAME")]
     pub adapter: Option<String>,
     /// Sizes of the gpu engine's kernels: "default", or as a run's summary records them, to repeat
-    /// it bit for bit [default: measured once per adapter, driver and d, if the run is large]
+    /// it bit for bit; "naive" for short, slow kernels, the first thing to try where results of a new driver
+    /// are wrong [default: measured once per adapter, driver and d, if the run is large]
     #[arg(long, value_name = "KERNELS")]
     pub kernels: Option<String>,
 }

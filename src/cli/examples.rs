@@ -83,7 +83,8 @@ pub const CERTIFY: &str = examples!(
 
 pub const VERIFY: &str = examples!(
     "  widefield verify
-  widefield verify --engine gpu --adapter llvmpipe"
+  widefield verify --engine gpu --adapter llvmpipe
+  widefield verify --engine gpu --adapter llvmpipe --kernels naive"
 );
 
 pub const BENCH: &str = examples!(

@@ -24,8 +24,10 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
         check_engine(&|batch| selection.build_with(batch, how), state)
     };
     let mut checks = with(ShortCuts::Never, StateFormat::F32)?;
-    let short = with(ShortCuts::Always, StateFormat::F32)?.into_iter();
-    checks.extend(short.filter(|check| check.method != DIRECT));
+    if selection.takes_short_cuts() {
+        let short = with(ShortCuts::Always, StateFormat::F32)?.into_iter();
+        checks.extend(short.filter(|check| check.method != DIRECT));
+    }
     if selection.stores_f16()? {
         checks.extend(with(ShortCuts::Never, StateFormat::F16)?);
     }

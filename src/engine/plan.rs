@@ -66,6 +66,8 @@ pub struct Tiling {
     pub reach: Reach,
     /// How the kernels tiled over d cut their work, where they are used.
     pub tiled: Option<tiled::Cut>,
+    /// Whether residual goes range by range even where there is one.
+    pub ranged: bool,
 }
 
 /// The most that a workgroup takes, so that its invocations do not loop too long.
@@ -258,6 +260,31 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
     update
 }
 
+/// Cuts velocity and update for kernels that leave the velocity to one another: range after range of samples,
+/// then the step.
+pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
+    let most = tiling.reach.samples;
+    let shard = |rows: Vec<Row>| {
+        let over_samples = |row: &Row| {
+            let (row, n) = (*row, sizes[row.run as usize].n);
+            let starts = (0..n.max(1)).step_by(most).enumerate();
+            starts.map(move |(adds, start)| Row {
+                sample: start as u32,
+                samples: most.min(n - start) as u32,
+                adds: adds as u32,
+                ..row
+            })
+        };
+        let mut passes = Vec::new();
+        let velocity = rows.iter().flat_map(over_samples).collect();
+        Pass::append(&mut passes, Part::Velocity, velocity);
+        Pass::append(&mut passes, Part::Update, rows);
+        passes
+    };
+    let shards = rows(tiling.update, tiling.lanes, storage);
+    shards.into_iter().map(shard).collect()
+}
+
 /// All particles of each shard, `most` of one run to a row; blocks are of so many lanes.
 pub fn rows(most: usize, lanes: usize, storage: &Storage) -> Vec<Vec<Row>> {
     let mut rows = vec![Vec::new(); storage.shards.len()];
@@ -343,7 +370,10 @@ pub fn prediction(
             words += groups * stride;
         }
         let most = ranges::most(groups, tiling);
-        let own = ranges::rows(run, if tiles == 0 { 0 } else { size.n }, most, words);
+        let own = match (tiles, tiling.ranged) {
+            (0, _) => Vec::new(),
+            (_, ranged) => ranges::rows(run, size.n, most, words, ranged),
+        };
         sums.push(Sums {
             stride,
             first: summed,

@@ -109,7 +109,7 @@ impl Selection {
         }
     }
 
-    /// Names the sizes of the gpu engine's kernels: "default", or as a summary records them.
+    /// Names the gpu engine's kernels: "default", "naive", or their sizes as a summary records them.
     ///
     /// # Errors
     /// When another engine was chosen.
@@ -136,7 +136,11 @@ impl Selection {
     /// # Errors
     /// What the engine says, and f16 for an engine that does not store it.
     pub fn build_with(&self, batch: Batch, how: How) -> Result<Box<dyn Engine>> {
-        let short_cuts = how.short_cuts;
+        let kernels = self.kernels.as_deref().or(how.kernels);
+        let short_cuts = match kernels {
+            Some(gpu::NAIVE) => ShortCuts::Never,
+            _ => how.short_cuts,
+        };
         if batch.state == StateFormat::F16 && self.choice != Choice::Gpu {
             return Err(Error::input(
                 "f16",
@@ -148,7 +152,6 @@ impl Selection {
             Choice::Gpu
                 if self.named || batch.d <= gpu::D_MOST || batch.state == StateFormat::F16 =>
             {
-                let kernels = self.kernels.as_deref().or(how.kernels);
                 let options = gpu::Options {
                     adapter: self.adapter.clone(),
                     kernels: kernels.filter(|k| *k != DEFAULT_KERNELS).map(str::to_owned),
@@ -174,9 +177,15 @@ impl Selection {
         Driver::new(vec![Gram::around(engine, short_cuts)]).map(|driver| Box::new(driver) as _)
     }
 
+    /// Whether engines built here may take exact short cuts: the naive kernels go by definition.
+    pub fn takes_short_cuts(&self) -> bool {
+        self.kernels.as_deref() != Some(gpu::NAIVE)
+    }
+
     /// Whether engines built here can store their state in f16.
     pub fn stores_f16(&self) -> Result<bool> {
         Ok(match (self.choice, self.named) {
+            _ if self.kernels.as_deref() == Some(gpu::NAIVE) => false,
             (Choice::Gpu, true) => gpu::select(self.adapter.as_deref())?.has_f16(),
             (Choice::Gpu, false) => gpu::default_adapter().is_some_and(|found| found.has_f16()),
             _ => false,

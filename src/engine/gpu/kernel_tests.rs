@@ -6,12 +6,12 @@ use super::geometry::{Partial, RunUnits};
 use super::kernels::{Problem, render};
 use super::layout::LANES;
 use super::layout::{Row, Run, State};
-use super::shape::{D_HELD, D_MOST, Shape};
-use super::stages::tiled;
+use super::shape::{D_HELD, D_MOST, NAIVE, Shape};
 use super::stages::{
     GEOMETRY, GRADIENT_SUMS, PREDICT, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY,
     VELOCITY_FROM_SUMS, VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE,
 };
+use super::stages::{naive, tiled};
 use crate::engine::plan::TURNS_MOST;
 use crate::model::StateFormat;
 
@@ -166,8 +166,28 @@ fn every_tiled_kernel_is_valid() {
     }
 }
 
-/// Templates that are included share their variables with those that include them: a thread must
-/// still hold what its shape says, and no more.
+#[test]
+fn every_naive_kernel_is_valid() {
+    for d in [1, 3, D_HELD + 1, D_MOST] {
+        let shape = Shape::hardware(d).with(NAIVE).unwrap();
+        for stage in naive::STAGES.into_iter().chain(naive::RANGES) {
+            let problem = Problem {
+                d,
+                n_most: 1,
+                state: StateFormat::F32,
+            };
+            let source = render(stage, &problem, &shape).unwrap();
+            let module = validated(&source);
+            assert!(module.entry_points.iter().any(|e| e.name == stage.name));
+            // As plain as they are said to be.
+            for word in ["var<workgroup>", "Barrier", "subgroup", "atomic"] {
+                assert!(!source.contains(word), "{word} in {}", stage.name);
+            }
+        }
+    }
+}
+
+/// A thread holds what its shape says, and no more.
 #[test]
 fn tiled_threads_hold_what_the_shape_says() {
     for shape in shapes(D_HELD + 1) {

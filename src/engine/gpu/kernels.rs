@@ -8,7 +8,7 @@ use super::device::Device;
 use super::shape::Shape;
 use super::stages::{
     GRADIENT_SUMS, RANGES, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY_FROM_SUMS,
-    VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE, tiled,
+    VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE, naive, tiled,
 };
 use super::templates::{SLOTS, halves, shared, write};
 use crate::engine::Batch;
@@ -100,6 +100,11 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
         },
         "geometry" => context! { row_vectors => shape.row_vectors(d), unrolled => UNROLLED },
         "reduce" => context! { threads => shape.reduce_threads },
+        _ if naive::STAGES.contains(&stage) => context! {
+            row_vectors => shape.row_vectors(d),
+            threads => shape.update_threads,
+        },
+        _ if naive::RANGES.contains(&stage) => context! { range_sums => RANGE_SUMS },
         _ if stage == RESIDUAL || RANGES.contains(&stage) => context! {
             sums => "lib/sums_of_tiles.wgsl",
             threads => shape.residual_threads,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::plan::{self, Limits, Storage};
 use super::{Batch, Clock, Sample, ShortCuts, fits_memory, particles_of};
 use crate::error::{Error, Result};
+use crate::model::StateFormat;
 
 mod adapter;
 mod advance;
@@ -39,7 +40,7 @@ mod velocity;
 
 pub use adapter::{AdapterFacts, DRIVERS, Kind, adapters, default_adapter, select};
 pub use ceilings::ceilings;
-pub use shape::D_MOST;
+pub use shape::{D_MOST, NAIVE};
 
 use advance::Pace;
 use arcs::Arcs;
@@ -50,7 +51,7 @@ use kernels::{Kernel, Problem, render};
 use layout::{SUBMIT_STEPS, State, block_words, shard_words};
 use shape::{D_HELD, Shape};
 use side::{Common, Dispatch, Side, SideKernels, sizes};
-use stages::{PREDICT, RANGES, REDUCE, RESIDUAL};
+use stages::REDUCE;
 use update::{PartKernel, Room, Update};
 
 /// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns, how
@@ -139,11 +140,18 @@ impl Gpu {
 
     fn on(device: Arc<Device>, batch: Batch, shape: Shape, options: &Options) -> Result<Self> {
         let d = batch.d;
-        if d > D_HELD && !shape.tiled {
+        if d > D_HELD && !shape.tiled && !shape.naive {
             return Err(Error::input(
                 "--kernels",
                 format!("tiled=false is for d up to {D_HELD}, and this experiment has d = {d}"),
                 "leave out tiled, or --kernels",
+            ));
+        }
+        if shape.naive && batch.state == StateFormat::F16 {
+            return Err(Error::input(
+                "--kernels",
+                "the naive kernels compute on f32, and this experiment stores \"f16\"",
+                "use precision.state = \"f32\", or leave out --kernels",
             ));
         }
         if shape.tiled {
@@ -169,24 +177,29 @@ impl Gpu {
         };
         let (trained_on, tested_on) = (inputs(Sample::Train)?, inputs(Sample::Test)?);
         tiling.reach.samples = tiling.reach.samples.min(trained_on.most());
-        let places = arcs::places(&device, options.short_cuts, &batch, turns);
+        let short_cuts = match shape.naive {
+            true => ShortCuts::Never,
+            false => options.short_cuts,
+        };
+        let places = arcs::places(&device, short_cuts, &batch, turns);
         let (direct, predicted) = arcs::directly(&places, &storage, &trained);
         let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
         let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
 
+        if shape.naive {
+            check_ranges(&[&train, &test], turns)?;
+        }
+
         let problem = Problem::of(&batch);
         let source = |stage| render(stage, &problem, &shape);
         let compile = |stage| Kernel::new(&device, stage, &source(stage)?, options.checks);
+        let family = shape.family();
         let cut = !(train.ranges.is_empty() && test.ranges.is_empty());
-        let ranges = RANGES.into_iter().filter(|_| cut);
+        let ranges = family.ranges().into_iter().filter(|_| cut);
         let kernels = SideKernels {
-            predict: compile(if shape.tiled {
-                stages::tiled::PREDICT
-            } else {
-                PREDICT
-            })?,
+            predict: compile(family.predict())?,
             reduce: compile(REDUCE)?,
-            residual: compile(RESIDUAL)?,
+            residual: family.residual().map(compile).transpose()?,
             ranges: ranges.map(compile).collect::<Result<_>>()?,
         };
         let fair = plan::tiled::room(needed);
@@ -194,7 +207,15 @@ impl Gpu {
             bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
             gradient_sums: fair.min(limits.binding),
         };
-        let update = Update::new(&device, &tiling, d, &trained, &direct, room, &mut train)?;
+        let update = Update::new(
+            &device,
+            (family, &tiling),
+            d,
+            &trained,
+            &direct,
+            room,
+            &mut train,
+        )?;
 
         let runs = batch.runs.len();
         let both_ways = wgpu::BufferUsages::STORAGE
@@ -234,7 +255,7 @@ impl Gpu {
             tested_on,
             &common,
         )?;
-        let stages = update.stages(shape.tiled, true);
+        let stages = update.named(family.step());
         let parts =
             PartKernel::compile(&device, stages, source, options.checks, |name| match name {
                 "runs" => &train.facts,
@@ -243,7 +264,11 @@ impl Gpu {
             })?;
         let mut step = Vec::new();
         for (index, shard) in shards.iter().enumerate() {
-            step.extend(update.dispatches(&device, &parts, (index, None), &train.x, |_| shard)?);
+            let own = |name: &str| match name {
+                "velocity" => &update.velocity,
+                _ => shard,
+            };
+            step.extend(update.dispatches(&device, &parts, (index, None), &train.x, own)?);
         }
         let mut arcs = Arcs::new(
             &device,
@@ -299,6 +324,22 @@ impl Gpu {
             geometry: None,
             readback,
         })
+    }
+}
+
+/// An error where a thread of the naive kernels would loop too long over the ranges of a run.
+fn check_ranges(plans: &[&plan::Prediction], turns: usize) -> Result<()> {
+    let most = plan::ranges::most_of_one_thread(turns);
+    let sums = plans.iter().flat_map(|plan| &plan.sums);
+    match sums.map(|sums| sums.ranges).max() {
+        Some(ranges) if ranges > most => Err(Error::input(
+            "--kernels",
+            format!(
+                "naive: samples in {ranges} ranges are too many for one thread, {most} at most"
+            ),
+            "use fewer samples, or leave out --kernels",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::adapter::{AdapterFacts, Kind};
 use super::layout::LANES;
+use super::stages::Family;
 use super::tiles::Tiles;
 use crate::engine::plan::Tiling;
 use crate::error::{Error, Result};
@@ -13,6 +14,8 @@ use crate::error::{Error, Result};
 pub const D_MOST: usize = 4096;
 /// Largest d of the kernels that hold a whole sample or particle in registers.
 pub(super) const D_HELD: usize = 64;
+/// What names the naive kernels, in place of sizes.
+pub const NAIVE: &str = "naive";
 /// The most partial sums that `residual` adds up per sample.
 const GROUPS: usize = 32;
 
@@ -52,6 +55,9 @@ pub(super) struct Shape {
     pub tiled: bool,
     #[serde(flatten)]
     pub tiles: Tiles,
+    /// The naive kernels in place of all others: their text is [`NAIVE`].
+    #[serde(skip)]
+    pub naive: bool,
 }
 
 impl Shape {
@@ -101,11 +107,12 @@ impl Shape {
             update_chunk: 1024,
             tiled: d > D_HELD,
             tiles: Tiles::hardware(d),
+            naive: false,
         }
     }
 
     /// A processor: few large workgroups. llvmpipe turns a load that all lanes share into one load
-    /// per lane, so lanes lend each other what they read (twice as fast).
+    /// per lane, so lanes broadcast what they read (twice as fast).
     pub(super) fn software(d: usize, subgroup_width: usize) -> Self {
         Shape {
             predict_threads: 16.max(subgroup_width),
@@ -124,11 +131,40 @@ impl Shape {
             update_chunk: 1024,
             tiled: d > D_HELD,
             tiles: Tiles::software(subgroup_width),
+            naive: false,
+        }
+    }
+
+    /// The naive kernels: a thread per sample, per particle, or per range of samples in residual.
+    fn plain(self) -> Self {
+        Shape {
+            predict_threads: LANES,
+            predict_samples: 1,
+            subgroup_width: 1,
+            tile: if self.tile_fixed { self.tile } else { LANES },
+            residual_threads: 1,
+            update_threads: LANES,
+            update_width: 1,
+            update_vectors: 1,
+            tiled: false,
+            naive: true,
+            ..self
+        }
+    }
+
+    pub fn family(&self) -> Family {
+        match (self.naive, self.tiled) {
+            (true, _) => Family::Naive,
+            (_, true) => Family::Tiled,
+            _ => Family::Held,
         }
     }
 
     /// As `key=value,key=value,…`: what summaries record and [`Shape::with`] reads.
     pub fn to_text(self) -> String {
+        if self.naive {
+            return NAIVE.to_owned();
+        }
         let Ok(Value::Object(map)) = serde_json::to_value(self) else {
             return String::new();
         };
@@ -145,8 +181,12 @@ impl Shape {
     /// A key that is not one of the shape's, a value of the wrong type, sizes that do not go
     /// together.
     pub fn with(self, text: &str) -> Result<Self> {
+        if text == NAIVE {
+            return Ok(self.plain());
+        }
         let refuse = |what: String| {
-            let keys = "it takes default, or KEY=VALUE,… as the summary of a run records them: ";
+            let keys =
+                "it takes default, naive, or KEY=VALUE,… as the summary of a run records them: ";
             Error::input("--kernels", what, format!("{keys}{}", self.to_text()))
         };
         let Ok(Value::Object(mut map)) = serde_json::to_value(self) else {
@@ -196,13 +236,17 @@ impl Shape {
             return Some("update_threads · update_width · update_vectors is a multiple of 64");
         }
         if self.subgroup_width > 1 && (self.predict_staged || self.update_stage > 0) {
-            return Some("lanes lend each other words, or they pass through workgroup memory");
+            return Some(
+                "lanes broadcast words to each other, or these pass through workgroup memory",
+            );
         }
         if !self.update_chunk.is_multiple_of(self.update_stage.max(1)) {
             return Some("update_stage divides update_chunk");
         }
         if self.subgroup_width > self.predict_threads.min(self.update_threads) {
-            return Some("a workgroup has at least as many threads as lanes lend each other words");
+            return Some(
+                "a workgroup has at least as many threads as lanes that broadcast to each other",
+            );
         }
         if self.tiled && !self.update_chunk.is_multiple_of(32) {
             return Some(
@@ -236,6 +280,7 @@ impl Shape {
             turns,
             reach: self.reach(d, turns),
             tiled: self.tiled.then(|| self.tiles.cut()),
+            ranged: self.naive,
         }
     }
 

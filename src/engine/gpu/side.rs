@@ -7,13 +7,16 @@ use super::device::Device;
 use super::inputs::{Inputs, set_of};
 use super::kernels::Kernel;
 use super::layout::{self, HEADER, NO_LOSS, SUBMIT_STEPS};
-use super::stages::RANGES;
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Sample};
 use crate::error::Result;
 
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
+
+/// Places among [`super::stages::Family::ranges`].
+const MASSES: usize = 1;
+const STEP: usize = 3;
 
 const ROW_BYTES: u64 = size_of::<layout::Row>() as u64;
 
@@ -142,8 +145,9 @@ impl Dispatch {
 pub(super) struct SideKernels {
     pub predict: Kernel,
     pub reduce: Kernel,
-    pub residual: Kernel,
-    /// In the order of [`RANGES`], where some run needs them.
+    /// None where all runs go range by range.
+    pub residual: Option<Kernel>,
+    /// In the order of [`super::stages::Family::ranges`], where some run needs them.
     pub ranges: Vec<Kernel>,
 }
 
@@ -244,11 +248,11 @@ impl Side {
             let (reduce, rows) = (&kernels.reduce, &plan.reduce);
             dispatches.extend(Dispatch::passes(device, reduce, &own, rows, &x, |_| &sums)?);
         }
-        for (stage, kernel) in RANGES.iter().zip(&kernels.ranges) {
-            let needs = |row: &&plan::Row| match stage.name {
-                "range_masses" if sample == Sample::Test => false,
-                "range_masses" => batch.runs[row.run as usize].loss.is_coupled(),
-                "range_step" => row.sample == 0,
+        for (order, kernel) in kernels.ranges.iter().enumerate() {
+            let needs = |row: &&plan::Row| match (order, sample) {
+                (MASSES, Sample::Test) => false,
+                (MASSES, Sample::Train) => batch.runs[row.run as usize].loss.is_coupled(),
+                (STEP, _) => row.sample == 0,
                 _ => true,
             };
             let rows: Vec<_> = plan.ranges.iter().filter(needs).copied().collect();
@@ -258,8 +262,10 @@ impl Side {
             })?);
         }
         let whole = |run: &layout::Run| run.arcs == layout::NONE && run.ranges == 1;
-        if runs.iter().any(whole) {
-            let (residual, own) = (&kernels.residual, kernels.residual.bind(device, buffer)?);
+        if let Some(residual) = &kernels.residual
+            && runs.iter().any(whole)
+        {
+            let own = residual.bind(device, buffer)?;
             dispatches.push(Dispatch::each(device, residual, own, runs.len()));
         }
         Ok(Side {

@@ -1,5 +1,7 @@
 //! The stages on a GPU: which file of `shaders/` has each, and what it binds.
 
+use crate::engine::plan::Part;
+
 /// A stage: its name, its WGSL file, and what it binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stage {
@@ -9,6 +11,84 @@ pub(super) struct Stage {
     pub common: &'static [&'static str],
     /// Group 1: the rows, the samples that they name, and what belongs to a shard.
     pub shard: &'static [&'static str],
+}
+
+/// Kernels that together compute a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// A thread holds whole samples or particles.
+    Held,
+    /// For large d: see [`tiled`].
+    Tiled,
+    /// See [`naive`].
+    Naive,
+}
+
+impl Family {
+    pub fn predict(self) -> Stage {
+        match self {
+            Family::Held => PREDICT,
+            Family::Tiled => tiled::PREDICT,
+            Family::Naive => naive::PREDICT,
+        }
+    }
+
+    /// residual of runs that are one range of samples; none where all runs go range by range.
+    pub fn residual(self) -> Option<Stage> {
+        match self {
+            Family::Held | Family::Tiled => Some(RESIDUAL),
+            Family::Naive => None,
+        }
+    }
+
+    /// residual of runs whose samples are cut into ranges: predictions, masses, residuals, the step.
+    pub fn ranges(self) -> [Stage; 4] {
+        match self {
+            Family::Held | Family::Tiled => RANGES,
+            Family::Naive => naive::RANGES,
+        }
+    }
+
+    /// What computes velocity and takes the step.
+    pub fn step(self) -> Vec<(Part, Stage)> {
+        match self {
+            Family::Held => vec![
+                (Part::Velocity, VELOCITY_UPDATE),
+                (Part::GradientSums, GRADIENT_SUMS),
+                (Part::FromSums, UPDATE_FROM_SUMS),
+            ],
+            Family::Tiled => vec![
+                (Part::Bits, tiled::PREDICT_BITS),
+                (Part::Velocity, tiled::VELOCITY_UPDATE),
+                (Part::GradientSums, tiled::GRADIENT_SUMS),
+                (Part::FromSums, tiled::UPDATE_FROM_SUMS),
+                (Part::Output, tiled::UPDATE_OUTPUT),
+            ],
+            Family::Naive => vec![
+                (Part::Velocity, naive::VELOCITY),
+                (Part::Update, naive::UPDATE),
+            ],
+        }
+    }
+
+    /// What computes a velocity that is read.
+    pub fn velocity(self) -> Vec<(Part, Stage)> {
+        match self {
+            Family::Held => vec![
+                (Part::Velocity, VELOCITY),
+                (Part::GradientSums, VELOCITY_GRADIENT_SUMS),
+                (Part::FromSums, VELOCITY_FROM_SUMS),
+            ],
+            Family::Tiled => vec![
+                (Part::Bits, tiled::VELOCITY_BITS),
+                (Part::Velocity, tiled::VELOCITY),
+                (Part::GradientSums, tiled::VELOCITY_GRADIENT_SUMS),
+                (Part::FromSums, tiled::VELOCITY_FROM_SUMS),
+                (Part::Output, tiled::VELOCITY_OUTPUT),
+            ],
+            Family::Naive => vec![(Part::Velocity, naive::VELOCITY)],
+        }
+    }
 }
 
 pub(super) const PREDICT: Stage = Stage {
@@ -38,7 +118,7 @@ pub(super) const RESIDUAL: Stage = Stage {
     ],
     shard: &[],
 };
-/// residual of runs whose samples are cut into ranges, one after another.
+/// One after another: see [`Family::ranges`].
 pub(super) const RANGES: [Stage; 4] = [
     Stage {
         name: "range_predictions",
@@ -119,6 +199,74 @@ pub(super) const GEOMETRY: Stage = Stage {
     common: &["runs", "units"],
     shard: &["rows", "x", "particles", "start", "alive", "partials"],
 };
+
+pub(super) mod naive {
+    //! One short kernel per stage, written as the equations are: no subgroups, no workgroup memory, no
+    //! tiles over d. The first thing to try where results of a new driver are wrong.
+    //!
+    //! velocity is left in a buffer, update adds it. residual is four kernels, as no thread waits for others.
+
+    use super::Stage;
+
+    pub(in super::super) const PREDICT: Stage = Stage {
+        name: "naive_predict",
+        file: "kernels/naive/predict.wgsl",
+        common: &["runs", "state", "schedule", "sums"],
+        shard: &["rows", "x", "particles"],
+    };
+    const RESIDUAL: &str = "kernels/naive/residual.wgsl";
+    pub(in super::super) const RANGES: [Stage; 4] = [
+        Stage {
+            name: "naive_predictions",
+            file: RESIDUAL,
+            common: &[
+                "runs", "state", "schedule", "y", "sums", "residual", "history",
+            ],
+            shard: &["rows"],
+        },
+        Stage {
+            name: "naive_masses",
+            file: RESIDUAL,
+            common: &["runs", "state", "schedule", "y", "sums", "residual"],
+            shard: &["rows"],
+        },
+        Stage {
+            name: "naive_residuals",
+            file: RESIDUAL,
+            common: &[
+                "runs",
+                "state",
+                "schedule",
+                "y",
+                "sums",
+                "residual",
+                "accumulated",
+            ],
+            shard: &["rows"],
+        },
+        Stage {
+            name: "naive_step",
+            file: RESIDUAL,
+            common: &["runs", "state", "schedule", "sums", "history"],
+            shard: &["rows"],
+        },
+    ];
+    pub(in super::super) const VELOCITY: Stage = Stage {
+        name: "naive_velocity",
+        file: "kernels/naive/velocity.wgsl",
+        common: &["runs", "state", "residual"],
+        shard: &["rows", "x", "particles", "velocity"],
+    };
+    pub(in super::super) const UPDATE: Stage = Stage {
+        name: "naive_update",
+        file: "kernels/naive/update.wgsl",
+        common: &["state"],
+        shard: &["rows", "particles", "velocity"],
+    };
+
+    /// Those that do not go over samples range by range.
+    pub(in super::super) const STAGES: [Stage; 3] = [PREDICT, VELOCITY, UPDATE];
+}
 
 pub(super) mod tiled {
     //! The stages for large d, tiled over d: how they follow one another, and what they leave to each

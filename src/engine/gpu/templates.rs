@@ -46,10 +46,14 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 38] = [
+const FILES: [(&str, &str); 42] = [
     wgsl!("kernels/geometry.wgsl"),
     wgsl!("kernels/gradients_given_arcs.wgsl"),
     wgsl!("kernels/measure_arcs.wgsl"),
+    wgsl!("kernels/naive/predict.wgsl"),
+    wgsl!("kernels/naive/residual.wgsl"),
+    wgsl!("kernels/naive/update.wgsl"),
+    wgsl!("kernels/naive/velocity.wgsl"),
     wgsl!("kernels/predict.wgsl"),
     wgsl!("kernels/predict_arcs.wgsl"),
     wgsl!("kernels/predict_tiled.wgsl"),

@@ -66,8 +66,8 @@ impl Tiles {
         }
     }
 
-    /// A processor: a workgroup is one subgroup, whose lanes have particles of their own and lend
-    /// each other what they read. Loads are slow, so many sums share one.
+    /// A processor: a workgroup is one subgroup, whose lanes have particles of their own and
+    /// broadcast what they read. Loads are slow, so many sums share one.
     pub fn software(subgroup_width: usize) -> Self {
         let across = subgroup_width.clamp(8, 32);
         Tiles {
@@ -176,7 +176,7 @@ impl Tiles {
             }
         }
         if !self.tiled_staged && !divides(across, subgroup_width) {
-            return Some("without staging, lanes that lend have particles of their own");
+            return Some("without staging, lanes that broadcast have particles of their own");
         }
         if [predict, update]
             .iter()

@@ -39,6 +39,14 @@ fn most(unit: usize, bound: usize, turns: impl Fn(usize) -> usize) -> usize {
 impl Shape {
     /// How much a workgroup of these kernels takes, for invocations of at most so many turns.
     pub fn reach(&self, d: usize, bound: usize) -> Reach {
+        if self.naive {
+            let particles = most(1, bound, |count| self.predict_turns(count, d));
+            return Reach {
+                particles,
+                moments: particles,
+                samples: most(1, bound, |count| self.velocity_turns(count, d)),
+            };
+        }
         let chunk = match self.velocity_turns(self.update_chunk, d) <= bound {
             true => self.update_chunk,
             // Whole words of bits.
@@ -53,6 +61,9 @@ impl Shape {
 
     /// predict, or predict_tiled, over so many particles.
     pub(super) fn predict_turns(&self, count: usize, d: usize) -> usize {
+        if self.naive {
+            return looped(count, looped(d, 0));
+        }
         if self.tiled {
             return self.tiles.predict_turns(count, self.row_vectors(d));
         }
@@ -77,6 +88,9 @@ impl Shape {
 
     /// velocity_update, or velocity_update_tiled, over so many samples.
     pub(super) fn velocity_turns(&self, samples: usize, d: usize) -> usize {
+        if self.naive {
+            return looped(d, 0) + looped(samples, 2 * looped(d, 0));
+        }
         let chunk = self.update_chunk.min(samples.next_multiple_of(32));
         let each = if self.tiled {
             self.tiles.velocity_turns(chunk)
@@ -166,7 +180,7 @@ impl Tiles {
 #[cfg(test)]
 mod tests {
     use super::super::adapter::Kind;
-    use super::super::shape::D_MOST;
+    use super::super::shape::{D_MOST, NAIVE};
     use super::super::tune::alternatives;
     use super::*;
     use crate::engine::plan::{self, Limits, Part, Row, Size, TURNS_MOST, Tiling};
@@ -199,6 +213,10 @@ mod tests {
         all
     }
 
+    fn naive(d: usize) -> Shape {
+        Shape::software(d, 8).with(NAIVE).unwrap()
+    }
+
     /// Turns of the kernels that make or use the sums of a row, by the table it is from.
     fn predict(shape: &Shape, row: &Row, d: usize) -> usize {
         match (shape.tiled, row.moments) {
@@ -220,6 +238,7 @@ mod tests {
                 looped(row.slices as usize, 0) + joined
             }
             Part::Output => looped(d.div_ceil(shape.tiles.tiled_update_coordinates), 0),
+            Part::Update => looped(d + 1, 0),
         }
     }
 
@@ -236,6 +255,7 @@ mod tests {
         let storage = plan::storage(&sizes, d, tiling, &limits, None).unwrap();
         let sums = plan::prediction(&sizes, &sizes, d, tiling, &limits, &storage).unwrap();
         let passes = match &tiling.tiled {
+            _ if shape.naive => plan::velocity_then_update(&sizes, tiling, &storage),
             Some(cut) => {
                 cut.update(&sizes, d, tiling, &storage, (1 << 24, 1 << 24))
                     .passes
@@ -315,7 +335,7 @@ mod tests {
     #[test]
     fn no_invocation_loops_too_long() {
         for d in [1, 3, 33, 64, 65, 785] {
-            for shape in [Shape::software(d, 8), Shape::hardware(d)] {
+            for shape in [Shape::software(d, 8), Shape::hardware(d), naive(d)] {
                 let tiling = shape.tiling(d, TURNS_MOST);
                 // Tables that are not too long to walk.
                 for (m, n) in SIZES.into_iter().filter(|(m, _)| m * d <= 20_000_000) {

@@ -4,12 +4,9 @@ use super::Gpu;
 use super::device::Device;
 use super::inputs::Inputs;
 use super::kernels::{Kernel, Problem, render};
+use super::layout::block_words;
 use super::side::Dispatch;
-use super::stages::tiled;
-use super::stages::{
-    GRADIENT_SUMS, Stage, UPDATE_FROM_SUMS, VELOCITY, VELOCITY_FROM_SUMS, VELOCITY_GRADIENT_SUMS,
-    VELOCITY_UPDATE,
-};
+use super::stages::{Family, Stage};
 use crate::engine::plan::{self, Part, Pass, Size, Storage, Tiling};
 use crate::error::Result;
 
@@ -22,6 +19,8 @@ pub(super) struct Update {
     parts: wgpu::Buffer,
     /// Partial sums of G: nothing but for runs whose samples are cut into ranges.
     gradient_sums: wgpu::Buffer,
+    /// The velocity of a shard: nothing but for the naive kernels.
+    pub velocity: wgpu::Buffer,
 }
 
 /// The most bytes that what is passed on from kernel to kernel may take.
@@ -41,7 +40,7 @@ impl Update {
     /// Cuts the work, and makes predict leave what it needs on the training samples.
     pub fn new(
         device: &Device,
-        tiling: &Tiling,
+        (family, tiling): (Family, &Tiling),
         d: usize,
         trained: &[Size],
         storage: &Storage,
@@ -49,6 +48,12 @@ impl Update {
         train: &mut plan::Prediction,
     ) -> Result<Self> {
         let (passes, bits, parts, gradient_sums) = match &tiling.tiled {
+            _ if family == Family::Naive => (
+                plan::velocity_then_update(trained, tiling, storage),
+                0,
+                0,
+                0,
+            ),
             Some(cut) => {
                 let update =
                     cut.update(trained, d, tiling, storage, (room.bits, room.gradient_sums));
@@ -65,45 +70,31 @@ impl Update {
                 (update.passes, 0, 0, update.gradient_sums)
             }
         };
+        let velocity = match family {
+            Family::Naive => storage
+                .shards
+                .iter()
+                .max()
+                .map_or(0, |b| b * block_words(d)),
+            _ => 0,
+        };
         let usage = wgpu::BufferUsages::STORAGE;
         Ok(Update {
             passes,
             bits: device.buffer("bits", bits, usage)?,
             parts: device.buffer("parts", parts, usage)?,
             gradient_sums: device.buffer("gradient sums", gradient_sums, usage)?,
+            velocity: device.buffer("velocity of a shard", velocity, usage)?,
         })
     }
 
-    /// The kernels that its passes name: those of a step, or those of a velocity that is read.
-    pub fn stages(&self, tiled: bool, step: bool) -> Vec<(Part, Stage)> {
-        let all = match (tiled, step) {
-            (false, true) => vec![
-                (Part::Velocity, VELOCITY_UPDATE),
-                (Part::GradientSums, GRADIENT_SUMS),
-                (Part::FromSums, UPDATE_FROM_SUMS),
-            ],
-            (false, false) => vec![
-                (Part::Velocity, VELOCITY),
-                (Part::GradientSums, VELOCITY_GRADIENT_SUMS),
-                (Part::FromSums, VELOCITY_FROM_SUMS),
-            ],
-            (true, true) => vec![
-                (Part::Bits, tiled::PREDICT_BITS),
-                (Part::Velocity, tiled::VELOCITY_UPDATE),
-                (Part::GradientSums, tiled::GRADIENT_SUMS),
-                (Part::FromSums, tiled::UPDATE_FROM_SUMS),
-                (Part::Output, tiled::UPDATE_OUTPUT),
-            ],
-            (true, false) => vec![
-                (Part::Bits, tiled::VELOCITY_BITS),
-                (Part::Velocity, tiled::VELOCITY),
-                (Part::GradientSums, tiled::VELOCITY_GRADIENT_SUMS),
-                (Part::FromSums, tiled::VELOCITY_FROM_SUMS),
-                (Part::Output, tiled::VELOCITY_OUTPUT),
-            ],
-        };
+    /// Those of some stages that its passes name.
+    pub fn named(&self, stages: Vec<(Part, Stage)>) -> Vec<(Part, Stage)> {
         let named = |part| self.passes.iter().flatten().any(|pass| pass.part == part);
-        all.into_iter().filter(|(part, _)| named(*part)).collect()
+        stages
+            .into_iter()
+            .filter(|(part, _)| named(*part))
+            .collect()
     }
 
     /// What is to be dispatched in one shard, for all runs or for one.
@@ -163,7 +154,7 @@ impl Gpu {
     pub(super) fn velocity_kernels(&self) -> Result<Vec<PartKernel>> {
         let problem = Problem::of(&self.batch);
         let source = |stage| render(stage, &problem, &self.shape);
-        let stages = self.update.stages(self.shape.tiled, false);
+        let stages = self.update.named(self.shape.family().velocity());
         PartKernel::compile(
             &self.device,
             stages,

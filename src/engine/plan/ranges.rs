@@ -24,12 +24,18 @@ pub fn most(groups: usize, tiling: &Tiling) -> usize {
         .saturating_mul(tiling.residual)
 }
 
-/// The rows of a run of n samples whose sums begin at a word; none where one workgroup is enough.
-pub(super) fn rows(run: usize, n: usize, most: usize, first: usize) -> Vec<Row> {
-    if n <= most {
+/// The most ranges of a run whose sums a thread adds up, each of three sums, where workgroups have one.
+pub fn most_of_one_thread(turns: usize) -> usize {
+    turns / SPARE / RANGE_SUMS
+}
+
+/// The rows of a run of n samples whose sums begin at a word; none where one workgroup is enough, unless
+/// `always` there are.
+pub(super) fn rows(run: usize, n: usize, most: usize, first: usize, always: bool) -> Vec<Row> {
+    if n <= most && !always {
         return Vec::new();
     }
-    let count = n.div_ceil(most);
+    let count = n.div_ceil(most).max(1);
     let one = |range: usize| {
         let sample = range * most;
         Row {

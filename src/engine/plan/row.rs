@@ -102,6 +102,8 @@ pub enum Part {
     FromSums,
     /// update of the output weights.
     Output,
+    /// update by a velocity that was left in a buffer.
+    Update,
 }
 
 /// A table of one kernel; passes are done one after another, and the rows of a pass in the order of

@@ -18,6 +18,7 @@ const TILING: Tiling = Tiling {
         samples: 1 << 14,
     },
     tiled: None,
+    ranged: false,
 };
 const LIMITS: Limits = Limits { binding: 128 << 20 };
 

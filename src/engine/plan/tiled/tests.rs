@@ -24,6 +24,7 @@ const TILING: Tiling = Tiling {
         samples: 1 << 14,
     },
     tiled: Some(CUT),
+    ranged: false,
 };
 const LIMITS: Limits = Limits { binding: 128 << 20 };
 const D: usize = 67;
@@ -98,7 +99,7 @@ fn bits_are_made_before_they_are_read() {
                             }
                         }
                         Part::Output => rows += 1,
-                        Part::GradientSums | Part::FromSums => panic!("no run is that long"),
+                        part => panic!("{part:?}: no run is that long"),
                     }
                 }
             }
@@ -118,7 +119,7 @@ fn every_coordinate_of_every_particle_is_updated_once() {
                 let mut parts = vec![false; update.parts];
                 for row in &pass.rows {
                     let coordinates = match pass.part {
-                        Part::Bits | Part::GradientSums | Part::FromSums => 0..0,
+                        Part::Bits | Part::GradientSums | Part::FromSums | Part::Update => 0..0,
                         Part::Velocity => {
                             let out = row.out as usize;
                             for part in &mut parts[out..out + CUT.particles] {
