@@ -60,18 +60,32 @@ pub struct RunState {
     snapshot_steps: Vec<u64>,
 }
 
+/// With what a run begins.
+pub struct RunBeginning<'a> {
+    /// Its numbers in the grid and in the batch.
+    pub index: usize,
+    pub batch_index: usize,
+    pub grid: GridRun,
+    pub run: Run,
+    pub split: TrainTestSplit,
+    pub identity: Identity,
+    pub dir: &'a Path,
+    pub from: Option<&'a Checkpoint>,
+}
+
 impl RunState {
     /// A run at its first step, or at that of the checkpoint it goes on from.
-    pub fn new(
-        index: usize,
-        batch_index: usize,
-        grid: GridRun,
-        run: Run,
-        split: TrainTestSplit,
-        identity: Identity,
-        dir: &Path,
-        from: Option<&Checkpoint>,
-    ) -> Result<Self> {
+    pub fn new(begin: RunBeginning) -> Result<Self> {
+        let RunBeginning {
+            index,
+            batch_index,
+            grid,
+            run,
+            split,
+            identity,
+            dir,
+            from,
+        } = begin;
         let spec = &grid.experiment;
         let (m, d) = (run.m, split.train.d);
         let snaps = spec.output.snapshots > 0;
