@@ -191,7 +191,7 @@ fn penalised_optima_of_the_oracle() {
             assert!(dual.bound <= most * (1.0 + 1e-12));
         }
         if data.d == 2 {
-            let run = common::oracle::Flow::load(&folder().join("flow_square_decay.npz"));
+            let run = common::oracle::OracleFlow::load(&folder().join("flow_square_decay.npz"));
             let last = run.states.last().unwrap();
             let excess = last.objective / c.bounds.lower - 1.0;
             assert!(excess > 0.0 && excess < 1e-4, "{excess}");

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::place::{Place, listing, text};
+use common::test_folder::{TestFolder, listing, text};
 
 const SMALL: &str = r#"
 title = "Small"
@@ -54,7 +54,7 @@ fn newest_checkpoint(dir: &Path) -> Vec<u8> {
 
 #[test]
 fn a_run_leaves_what_the_interface_promises() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     let table = place.ok("run e.toml --out a --engine cpu");
     for column in ["risk_test", "error_test", "margin_f1"] {
@@ -120,7 +120,7 @@ fn a_run_leaves_what_the_interface_promises() {
 
 #[test]
 fn a_folder_is_not_overwritten_unasked() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     place.ok("run e.toml --out a --engine cpu --set flow.steps=2");
     place.refuses("run e.toml --out a", &["a: holds a run already", "--force"]);
@@ -147,7 +147,7 @@ fn engines() -> Vec<String> {
 /// The same seed starts from the same particles, whatever computes.
 #[test]
 fn initial_particles_are_the_same_on_every_engine() {
-    let place = Place::new();
+    let place = TestFolder::new();
     for kind in ["sphere", "gaussian", "balanced", "half_space", "one_sign"] {
         place.put(
             "e.toml",
@@ -189,7 +189,7 @@ fn resume_is_bit_for_bit() {
             .map(|e| format!("{e} --set network.train=output")),
     );
     for engine in all {
-        let place = Place::new();
+        let place = TestFolder::new();
         place.put("e.toml", SMALL);
         place.ok(&format!("run e.toml --out whole --engine {engine}"));
         place.ok(&format!(
@@ -239,7 +239,7 @@ fn resume_is_bit_for_bit() {
 /// A folder of an earlier version, without the columns and keys that are new.
 #[test]
 fn a_folder_without_the_geometry_resumes() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     place.ok("run e.toml --out a --engine cpu");
     let path = place.path("a/metrics.csv");
@@ -266,7 +266,7 @@ fn a_folder_without_the_geometry_resumes() {
 /// Starts a long run of the experiment in a.toml and presses Ctrl-C; the step at which it is left,
 /// and the last words on it.
 #[cfg(unix)]
-fn interrupted(place: &Place) -> (u64, String) {
+fn interrupted(place: &TestFolder) -> (u64, String) {
     let child = place
         .command("run a.toml --out a --engine cpu")
         .stderr(std::process::Stdio::piped())
@@ -294,7 +294,7 @@ fn interrupted(place: &Place) -> (u64, String) {
 #[cfg(unix)]
 #[test]
 fn interrupt_and_resume() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("a.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
     let (steps, said) = interrupted(&place);
     // Nothing is drawn by then; the words say how, and that does it.
@@ -324,7 +324,7 @@ fn interrupt_and_resume() {
 #[test]
 fn an_interrupted_run_is_summed_up_whole() {
     for stop in ["", "stop = { risk = -1e300 }"] {
-        let place = Place::new();
+        let place = TestFolder::new();
         let steps = format!("steps = 2000000\n{stop}");
         place.put("a.toml", &SMALL.replace("steps = 300", &steps));
         let (steps, _) = interrupted(&place);
@@ -348,13 +348,13 @@ fn an_interrupted_run_is_summed_up_whole() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_before_a_later_batch_leaves_a_whole_folder() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let grid = "[grid]\n\"data.d\" = [4, 6]\n\"network.width\" = [8, 16]\n";
     let small = SMALL.replace("steps = 300", "steps = 2000000");
     place.put("a.toml", &format!("{small}{grid}"));
     interrupted(&place);
     let missing = "2 of 4 runs were never started, the first of them run 2";
-    let runs = |place: &Place| place.summary("a")["runs"].as_array().unwrap().len();
+    let runs = |place: &TestFolder| place.summary("a")["runs"].as_array().unwrap().len();
     assert_eq!(runs(&place), 2);
     for command in ["report a", "plot a"] {
         place.ok(command);
@@ -381,7 +381,7 @@ fn an_interrupt_before_a_later_batch_leaves_a_whole_folder() {
 
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     place.ok("run e.toml --out whole --engine cpu");
     place.ok("run e.toml --out a --engine cpu");
@@ -401,7 +401,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 #[test]
 fn divergence_is_told_and_the_last_finite_state_kept() {
     for engine in engines() {
-        let place = Place::new();
+        let place = TestFolder::new();
         let wild = SMALL
             .replace("width = 33", "width = 33\ntrain = \"output\"")
             .replace("\"softmin\"", "\"square\"")
@@ -432,7 +432,7 @@ fn divergence_is_told_and_the_last_finite_state_kept() {
 /// In a grid, runs that diverge do not disturb the others.
 #[test]
 fn one_run_may_diverge_alone() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let grid = SMALL
         .replace("\"softmin\"", "\"square\"")
         .replace("inverse-sqrt", "constant")
@@ -463,7 +463,7 @@ fn one_run_may_diverge_alone() {
 
 #[test]
 fn stopping_criteria() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &SMALL.replace("inverse-sqrt\"", "inverse-sqrt\"\nstop = { risk = -0.5 }"),
@@ -482,7 +482,7 @@ fn stopping_criteria() {
 
 #[test]
 fn bad_input_is_refused_before_anything_is_written() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     place.refuses("run none.toml --out a", &["none.toml"]);
     place.refuses("run quikc --out a", &["quikc", "quick"]);
@@ -537,7 +537,7 @@ fn bad_input_is_refused_before_anything_is_written() {
 
 #[test]
 fn predictions_of_the_training_inputs_are_those_of_the_run() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("data.csv", "u,v,y\n1,2,1\n3,-1,-1\n0.5,0.25,1\n");
     place.put(
         "e.toml",
@@ -578,7 +578,7 @@ fn predictions_of_the_training_inputs_are_those_of_the_run() {
 
 #[test]
 fn list_show_and_adapters() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let list = place.ok("list");
     for name in [
         "quick",
@@ -601,7 +601,7 @@ fn list_show_and_adapters() {
 
 #[test]
 fn verify_passes_on_the_cpu() {
-    let said = Place::new().ok("verify --engine cpu");
+    let said = TestFolder::new().ok("verify --engine cpu");
     for method in ["direct", "arcs", "gram"] {
         assert!(said.contains(method), "{method} in {said}");
     }
@@ -610,7 +610,7 @@ fn verify_passes_on_the_cpu() {
 
 #[test]
 fn a_bench_prints_its_figures_as_json() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let json = place.ok("bench --json --engine cpu --case 100,20,3 --case 3000,200,2");
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(report["engine"], "cpu");
@@ -635,7 +635,7 @@ fn a_bench_prints_its_figures_as_json() {
 
 #[test]
 fn a_bench_prints_a_table_with_its_ceilings() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = place.ok("bench --engine cpu --case 100,20,3");
     for part in [
         "cpu engine: ",
@@ -657,7 +657,7 @@ fn a_bench_runs_on_a_graphics_adapter() {
     let Some(adapter) = common::gpu_adapter() else {
         return;
     };
-    let place = Place::new();
+    let place = TestFolder::new();
     for state in ["f32", "f16"] {
         let asked = format!("bench --json --engine gpu --case 100,20,3 --state {state} --adapter");
         let out = place.command(&asked).arg(&adapter).output().unwrap();
@@ -674,7 +674,7 @@ fn a_bench_runs_on_a_graphics_adapter() {
 
 #[test]
 fn a_bad_case_is_refused_with_the_remedy() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let remedy = "such as --case 100000,256,15";
     for (case, what) in [
         ("1000,256", "is not three whole numbers"),
@@ -697,7 +697,7 @@ fn a_bad_case_is_refused_with_the_remedy() {
 /// What spot checks compared is recorded, and that they were left out too.
 #[test]
 fn a_summary_says_what_was_checked() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     place.ok("run e.toml --out a --engine cpu");
     let found = &place.summary("a")["spot_check"];
@@ -721,7 +721,7 @@ fn a_summary_says_what_was_checked() {
 /// it is asked for.
 #[test]
 fn no_machine_is_asked_for_more_than_it_has() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", SMALL);
     let mut command = place.command("run e.toml --out a --engine cpu");
     let out = command.env("RAYON_NUM_THREADS", "100000").output().unwrap();

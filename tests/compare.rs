@@ -32,16 +32,16 @@ const GRID: &str = r#"
 "#;
 
 /// A folder of its own to run the program in.
-struct Place {
+struct TestFolder {
     dir: tempfile::TempDir,
 }
 
-impl Place {
+impl TestFolder {
     /// With the experiment e.toml.
     fn with(experiment: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("e.toml"), experiment).unwrap();
-        Place { dir }
+        TestFolder { dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -110,7 +110,7 @@ fn number(value: &Value) -> f64 {
 
 #[test]
 fn a_grid_of_widths_is_compared_beside_its_noise_floor() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.train("a", "");
     let report = place.json("a");
     assert_eq!(report["folders"], serde_json::json!(["a"]));
@@ -179,7 +179,7 @@ fn a_grid_of_widths_is_compared_beside_its_noise_floor() {
 /// Law 8 at the size of a test: wide networks scatter less, about what the exponent says.
 #[test]
 fn the_variance_falls_with_the_width() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     let seeds: Vec<String> = (1..=24).map(|seed| seed.to_string()).collect();
     place.train(
         "a",
@@ -197,7 +197,7 @@ fn the_variance_falls_with_the_width() {
 
 #[test]
 fn nested_widths_are_said_to_be_nested() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.train("a", "--set init.widths=nested");
     let report = place.json("a");
     assert!(
@@ -225,7 +225,7 @@ fn nested_widths_are_said_to_be_nested() {
 /// The experiment's seed draws the data too: no noise floor comes of it.
 #[test]
 fn seeds_that_draw_the_data_are_kept_apart() {
-    let place = Place::with(&format!(
+    let place = TestFolder::with(&format!(
         "{SMALL}[grid]\n\"network.width\" = [8, 16]\nseed = [1, 2]\n"
     ));
     place.train("a", "");
@@ -246,7 +246,7 @@ fn seeds_that_draw_the_data_are_kept_apart() {
 
 #[test]
 fn two_folders_are_compared_on_what_they_share() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.train("a", "--set network.width=8");
     place.train("b", "--set network.width=32 --set init.seed=1");
     place.train(
@@ -296,7 +296,7 @@ fn two_folders_are_compared_on_what_they_share() {
 
 #[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
-    let place = Place::with(SMALL);
+    let place = TestFolder::with(SMALL);
     place.train("a", "");
     place.train("wider", "--set data.d=4");
     place.train("other", "--set seed=2");
@@ -321,7 +321,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 /// A comparison is of a step: runs that go on leave it behind, and the page says so.
 #[test]
 fn a_comparison_of_an_earlier_step_is_told() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.ok("run e.toml --out a --engine cpu --quiet --no-plots");
     place.ok("compare a");
     place.ok("report a");
@@ -348,7 +348,7 @@ fn a_comparison_of_an_earlier_step_is_told() {
 /// Two folders, each the other beside it: either page says so, and which runs have gone on since.
 #[test]
 fn either_page_tells_what_is_beside_it() {
-    let place = Place::with(&format!("{SMALL}{GRID}"));
+    let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.train("a", "--no-plots --set network.width=8");
     place.train("b", "--no-plots --set network.width=32");
     place.ok("compare a b");

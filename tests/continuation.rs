@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 /// Two members that end at different steps, and one that does not end soon.
 const GRID: &str = r#"
@@ -46,7 +46,7 @@ fn checkpoints(dir: &Path, run: usize) -> Vec<std::path::PathBuf> {
 /// and wherever it was interrupted, they are the same.
 #[test]
 fn best_margins_depend_on_the_run_alone() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", GRID);
     place.ok("run e.toml --out whole --engine cpu --no-plots");
     let whole = told(&place.path("whole"));
@@ -82,7 +82,7 @@ fn best_margins_depend_on_the_run_alone() {
 /// A run that was killed before its first checkpoint is taken up by the engine that it was asked for.
 #[test]
 fn a_run_without_a_checkpoint_keeps_its_engine() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", GRID);
     place.ok("run e.toml --out a --engine reference --no-plots");
     let whole = told(&place.path("a"));
@@ -115,7 +115,7 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
 /// had named that step.
 #[test]
 fn a_run_stops_at_the_first_state_that_meets_its_rule() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("one.toml", GRID.split("[grid]").next().unwrap());
     let particles = |out: &str, run: usize| {
         let path = place.path(out).join(format!("runs/{run:03}/particles.npz"));
@@ -177,7 +177,7 @@ fn a_run_stops_at_the_first_state_that_meets_its_rule() {
 
 #[test]
 fn rows_are_written_before_checkpoints() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &GRID.replace("[130, 333, 600]", "[130, 333, 100000000]"),
@@ -207,7 +207,7 @@ fn rows_are_written_before_checkpoints() {
 /// A checkpoint is continued by its own experiment and data alone.
 #[test]
 fn another_experiment_is_refused_by_what_differs() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let rows = "a,b,y\n1,0.5,1\n-1,0.5,-1\n0.5,-1,1\n";
     place.put("t.csv", rows);
     let file = GRID
@@ -243,7 +243,7 @@ fn another_experiment_is_refused_by_what_differs() {
 
 #[test]
 fn one_number_of_steps_does_not_replace_a_grid() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", GRID);
     place.ok("run e.toml --out a --engine cpu --no-plots");
     place.refuses("resume a --steps 700", &["--steps", "varies flow.steps"]);
@@ -253,7 +253,7 @@ fn one_number_of_steps_does_not_replace_a_grid() {
 /// named.
 #[test]
 fn what_is_not_as_it_was_is_told() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", GRID.split("[grid]").next().unwrap());
     place.ok("run e.toml --out a --engine cpu --no-plots --set flow.schedule=cosine");
     let same = text(&place.run("resume a --no-plots").stderr);
@@ -273,7 +273,7 @@ fn what_is_not_as_it_was_is_told() {
 /// A run folder that was moved to where its data are not goes on from its copy of them.
 #[test]
 fn a_moved_folder_brings_its_data() {
-    let place = Place::new();
+    let place = TestFolder::new();
     std::fs::create_dir(place.path("here")).unwrap();
     place.put("here/t.csv", "a,b,y\n1,0.5,1\n-1,0.5,-1\n0.5,-1,1\n");
     let file = GRID.replace(
@@ -295,7 +295,7 @@ fn a_moved_folder_brings_its_data() {
 /// Weight decay beyond 2/η makes the weights grow without end: numbers beyond f64 are no result.
 #[test]
 fn a_decay_that_grows_diverges() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("t.csv", "a,b,y\n1,2,1\n-1,0.5,-1\n2,-1,1\n");
     let file = GRID
         .replace(
@@ -336,7 +336,7 @@ fn a_decay_that_grows_diverges() {
 /// Large steps of softmin: whatever a run ends with, no number of it is infinite and exit 0.
 #[test]
 fn no_run_ends_well_with_an_infinite_number() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", GRID.split("[grid]").next().unwrap());
     for (at, step) in ["1e3", "1e6", "1e30", "1e300"].into_iter().enumerate() {
         let out = place.run(&format!(

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 const FILE: &str = r#"
 [data]
@@ -21,8 +21,8 @@ step = 0.5
 "#;
 
 /// A place with an experiment on this csv file.
-fn with_data(rows: &str) -> Place {
-    let place = Place::new();
+fn with_data(rows: &str) -> TestFolder {
+    let place = TestFolder::new();
     place.put("e.toml", FILE);
     place.put("data.csv", rows);
     place
@@ -70,7 +70,7 @@ fn numbers_that_single_precision_would_change_are_refused() {
         ];
         place.refuses(RUN, &told);
     }
-    let place = Place::new();
+    let place = TestFolder::new();
     let run = "run xor --out a --engine cpu --set flow.steps=1 --set init.scale_w";
     place.refuses(
         &format!("{run}=1e-40"),
@@ -104,7 +104,7 @@ fn new_inputs_are_matched_by_name() {
 /// What is too large is refused with the bytes it needs, before any is taken.
 #[test]
 fn sizes_beyond_memory() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let run = "run xor --out a --engine cpu --set";
     let told = [
         "network.width",
@@ -132,7 +132,7 @@ fn sizes_beyond_memory() {
 /// Where a relative path starts depends on where it was written.
 #[test]
 fn a_path_in_a_file_starts_at_that_file() {
-    let place = Place::new();
+    let place = TestFolder::new();
     std::fs::create_dir(place.path("sub")).unwrap();
     place.put("sub/e.toml", FILE);
     let told = ["sub/data.csv", "starts at the folder of that file"];

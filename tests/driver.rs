@@ -10,14 +10,14 @@ use widefield::engine::driver::Driver;
 use widefield::engine::{Batch, Engine, Sample, Steps};
 use widefield::error::Result;
 use widefield::model::{StateFormat, Train};
-use widefield::verify::cases::{self, Case};
+use widefield::verify::cases::{self, VerifyCase};
 use widefield::verify::{verdict, verify_case};
 
 /// What a run leaves: particles, clock, Σ η g and the evaluations on the way.
 type Trace = (Vec<f64>, Vec<f64>, String, Vec<f64>, String);
 
 /// The steps of a case by an engine, and what each run leaves.
-fn traces(engine: &mut dyn Engine, case: &Case) -> Vec<Trace> {
+fn traces(engine: &mut dyn Engine, case: &VerifyCase) -> Vec<Trace> {
     let runs = case.runs.len();
     for r in 0..runs {
         engine.write(r, 0, &case.particles(r)).unwrap();
@@ -51,7 +51,7 @@ fn driven(make: &Make, batch: Batch) -> Result<Box<dyn Engine>> {
     Ok(Box::new(driver.without_fast_path()))
 }
 
-fn small() -> impl Iterator<Item = Case> {
+fn small() -> impl Iterator<Item = VerifyCase> {
     cases::all(StateFormat::F32)
         .into_iter()
         .filter(|case| case.d < 64)
@@ -103,7 +103,7 @@ fn parts(make: &Make, batch: &Batch, count: usize) -> Vec<Box<dyn Engine>> {
 }
 
 /// Those cases, without runs of fewer particles than parts.
-fn shared(count: usize) -> impl Iterator<Item = Case> {
+fn shared(count: usize) -> impl Iterator<Item = VerifyCase> {
     let cases = cases::all(StateFormat::F32).into_iter();
     cases.filter(|case| case.d < 200).map(move |mut case| {
         case.runs.retain(|run| run.run.m >= count);

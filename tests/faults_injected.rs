@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::place::{Place, listing, text};
+use common::test_folder::{TestFolder, listing, text};
 
 /// Two runs of a few steps, with records, snapshots and a checkpoint after every stretch.
 const RUN: &str = "run xor --set network.width=8 --set flow.steps=20 --set output.records=5 \
@@ -63,7 +63,7 @@ fn strace_works() -> bool {
 }
 
 /// Runs the program under strace with these options of it.
-fn traced(place: &Place, options: &[String], args: &str) -> Output {
+fn traced(place: &TestFolder, options: &[String], args: &str) -> Output {
     let mut command = Command::new("strace");
     command
         .current_dir(&place.dir)
@@ -84,7 +84,7 @@ struct Call {
 
 /// The calls of the main thread from the first one on that names the run folder. Writes to the
 /// terminal are none of them.
-fn calls(place: &Place, args: &str, names: &[&str]) -> Vec<Call> {
+fn calls(place: &TestFolder, args: &str, names: &[&str]) -> Vec<Call> {
     // A machine need not have all of them.
     let known: Vec<String> = names.iter().map(|name| format!("?{name}")).collect();
     let out = traced(place, &[format!("--trace={}", known.join(","))], args);
@@ -142,7 +142,7 @@ fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// What is in a folder after a command that was disturbed.
-fn restored(place: &Place, undisturbed: &[(PathBuf, Vec<u8>)]) -> Result<(), String> {
+fn restored(place: &TestFolder, undisturbed: &[(PathBuf, Vec<u8>)]) -> Result<(), String> {
     let dir = place.path("a");
     let args = match dir.join("experiment.toml").exists() {
         true => RESUME,
@@ -210,11 +210,11 @@ fn disturb(args: &str, before: Option<&Path>, kills: bool) {
     if !strace_works() {
         return;
     }
-    let whole = Place::new();
+    let whole = TestFolder::new();
     whole.ok(RUN);
     let right = results(&whole.path("a"));
     let fresh = || {
-        let place = Place::new();
+        let place = TestFolder::new();
         if let Some(before) = before {
             copy(before, &place.path("a"));
         }
@@ -269,12 +269,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A folder that a kill left at the middle of a run: at the tenth file put into its place.
-fn left_by_a_kill() -> Option<Place> {
+fn left_by_a_kill() -> Option<TestFolder> {
     if !strace_works() {
         return None;
     }
-    let place = Place::new();
-    let renames = calls(&Place::new(), RUN, &CHANGES);
+    let place = TestFolder::new();
+    let renames = calls(&TestFolder::new(), RUN, &CHANGES);
     let renames = renames
         .into_iter()
         .filter(|call| call.name.starts_with("rename"));

@@ -5,11 +5,11 @@ mod common;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use common::place::{Place, listing, text};
+use common::test_folder::{TestFolder, listing, text};
 
 #[test]
 fn completions_are_scripts_of_their_shells() {
-    let place = Place::new();
+    let place = TestFolder::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = place.ok(&format!("completions {shell}"));
         assert!(script.contains("certify"), "{shell}: {script}");
@@ -29,7 +29,7 @@ fn completions_are_scripts_of_their_shells() {
 
 #[test]
 fn manual_pages_go_to_a_folder_or_to_standard_output() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let page = place.ok("man run");
     assert!(page.contains(".TH widefield-run 1"), "{page}");
     place.refuses("man rn", &["rn: is not a command", "run, resume"]);
@@ -52,7 +52,7 @@ fn manual_pages_go_to_a_folder_or_to_standard_output() {
 }
 
 /// What a failing command, and help, write under these environment variables.
-fn said(place: &Place, variables: &[(&str, &str)]) -> String {
+fn said(place: &TestFolder, variables: &[(&str, &str)]) -> String {
     let mut both = String::new();
     for args in ["show no-such-experiment", "run --help"] {
         let mut command = place.command(args);
@@ -66,7 +66,7 @@ fn said(place: &Place, variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn colours_are_for_terminals() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let plain = said(&place, &[]);
     assert!(
         plain.contains("error: ") && plain.contains("\nExamples:\n"),
@@ -84,7 +84,7 @@ fn colours_are_for_terminals() {
 
 #[test]
 fn the_last_line_says_where_the_results_are() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let last = |args: &str, wanted: &str| {
         let out = place.run(args);
         assert!(out.status.success(), "{args}: {}", text(&out.stderr));

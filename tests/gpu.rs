@@ -12,13 +12,13 @@ use widefield::engine::{Batch, Clock, Engine, Evaluation, Sample, ShortCuts, Ste
 use widefield::model::Run;
 use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
-use widefield::verify::cases::{self, Case, CaseRun};
+use widefield::verify::cases::{self, VerifyCase, VerifyRun};
 use widefield::verify::{verdict, verify_case};
 
 /// Runs of these (m, n, loss, train) with data and particles drawn by verify.
-fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
+fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> VerifyCase {
     let runs = sizes.iter().enumerate();
-    let runs = runs.map(|(index, &(m, n, loss, train))| CaseRun {
+    let runs = runs.map(|(index, &(m, n, loss, train))| VerifyRun {
         n,
         run: Run {
             train_set: index,
@@ -27,7 +27,7 @@ fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
             ..Run::simple(m, loss)
         },
     });
-    Case {
+    VerifyCase {
         name: String::new(),
         d,
         runs: runs.collect(),
@@ -36,18 +36,18 @@ fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> Case {
     }
 }
 
-fn mixed() -> Case {
+fn mixed() -> VerifyCase {
     mixed_of(3, StateFormat::F32)
 }
 
-fn mixed_of(d: usize, state: StateFormat) -> Case {
+fn mixed_of(d: usize, state: StateFormat) -> VerifyCase {
     let sizes = [
         (5000, 37, Loss::SOFTMIN, Train::Both),
         (1, 1, Loss::SQUARE, Train::Both),
         (129, 300, Loss::LOGISTIC, Train::Output),
         (2049, 64, Loss::HINGE, Train::Input),
     ];
-    Case {
+    VerifyCase {
         state,
         ..case(d, &sizes)
     }
@@ -63,13 +63,13 @@ fn methods() -> [(Options, usize); 2] {
 }
 
 /// These, and particles in f16.
-fn forms() -> impl Iterator<Item = (Options, Case)> {
+fn forms() -> impl Iterator<Item = (Options, VerifyCase)> {
     let of = |(options, d)| (options, mixed_of(d, StateFormat::F32));
     let halves = (Options::default(), mixed_of(3, StateFormat::F16));
     methods().into_iter().map(of).chain([halves])
 }
 
-fn start(engine: &mut dyn Engine, case: &Case) {
+fn start(engine: &mut dyn Engine, case: &VerifyCase) {
     for run in 0..case.runs.len() {
         engine.write(run, 0, &case.particles(run)).unwrap();
     }
@@ -85,13 +85,13 @@ fn steps(runs: usize, count: usize, eta: f64) -> Steps {
 /// Particles of all runs with Σ η g, and all evaluations, after some steps.
 type Trajectory = (Vec<(Particles, Vec<f64>)>, Vec<Vec<Evaluation>>);
 
-fn trajectory(options: Options, case: &Case) -> Trajectory {
+fn trajectory(options: Options, case: &VerifyCase) -> Trajectory {
     let mut engine = gpu_with(options)(case.batch()).unwrap();
     start(&mut *engine, case);
     let seen = engine
         .advance(&steps(case.runs.len(), 25, case.eta))
         .unwrap();
-    let read = |(run, case): (usize, &CaseRun)| {
+    let read = |(run, case): (usize, &VerifyRun)| {
         let particles = engine.read(run, 0..case.run.m).unwrap();
         (particles, engine.accumulated(run).unwrap())
     };
@@ -321,7 +321,8 @@ fn the_naive_kernels_repeat_a_run() {
 #[test]
 fn the_naive_kernels_say_what_they_do_not_take() {
     needs_adapter!();
-    let refused = |options, case: &Case| gpu_with(options)(case.batch()).err().unwrap().to_string();
+    let refused =
+        |options, case: &VerifyCase| gpu_with(options)(case.batch()).err().unwrap().to_string();
     if select(gpu_adapter().as_deref()).unwrap().has_f16() {
         let error = refused(naive(), &mixed_of(3, StateFormat::F16));
         assert!(error.contains("naive") && error.contains("f32"), "{error}");

@@ -13,7 +13,7 @@ use widefield::engine::{Batch, Engine, ShortCuts, Steps, reference};
 use widefield::model::Run;
 use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
-use widefield::verify::cases::{Case, CaseRun};
+use widefield::verify::cases::{VerifyCase, VerifyRun};
 use widefield::verify::{verdict, verify};
 
 macro_rules! needs_adapter {
@@ -24,11 +24,11 @@ macro_rules! needs_adapter {
     };
 }
 
-fn case(d: usize, m: usize, n: usize, loss: Loss) -> Case {
-    Case {
+fn case(d: usize, m: usize, n: usize, loss: Loss) -> VerifyCase {
+    VerifyCase {
         name: String::new(),
         d,
-        runs: vec![CaseRun {
+        runs: vec![VerifyRun {
             n,
             run: Run::simple(m, loss),
         }],
@@ -37,7 +37,7 @@ fn case(d: usize, m: usize, n: usize, loss: Loss) -> Case {
     }
 }
 
-fn engine(case: &Case) -> Box<dyn Engine> {
+fn engine(case: &VerifyCase) -> Box<dyn Engine> {
     let mut engine = gpu_with(Options::default())(case.batch()).unwrap();
     engine.write(0, 0, &case.particles(0)).unwrap();
     engine

@@ -8,7 +8,7 @@ use widefield::engine::{Evaluation, Sample, ShortCuts, Steps, Unknown, reference
 use widefield::model::Run;
 use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
-use widefield::verify::cases::{Case, CaseRun, long};
+use widefield::verify::cases::{VerifyCase, VerifyRun, long};
 use widefield::verify::{verdict, verify_case};
 
 macro_rules! needs_adapter {
@@ -93,9 +93,9 @@ fn many_test_samples_are_predicted_right() {
 }
 
 /// Runs of these (m, n, loss, train).
-fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> Case {
+fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> VerifyCase {
     let runs = sizes.iter().enumerate();
-    let runs = runs.map(|(index, &(m, n, loss, train))| CaseRun {
+    let runs = runs.map(|(index, &(m, n, loss, train))| VerifyRun {
         n,
         run: Run {
             train_set: index,
@@ -105,7 +105,7 @@ fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> 
             ..Run::simple(m, loss)
         },
     });
-    Case {
+    VerifyCase {
         name: format!("d = {d}"),
         d,
         runs: runs.collect(),
@@ -114,7 +114,7 @@ fn case(d: usize, state: StateFormat, sizes: &[(usize, usize, Loss, Train)]) -> 
     }
 }
 
-fn mixed(d: usize, state: StateFormat) -> Case {
+fn mixed(d: usize, state: StateFormat) -> VerifyCase {
     let sizes = [
         (300, 700, Loss::SOFTMIN, Train::Both),
         (1, 1, Loss::SQUARE, Train::Both),
@@ -134,7 +134,7 @@ fn steps(runs: usize, count: usize, eta: f64) -> Steps {
 type Trajectory = (Vec<(Particles, Vec<f64>)>, Vec<Vec<Evaluation>>);
 
 /// Particles of all runs with Σ η g, and all evaluations, after some steps.
-fn trajectory(options: Options, case: &Case) -> Trajectory {
+fn trajectory(options: Options, case: &VerifyCase) -> Trajectory {
     let mut engine = gpu_with(options)(case.batch()).unwrap();
     for run in 0..case.runs.len() {
         engine.write(run, 0, &case.particles(run)).unwrap();
@@ -142,7 +142,7 @@ fn trajectory(options: Options, case: &Case) -> Trajectory {
     let seen = engine
         .advance(&steps(case.runs.len(), 10, case.eta))
         .unwrap();
-    let read = |(run, case): (usize, &CaseRun)| {
+    let read = |(run, case): (usize, &VerifyRun)| {
         let particles = engine.read(run, 0..case.run.m).unwrap();
         (particles, engine.accumulated(run).unwrap())
     };

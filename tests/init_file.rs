@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::place::Place;
+use common::test_folder::TestFolder;
 
 const FIRST: &str = r#"
 [data]
@@ -24,7 +24,7 @@ records = 5
 "#;
 
 /// A column of metrics.csv, first and last row.
-fn ends(place: &Place, dir: &str, column: &str) -> (f64, f64) {
+fn ends(place: &TestFolder, dir: &str, column: &str) -> (f64, f64) {
     let csv = std::fs::read_to_string(place.path(dir).join("metrics.csv")).unwrap();
     let mut names = csv.lines().next().unwrap().split(',');
     let at = names.position(|name| name == column).unwrap();
@@ -39,7 +39,7 @@ fn ends(place: &Place, dir: &str, column: &str) -> (f64, f64) {
 fn it_goes_on_and_measures_from_there() {
     // Initial particles are rounded to f32.
     for (engine, rounding) in [("cpu", 0.0), ("reference", 1e-6)] {
-        let place = Place::new();
+        let place = TestFolder::new();
         place.put("e.toml", FIRST);
         let run = |out: &str, more: &str| {
             place.ok(&format!("run e.toml --engine {engine} --out {out} {more}"));

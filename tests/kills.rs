@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::gpu_adapter;
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 /// Kills beyond their number, where all came too late.
 const MORE: usize = 10;
@@ -46,7 +46,7 @@ fn results(dir: &Path, runs: usize) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Starts a command and kills it after a while; whether it had ended by itself.
-fn killed(place: &Place, args: &str, after: Duration) -> bool {
+fn killed(place: &TestFolder, args: &str, after: Duration) -> bool {
     let mut child = place
         .command(args)
         .stdout(Stdio::null())
@@ -98,7 +98,7 @@ impl Kind<'_> {
             share,
             ..
         } = self;
-        let place = Place::new();
+        let place = TestFolder::new();
         place.put("e.toml", &self.experiment);
         let run = |out: &str| format!("run e.toml --out {out} --quiet {pages} {engine}");
         let resume = format!("resume a --quiet {pages}");

@@ -5,13 +5,13 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 const EXPERIMENT: &str = "[data]\nsource = \"xor\"\n[network]\nwidth = 16\n[risk]\nloss = \"softmin\"\n[flow]\nsteps = 20\nstep = 0.5\n[output]\nrecords = 8\nsnapshots = 3\n";
 
 #[test]
 fn movies_have_a_frame_per_snapshot() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", EXPERIMENT);
     place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16]");
     let said = place.ok("movie a");
@@ -51,7 +51,7 @@ fn movies_have_a_frame_per_snapshot() {
 
 /// A folder of programs that stands for the path, with an ffmpeg that does this.
 #[cfg(unix)]
-fn path_with(place: &Place, ffmpeg: &str) -> std::path::PathBuf {
+fn path_with(place: &TestFolder, ffmpeg: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let bin = place.path("bin");
     std::fs::create_dir_all(&bin).unwrap();
@@ -66,7 +66,7 @@ fn path_with(place: &Place, ffmpeg: &str) -> std::path::PathBuf {
 #[cfg(unix)]
 #[test]
 fn frames_go_to_ffmpeg_where_there_is_one() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", EXPERIMENT);
     place.ok("run e.toml --out a --engine cpu --no-plots");
     let movie = |path: &Path| {
@@ -145,7 +145,7 @@ fn ffmpeg_itself_makes_a_movie() {
         eprintln!("no ffmpeg is installed: MP4s stay untested (apt-get install ffmpeg)");
         return;
     }
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", EXPERIMENT);
     place.ok("run e.toml --out a --engine cpu --no-plots");
     let said = place.ok("movie a");

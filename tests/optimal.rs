@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 use serde_json::Value;
 
 /// XOR is known: γ1 = 1/4, γ2 = √(1/2 − 1/π)/2 with Gaussian features.
@@ -29,7 +29,7 @@ fn gamma2() -> f64 {
     (0.5 - 1.0 / std::f64::consts::PI).sqrt() / 2.0
 }
 
-fn certified(place: &Place, args: &str) -> Vec<Value> {
+fn certified(place: &TestFolder, args: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(&place.ok(&format!("certify {args} --json"))).unwrap();
     let written = std::fs::read(place.path("a/certificate.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), all);
@@ -43,7 +43,7 @@ fn number(of: &Value, key: &str) -> f64 {
 #[test]
 fn xor_is_certified_and_polished() {
     for (d, proof) in [(2, true), (3, true), (10, false)] {
-        let place = Place::new();
+        let place = TestFolder::new();
         place.put("xor.toml", XOR);
         place.ok(&format!("run xor.toml --out a --set data.d={d} --quiet"));
         let found = certified(&place, "a --polish");
@@ -103,7 +103,7 @@ fn xor_is_certified_and_polished() {
 fn bad_initialisations_are_caught() {
     // Where a moves, neurons with |a| < |w| may change their sign.
     for (kind, train) in [("half_space", "both"), ("one_sign", "input")] {
-        let place = Place::new();
+        let place = TestFolder::new();
         // On a line, half of the directions is one: the other sample is never seen.
         let line = "source = \"file\"\npath = \"line.csv\"\ntarget = \"y\"";
         place.put("line.csv", "x,y\n1,1\n-1,-1\n");
@@ -133,7 +133,7 @@ fn bad_initialisations_are_caught() {
 
 #[test]
 fn output_only_runs_have_kernel_margins() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok("run xor.toml --out a --quiet --set network.train=output --set flow.norm_scaled=true --set network.width=2000");
     let found = certified(&place, "a");
@@ -157,7 +157,7 @@ fn output_only_runs_have_kernel_margins() {
 /// Where no network classifies every sample right there is none to be written, and an older one goes.
 #[test]
 fn nothing_is_polished_where_there_is_no_margin() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("d.csv", "x,y\n1,1\n2,-1\n");
     place.put(
         "e.toml",
@@ -183,7 +183,7 @@ fn nothing_is_polished_where_there_is_no_margin() {
 
 #[test]
 fn a_run_stops_at_its_gap() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok("run xor.toml --out a --quiet --set flow.stop.gap=0.1");
     let run = &place.summary("a")["runs"][0];
@@ -219,7 +219,7 @@ fn a_run_stops_at_its_gap() {
 
 #[test]
 fn what_has_no_optimum_is_refused() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", &XOR.replace("softmin", "square"));
     place.ok("run xor.toml --out a --quiet --set flow.steps=10");
     place.refuses("certify a", &["run 0", "no optimum", "decay"]);
@@ -231,7 +231,7 @@ fn what_has_no_optimum_is_refused() {
 /// those of the others.
 #[test]
 fn certificates_of_an_earlier_step_are_told_apart() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok("run xor.toml --out a --engine cpu --quiet --no-plots --set flow.steps=200 --set grid.seed=[1,2]");
     place.ok("certify a --quiet");
@@ -260,7 +260,7 @@ fn certificates_of_an_earlier_step_are_told_apart() {
 }
 
 /// A data set of a few rows, and the experiment that reads it.
-fn rows(place: &Place, csv: &str) {
+fn rows(place: &TestFolder, csv: &str) {
     place.put("t.csv", csv);
     let file = "source = \"file\"\npath = \"t.csv\"\ntarget = \"y\"";
     let text = XOR.replace("source = \"xor\"", file);
@@ -271,7 +271,7 @@ const RUN: &str = "run t.toml --out a --force --quiet --no-plots --engine cpu";
 
 #[test]
 fn a_small_row_sets_the_scale() {
-    let place = Place::new();
+    let place = TestFolder::new();
     rows(&place, "a,b,y\n1e6,0,1\n0,1e-6,-1\n");
     place.ok(RUN);
     let found = &certified(&place, "a --no-plots")[0];
@@ -283,7 +283,7 @@ fn a_small_row_sets_the_scale() {
 
 #[test]
 fn rows_without_a_margin_are_named() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let cases = [
         (
             "a,b,y\n1,0,1\n1,0,-1\n",
@@ -318,7 +318,7 @@ fn rows_without_a_margin_are_named() {
 
 #[test]
 fn an_optimum_without_neurons_is_a_network() {
-    let place = Place::new();
+    let place = TestFolder::new();
     rows(&place, "x,y\n1,1\n");
     place.ok(&format!(
         "{RUN} --set risk.loss=square --set risk.weight_decay=2"
@@ -337,7 +337,7 @@ fn an_optimum_without_neurons_is_a_network() {
 /// A run of one layer is told apart from the networks whose optimum it is measured against.
 #[test]
 fn what_was_compared_is_said() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     let decay = "--set risk.loss=logistic --set risk.weight_decay=0.02 --set flow.steps=200";
     for (layer, told_so) in [("output", true), ("input", true), ("both", false)] {
@@ -355,7 +355,7 @@ fn what_was_compared_is_said() {
 /// their law.
 #[test]
 fn a_margin_beyond_the_law_is_no_distance_of_zero() {
-    let place = Place::new();
+    let place = TestFolder::new();
     rows(&place, "a,b,y\n1,0,1\n");
     // Of one sample the margin is its features' size, at most times that of the law.
     let train = "--set network.train=output --set flow.norm_scaled=true --set flow.steps=2000";
@@ -379,7 +379,7 @@ fn a_margin_beyond_the_law_is_no_distance_of_zero() {
 
 #[test]
 fn an_effort_that_is_none_is_refused() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok("run xor.toml --out a --quiet --no-plots --set flow.steps=10");
     for tolerance in ["nan", "inf", "0", "-0.0", "-1"] {
@@ -393,7 +393,7 @@ fn an_effort_that_is_none_is_refused() {
 /// What cannot be certified is told, and keeps nothing else from being certified.
 #[test]
 fn one_failure_does_not_stop_the_others() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok(
         "run xor.toml --out a --quiet --no-plots --set flow.steps=50 --set risk.loss=square \
@@ -426,7 +426,7 @@ fn one_failure_does_not_stop_the_others() {
 /// Of a run that diverged the last finite state is certified and predicted with, and said to be that.
 #[test]
 fn a_run_that_diverged_is_told_as_one() {
-    let place = Place::new();
+    let place = TestFolder::new();
     rows(&place, "a,b,y\n1,2,1\n-1,0.5,-1\n2,-1,1\n");
     let huge = "--set risk.loss=logistic --set risk.weight_decay=1e6 --set flow.schedule=constant";
     place.fails(&format!("{RUN} {huge}"), 1, &["diverged"]);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::engines;
-use common::oracle::{Flow, State, paths};
+use common::oracle::{OracleFlow, OracleState, paths};
 use widefield::engine::{Clock, Engine, Precision, Sample};
 use widefield::model::ldexp;
 use widefield::observe::MetricsRow;
@@ -11,9 +11,9 @@ use widefield::particles::Particles;
 use widefield::verify::tolerance::compare;
 
 /// Every engine with every case.
-fn each(check: impl Fn(&str, &mut dyn Engine, &Flow)) {
+fn each(check: impl Fn(&str, &mut dyn Engine, &OracleFlow)) {
     for path in paths("flow") {
-        let flow = Flow::load(&path);
+        let flow = OracleFlow::load(&path);
         for (name, make) in engines() {
             let mut engine = make(flow.batch.clone()).unwrap();
             check(&format!("{name}, {}", flow.name), &mut *engine, &flow);
@@ -38,7 +38,7 @@ fn get(engine: &mut dyn Engine) -> Particles {
 }
 
 /// The largest |v − want| over its allowance, particles near a kink left out.
-fn velocity_error(precision: Precision, v: &Particles, state: &State) -> f64 {
+fn velocity_error(precision: Precision, v: &Particles, state: &OracleState) -> f64 {
     let (want, bound, floor) = match precision {
         Precision::F32 => (&state.velocity_f32, 16.0 * 2.0_f64.powi(-24), 1e-30),
         Precision::F64 => (&state.velocity, 1e-12, 1e-300),
@@ -125,7 +125,13 @@ fn free_runs_up_to_the_horizon() {
 
 /// Objective and observables: to the free-run tolerance before the horizon, and as the README
 /// says past it.
-fn past_the_horizon(name: &str, engine: &mut dyn Engine, flow: &Flow, state: &State, past: bool) {
+fn past_the_horizon(
+    name: &str,
+    engine: &mut dyn Engine,
+    flow: &OracleFlow,
+    state: &OracleState,
+    past: bool,
+) {
     let (run, data) = (&flow.batch.runs[0], &flow.batch.datasets[0]);
     let now = &engine.predict(Sample::Train).unwrap()[0];
     let row = MetricsRow::new(0, run, (data, now), None);
@@ -208,7 +214,7 @@ fn past_the_horizon(name: &str, engine: &mut dyn Engine, flow: &Flow, state: &St
 #[test]
 fn velocity_is_minus_m_times_the_gradient() {
     for path in paths("flow") {
-        let flow = Flow::load(&path);
+        let flow = OracleFlow::load(&path);
         let m = flow.start.m();
         let values = |name| common::oracle::array(&path, name).0;
         let point = Particles {

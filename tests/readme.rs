@@ -4,7 +4,7 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 /// A Python with numpy, pandas and matplotlib: tests/run.sh makes one.
 fn python() -> Option<String> {
@@ -34,7 +34,7 @@ fn blocks() -> Vec<String> {
 }
 
 /// Runs a script in a folder; pyplot draws without a screen.
-fn run(python: &str, place: &Place, script: &str) -> Output {
+fn run(python: &str, place: &TestFolder, script: &str) -> Output {
     let mut command = Command::new(python);
     command.current_dir(&place.dir).env("MPLBACKEND", "Agg");
     command.args(["-c", script]).output().unwrap()
@@ -45,7 +45,7 @@ fn python_reads_what_the_readme_says() {
     let Some(python) = python() else {
         return;
     };
-    let place = Place::new();
+    let place = TestFolder::new();
     place.ok("run quick --set flow.steps=2000 --engine cpu");
     place.ok("run xor --set flow.steps=2000 --engine cpu");
     place.ok("certify runs/xor");

@@ -6,14 +6,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::place::{Place, listing, text};
+use common::test_folder::{TestFolder, listing, text};
 
 const SMALL: &str = "--set network.width=8 --set flow.steps=40 --set output.records=5 \
     --set output.snapshots=3 --engine cpu --no-plots --quiet";
 
 /// A folder `a` with two short runs.
-fn trained() -> Place {
-    let place = Place::new();
+fn trained() -> TestFolder {
+    let place = TestFolder::new();
     place.ok(&format!("run xor --set grid.seed=[1,2] --out a {SMALL}"));
     place
 }
@@ -30,7 +30,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Resumes the folder `a`, and expects these words on stderr.
-fn resumed(place: &Place, words: &[&str]) {
+fn resumed(place: &TestFolder, words: &[&str]) {
     let out = place.run("resume a --no-plots --quiet");
     let said = text(&out.stderr);
     assert!(out.status.success(), "{said}");
@@ -45,7 +45,7 @@ fn resumed(place: &Place, words: &[&str]) {
 #[test]
 fn a_whole_folder_is_resumed_without_a_word_and_stays_what_it_is() {
     let place = trained();
-    let of = |place: &Place| {
+    let of = |place: &TestFolder| {
         let mut all = files(&place.path("a"));
         all.retain(|path, _| path.extension().is_some_and(|e| e == "csv" || e == "npz"));
         all
@@ -157,7 +157,7 @@ fn what_fails_before_it_begins_shows_and_changes_nothing() {
 
 #[test]
 fn two_that_begin_at_once_get_two_names() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let start = || place.command(&format!("run xor {SMALL}")).spawn().unwrap();
     let mut both = [start(), start()];
     assert!(both.iter_mut().all(|child| child.wait().unwrap().success()));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 const FILE: &str = r#"
 [data]
@@ -19,15 +19,15 @@ step = 0.5
 "#;
 
 /// A place with an experiment on this csv file.
-fn with_data(rows: &str) -> Place {
-    let place = Place::new();
+fn with_data(rows: &str) -> TestFolder {
+    let place = TestFolder::new();
     place.put("e.toml", FILE);
     place.put("data.csv", rows);
     place
 }
 
 /// certificate.json of a folder.
-fn certificates(place: &Place, dir: &str) -> serde_json::Value {
+fn certificates(place: &TestFolder, dir: &str) -> serde_json::Value {
     let bytes = std::fs::read(place.path(dir).join("certificate.json")).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
@@ -88,7 +88,7 @@ fn a_whole_number_as_numpy_prints_it() {
 /// Of a file with several mistakes every one is told, in the order of its lines.
 #[test]
 fn all_mistakes_of_a_file_at_once() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = FILE
         .replace("width = 10", "widht = 10")
         .replace("step = 0.5", "step = -1");
@@ -117,7 +117,7 @@ fn all_mistakes_of_a_file_at_once() {
 
 #[test]
 fn a_key_is_taken_out() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let show =
         place.ok("show quick --unset grid.seed --unset data.test --set grid.network.width=[4,8]");
     assert!(
@@ -144,7 +144,7 @@ data.test = 0
 /// A script must notice that a claim of its experiment fails; figures and verdicts are there.
 #[test]
 fn a_claim_that_fails_fails_the_run() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let check =
         |claim: &str, rest: &str| format!("[expect.\"{claim}\"]\nvalue = \"risk\"\n{rest}\n");
     let held = check("the risk is a number", "at_most = 1e9");
@@ -182,7 +182,7 @@ fn a_claim_that_fails_fails_the_run() {
 /// Both kinds of quotes in the name of a claim: the folder can be opened again.
 #[test]
 fn a_claim_is_named_as_its_author_likes() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let claim = "[expect.\"it's \\\"so\\\"\"]\nvalue = \"risk\"\nat_most = 10.0\n";
     place.put("a.toml", &format!("{CLAIM}{claim}"));
     for command in [
@@ -195,7 +195,7 @@ fn a_claim_is_named_as_its_author_likes() {
 
 #[test]
 fn what_became_of_a_stop_rule_is_told() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let said = |sets: &str, out: &str| {
         let ran = place.run(&format!(
             "run xor --engine cpu --no-plots --set network.width=64 --set grid.seed=[1,2] --out {out} {sets}"
@@ -323,7 +323,7 @@ fn an_optimum_has_its_digits_whatever_the_units_of_the_data() {
 /// Widths share the optimum of their data; other data have their own.
 #[test]
 fn runs_on_the_same_data_have_the_same_optimum() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.ok(
         "run quick --out a --engine cpu --no-plots --set flow.steps=100 --set data.n=12 --set data.d=4 \
          --set grid.network.width=[4,32] --set grid.seed=[1,2]",
@@ -344,7 +344,7 @@ fn runs_on_the_same_data_have_the_same_optimum() {
 /// Where the maximum over the sphere has to be searched, an aim may take long: it is announced.
 #[test]
 fn a_gap_to_stop_at_is_solved_for_aloud() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let run = "run quick --engine cpu --no-plots --set data.n=12 --set grid.network.width=[8] \
                --set grid.seed=[1] --set flow.steps=100 --set flow.stop={gap=0.9}";
     for (d, is_searched) in [(3, false), (4, true)] {
@@ -372,7 +372,7 @@ fn an_adapter_that_is_not_there() {
 #[test]
 fn a_second_interrupt_stops_at_once() {
     use std::io::{BufRead, BufReader};
-    let place = Place::new();
+    let place = TestFolder::new();
     let slow = r#"
 [data]
 source = "clusters"

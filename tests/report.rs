@@ -7,7 +7,7 @@ use std::path::Path;
 
 use browser::Browser;
 use browser::figure::{drag, place_in, place_of, rulers, tip, tip_of, told, values, view};
-use common::place::Place;
+use common::test_folder::TestFolder;
 use serde_json::{Value, json};
 
 /// A line from (1, 0) to (100, 2), another and a span over a logarithmic and a linear axis, as figures tell their data.
@@ -28,12 +28,12 @@ const BARS: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/200
 <rect width="2400" height="1500" fill="#ffffff"/><rect x="1250" y="375" width="100" height="715" fill="#0072B2"/></svg>"##;
 
 /// A run folder with a report, and a browser; `None`, with a message, where there is no browser.
-fn setup() -> Option<(Browser, Place)> {
+fn setup() -> Option<(Browser, TestFolder)> {
     let Some(browser) = Browser::start() else {
         eprintln!("no browser is installed: the report stays untested (apt-get install chromium)");
         return None;
     };
-    let place = Place::new();
+    let place = TestFolder::new();
     place.ok("run xor --set flow.steps=300 --set grid.seed=[1,2] --out a --engine cpu");
     place.ok("certify a");
     place.put("a/figures/aaa.svg", FIGURE);

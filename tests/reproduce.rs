@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 use widefield::data::Dataset;
 use widefield::experiment::load;
 
 /// Claims with their verdicts, of a quick run with these settings.
 fn verdicts(name: &str, sets: &str) -> Vec<(String, bool)> {
-    let place = Place::new();
+    let place = TestFolder::new();
     let out = place.run(&format!(
         "reproduce {name} --quick --json --engine cpu {sets}"
     ));
@@ -46,7 +46,7 @@ fn assert_fails(name: &str, sets: &str, failing: &[&str]) {
 
 #[test]
 fn published_experiments_pass_and_make_a_page() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let table = place
         .ok("reproduce sparse-circle weight-decay width-asymptotics --quick --out r --engine cpu");
     assert!(
@@ -187,7 +187,7 @@ fn a_start_of_one_sign_fails_on_the_optimum() {
 /// A folder is judged again by its own experiment.toml.
 #[test]
 fn the_claims_of_a_run_go_with_its_folder() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let first = place.ok("run sparse-circle --quick --out a --engine cpu");
     let again = place.ok("run a/experiment.toml --out b --engine cpu");
     assert!(

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 
 const RUN: &str = "run xor --set flow.steps=100 --engine cpu --out a";
 
@@ -25,7 +25,7 @@ fn unread() -> Stdio {
     end.into()
 }
 
-fn is_whole(place: &Place) {
+fn is_whole(place: &TestFolder) {
     assert_eq!(place.summary("a")["runs"][0]["steps"], 100);
     for name in ["report.html", "figures/risk.svg", "runs/000/particles.npz"] {
         assert!(place.path("a").join(name).exists(), "{name}");
@@ -35,7 +35,7 @@ fn is_whole(place: &Place) {
 #[test]
 fn messages_that_cannot_be_written_end_no_run() {
     let ends = |out: Stdio, err: Stdio| {
-        let place = Place::new();
+        let place = TestFolder::new();
         let status = place.command(RUN).stdout(out).stderr(err).status().unwrap();
         assert_eq!(status.code(), Some(0));
         is_whole(&place);
@@ -51,7 +51,7 @@ fn messages_that_cannot_be_written_end_no_run() {
 #[test]
 fn warnings_that_cannot_be_written_end_no_run() {
     let Some(full) = full() else { return };
-    let place = Place::new();
+    let place = TestFolder::new();
     place.ok(&format!("{RUN} --no-plots"));
     let newest = "a/runs/000/checkpoint-000000000100.safetensors";
     place.put(newest, "");
@@ -63,7 +63,7 @@ fn warnings_that_cannot_be_written_end_no_run() {
 #[test]
 fn results_that_cannot_be_written_are_an_error_after_the_run() {
     let Some(full) = full() else { return };
-    let place = Place::new();
+    let place = TestFolder::new();
     let out = |command: &str| {
         let to = full.try_clone().unwrap();
         place.command(command).stdout(to).output().unwrap()
@@ -84,7 +84,7 @@ fn results_that_cannot_be_written_are_an_error_after_the_run() {
 }
 
 /// Waits until a long run has taken some steps.
-fn moving(place: &Place, child: &mut Child) {
+fn moving(place: &TestFolder, child: &mut Child) {
     let first = place.path("a/runs/000/checkpoint-000000000000.safetensors");
     let start = Instant::now();
     while !first.exists() {
@@ -106,7 +106,7 @@ const LONG: &str = "run xor --set flow.steps=2000000 --set network.width=64 --en
 /// A closed terminal and the shell in it each send SIGHUP; SIGTERM may follow.
 #[test]
 fn a_hangup_leaves_a_checkpoint() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut command = place.command(LONG);
     let mut child = command.stdout(unread()).stderr(unread()).spawn().unwrap();
     moving(&place, &mut child);
@@ -123,7 +123,7 @@ fn a_hangup_leaves_a_checkpoint() {
 /// Below nohup a run does not hear that its terminal is closed.
 #[test]
 fn a_hangup_below_nohup_is_not_heard() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut command = Command::new("nohup");
     let all = [env!("CARGO_BIN_EXE_widefield")].into_iter();
     let mut child = command
@@ -144,7 +144,7 @@ fn a_hangup_below_nohup_is_not_heard() {
 /// A received file with sequences for a terminal in its title, its claim, and a key.
 #[test]
 fn what_steers_a_terminal_is_not_sent_to_it() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = "title = \"a\\u001b]0;owned\\u0007\\u202e\"\n\
         data.source = \"xor\"\nnetwork.width = 8\nrisk.loss = \"softmin\"\nflow.steps = 20\nflow.step = 0.1\n\
         [expect.\"\\u202eclaim\"]\nvalue = \"risk\"\nat_most = 10.0\n";

@@ -18,7 +18,7 @@ use crate::random::{Draws, Stream};
 
 /// Sizes of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Case {
+pub struct BenchCase {
     /// Width.
     pub m: usize,
     /// Samples.
@@ -27,12 +27,12 @@ pub struct Case {
     pub d: usize,
 }
 
-const fn case(m: usize, n: usize, d: usize) -> Case {
-    Case { m, n, d }
+const fn case(m: usize, n: usize, d: usize) -> BenchCase {
+    BenchCase { m, n, d }
 }
 
 /// The cases that are timed unless others are asked for.
-pub const STANDARD: [Case; 6] = [
+pub const STANDARD: [BenchCase; 6] = [
     case(1_000, 256, 15),
     case(100_000, 256, 15),
     case(1_000_000, 256, 3),
@@ -48,7 +48,7 @@ pub const GRID_WIDTH: usize = 1_000;
 /// Most numbers in the particles or in the samples: 256 GiB of f32.
 const LARGEST: u128 = 1 << 36;
 
-impl Case {
+impl BenchCase {
     /// Operations at which a step is quoted: 6·n·m·d.
     pub fn flops(&self) -> f64 {
         6.0 * self.n as f64 * self.m as f64 * self.d as f64
@@ -60,13 +60,13 @@ impl Case {
     }
 }
 
-impl fmt::Display for Case {
+impl fmt::Display for BenchCase {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{},{},{}", self.m, self.n, self.d)
     }
 }
 
-impl FromStr for Case {
+impl FromStr for BenchCase {
     type Err = Error;
 
     /// Reads `M,N,D`.
@@ -151,19 +151,19 @@ mod tests {
     #[test]
     fn cases_are_read_as_they_are_written() {
         for case in STANDARD {
-            assert_eq!(case.to_string().parse::<Case>().ok(), Some(case));
+            assert_eq!(case.to_string().parse::<BenchCase>().ok(), Some(case));
         }
-        assert_eq!(" 1, 2,3".parse::<Case>().ok(), Some(case(1, 2, 3)));
-        assert_eq!("1e3,2,3".parse::<Case>().ok(), Some(case(1000, 2, 3)));
+        assert_eq!(" 1, 2,3".parse::<BenchCase>().ok(), Some(case(1, 2, 3)));
+        assert_eq!("1e3,2,3".parse::<BenchCase>().ok(), Some(case(1000, 2, 3)));
         assert_eq!(case(10, 3, 2).flops(), 360.0);
         for bad in ["", "1,2", "1,2,3,4", "1,2,x", "0,1,1", "1,2,-3", "1e-3,2,3"] {
-            let message = bad.parse::<Case>().map_err(|e| e.to_string());
+            let message = bad.parse::<BenchCase>().map_err(|e| e.to_string());
             assert!(
                 message.is_err_and(|m| m.contains("--case 100000,256,15")),
                 "{bad}"
             );
         }
-        assert!("100000000000,256,15".parse::<Case>().is_err());
+        assert!("100000000000,256,15".parse::<BenchCase>().is_err());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Measures cases one after another on one engine.
 
-use super::case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
-use super::report::{Grid, LeftOut, Report, Row, Times};
-use super::timing::{Effort, predict_seconds, step_seconds};
+use super::case::{BenchCase, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
+use super::report::{BenchReport, CaseTiming, GridTiming, LeftOut, Times};
+use super::timing::{TimingOptions, predict_seconds, step_seconds};
 use crate::engine::select::{How, Selection};
 use crate::engine::{Batch, Ceilings, Engine, ShortCuts};
 use crate::error::{Error, Result};
@@ -10,11 +10,11 @@ use crate::model::StateFormat;
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wanted {
+pub enum CaseSelection {
     /// [`STANDARD`] and a grid, reduced to what this machine does in about ten seconds.
     Standard,
     /// Just these, however long they take.
-    Cases(Vec<Case>),
+    Cases(Vec<BenchCase>),
 }
 
 /// A step of a standard case may take about so many seconds; a wider network is cut.
@@ -23,17 +23,17 @@ const STEP_MOST: f64 = 0.3;
 const SLOW: f64 = 0.1;
 const SLOW_REPETITIONS: usize = 3;
 
-/// Measures on the selected engine. `say` is told what is being done.
+/// Measures on the selected engine. `log` is told what is being done.
 ///
 /// # Errors
 /// Whatever the engine says of a case that was asked for; standard cases that it refuses are left
 /// out, unless it refuses all of them.
 pub fn measure(
     selection: &Selection,
-    wanted: &Wanted,
+    wanted: &CaseSelection,
     state: StateFormat,
-    say: &mut dyn FnMut(&str),
-) -> Result<Report> {
+    log: &mut dyn FnMut(&str),
+) -> Result<BenchReport> {
     let mut bench = Bench {
         selection,
         state,
@@ -42,16 +42,16 @@ pub fn measure(
     };
     let mut left_out = Vec::new();
     match wanted {
-        Wanted::Cases(cases) => {
+        CaseSelection::Cases(cases) => {
             for &case in cases {
-                bench.case(case, None, say)?;
+                bench.case(case, None, log)?;
             }
         }
-        Wanted::Standard => {
+        CaseSelection::Standard => {
             for case in STANDARD {
                 let fits = bench.fitting(case);
                 let cut = (fits != case).then_some(case.m);
-                if let Err(refusal) = bench.case(fits, cut, say) {
+                if let Err(refusal) = bench.case(fits, cut, log) {
                     match &bench.report {
                         Some(_) => left_out.push(LeftOut {
                             case,
@@ -66,13 +66,13 @@ pub fn measure(
     let Some(mut report) = bench.report.take() else {
         return Err(Error::input("--case", "names no case", "leave it out"));
     };
-    let grid = Case {
+    let grid = BenchCase {
         m: GRID_RUNS * GRID_WIDTH,
         ..STANDARD[0]
     };
     report.left_out = left_out;
-    if *wanted == Wanted::Standard && bench.fitting(grid) == grid {
-        report.grid = Some(bench.grid(grid, say)?);
+    if *wanted == CaseSelection::Standard && bench.fitting(grid) == grid {
+        report.grid = Some(bench.grid(grid, log)?);
     }
     Ok(report)
 }
@@ -81,21 +81,26 @@ struct Bench<'a> {
     selection: &'a Selection,
     state: StateFormat,
     /// Begun with the first engine that could be built.
-    report: Option<Report>,
+    report: Option<BenchReport>,
     /// The most operations per second of the direct kernels so far.
     best: Option<f64>,
 }
 
 impl Bench<'_> {
     /// A case, directly and by the short cut that the engine takes there.
-    fn case(&mut self, case: Case, cut: Option<usize>, say: &mut dyn FnMut(&str)) -> Result<()> {
+    fn case(
+        &mut self,
+        case: BenchCase,
+        cut: Option<usize>,
+        log: &mut dyn FnMut(&str),
+    ) -> Result<()> {
         let widths = [case.m];
-        let engine = self.engine(case, &widths, ShortCuts::Auto, say)?;
+        let engine = self.engine(case, &widths, ShortCuts::Auto, log)?;
         let method = engine.method(0);
-        self.time(engine, case, cut, say)?;
+        self.time(engine, case, cut, log)?;
         if method != "direct" {
-            let engine = self.engine(case, &widths, ShortCuts::Never, say)?;
-            self.time(engine, case, cut, say)?;
+            let engine = self.engine(case, &widths, ShortCuts::Never, log)?;
+            self.time(engine, case, cut, log)?;
         }
         Ok(())
     }
@@ -103,16 +108,16 @@ impl Bench<'_> {
     fn time(
         &mut self,
         mut engine: Box<dyn Engine>,
-        case: Case,
+        case: BenchCase,
         cut: Option<usize>,
-        say: &mut dyn FnMut(&str),
+        log: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let method = engine.method(0);
-        say(&format!("timing {case}, {method}"));
-        let (step, effort) = time_steps(&mut *engine)?;
+        log(&format!("timing {case}, {method}"));
+        let (step, options) = time_steps(&mut *engine)?;
         let direct = method == "direct";
         let predict = match direct {
-            true => predict_seconds(&mut *engine, &effort)?,
+            true => predict_seconds(&mut *engine, &options)?,
             false => None,
         };
         if direct {
@@ -122,21 +127,21 @@ impl Bench<'_> {
         if let Some(report) = &mut self.report {
             let ceilings = report.ceilings.as_ref();
             let times = Times { step, predict };
-            let row = Row::new((case, self.state), cut, method, times, ceilings);
+            let row = CaseTiming::new((case, self.state), cut, method, times, ceilings);
             report.cases.push(row);
         }
         Ok(())
     }
 
-    fn grid(&mut self, one: Case, say: &mut dyn FnMut(&str)) -> Result<Grid> {
-        say("timing a grid of small runs");
+    fn grid(&mut self, one: BenchCase, log: &mut dyn FnMut(&str)) -> Result<GridTiming> {
+        log("timing a grid of small runs");
         let mut time = |widths: &[usize]| -> Result<f64> {
-            let mut engine = self.engine(one, widths, ShortCuts::Auto, say)?;
+            let mut engine = self.engine(one, widths, ShortCuts::Auto, log)?;
             Ok(time_steps(&mut *engine)?.0)
         };
         let grid = time(&[GRID_WIDTH; GRID_RUNS])?;
         let single = time(&[one.m])?;
-        Ok(Grid {
+        Ok(GridTiming {
             runs: GRID_RUNS,
             m: GRID_WIDTH,
             n: one.n,
@@ -150,12 +155,12 @@ impl Bench<'_> {
     /// An engine with particles in place. The first one begins the report, with its ceilings.
     fn engine(
         &mut self,
-        case: Case,
+        case: BenchCase,
         widths: &[usize],
         short_cuts: ShortCuts,
-        say: &mut dyn FnMut(&str),
+        log: &mut dyn FnMut(&str),
     ) -> Result<Box<dyn Engine>> {
-        say(&format!("preparing {case}"));
+        log(&format!("preparing {case}"));
         let of = Batch {
             state: self.state,
             ..batch(case.n, case.d, widths)
@@ -167,7 +172,7 @@ impl Bench<'_> {
         let mut engine = self.selection.build_with(of, how)?;
         match &self.report {
             None => {
-                say("measuring the ceilings of this machine");
+                log("measuring the ceilings of this machine");
                 let ceilings = self.selection.ceilings(&*engine)?;
                 self.report = Some(begin(&*engine, ceilings));
             }
@@ -190,20 +195,20 @@ impl Bench<'_> {
 
     /// The case, with its width cut to 1, 2 or 5 times a power of ten where a step would take too
     /// long at the best rate so far.
-    fn fitting(&self, case: Case) -> Case {
+    fn fitting(&self, case: BenchCase) -> BenchCase {
         let most = self.best.map_or(f64::INFINITY, |rate| rate * STEP_MOST);
         if case.flops() <= most {
             return case;
         }
         let widths = (0..=9).flat_map(|e| [1, 2, 5].map(|k| k * 10_usize.pow(e)));
-        let cut = |m| Case { m, ..case };
+        let cut = |m| BenchCase { m, ..case };
         let fits = widths.take_while(|&m| m < case.m && cut(m).flops() <= most);
         cut(fits.last().unwrap_or(1))
     }
 }
 
-fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> Report {
-    Report {
+fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> BenchReport {
+    BenchReport {
         version: crate::VERSION,
         engine: engine.name(),
         adapter: engine.adapter(),
@@ -216,13 +221,13 @@ fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> Report {
 }
 
 /// Seconds of a step, and the effort that it deserves: fewer repetitions of long steps.
-fn time_steps(engine: &mut dyn Engine) -> Result<(f64, Effort)> {
+fn time_steps(engine: &mut dyn Engine) -> Result<(f64, TimingOptions)> {
     let begun = super::timing::steps(engine, 1)?;
-    let mut effort = Effort::default();
+    let mut options = TimingOptions::default();
     if begun.as_secs_f64() >= SLOW {
-        effort.repetitions = SLOW_REPETITIONS;
+        options.repetitions = SLOW_REPETITIONS;
     }
-    Ok((step_seconds(engine, &effort)?, effort))
+    Ok((step_seconds(engine, &options)?, options))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod measure;
 mod report;
 mod timing;
 
-pub use case::{Case, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
-pub use measure::{Wanted, measure};
-pub use report::{Grid, LeftOut, Report, Row};
-pub use timing::{Effort, predict_once, predict_seconds, step_seconds, steps};
+pub use case::{BenchCase, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
+pub use measure::{CaseSelection, measure};
+pub use report::{BenchReport, CaseTiming, GridTiming, LeftOut};
+pub use timing::{TimingOptions, predict_once, predict_seconds, step_seconds, steps};

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::case::Case;
+use super::case::BenchCase;
 use crate::engine::Ceilings;
 use crate::model::StateFormat;
 
 /// Throughput of one engine on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub version: &'static str,
     pub engine: &'static str,
     pub adapter: String,
@@ -16,17 +16,17 @@ pub struct Report {
     pub state: &'static str,
     /// `None` for the reference engine.
     pub ceilings: Option<Ceilings>,
-    pub cases: Vec<Row>,
+    pub cases: Vec<CaseTiming>,
     pub left_out: Vec<LeftOut>,
     /// Among the standard cases only.
-    pub grid: Option<Grid>,
+    pub grid: Option<GridTiming>,
 }
 
 /// One case by one method.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct CaseTiming {
     #[serde(flatten)]
-    pub case: Case,
+    pub case: BenchCase,
     /// The width that the case has, where this machine would take too long for it.
     pub reduced_from: Option<usize>,
     /// "direct", or the exact short cut that was taken.
@@ -51,16 +51,16 @@ pub(super) struct Times {
     pub predict: Option<f64>,
 }
 
-impl Row {
+impl CaseTiming {
     pub(super) fn new(
-        (case, state): (Case, StateFormat),
+        (case, state): (BenchCase, StateFormat),
         reduced_from: Option<usize>,
         method: &'static str,
         Times { step, predict }: Times,
         ceilings: Option<&Ceilings>,
     ) -> Self {
         let gflops = (method == "direct").then_some(case.flops() / step / 1e9);
-        Row {
+        CaseTiming {
             case,
             reduced_from,
             method,
@@ -79,13 +79,13 @@ impl Row {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeftOut {
     #[serde(flatten)]
-    pub case: Case,
+    pub case: BenchCase,
     pub why: String,
 }
 
 /// A grid of small runs against one run that is as wide as all of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Grid {
+pub struct GridTiming {
     pub runs: usize,
     /// Width of each.
     pub m: usize,
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn throughput_is_counted_as_the_documentation_says() {
-        let case = Case { m: 10, n: 5, d: 2 };
+        let case = BenchCase { m: 10, n: 5, d: 2 };
         let ceilings = Ceilings {
             fma_gflops: 1.2,
             copy_gb_per_s: 1.0,
@@ -113,13 +113,13 @@ mod tests {
             predict,
         };
         let whole = (case, StateFormat::F32);
-        let row = Row::new(whole, None, "direct", times(Some(4e-7)), Some(&ceilings));
+        let row = CaseTiming::new(whole, None, "direct", times(Some(4e-7)), Some(&ceilings));
         let near = |value: Option<f64>, want: f64| value.is_some_and(|v| (v - want).abs() < 1e-12);
         assert!(near(row.gflops, 0.6) && near(row.share, 0.5), "{row:?}");
         assert!(near(row.predict_ms, 4e-4) && near(row.rest_ms, 6e-4));
         assert!(near(Some(row.particles_gb_per_s), 0.24));
         let half = (case, StateFormat::F16);
-        let row = Row::new(half, None, "arcs", times(None), Some(&ceilings));
+        let row = CaseTiming::new(half, None, "arcs", times(None), Some(&ceilings));
         assert!(near(Some(row.particles_gb_per_s), 0.12));
         assert_eq!((row.gflops, row.share), (None, None));
     }

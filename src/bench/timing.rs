@@ -7,15 +7,15 @@ use crate::error::{Error, Result};
 
 /// How long to measure.
 #[derive(Debug, Clone, Copy)]
-pub struct Effort {
+pub struct TimingOptions {
     /// A repetition takes as many steps as last this long, at least one.
     pub least: Duration,
     pub repetitions: usize,
 }
 
-impl Default for Effort {
+impl Default for TimingOptions {
     fn default() -> Self {
-        Effort {
+        TimingOptions {
             least: Duration::from_millis(100),
             repetitions: 5,
         }
@@ -42,7 +42,7 @@ pub fn steps(engine: &mut dyn Engine, count: usize) -> Result<Duration> {
 ///
 /// # Errors
 /// The engine's, and a run that stood still instead of taking its steps.
-pub fn step_seconds(engine: &mut dyn Engine, effort: &Effort) -> Result<f64> {
+pub fn step_seconds(engine: &mut dyn Engine, options: &TimingOptions) -> Result<f64> {
     let before = engine.clock(0).step;
     // Warms up, and finds how many steps to take.
     let mut taken = 1;
@@ -50,13 +50,13 @@ pub fn step_seconds(engine: &mut dyn Engine, effort: &Effort) -> Result<f64> {
     let mut count = 1;
     let mut took = steps(engine, count)?;
     taken += count;
-    while took < effort.least && count < MOST {
+    while took < options.least && count < MOST {
         count *= 2;
         took = steps(engine, count)?;
         taken += count;
     }
     let mut times = vec![took];
-    for _ in 1..effort.repetitions {
+    for _ in 1..options.repetitions {
         times.push(steps(engine, count)?);
         taken += count;
     }
@@ -85,7 +85,7 @@ pub fn predict_once(engine: &mut dyn Engine) -> Result<Duration> {
 }
 
 /// Median seconds of predict, without what any call costs; `None` where that is most of it.
-pub fn predict_seconds(engine: &mut dyn Engine, effort: &Effort) -> Result<Option<f64>> {
+pub fn predict_seconds(engine: &mut dyn Engine, options: &TimingOptions) -> Result<Option<f64>> {
     // A step of size 0 that nobody evaluates does nothing, on every engine.
     let still = Steps {
         eta: vec![0.0; engine.batch().runs.len()],
@@ -93,7 +93,7 @@ pub fn predict_seconds(engine: &mut dyn Engine, effort: &Effort) -> Result<Optio
     };
     predict_once(engine)?;
     let (mut times, mut calls) = (Vec::new(), Vec::new());
-    while times.len() < effort.repetitions {
+    while times.len() < options.repetitions {
         times.push(predict_once(engine)?);
         let begun = Instant::now();
         engine.advance(&still)?;
@@ -114,7 +114,7 @@ mod tests {
     use crate::bench::{batch, start};
     use crate::engine::{Clock, reference::Reference};
 
-    const BRIEF: Effort = Effort {
+    const BRIEF: TimingOptions = TimingOptions {
         least: Duration::from_micros(1),
         repetitions: 3,
     };

@@ -1,6 +1,6 @@
 //! `widefield adapters`
 
-use super::table::{Table, print};
+use super::table::{TextTable, print};
 use crate::engine::gpu;
 use crate::engine::select::{Choice, select};
 use crate::error::Result;
@@ -14,7 +14,7 @@ pub fn adapters() -> Result<()> {
             gpu::DRIVERS
         ))?;
     } else {
-        let mut table = Table::new(&[
+        let mut table = TextTable::new(&[
             "name",
             "type",
             "backend",

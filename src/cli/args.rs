@@ -94,7 +94,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +124,7 @@ pub struct ReproduceArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +142,7 @@ pub struct ResumeArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -238,7 +238,7 @@ pub struct CertifyArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -287,7 +287,7 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub pages: PageArgs,
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -396,7 +396,7 @@ impl EngineArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct TalkArgs {
+pub struct VerbosityArgs {
     /// No progress, no messages: results and errors only
     #[arg(long)]
     pub quiet: bool,
@@ -405,7 +405,7 @@ pub struct TalkArgs {
     pub json: bool,
 }
 
-impl TalkArgs {
+impl VerbosityArgs {
     /// A message on stderr, unless quiet.
     pub fn say(&self, text: &str) {
         if !self.quiet {

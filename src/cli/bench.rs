@@ -5,20 +5,20 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::args::BenchArgs;
-use super::table::{Table, number, print};
+use super::table::{TextTable, number, print};
 use super::terminal::{in_line, say};
-use crate::bench::{Case, Report, Row, Wanted, measure};
+use crate::bench::{BenchCase, BenchReport, CaseSelection, CaseTiming, measure};
 use crate::error::{Error, Result};
 
 pub fn bench(args: &BenchArgs) -> Result<()> {
-    let cases: Vec<Case> = args
+    let cases: Vec<BenchCase> = args
         .cases
         .iter()
         .map(|c| c.parse())
         .collect::<Result<_>>()?;
     let wanted = match cases.is_empty() {
-        true => Wanted::Standard,
-        false => Wanted::Cases(cases),
+        true => CaseSelection::Standard,
+        false => CaseSelection::Cases(cases),
     };
     let selection = args.engine.select()?;
     say(&selection.reason);
@@ -42,7 +42,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     print(&notes(&report))
 }
 
-fn header(report: &Report) -> String {
+fn header(report: &BenchReport) -> String {
     let (engine, adapter, state) = (report.engine, &report.adapter, report.state);
     let mut text = format!("{engine} engine: {adapter}, state in {state}\n");
     if let Some(c) = report.ceilings {
@@ -55,8 +55,8 @@ fn header(report: &Report) -> String {
     text
 }
 
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(&[
+fn table(rows: &[CaseTiming]) -> TextTable {
+    let mut table = TextTable::new(&[
         "m, n, d",
         "method",
         "ms per step",
@@ -83,7 +83,7 @@ fn table(rows: &[Row]) -> Table {
     table
 }
 
-fn notes(report: &Report) -> String {
+fn notes(report: &BenchReport) -> String {
     let mut text = String::new();
     if let Some(g) = &report.grid {
         text.push_str(&format!(
@@ -99,7 +99,7 @@ fn notes(report: &Report) -> String {
     text.push_str("GFLOP/s counts 6 n m d operations per step; keeping activations saves up to a third of them\n");
     for row in report.cases.iter().filter(|row| row.method == "direct") {
         if let Some(m) = row.reduced_from {
-            let whole = Case { m, ..row.case };
+            let whole = BenchCase { m, ..row.case };
             text.push_str(&format!(
                 "* narrower than {m}, which would take too long here; --case {whole} times it\n"
             ));

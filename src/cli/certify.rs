@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::args::CertifyArgs;
-use super::pages::{renew, seen};
+use super::pages::{link, regenerate};
 use super::style;
-use super::table::{Table, number, print};
+use super::table::{TextTable, number, print};
 use super::terminal::say;
 use crate::certify::description::INSEPARABLE;
 use crate::certify::run_certificate::{CertifiedRun, OptimumKind, RunCertificate};
@@ -35,7 +35,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     let mut failures = Vec::new();
     let all = runs.len();
     for run in runs {
-        if !args.talk.quiet {
+        if !args.verbosity.quiet {
             say(&format!("certifying run {run}"));
         }
         let mut one = || -> Result<()> {
@@ -67,7 +67,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     }
     let path = folder.certificate();
     write_certificates(&path, &certificates)?;
-    match args.talk.json {
+    match args.verbosity.json {
         true => {
             let text = serde_json::to_string_pretty(&certificates)
                 .map_err(|e| Error::writing(&path, e.into()))?;
@@ -76,17 +76,17 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         false => show(&certificates)?,
     }
     if let Some(missing) = folder.never_started(grid.runs.len()) {
-        args.talk.say(&format!(
+        args.verbosity.say(&format!(
             "{missing}: `widefield resume {}` trains them",
             args.dir.display()
         ));
     }
-    let page = seen(renew(&folder, &args.pages, &args.talk));
+    let page = link(regenerate(&folder, &args.pages, &args.verbosity));
     let polished = match args.polish {
         true => ", small networks in runs/*/polished.npz beside it, where there are any",
         false => "",
     };
-    args.talk
+    args.verbosity
         .say(&format!("results in {}{polished}{page}", path.display()));
     failed(failures, all)
 }
@@ -156,7 +156,7 @@ fn polish(
 }
 
 fn show(certificates: &[RunCertificate]) -> Result<()> {
-    let mut table = Table::new(&[
+    let mut table = TextTable::new(&[
         "run", "optimum", "lower", "upper", "gap", "relative", "proof",
     ]);
     for s in certificates {

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::args::CompareArgs;
-use super::pages::renew;
-use super::table::{Table, number, print};
+use super::pages::regenerate;
+use super::table::{TextTable, number, print};
 use super::terminal::say;
-use crate::compare::{EnsembleReport, Gap, Options, PairReport, Report, between, within};
+use crate::compare::{
+    CompareOptions, ComparisonReport, EnsembleReport, Gap, PairReport, between, within,
+};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::store::RunFolder;
@@ -21,7 +23,7 @@ pub fn compare(args: CompareArgs) -> Result<()> {
             "allowed: 1 or more; 128 leave an error of some per cent",
         ));
     }
-    let options = Options {
+    let options = CompareOptions {
         projections: args.projections as usize,
         data: args.data.clone(),
     };
@@ -34,7 +36,7 @@ pub fn compare(args: CompareArgs) -> Result<()> {
     for (stem, report) in stems.iter().zip([&report, &report.turned()]) {
         written.extend(write(report, stem)?);
     }
-    match args.talk.json {
+    match args.verbosity.json {
         true => print(&report.to_json()?)?,
         false => show(&report)?,
     }
@@ -42,17 +44,17 @@ pub fn compare(args: CompareArgs) -> Result<()> {
         .iter()
         .map(|page| page.display().to_string())
         .collect();
-    let seen = match pages.is_empty() {
+    let link = match pages.is_empty() {
         true => String::new(),
         false => format!(", to be seen in {}", pages.join(" and ")),
     };
-    args.talk
-        .say(&format!("results in {}{seen}", written.join(" and ")));
+    args.verbosity
+        .say(&format!("results in {}{link}", written.join(" and ")));
     Ok(())
 }
 
-/// The pages that tell what was compared. Of one folder its figures show it too; of two, either tells
-/// what is beside it, as far as it has a page.
+/// Writes the pages that show the comparison: of one folder its figures and its page; of two folders the page of
+/// each, if it has one.
 fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     let pages = &args.pages;
     if args.out.is_some() {
@@ -60,18 +62,20 @@ fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     }
     let Some(dir_b) = &args.dir_b else {
         let folder = RunFolder::open(&args.dir_a)?;
-        return Ok(renew(&folder, pages, &args.talk).into_iter().collect());
+        return Ok(regenerate(&folder, pages, &args.verbosity)
+            .into_iter()
+            .collect());
     };
     let wanted = !pages.no_plots && !pages.no_report;
     let dirs = [&args.dir_a, dir_b].into_iter().filter(|_| wanted);
-    let mut told: Vec<PathBuf> = dirs.filter_map(|dir| told_anew(dir)).collect();
-    told.dedup();
-    Ok(told)
+    let mut written: Vec<PathBuf> = dirs.filter_map(|dir| regenerate_page(dir)).collect();
+    written.dedup();
+    Ok(written)
 }
 
-/// The page of a folder that has one, with what was compared. The results are whole by now: what it
-/// meets is a message, not a failure.
-fn told_anew(dir: &Path) -> Option<PathBuf> {
+/// Writes the page of a folder again, if it has one. The results are complete by now, so a failure is only a
+/// message.
+fn regenerate_page(dir: &Path) -> Option<PathBuf> {
     let folder = RunFolder::open(dir).ok()?;
     let page = folder.report().exists().then(|| report::write(&folder))?;
     page.inspect_err(|error| say(&format!("no report: {error}")))
@@ -97,7 +101,7 @@ fn stems(args: &CompareArgs) -> Result<Vec<PathBuf>> {
 }
 
 /// Writes both files; the paths, as words.
-fn write(report: &Report, stem: &Path) -> Result<[String; 2]> {
+fn write(report: &ComparisonReport, stem: &Path) -> Result<[String; 2]> {
     let [csv, json] = ["csv", "json"].map(|ending| with_ending(stem, ending));
     report.write_csv(&csv)?;
     report.write_json(&json)?;
@@ -123,7 +127,7 @@ fn refuse_missing_folder(stem: &Path) -> Result<()> {
     }
 }
 
-fn show(report: &Report) -> Result<()> {
+fn show(report: &ComparisonReport) -> Result<()> {
     if let [a, b] = report.folders.as_slice() {
         print(&format!("a: {a}\nb: {b}\n"))?;
     }
@@ -143,8 +147,8 @@ fn show(report: &Report) -> Result<()> {
     Ok(())
 }
 
-fn predictions(report: &Report) -> Table {
-    let mut table = Table::new(&[
+fn predictions(report: &ComparisonReport) -> TextTable {
+    let mut table = TextTable::new(&[
         "m_a", "m_b", "inputs", "rms", "floor", "max", "floor", "relative", "floor", "pairs",
         "relation",
     ]);
@@ -165,8 +169,8 @@ fn predictions(report: &Report) -> Table {
     table
 }
 
-fn clouds(report: &Report) -> Table {
-    let mut table = Table::new(&[
+fn clouds(report: &ComparisonReport) -> TextTable {
+    let mut table = TextTable::new(&[
         "m_a",
         "m_b",
         "mass+ a",
@@ -198,7 +202,7 @@ fn clouds(report: &Report) -> Table {
     table
 }
 
-fn variance(report: &Report) -> Result<()> {
+fn variance(report: &ComparisonReport) -> Result<()> {
     for of in &report.variance {
         print(&format!(
             "\nVariance of the prediction between {} seeds, on {} inputs{}:\n\n",
@@ -206,7 +210,7 @@ fn variance(report: &Report) -> Result<()> {
             of.inputs,
             of_parameters(&of.parameters)
         ))?;
-        let mut table = Table::new(&["m", "variance", "exponent from here on"]);
+        let mut table = TextTable::new(&["m", "variance", "exponent from here on"]);
         for at in &of.widths {
             let from = exponent(at.exponent_from, at.standard_error_from);
             table.row([at.width.to_string(), number(at.variance), from]);
@@ -236,7 +240,7 @@ fn exponent(exponent: Option<f64>, error: Option<f64>) -> String {
 }
 
 /// The widths of a pair, with what else its ensembles are.
-fn ends(report: &Report, pair: &PairReport) -> Vec<String> {
+fn ends(report: &ComparisonReport, pair: &PairReport) -> Vec<String> {
     let name = |of: &EnsembleReport| format!("{}{}", of.width, of_parameters(&of.parameters));
     [pair.a, pair.b]
         .map(|e| name(&report.ensembles[e]))

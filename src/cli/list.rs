@@ -1,11 +1,11 @@
 //! `widefield list`
 
-use super::table::Table;
+use super::table::TextTable;
 use crate::error::Result;
 use crate::experiment::{load, presets};
 
 pub fn list() -> Result<()> {
-    let mut table = Table::new(&["name", "runs", "title"]);
+    let mut table = TextTable::new(&["name", "runs", "title"]);
     for preset in presets() {
         let grid = load(preset.name, &[])?;
         table.row([

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args::{PageArgs, TalkArgs};
+use super::args::{PageArgs, VerbosityArgs};
 use super::plot::said;
 use super::terminal::say;
 use crate::error::{Error, Result};
@@ -10,30 +10,34 @@ use crate::plot::draw;
 use crate::report::write;
 use crate::store::RunFolder;
 
-/// Draws and writes what the runs that ended have to show, be it by diverging or against a claim, and
-/// says where everything is. The results are whole by now: what a page meets is a message, not a failure.
+/// Draws and writes what the runs that ended have to show, even if some diverged or a claim failed, and
+/// says where everything is. The results are complete by now, so a failure to write a page is only a message.
 pub fn finish(
     done: Result<()>,
     folder: &RunFolder,
     wanted: &PageArgs,
-    talk: &TalkArgs,
+    verbosity: &VerbosityArgs,
 ) -> Result<()> {
     let has_results =
         |error: &Error| matches!(error, Error::Diverged { .. } | Error::Verify { .. });
     if done.as_ref().is_err_and(|error| !has_results(error)) {
         return done;
     }
-    let page = seen(renew(folder, wanted, talk));
-    talk.say(&format!("results in {}{page}", folder.dir().display()));
+    let page = link(regenerate(folder, wanted, verbosity));
+    verbosity.say(&format!("results in {}{page}", folder.dir().display()));
     done
 }
 
 /// Draws the figures and writes the page, as far as they are wanted; the page.
-pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> Option<PathBuf> {
+pub fn regenerate(
+    folder: &RunFolder,
+    wanted: &PageArgs,
+    verbosity: &VerbosityArgs,
+) -> Option<PathBuf> {
     if wanted.no_plots {
         return None;
     }
-    figures(folder, talk);
+    figures(folder, verbosity);
     if wanted.no_report {
         return None;
     }
@@ -43,16 +47,16 @@ pub fn renew(folder: &RunFolder, wanted: &PageArgs, talk: &TalkArgs) -> Option<P
 }
 
 /// Where the page is, to end a line with.
-pub fn seen(page: Option<PathBuf>) -> String {
+pub fn link(page: Option<PathBuf>) -> String {
     page.map_or(String::new(), |page| {
         format!(", to be seen in {}", page.display())
     })
 }
 
 /// Draws the figures, or says why there are none.
-fn figures(folder: &RunFolder, talk: &TalkArgs) {
+fn figures(folder: &RunFolder, verbosity: &VerbosityArgs) {
     match draw(folder.dir()) {
-        Ok(figures) => talk.say(&said(folder.dir(), figures.len())),
+        Ok(figures) => verbosity.say(&said(folder.dir(), figures.len())),
         Err(error) => say(&format!("no figures: {error}")),
     }
 }

@@ -9,11 +9,11 @@ use super::table::number;
 use crate::flow::{Progress, Status};
 
 /// Shows a line on stderr when that is a terminal, nothing otherwise.
-pub struct Line {
+pub struct ProgressLine {
     bar: ProgressBar,
 }
 
-impl Line {
+impl ProgressLine {
     pub fn new(quiet: bool) -> Self {
         let bar = ProgressBar::new(1);
         if quiet || !std::io::stderr().is_terminal() {
@@ -23,17 +23,17 @@ impl Line {
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);
         }
-        Line { bar }
+        ProgressLine { bar }
     }
 }
 
-impl Drop for Line {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Progress for Line {
+impl Progress for ProgressLine {
     fn report(&mut self, now: &Status) {
         let left = now.steps.saturating_sub(now.step) as f64;
         let eta = if now.steps_per_second > 0.0 {

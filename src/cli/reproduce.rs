@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::args::{PageArgs, ReproduceArgs, form};
 use super::pages;
 use super::run::compute;
-use super::table::{Table, print};
+use super::table::{TextTable, print};
 use super::verdicts;
 use crate::digits::counted;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::expect::conclude;
 use crate::experiment::{Grid, Preset, load, load_changed, presets};
 use crate::flow::StartMode;
 use crate::report::figures::figures;
-use crate::reproduction::{self, Part};
+use crate::reproduction::{self, ReproducedExperiment};
 use crate::store::{RunFolder, Summary};
 
 pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
@@ -25,10 +25,10 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
         work.push((preset, grid, folder));
     }
     let selection = args.engine.select()?;
-    args.talk.say(&selection.reason);
+    args.verbosity.say(&selection.reason);
     let mut parts = Vec::new();
     for (preset, grid, mut folder) in work {
-        args.talk.say(&format!(
+        args.verbosity.say(&format!(
             "{}: {}",
             preset.name,
             counted(grid.runs.len() as u64, "run")
@@ -38,10 +38,10 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
             &mut folder,
             StartMode::Fresh,
             (&selection, true),
-            &args.talk,
+            &args.verbosity,
         ) {
             // What diverged is missing in the verdicts; the other experiments go on.
-            Err(error @ Error::Diverged { .. }) => args.talk.say(&error.to_string()),
+            Err(error @ Error::Diverged { .. }) => args.verbosity.say(&error.to_string()),
             trained => drop(trained?),
         }
         parts.push(part(preset, &grid, &folder, args)?);
@@ -73,14 +73,19 @@ fn choose(names: &[String]) -> Result<Vec<Preset>> {
     names.iter().map(find).collect()
 }
 
-fn part(preset: Preset, grid: &Grid, folder: &RunFolder, args: &ReproduceArgs) -> Result<Part> {
+fn part(
+    preset: Preset,
+    grid: &Grid,
+    folder: &RunFolder,
+    args: &ReproduceArgs,
+) -> Result<ReproducedExperiment> {
     let summary = Summary::read(&folder.summary())?;
     let quick = if args.quick { " --quick" } else { "" };
     let changes = args.changes.words();
     let verdicts = conclude(folder, grid, &summary)?;
-    let report = pages::renew(folder, &PageArgs::default(), &args.talk);
+    let report = pages::regenerate(folder, &PageArgs::default(), &args.verbosity);
     let report = report.and_then(|path| Some(path.strip_prefix(&args.out).ok()?.to_path_buf()));
-    Ok(Part {
+    Ok(ReproducedExperiment {
         name: preset.name.into(),
         title: preset.title().into(),
         about: preset.about(),
@@ -97,13 +102,13 @@ fn page(args: &ReproduceArgs) -> PathBuf {
     args.out.join("reproduction.html")
 }
 
-fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
+fn report(args: &ReproduceArgs, parts: &[ReproducedExperiment]) -> Result<()> {
     let page = page(args);
-    if args.talk.json {
+    if args.verbosity.json {
         let text = serde_json::to_string_pretty(parts).map_err(|e| Error::writing(&page, e.into()));
         print(&(text? + "\n"))?;
     } else {
-        let mut table = Table::new(&["experiment", "verdict", "measured", "allowed", "claim"]);
+        let mut table = TextTable::new(&["experiment", "verdict", "measured", "allowed", "claim"]);
         for part in parts {
             for found in &part.verdicts {
                 table.row(
@@ -120,7 +125,7 @@ fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
         .iter()
         .map(|part| part.summary.runs.len() as u64)
         .sum();
-    args.talk.say(&format!(
+    args.verbosity.say(&format!(
         "{} in {seconds:.1} s; the page is {}",
         counted(runs, "run"),
         page.display()
@@ -129,7 +134,7 @@ fn report(args: &ReproduceArgs, parts: &[Part]) -> Result<()> {
 }
 
 /// An error if any claim fails.
-fn verdict(parts: &[Part]) -> Result<()> {
+fn verdict(parts: &[ReproducedExperiment]) -> Result<()> {
     let all = parts.iter().flat_map(|part| {
         let verdicts = part.verdicts.iter();
         verdicts.map(move |verdict| (format!("{}: {}", part.name, verdict.claim), verdict))

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::args::{PageArgs, ResumeArgs, RunArgs, SpotCheckArgs, TalkArgs, form};
+use super::args::{PageArgs, ResumeArgs, RunArgs, SpotCheckArgs, VerbosityArgs, form};
 use super::interrupt;
 use super::pages::finish;
-use super::progress::Line;
-use super::table::{Table, number, print};
+use super::progress::ProgressLine;
+use super::table::{TextTable, number, print};
 use super::{endings, verdicts};
 use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
@@ -31,7 +31,7 @@ pub fn run(args: RunArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     folder.ask_for(selection.request());
-    let told = (&args.pages, &args.talk);
+    let told = (&args.pages, &args.verbosity);
     let how = (&selection, &args.check);
     go(&grid, &mut folder, StartMode::Fresh, how, told)
 }
@@ -78,7 +78,7 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.change_experiment();
     }
-    let told = (&args.pages, &args.talk);
+    let told = (&args.pages, &args.verbosity);
     let how = (&selection, &args.check);
     go(&grid, &mut folder, StartMode::Resume, how, told)
 }
@@ -107,13 +107,19 @@ fn go(
     folder: &mut RunFolder,
     start: StartMode,
     (selection, check): (&Selection, &SpotCheckArgs),
-    (pages, talk): (&PageArgs, &TalkArgs),
+    (pages, verbosity): (&PageArgs, &VerbosityArgs),
 ) -> Result<()> {
-    talk.say(&selection.reason);
+    verbosity.say(&selection.reason);
     for line in endings::never_met(grid) {
-        talk.say(&line);
+        verbosity.say(&line);
     }
-    let trained = compute(grid, folder, start, (selection, !check.no_spot_check), talk);
+    let trained = compute(
+        grid,
+        folder,
+        start,
+        (selection, !check.no_spot_check),
+        verbosity,
+    );
     // Otherwise it did not come to its end: a summary there is of an earlier session.
     let ended = matches!(
         trained,
@@ -124,7 +130,7 @@ fn go(
     }
     let written = folder.summary();
     let summary = Summary::read(&written)?;
-    let mut printed = match talk.json {
+    let mut printed = match verbosity.json {
         true => serde_json::to_string_pretty(&summary)
             .map_err(|e| Error::writing(&written, e.into()))
             .and_then(|text| print(&(text + "\n"))),
@@ -133,31 +139,31 @@ fn go(
     let mut verdicts = Vec::new();
     if !matches!(trained, Err(Error::Interrupted { .. })) {
         verdicts = conclude(folder, grid, &summary)?;
-        if !talk.json && !verdicts.is_empty() {
+        if !verbosity.json && !verdicts.is_empty() {
             printed = printed.and(print("\n").and_then(|()| verdicts::print(&verdicts)));
         }
     }
     for line in endings::told(grid, &summary) {
-        talk.say(&line);
+        verbosity.say(&line);
     }
-    tell(folder, grid, &summary, talk);
+    tell(folder, grid, &summary, verbosity);
     let done = trained.map(|summary| {
-        talk.say(&format!(
+        verbosity.say(&format!(
             "{} in {:.1} s",
             counted(summary.runs.len() as u64, "run"),
             summary.wall_seconds
         ));
     });
     let done = done.and_then(|()| verdicts::conclude(&verdicts));
-    finish(done, folder, pages, talk).and(printed)
+    finish(done, folder, pages, verbosity).and(printed)
 }
 
 /// What there is to say beside the results: runs that never started, and what they have outdated.
-fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, talk: &TalkArgs) {
+fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, verbosity: &VerbosityArgs) {
     let certified = optimality(folder, summary).ok().and_then(|o| o.outdated);
     let compared = width(folder, summary).map_or(Vec::new(), |w| w.outdated);
     if let Some(missing) = folder.never_started(grid.runs.len()) {
-        talk.say(&missing);
+        verbosity.say(&missing);
     }
     let dir = folder.dir().display().to_string();
     let certified = certified.map(|what| (what, format!("certify {dir}")));
@@ -166,7 +172,7 @@ fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, talk: &TalkArgs) {
         (of.what, format!("compare {folders}"))
     });
     for (what, command) in certified.into_iter().chain(compared) {
-        talk.say(&format!("{what}; `widefield {command}` makes them anew"));
+        verbosity.say(&format!("{what}; `widefield {command}` makes them anew"));
     }
 }
 
@@ -176,10 +182,10 @@ pub(super) fn compute(
     folder: &mut RunFolder,
     start: StartMode,
     (selection, spot_check): (&Selection, bool),
-    talk: &TalkArgs,
+    verbosity: &VerbosityArgs,
 ) -> Result<Summary> {
     let stop = interrupt::listen();
-    let mut line = Line::new(talk.quiet || talk.json);
+    let mut line = ProgressLine::new(verbosity.quiet || verbosity.json);
     let mut make = |batch, kernels: Option<&str>| {
         let how = How {
             kernels,
@@ -222,7 +228,7 @@ fn report(summary: &Summary, grid: &Grid) -> Result<()> {
     header.extend(keys.iter().map(|k| k.as_str()));
     header.push("steps");
     header.extend(shown.iter().map(|(name, _)| *name));
-    let mut table = Table::new(&header);
+    let mut table = TextTable::new(&header);
     for run in runs {
         let mut cells = vec![run.run.to_string()];
         cells.extend(run.parameters.values().map(|v| match v.as_str() {

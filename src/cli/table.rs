@@ -8,13 +8,13 @@ use crate::digits::digits;
 use crate::error::{Error, Result};
 
 /// Rows of text under a header, columns padded to their widest entry.
-pub struct Table {
+pub struct TextTable {
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl TextTable {
     pub fn new(header: &[&str]) -> Self {
-        Table {
+        TextTable {
             rows: vec![header.iter().map(|h| in_line(h).into_owned()).collect()],
         }
     }
@@ -76,14 +76,14 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new(&["a", "bcd"]);
+        let mut table = TextTable::new(&["a", "bcd"]);
         table.row(["xyz".to_owned(), "α".to_owned()]);
         assert_eq!(table.render(), "a    bcd\nxyz  α\n");
     }
 
     #[test]
     fn a_cell_stays_in_its_place() {
-        let mut table = Table::new(&["a\nb", "c"]);
+        let mut table = TextTable::new(&["a\nb", "c"]);
         table.row(["\x1b[31m".to_owned(), "x\ty".to_owned()]);
         assert_eq!(table.render(), "a\\nb        c\n\\u{1b}[31m  x\\ty\n");
     }

@@ -1,13 +1,13 @@
 //! Verdicts on an experiment's claims, as a table and as the end of a command.
 
-use super::table::{Table, number};
+use super::table::{TextTable, number};
 use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 
 /// A line per claim.
 pub fn print(verdicts: &[Verdict]) -> Result<()> {
-    let mut table = Table::new(&["verdict", "measured", "allowed", "claim"]);
+    let mut table = TextTable::new(&["verdict", "measured", "allowed", "claim"]);
     for verdict in verdicts {
         table.row(cells(verdict));
     }

@@ -1,13 +1,13 @@
 //! `widefield verify`
 
 use super::args::VerifyArgs;
-use super::table::{Table, print};
+use super::table::{TextTable, print};
 use super::terminal::say;
 use crate::engine::ShortCuts;
 use crate::engine::select::How;
 use crate::error::Result;
 use crate::model::StateFormat;
-use crate::verify::{Check, verdict, verify as check_engine};
+use crate::verify::{StageCheck, verdict, verify as check_engine};
 
 /// The method of an engine that takes no short cut.
 const DIRECT: &str = "direct";
@@ -31,7 +31,7 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     if selection.stores_f16()? {
         checks.extend(with(ShortCuts::Never, StateFormat::F16)?);
     }
-    let mut table = Table::new(&[
+    let mut table = TextTable::new(&[
         "method",
         "state",
         "stage",
@@ -48,9 +48,9 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     }
     let ways = ways.into_iter();
     for ((method, state), stage) in ways.flat_map(|way| STAGES.map(|stage| (way, stage))) {
-        let is_meant = |c: &&Check| (c.method, c.state, c.stage) == (method, state, stage);
-        let of: Vec<&Check> = checks.iter().filter(is_meant).collect();
-        let count = |pass: &dyn Fn(&Check) -> bool| of.iter().filter(|c| pass(c)).count();
+        let is_meant = |c: &&StageCheck| (c.method, c.state, c.stage) == (method, state, stage);
+        let of: Vec<&StageCheck> = checks.iter().filter(is_meant).collect();
+        let count = |pass: &dyn Fn(&StageCheck) -> bool| of.iter().filter(|c| pass(c)).count();
         let worst = of.iter().map(|c| c.worst.ratio).fold(0.0, f64::max);
         table.row([
             method.to_owned(),

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::ensemble::{Ensemble, Family, Opened, Relation};
+use super::ensemble::{Ensemble, OpenedFolder, Relation, WidthFamily};
 use super::gaps::{self, Runs};
-use super::inputs::Inputs;
-use super::network::{MOST_PARTICLES, Network};
-use super::report::{EnsembleReport, Report, VarianceReport, WidthReport};
-use super::{Options, PairReport, variance};
+use super::inputs::CommonInputs;
+use super::network::{MOST_PARTICLES, NetworkSummary};
+use super::report::{ComparisonReport, EnsembleReport, VarianceReport, WidthReport};
+use super::{CompareOptions, PairReport, variance};
 use crate::error::Result;
 use crate::flow::{DatasetCache, TrainedRun};
 use crate::particles::init::DrawKey;
@@ -17,13 +17,13 @@ const THEORY: f64 = -1.0;
 
 /// A comparison under way.
 pub struct Comparison<'a> {
-    options: &'a Options,
+    options: &'a CompareOptions,
     datasets: DatasetCache,
-    report: Report,
+    report: ComparisonReport,
 }
 
 impl<'a> Comparison<'a> {
-    pub fn new(options: &'a Options, opened: &[&Opened]) -> Self {
+    pub fn new(options: &'a CompareOptions, opened: &[&OpenedFolder]) -> Self {
         let folders = opened.iter().map(|of| folder(of));
         let missing = opened.iter().filter_map(|of| {
             let missing = of.folder.never_started(of.grid.runs.len())?;
@@ -35,7 +35,7 @@ impl<'a> Comparison<'a> {
         Comparison {
             options,
             datasets: DatasetCache::default(),
-            report: Report {
+            report: ComparisonReport {
                 version: crate::VERSION,
                 folders: folders.collect(),
                 projections: options.projections,
@@ -51,7 +51,7 @@ impl<'a> Comparison<'a> {
         self.report.pairs.is_empty()
     }
 
-    pub fn finish(self) -> Report {
+    pub fn finish(self) -> ComparisonReport {
         self.report
     }
 
@@ -65,13 +65,13 @@ impl<'a> Comparison<'a> {
 
     /// Compares these pairs of ensembles, by their numbers in the chain of all families'
     /// ensembles, and fits the variance of a family that comes alone.
-    pub fn compare(&mut self, families: &[&Family], pairs: &[(usize, usize)]) -> Result<()> {
+    pub fn compare(&mut self, families: &[&WidthFamily], pairs: &[(usize, usize)]) -> Result<()> {
         let ensembles: Vec<Ensemble> = families
             .iter()
             .flat_map(|family| family.ensembles.iter().cloned())
             .collect();
         let data = self.options.data.as_deref();
-        let inputs = Inputs::common(&ensembles, &mut self.datasets, data)?;
+        let inputs = CommonInputs::common(&ensembles, &mut self.datasets, data)?;
         let networks = self.load(&ensembles, &inputs)?;
         let inner: Vec<Vec<Runs>> = ensembles.iter().map(gaps::within).collect();
         let chosen: Vec<_> = pairs
@@ -107,10 +107,14 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    fn load(&mut self, ensembles: &[Ensemble], inputs: &Inputs) -> Result<Vec<Vec<Network>>> {
+    fn load(
+        &mut self,
+        ensembles: &[Ensemble],
+        inputs: &CommonInputs,
+    ) -> Result<Vec<Vec<NetworkSummary>>> {
         let mut all = Vec::new();
         for (ensemble, set) in ensembles.iter().zip(&inputs.of) {
-            let Opened { folder, grid } = ensemble.from;
+            let OpenedFolder { folder, grid } = ensemble.from;
             let mut networks = Vec::new();
             for &run in &ensemble.runs {
                 let trained = TrainedRun::open(folder, grid, run)?;
@@ -123,7 +127,7 @@ impl<'a> Comparison<'a> {
                         flow.steps
                     ));
                 }
-                networks.push(Network::of(&trained, set.clone())?);
+                networks.push(NetworkSummary::of(&trained, set.clone())?);
             }
             if networks.iter().any(|of| of.sampled) {
                 self.note(format!(
@@ -136,7 +140,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Places of these ensembles in the report, which they enter once.
-    fn place(&mut self, families: &[&Family], networks: &[Vec<Network>]) -> Vec<usize> {
+    fn place(&mut self, families: &[&WidthFamily], networks: &[Vec<NetworkSummary>]) -> Vec<usize> {
         let each = families.iter();
         let each = each.flat_map(|family| family.ensembles.iter().map(move |e| (family, e)));
         let reports = each.zip(networks).map(|((family, ensemble), networks)| {
@@ -198,8 +202,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// The exponent of the variance of a family with two seeds or more at two widths or more.
-    fn fit(&mut self, family: &Family, networks: &[Vec<Network>], inputs: &Inputs) {
-        let seeds: Vec<Vec<&Network>> = family
+    fn fit(
+        &mut self,
+        family: &WidthFamily,
+        networks: &[Vec<NetworkSummary>],
+        inputs: &CommonInputs,
+    ) {
+        let seeds: Vec<Vec<&NetworkSummary>> = family
             .ensembles
             .iter()
             .zip(networks)
@@ -249,7 +258,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// The runs of an ensemble with draws of their own.
-fn independent<'n>(ensemble: &Ensemble, networks: &'n [Network]) -> Vec<&'n Network> {
+fn independent<'n>(ensemble: &Ensemble, networks: &'n [NetworkSummary]) -> Vec<&'n NetworkSummary> {
     let mut keys: Vec<DrawKey> = Vec::new();
     let mut kept = Vec::new();
     for (&run, network) in ensemble.runs.iter().zip(networks) {
@@ -270,11 +279,11 @@ fn nested(a: &Ensemble, b: &Ensemble) -> bool {
     each.any(|&i| b.runs.iter().any(|&j| related(i, j) == Relation::Nested))
 }
 
-fn folder(of: &Opened) -> String {
+fn folder(of: &OpenedFolder) -> String {
     of.folder.dir().display().to_string()
 }
 
-fn parameters(family: &Family) -> Map<String, Value> {
+fn parameters(family: &WidthFamily) -> Map<String, Value> {
     let each = family.parameters.iter();
     each.filter_map(|(key, value)| Some((key.clone(), serde_json::to_value(value).ok()?)))
         .collect()

@@ -10,12 +10,12 @@ use crate::particles::init::DrawKey;
 use crate::store::RunFolder;
 
 /// An opened run folder with its runs.
-pub struct Opened {
+pub struct OpenedFolder {
     pub folder: RunFolder,
     pub grid: Grid,
 }
 
-impl Opened {
+impl OpenedFolder {
     /// # Errors
     /// No run folder, or one in which nothing was trained.
     pub fn new(dir: &Path) -> Result<Self> {
@@ -28,18 +28,18 @@ impl Opened {
                 format!("widefield resume {}", dir.display()),
             ));
         }
-        Ok(Opened { folder, grid })
+        Ok(OpenedFolder { folder, grid })
     }
 
     /// All runs that were started, in families; the ensembles of each from narrow to wide.
-    pub fn families(&self) -> Vec<Family<'_>> {
-        let mut families: Vec<(Experiment, Family)> = Vec::new();
+    pub fn families(&self) -> Vec<WidthFamily<'_>> {
+        let mut families: Vec<(Experiment, WidthFamily)> = Vec::new();
         let runs = self.grid.runs.iter().enumerate();
         for (k, run) in runs.filter(|(k, _)| self.folder.is_started(*k)) {
             let (e, key) = (&run.experiment, but_width_and_particles(&run.experiment));
             let found = families.iter().position(|(other, _)| *other == key);
             let at = found.unwrap_or_else(|| {
-                let family = Family {
+                let family = WidthFamily {
                     parameters: parameters(&run.parameters, e),
                     ensembles: Vec::new(),
                 };
@@ -57,7 +57,7 @@ impl Opened {
                 }),
             }
         }
-        let mut families: Vec<Family> = families.into_iter().map(|(_, f)| f).collect();
+        let mut families: Vec<WidthFamily> = families.into_iter().map(|(_, f)| f).collect();
         for family in &mut families {
             family.ensembles.sort_by_key(|ensemble| ensemble.width);
         }
@@ -66,15 +66,15 @@ impl Opened {
 }
 
 /// Runs that differ in nothing but the width and the seed of the particles: their data is the same.
-pub struct Family<'a> {
+pub struct WidthFamily<'a> {
     /// What tells the family from others of its folder: the grid's keys, without those two.
     pub parameters: Table,
     pub ensembles: Vec<Ensemble<'a>>,
 }
 
-impl Family<'_> {
+impl WidthFamily<'_> {
     /// Whether the keys that the grids of both sweep have the same values.
-    pub fn agrees_with(&self, other: &Family) -> bool {
+    pub fn agrees_with(&self, other: &WidthFamily) -> bool {
         let theirs = |key| other.parameters.get(key);
         let mut mine = self.parameters.iter();
         mine.all(|(key, value)| theirs(key).is_none_or(|their| their == value))
@@ -84,7 +84,7 @@ impl Family<'_> {
 /// Runs that differ in nothing but the seed of the particles.
 #[derive(Clone)]
 pub struct Ensemble<'a> {
-    pub from: &'a Opened,
+    pub from: &'a OpenedFolder,
     pub width: usize,
     /// Numbers of the runs.
     pub runs: Vec<usize>,
@@ -161,17 +161,17 @@ flow.steps = 1
 flow.step = 0.5
 "#;
 
-    fn opened(text: &str) -> (tempfile::TempDir, Opened) {
+    fn opened(text: &str) -> (tempfile::TempDir, OpenedFolder) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("experiment.toml"), text).unwrap();
         for k in 0..4 {
             std::fs::create_dir_all(dir.path().join(format!("runs/{k:03}"))).unwrap();
         }
-        let opened = Opened::new(dir.path()).unwrap();
+        let opened = OpenedFolder::new(dir.path()).unwrap();
         (dir, opened)
     }
 
-    fn shape(opened: &Opened) -> Vec<Vec<(usize, Vec<usize>)>> {
+    fn shape(opened: &OpenedFolder) -> Vec<Vec<(usize, Vec<usize>)>> {
         let ensemble = |e: &Ensemble| (e.width, e.runs.clone());
         let families = opened.families();
         let each = families.iter().map(|f| f.ensembles.iter());

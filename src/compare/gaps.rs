@@ -1,8 +1,8 @@
 //! Gaps between ensembles, and the noise floors beside them.
 
 use super::ensemble::{Ensemble, Relation};
-use super::inputs::Inputs;
-use super::network::Network;
+use super::inputs::CommonInputs;
+use super::network::NetworkSummary;
 use super::report::Gap;
 use super::transport::sliced_w2;
 
@@ -55,8 +55,8 @@ type Pair = ((usize, usize), (usize, usize));
 
 /// The gaps of each pair of ensembles, from the pairs of runs that [`between`] and [`within`] chose.
 pub fn gaps(
-    networks: &[Vec<Network>],
-    inputs: &Inputs,
+    networks: &[Vec<NetworkSummary>],
+    inputs: &CommonInputs,
     crossing: &[((usize, usize), Vec<Runs>)],
     inner: &[Vec<Runs>],
     projections: usize,
@@ -99,13 +99,13 @@ pub fn gaps(
 
 /// Every statistic, by name and inputs, of every pair of runs.
 fn measure(
-    networks: &[Vec<Network>],
-    inputs: &Inputs,
+    networks: &[Vec<NetworkSummary>],
+    inputs: &CommonInputs,
     pairs: &[Pair],
     projections: usize,
 ) -> Vec<(&'static str, Option<&'static str>, Vec<f64>)> {
     let at = |(e, i): (usize, usize)| &networks[e][i];
-    let each = |of: &dyn Fn(&Network, &Network) -> f64| -> Vec<f64> {
+    let each = |of: &dyn Fn(&NetworkSummary, &NetworkSummary) -> f64| -> Vec<f64> {
         pairs.iter().map(|&(a, b)| of(at(a), at(b))).collect()
     };
     let mut all = Vec::new();

@@ -10,14 +10,14 @@ use crate::flow::DatasetCache;
 
 /// Inputs that several ensembles have in common, in one set per ensemble: new inputs from a file
 /// are standardised as each ensemble's own training inputs were.
-pub struct Inputs {
+pub struct CommonInputs {
     /// "train", "test", "file", and how many inputs each has.
     pub parts: Vec<(&'static str, usize)>,
     /// All parts one after another, for each ensemble.
     pub of: Vec<Dataset>,
 }
 
-impl Inputs {
+impl CommonInputs {
     /// The training inputs if they are the same for all, the test inputs if they are, and the file.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Inputs {
                 "compare runs of the same data.d",
             ));
         }
-        let mut inputs = Inputs {
+        let mut inputs = CommonInputs {
             parts: Vec::new(),
             of: vec![
                 Dataset {

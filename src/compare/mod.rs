@@ -49,27 +49,27 @@ use std::path::{Path, PathBuf};
 pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
-pub use report::{EnsembleReport, Gap, PairReport, Report, VarianceReport, WidthReport};
-pub use stored::{Compared, Distance, Law, Pair, Stored};
-pub use transport::{Cloud, sliced_w2, w2_squared};
+pub use report::{ComparisonReport, EnsembleReport, Gap, PairReport, VarianceReport, WidthReport};
+pub use stored::{StoredComparison, StoredEnsemble, StoredGap, StoredPair, StoredPowerLaw};
+pub use transport::{PointCloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 
 use crate::error::{Error, Result};
 use comparison::Comparison;
-use ensemble::Opened;
+use ensemble::OpenedFolder;
 
 /// How to compare.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct CompareOptions {
     /// Random directions of each sliced W2; its relative error is about their number to the −1/2.
     pub projections: usize,
     /// Inputs to predict on beside the common training and test inputs.
     pub data: Option<PathBuf>,
 }
 
-impl Default for Options {
+impl Default for CompareOptions {
     fn default() -> Self {
-        Options {
+        CompareOptions {
             projections: 128,
             data: None,
         }
@@ -80,8 +80,8 @@ impl Default for Options {
 ///
 /// # Errors
 /// The folder has no two widths with all else equal, or runs without a checkpoint.
-pub fn within(dir: &Path, options: &Options) -> Result<Report> {
-    let opened = Opened::new(dir)?;
+pub fn within(dir: &Path, options: &CompareOptions) -> Result<ComparisonReport> {
+    let opened = OpenedFolder::new(dir)?;
     let mut comparison = Comparison::new(options, &[&opened]);
     for family in opened.families() {
         let count = family.ensembles.len();
@@ -106,8 +106,8 @@ pub fn within(dir: &Path, options: &Options) -> Result<Report> {
 ///
 /// # Errors
 /// No such runs; inputs of different dimensions, or none in common; runs without a checkpoint.
-pub fn between(a: &Path, b: &Path, options: &Options) -> Result<Report> {
-    let (opened_a, opened_b) = (Opened::new(a)?, Opened::new(b)?);
+pub fn between(a: &Path, b: &Path, options: &CompareOptions) -> Result<ComparisonReport> {
+    let (opened_a, opened_b) = (OpenedFolder::new(a)?, OpenedFolder::new(b)?);
     let mut comparison = Comparison::new(options, &[&opened_a, &opened_b]);
     let mut refused: Vec<Error> = Vec::new();
     let families_b = opened_b.families();

@@ -1,6 +1,6 @@
 //! A trained network as two measures and its predictions.
 
-use super::transport::Cloud;
+use super::transport::PointCloud;
 use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::store::blocks;
 pub const MOST_PARTICLES: usize = 1 << 16;
 
 /// What is compared of a network.
-pub struct Network {
+pub struct NetworkSummary {
     pub step: u64,
     /// Mean-field time t.
     pub time: f64,
@@ -23,13 +23,13 @@ pub struct Network {
     /// Total masses (1/m) Σ |a_j| |w_j| of the particles with a > 0 and with a < 0.
     pub masses: [f64; 2],
     /// Points (sign a_j, w_j/|w_j|) with weights |a_j| |w_j| / Σ.
-    pub directions: Cloud,
+    pub directions: PointCloud,
     /// Points (a_j, w_j) with weights 1/m.
-    pub raw: Cloud,
+    pub raw: PointCloud,
     pub sampled: bool,
 }
 
-impl Network {
+impl NetworkSummary {
     pub fn of(trained: &TrainedRun, inputs: Dataset) -> Result<Self> {
         let mut engine = trained.engine(inputs)?;
         let f = predictions(&mut *engine)?;
@@ -37,13 +37,13 @@ impl Network {
         let m = trained.checkpoint.m;
         let particles = Particles::read(&mut *engine, m, trained.experiment.network.train)?;
         let k = trained.checkpoint.d + 1;
-        Ok(Network {
+        Ok(NetworkSummary {
             step: clock.step,
             time: clock.time,
             f,
             masses: particles.masses.map(|mass| mass / m as f64),
-            raw: Cloud::new(k, particles.raw, vec![1.0; particles.shares.len()]),
-            directions: Cloud::new(k, particles.directions, particles.shares),
+            raw: PointCloud::new(k, particles.raw, vec![1.0; particles.shares.len()]),
+            directions: PointCloud::new(k, particles.directions, particles.shares),
             sampled: m > MOST_PARTICLES,
         })
     }

@@ -12,7 +12,7 @@ use crate::store::write_atomically;
 
 /// A comparison. Values that are not defined or not finite are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct ComparisonReport {
     pub version: &'static str,
     pub folders: Vec<String>,
     /// Random directions behind each sliced W2.
@@ -43,7 +43,7 @@ pub struct EnsembleReport {
 /// Two ensembles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PairReport {
-    /// Indices in [`Report::ensembles`].
+    /// Indices in [`ComparisonReport::ensembles`].
     pub a: usize,
     pub b: usize,
     pub relation: Relation,
@@ -102,7 +102,7 @@ pub struct WidthReport {
 
 /// A row of compare.csv.
 #[derive(Serialize)]
-struct Row<'a> {
+struct CsvRow<'a> {
     folder_a: &'a str,
     parameters_a: String,
     width_a: usize,
@@ -119,7 +119,7 @@ struct Row<'a> {
     floor_b: Option<f64>,
 }
 
-impl Report {
+impl ComparisonReport {
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
             .map(|text| text + "\n")
@@ -127,7 +127,7 @@ impl Report {
     }
 
     /// The same of two folders in the other order, as the second one's page tells it.
-    pub fn turned(&self) -> Report {
+    pub fn turned(&self) -> ComparisonReport {
         let mut turned = self.clone();
         turned.folders.reverse();
         for pair in &mut turned.pairs {
@@ -161,12 +161,12 @@ impl Report {
         })
     }
 
-    fn gap_rows(&self) -> impl Iterator<Item = Row<'_>> {
+    fn gap_rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
         let each = self.pairs.iter();
         each.flat_map(|pair| pair.gaps.iter().map(move |gap| (pair, gap)))
             .map(|(pair, gap)| {
                 let (a, b) = (&self.ensembles[pair.a], &self.ensembles[pair.b]);
-                Row {
+                CsvRow {
                     folder_a: &a.folder,
                     parameters_a: json(&a.parameters),
                     width_a: a.width,
@@ -185,10 +185,10 @@ impl Report {
             })
     }
 
-    fn variance_rows(&self) -> impl Iterator<Item = Row<'_>> {
+    fn variance_rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
         let each = self.variance.iter();
         each.flat_map(|of| {
-            of.widths.iter().map(move |at| Row {
+            of.widths.iter().map(move |at| CsvRow {
                 folder_a: &of.folder,
                 parameters_a: json(&of.parameters),
                 width_a: at.width,

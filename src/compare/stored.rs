@@ -11,16 +11,16 @@ use crate::store::{RunFolder, Summary};
 
 /// The part of a comparison that its folder's page and figures tell.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Stored {
+pub struct StoredComparison {
     pub folders: Vec<String>,
-    pub ensembles: Vec<Compared>,
-    pub pairs: Vec<Pair>,
-    pub variance: Vec<Law>,
+    pub ensembles: Vec<StoredEnsemble>,
+    pub pairs: Vec<StoredPair>,
+    pub variance: Vec<StoredPowerLaw>,
 }
 
 /// Runs as they were compared.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Compared {
+pub struct StoredEnsemble {
     pub folder: String,
     pub parameters: Map<String, Value>,
     pub width: usize,
@@ -31,16 +31,16 @@ pub struct Compared {
 
 /// Two ensembles, by their numbers.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Pair {
+pub struct StoredPair {
     pub a: usize,
     pub b: usize,
     pub relation: Relation,
-    pub gaps: Vec<Distance>,
+    pub gaps: Vec<StoredGap>,
 }
 
 /// A gap beside its floor.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Distance {
+pub struct StoredGap {
     pub quantity: String,
     pub inputs: Option<String>,
     pub value: Option<f64>,
@@ -49,7 +49,7 @@ pub struct Distance {
 
 /// The law of the variance that was found.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Law {
+pub struct StoredPowerLaw {
     pub parameters: Map<String, Value>,
     pub inputs: String,
     pub seeds: usize,
@@ -62,7 +62,7 @@ pub struct Law {
     pub nested: bool,
 }
 
-impl Stored {
+impl StoredComparison {
     /// `None` where nothing was compared.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Stored {
     /// Steps at which runs of its k-th folder were compared and at which they are no longer. A run
     /// that diverged was compared at its last finite checkpoint, and stays there.
     pub fn left_behind(&self, k: usize, summary: &Summary) -> Vec<u64> {
-        let own = |of: &&Compared| self.folders.get(k) == Some(&of.folder);
+        let own = |of: &&StoredEnsemble| self.folders.get(k) == Some(&of.folder);
         let compared = self.ensembles.iter().filter(own);
         let compared = compared.flat_map(|of| of.runs.iter().zip(&of.steps));
         let moved = compared.filter(|(run, step)| {

@@ -11,7 +11,7 @@ use crate::random::{Draws, Stream};
 
 /// A probability measure Σ_j p_j δ_(x_j) on R^k.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cloud {
+pub struct PointCloud {
     /// k
     pub dimension: usize,
     /// x, row-major (m, k).
@@ -20,11 +20,11 @@ pub struct Cloud {
     pub weights: Vec<f64>,
 }
 
-impl Cloud {
+impl PointCloud {
     /// The measure of these masses, divided by their sum.
     pub fn new(dimension: usize, points: Vec<f64>, masses: Vec<f64>) -> Self {
         let total: f64 = masses.iter().sum();
-        Cloud {
+        PointCloud {
             dimension,
             points,
             weights: masses.into_iter().map(|mass| mass / total).collect(),
@@ -70,7 +70,7 @@ pub fn w2_squared(a: &[(f64, f64)], b: &[(f64, f64)]) -> f64 {
 /// SW2 for each pair of clouds, all of one dimension, from the same random projections for all: u
 /// depends on (dimension, number of the projection) alone, so a call can be repeated, and the order
 /// and copies of points do not matter.
-pub fn sliced_w2(clouds: &[&Cloud], pairs: &[(usize, usize)], projections: usize) -> Vec<f64> {
+pub fn sliced_w2(clouds: &[&PointCloud], pairs: &[(usize, usize)], projections: usize) -> Vec<f64> {
     let one = |projection: usize| -> Vec<f64> {
         let dimension = clouds.first().map_or(0, |cloud| cloud.dimension);
         let mut u = vec![0.0; dimension];
@@ -89,14 +89,14 @@ pub fn sliced_w2(clouds: &[&Cloud], pairs: &[(usize, usize)], projections: usize
 mod tests {
     use super::*;
 
-    fn gaussian(m: usize, dimension: usize, seed: u64, shift: f64) -> Cloud {
+    fn gaussian(m: usize, dimension: usize, seed: u64, shift: f64) -> PointCloud {
         let mut points = vec![0.0; m * dimension];
         Draws::new(seed, Stream::Init, 0, 0, 0).fill_gaussian(&mut points);
         points.iter_mut().for_each(|x| *x += shift);
-        Cloud::new(dimension, points, vec![1.0; m])
+        PointCloud::new(dimension, points, vec![1.0; m])
     }
 
-    fn distance(a: &Cloud, b: &Cloud) -> f64 {
+    fn distance(a: &PointCloud, b: &PointCloud) -> f64 {
         sliced_w2(&[a, b], &[(0, 1)], 64)[0]
     }
 
@@ -158,15 +158,15 @@ mod tests {
         let (m, k) = (101, 4);
         let other = gaussian(77, k, 2, 0.3);
         let masses: Vec<f64> = (0..m).map(|j| 1.0 + (j % 7) as f64).collect();
-        let a = Cloud::new(k, gaussian(m, k, 1, 0.0).points, masses.clone());
+        let a = PointCloud::new(k, gaussian(m, k, 1, 0.0).points, masses.clone());
         let rows = |j: usize| a.points[j * k..(j + 1) * k].to_vec();
         let order = (0..m).map(|j| j * 17 % m);
-        let permuted = Cloud::new(
+        let permuted = PointCloud::new(
             k,
             order.clone().flat_map(rows).collect(),
             order.map(|j| masses[j]).collect(),
         );
-        let twice = Cloud::new(k, a.points.repeat(2), masses.repeat(2));
+        let twice = PointCloud::new(k, a.points.repeat(2), masses.repeat(2));
         let d = distance(&a, &other);
         for same in [&permuted, &twice] {
             assert!((distance(same, &other) - d).abs() <= 1e-12 * d);

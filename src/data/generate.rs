@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use super::narrow::{merged, warn_of};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSpec, Inputs, Source};
+use crate::experiment::{DataSpec, InputDistribution, Source};
 use crate::memory;
 use crate::model::StateFormat;
 use crate::random::{Draws, Stream};
@@ -140,7 +140,7 @@ fn taught(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
     let mut row = vec![0.0; d];
     for i in 0..n {
         let mut draws = Draws::new(seed, stream, 0, i as u64, 0);
-        if spec.source == Source::Circle || spec.inputs == Inputs::Sphere {
+        if spec.source == Source::Circle || spec.inputs == InputDistribution::Sphere {
             draws.fill_sphere(&mut row);
         } else {
             draws.fill_gaussian(&mut row);
@@ -181,7 +181,7 @@ fn interpolation(points: &[[f64; 2]]) -> Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Choice;
+    use crate::experiment::NamedVariant;
 
     fn spec(source: Source) -> DataSpec {
         let text = format!(

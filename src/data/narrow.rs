@@ -158,12 +158,12 @@ pub struct Merged {
 pub fn merged<T: PartialEq>(exact: &[T], rounded: &[f32], d: usize, y: &[f32]) -> Option<Merged> {
     // Of equal rows three are enough to find a pair by: the first, the first that differs from it
     // in the target, and the first that differs from it in what it was before.
-    let mut seen: HashMap<Row, [Option<usize>; 3]> = HashMap::new();
+    let mut seen: HashMap<InputRow, [Option<usize>; 3]> = HashMap::new();
     let mut found: Option<Merged> = None;
     let (exact, rounded) = (exact.chunks_exact(d), rounded.chunks_exact(d));
     let before: Vec<&[T]> = exact.collect();
     for (i, row) in rounded.enumerate() {
-        let of = seen.entry(Row(row)).or_default();
+        let of = seen.entry(InputRow(row)).or_default();
         let differs = |j: &usize| y[*j] != y[i] && before[*j] != before[i];
         if let Some(j) = of.iter().flatten().copied().find(|j| differs(j)) {
             match &mut found {
@@ -211,12 +211,12 @@ pub fn warn_of(merged: Merged, place: &str, y: &[f32], state: StateFormat, remed
 
 /// A row, compared by its values: 0 and −0 are the same input.
 #[derive(PartialEq)]
-struct Row<'a>(&'a [f32]);
+struct InputRow<'a>(&'a [f32]);
 
 /// No row holds what is not a number.
-impl Eq for Row<'_> {}
+impl Eq for InputRow<'_> {}
 
-impl Hash for Row<'_> {
+impl Hash for InputRow<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.iter().for_each(|v| (v + 0.0).to_bits().hash(state));
     }

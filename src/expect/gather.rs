@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::Measured;
 use crate::certify::run_certificate::RunCertificate;
 use crate::certify::{SolverCaches, Sphere};
-use crate::compare::{self, Options, Report};
+use crate::compare::{self, CompareOptions, ComparisonReport};
 use crate::error::{Error, Result};
-use crate::experiment::{Check, Filter, Grid};
+use crate::experiment::{ClaimCheck, Filter, Grid};
 use crate::flow::{DatasetCache, TrainedRun, write_certificates};
 use crate::store::{RunFolder, Summary};
 
@@ -46,7 +46,7 @@ pub fn gather(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Meas
         }
     }
     if asked.compared {
-        let report = compare::within(folder.dir(), &Options::default());
+        let report = compare::within(folder.dir(), &CompareOptions::default());
         if let Some(report) = applicable(report)? {
             let stem = folder.comparison();
             report.write_json(&stem.with_extension("json"))?;
@@ -65,7 +65,7 @@ struct Asked {
 
 impl Asked {
     fn new(grid: &Grid) -> Self {
-        let sides = |check: &Check| -> Vec<(String, Filter)> {
+        let sides = |check: &ClaimCheck| -> Vec<(String, Filter)> {
             let other = check.than.as_ref();
             let other = other.map(|other| (other.quantity.clone(), check.others(other)));
             let own = (check.quantity.clone(), check.of.clone());
@@ -125,7 +125,7 @@ fn numbers(prefix: &str, record: &impl serde::Serialize) -> Result<BTreeMap<Stri
 
 /// Gives every run what a comparison says of its ensemble: the variance of the prediction between
 /// seeds, the gap to the widest networks and its floor; on test inputs where there are some.
-fn compared(report: &Report, measured: &mut Measured) {
+fn compared(report: &ComparisonReport, measured: &mut Measured) {
     let mut put = |runs: &[usize], name: &str, value: Option<f64>| {
         for run in runs {
             if let (Some(values), Some(value)) = (measured.0.get_mut(*run), value) {

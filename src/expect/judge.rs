@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use crate::digits::digits;
-use crate::experiment::{Check, Filter, Grid, GridRun, Over, number_of};
+use crate::experiment::{ClaimCheck, Filter, Grid, GridRun, Over, number_of};
 
 /// The quantities of each run by name, in the order of the grid's runs. What is not defined is not
 /// there.
@@ -13,14 +13,14 @@ pub struct Measured(pub Vec<BTreeMap<String, f64>>);
 
 /// A verdict per check of the experiment, in their order.
 pub fn judge(grid: &Grid, measured: &Measured) -> Vec<Verdict> {
-    let table = Table {
+    let table = MeasuredRuns {
         runs: &grid.runs,
         measured,
     };
     grid.expect.iter().map(|check| table.judge(check)).collect()
 }
 
-struct Table<'a> {
+struct MeasuredRuns<'a> {
     runs: &'a [GridRun],
     measured: &'a Measured,
 }
@@ -34,10 +34,10 @@ enum Why {
 }
 
 /// A value, or why there is none.
-type Found = Result<f64, Why>;
+type RunValue = Result<f64, Why>;
 
-impl Table<'_> {
-    fn judge(&self, check: &Check) -> Verdict {
+impl MeasuredRuns<'_> {
+    fn judge(&self, check: &ClaimCheck) -> Verdict {
         let found = match check.slope {
             Some(key) => self.slope(check, key),
             None => self.value(check, &check.quantity, &check.of),
@@ -71,7 +71,7 @@ impl Table<'_> {
     }
 
     /// What stands for the quantity over the runs of a filter.
-    fn value(&self, check: &Check, quantity: &str, of: &Filter) -> Found {
+    fn value(&self, check: &ClaimCheck, quantity: &str, of: &Filter) -> RunValue {
         let runs = self
             .runs
             .iter()
@@ -85,7 +85,7 @@ impl Table<'_> {
         Ok(reduce(&values, check.over))
     }
 
-    fn of_run(&self, k: usize, quantity: &str) -> Found {
+    fn of_run(&self, k: usize, quantity: &str) -> RunValue {
         let of_run = self.measured.0.get(k);
         let value = of_run.and_then(|values| values.get(quantity)).copied();
         let finite = value.filter(|value| value.is_finite());
@@ -93,7 +93,7 @@ impl Table<'_> {
     }
 
     /// The exponent s of value ~ keyˢ: least squares of the logarithms, a point per value of the key.
-    fn slope(&self, check: &Check, key: &str) -> Found {
+    fn slope(&self, check: &ClaimCheck, key: &str) -> RunValue {
         let runs = self.runs.iter().enumerate();
         let mut points: Vec<(f64, Vec<f64>)> = Vec::new();
         for (k, run) in runs.filter(|(_, run)| check.of.matches(run)) {
@@ -152,13 +152,16 @@ fn times(k: f64, unit: f64) -> f64 {
 }
 
 /// What is measured, as the file says it.
-fn describe(check: &Check) -> String {
+fn describe(check: &ClaimCheck) -> String {
     let mut text = check.quantity.clone();
     if let Some(key) = check.slope {
         text = format!("exponent of {text} in {key}");
     }
     if check.over != Over::Mean {
-        text = format!("{} of {text}", crate::experiment::Choice::name(check.over));
+        text = format!(
+            "{} of {text}",
+            crate::experiment::NamedVariant::name(check.over)
+        );
     }
     match check.of.to_string() {
         of if of.is_empty() => text,
@@ -166,7 +169,7 @@ fn describe(check: &Check) -> String {
     }
 }
 
-fn allowed(check: &Check, unit: Option<f64>) -> String {
+fn allowed(check: &ClaimCheck, unit: Option<f64>) -> String {
     let bound = |sign: &str, bound: f64| match unit {
         None => format!("{sign} {bound}"),
         Some(unit) if unit < 0.0 => format!(

@@ -1,20 +1,20 @@
 //! The rules of an experiment: what each value may be, alone and beside others.
 
 use super::fields::REQUIRED;
-use super::given::Given;
+use super::given::GivenKeys;
 use super::training::{InitKind, Stop};
-use super::value::{Choice, non_negative, positive};
+use super::value::{NamedVariant, non_negative, positive};
 use super::{Experiment, Schedule, check_data};
 use crate::model::{Loss, Scaling, Train};
 
 /// Checks one run, defaults filled.
-pub(super) fn check(e: &Experiment, given: &mut Given) {
+pub(super) fn check(e: &Experiment, given: &mut GivenKeys) {
     for key in REQUIRED {
         let section = key.split('.').next().unwrap_or_default();
         given.require(key, &format!("give it in the section [{section}]"));
     }
     given.refuse_misplaced(e);
-    if !given.is_spoilt("data.source") {
+    if !given.is_invalid("data.source") {
         check_data::check(e, given);
     }
     network(e, given);
@@ -22,7 +22,7 @@ pub(super) fn check(e: &Experiment, given: &mut Given) {
     flow(e, given);
 }
 
-fn network(e: &Experiment, given: &mut Given) {
+fn network(e: &Experiment, given: &mut GivenKeys) {
     let width = e.network.width;
     given.ensure(width >= 1, &["network.width"], "1 or more neurons");
     if let Scaling::Alpha(alpha) = e.network.scaling {
@@ -60,7 +60,7 @@ fn network(e: &Experiment, given: &mut Given) {
     }
 }
 
-fn flow(e: &Experiment, given: &mut Given) {
+fn flow(e: &Experiment, given: &mut GivenKeys) {
     let decay = "a finite number, 0 or more";
     given.ensure(
         non_negative(e.risk.weight_decay),
@@ -120,7 +120,7 @@ fn flow(e: &Experiment, given: &mut Given) {
 }
 
 /// The parameter of a loss is above 0, also in single precision.
-fn parameter(e: &Experiment, given: &mut Given) {
+fn parameter(e: &Experiment, given: &mut GivenKeys) {
     if let Some((parameter, value)) = e.risk.loss.parameter() {
         let fits = value > 0.0 && (value as f32).is_normal();
         let allowed = format!("a {} above 0 within single precision", parameter.letter);
@@ -129,7 +129,7 @@ fn parameter(e: &Experiment, given: &mut Given) {
 }
 
 /// Losses of classification take targets ±1. Files are looked at when they are read.
-fn labels(e: &Experiment, given: &mut Given) {
+fn labels(e: &Experiment, given: &mut GivenKeys) {
     let (loss, source) = (e.risk.loss, e.data.source);
     let fits = !loss.is_classification() || source.has_labels() != Some(false);
     let others = Loss::ALL.iter().filter(|loss| !loss.is_classification());

@@ -2,10 +2,10 @@
 
 use super::Experiment;
 use super::data::{DataSpec, FileForm, Source};
-use super::given::Given;
+use super::given::GivenKeys;
 use super::value::non_negative;
 
-pub(super) fn check(e: &Experiment, given: &mut Given) {
+pub(super) fn check(e: &Experiment, given: &mut GivenKeys) {
     let data = &e.data;
     given.ensure(
         data.n != Some(0),
@@ -33,7 +33,7 @@ pub(super) fn check(e: &Experiment, given: &mut Given) {
     };
     let most = data.d.unwrap_or(usize::MAX);
     let fits =
-        data.informative.is_none_or(|k| (1..=most).contains(&k)) || given.is_spoilt("data.d");
+        data.informative.is_none_or(|k| (1..=most).contains(&k)) || given.is_invalid("data.d");
     given.ensure(fits, &["data.informative"], informative);
     given.ensure(
         data.k >= 2,
@@ -55,7 +55,7 @@ pub(super) fn check(e: &Experiment, given: &mut Given) {
     }
 }
 
-fn points(data: &DataSpec, given: &mut Given) {
+fn points(data: &DataSpec, given: &mut GivenKeys) {
     let points = data.points.as_deref().unwrap_or_default();
     let held = |v: &f64| *v == 0.0 || (*v as f32).is_normal();
     let allowed =
@@ -64,12 +64,12 @@ fn points(data: &DataSpec, given: &mut Given) {
     given.ensure(all, &["data.points"], allowed);
     let count = points.len();
     let allowed = format!("{count}, the number of points");
-    let fits = data.n == Some(count) || given.is_spoilt("data.points");
+    let fits = data.n == Some(count) || given.is_invalid("data.points");
     given.ensure(fits, &["data.n"], allowed);
 }
 
 /// Each form of file needs its own keys, and has no use for those of the others.
-fn file(data: &DataSpec, given: &mut Given) {
+fn file(data: &DataSpec, given: &mut GivenKeys) {
     let names = "a name that ends in .npz, .csv or .npy, or an idx file (idx or ubyte in its name)";
     given.require(
         "data.path",

@@ -4,23 +4,23 @@ use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
 use toml::{Spanned, Value};
 
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{Location, Mistakes};
 use super::origin::Origin;
-use super::value::Wrong;
+use super::value::ValueError;
 
 /// A claim and its keys. Values are not yet read.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub claim: String,
     pub entries: Vec<ClaimEntry>,
-    pub place: Place,
+    pub location: Location,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct ClaimEntry {
     pub key: String,
     pub value: Value,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// Takes in a table of claims; a claim that is there already is given these keys.
@@ -28,26 +28,26 @@ pub(super) fn take(
     claims: &mut Vec<Claim>,
     origin: &Origin,
     section: Spanned<DeValue>,
-    place: &Place,
+    location: &Location,
     mistakes: &mut Mistakes,
 ) {
     const FORM: &str = "write [expect.\"a claim in words\"] and below it value = …, at_least = …";
     let DeValue::Table(section) = section.into_inner() else {
         let what = "is a section, but a single value was found";
-        return mistakes.add(place, Wrong::new(what, FORM));
+        return mistakes.add(location, ValueError::new(what, FORM));
     };
     for (claim, keys) in section {
         let start = claim.span().start;
         let claim = claim.into_inner().into_owned();
         let name = format!("expect.\"{claim}\"");
-        let place = origin.place(start, &name, false);
+        let location = origin.location(start, &name, false);
         let DeValue::Table(keys) = keys.into_inner() else {
-            mistakes.add(&place, Wrong::new("is no check", FORM));
+            mistakes.add(&location, ValueError::new("is no check", FORM));
             continue;
         };
         if claim.contains(char::is_control) {
             let what = "is more than a line of text";
-            mistakes.add(&place, Wrong::new(what, "shorten the claim"));
+            mistakes.add(&location, ValueError::new(what, "shorten the claim"));
             continue;
         }
         let position = claims.iter().position(|known| known.claim == claim);
@@ -56,22 +56,29 @@ pub(super) fn take(
             None => Claim {
                 claim,
                 entries: Vec::new(),
-                place,
+                location,
             },
         };
         for (key, value) in keys {
             let start = key.span().start;
             let key = key.into_inner().into_owned();
-            let place = origin.place(start, &format!("{name}.{key}"), false);
+            let location = origin.location(start, &format!("{name}.{key}"), false);
             let value = match Value::deserialize(ValueDeserializer::from(value)) {
                 Ok(value) => value,
                 Err(error) => {
-                    mistakes.add(&place, Wrong::new(error.message(), "check the number"));
+                    mistakes.add(
+                        &location,
+                        ValueError::new(error.message(), "check the number"),
+                    );
                     continue;
                 }
             };
             known.entries.retain(|entry| entry.key != key);
-            known.entries.push(ClaimEntry { key, value, place });
+            known.entries.push(ClaimEntry {
+                key,
+                value,
+                location,
+            });
         }
         claims.insert(position.unwrap_or(claims.len()), known);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::value::Choice;
+use super::value::NamedVariant;
 
 /// `[data]`. A key given for a source that has no use for it is an error; fields that the source
 /// does not use hold their defaults.
@@ -25,7 +25,7 @@ pub struct DataSpec {
     /// teacher, circle: number m0 of teacher neurons. Default 5.
     pub teacher_width: usize,
     /// teacher: distribution of the inputs. Default sphere.
-    pub inputs: Inputs,
+    pub inputs: InputDistribution,
     /// teacher, circle: standard deviation of Gaussian noise on the targets. Default 0.
     pub noise: f64,
     /// interpolation: points (x, y); each becomes the input (x, 1). Default: (−1, −1),
@@ -85,7 +85,7 @@ impl Source {
     }
 }
 
-impl Choice for Source {
+impl NamedVariant for Source {
     const ALL: &'static [Self] = &[
         Source::Clusters,
         Source::Teacher,
@@ -109,20 +109,20 @@ impl Choice for Source {
 
 /// Distribution of the teacher's inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inputs {
+pub enum InputDistribution {
     /// Uniform on the unit sphere.
     Sphere,
     /// N(0, I).
     Gaussian,
 }
 
-impl Choice for Inputs {
-    const ALL: &'static [Self] = &[Inputs::Sphere, Inputs::Gaussian];
+impl NamedVariant for InputDistribution {
+    const ALL: &'static [Self] = &[InputDistribution::Sphere, InputDistribution::Gaussian];
 
     fn name(self) -> &'static str {
         match self {
-            Inputs::Sphere => "sphere",
-            Inputs::Gaussian => "gaussian",
+            InputDistribution::Sphere => "sphere",
+            InputDistribution::Gaussian => "gaussian",
         }
     }
 }

@@ -10,10 +10,10 @@ use toml::{Spanned, Value};
 
 use super::claims::{self, Claim};
 use super::fields::NAMES;
-use super::mistakes::{Mistakes, Place};
-use super::origin::{Layer, Origin, line_of};
+use super::mistakes::{Location, Mistakes};
+use super::origin::{Origin, Precedence, line_of};
 use super::unknown::{keys_below, unknown};
-use super::value::Wrong;
+use super::value::ValueError;
 use crate::error::{Error, Result};
 
 /// What a file and its overrides give. Keys are known, values are not yet read.
@@ -21,9 +21,9 @@ use crate::error::{Error, Result};
 pub(super) struct Document {
     /// The file, as messages name it.
     pub label: String,
-    pub entries: BTreeMap<&'static str, Entry>,
+    pub entries: BTreeMap<&'static str, GivenValue>,
     /// `[grid]`, in the order of the file.
-    pub axes: Vec<Axis>,
+    pub grid_keys: Vec<GridKey>,
     /// `[expect]`, in the order of the file.
     pub claims: Vec<Claim>,
     pub mistakes: Mistakes,
@@ -34,17 +34,17 @@ pub(super) struct Document {
 
 /// A key outside the grid.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct GivenValue {
     pub value: Value,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// A key of the grid: at least one value.
 #[derive(Debug, Clone)]
-pub(super) struct Axis {
+pub(super) struct GridKey {
     pub key: &'static str,
     pub values: Vec<Value>,
-    pub place: Place,
+    pub location: Location,
 }
 
 impl Document {
@@ -54,7 +54,7 @@ impl Document {
         let mut document = Document {
             label: label.to_owned(),
             entries: BTreeMap::new(),
-            axes: Vec::new(),
+            grid_keys: Vec::new(),
             claims: Vec::new(),
             mistakes: Mistakes::default(),
             end: text.len(),
@@ -63,9 +63,9 @@ impl Document {
         let (table, errors) = DeTable::parse_recoverable(text);
         let faults = errors.iter().map(|error| {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
-            let wrong = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let faulty_line = text.lines().nth(line - 1).unwrap_or_default().trim();
             let what = format!("is not valid TOML: {}", error.message());
-            let remedy = format!("mend this line: {wrong}");
+            let remedy = format!("mend this line: {faulty_line}");
             Error::input(format!("{label}:{line}"), what, remedy)
         });
         Error::all(faults.collect())?;
@@ -73,7 +73,7 @@ impl Document {
             label,
             text,
             folder,
-            layer: Layer::File,
+            precedence: Precedence::File,
         };
         let (overrides, rest): (Vec<_>, Vec<_>) =
             (table.into_inner().into_iter()).partition(|(name, _)| name.get_ref() == "quick");
@@ -90,19 +90,19 @@ impl Document {
         wanted: bool,
     ) {
         let origin = Origin {
-            layer: Layer::Quick,
+            precedence: Precedence::Quick,
             ..*file
         };
         let mut found = false;
         for (name, value) in section {
             found = true;
             let DeValue::Table(table) = value.into_inner() else {
-                let wrong = Wrong::new(
+                let value_error = ValueError::new(
                     "is a section, but a single value was found",
                     "allowed in it: every key of the file, with the value of a quick run",
                 );
-                let place = file.place(name.span().start, "quick", false);
-                self.mistakes.add(&place, wrong);
+                let location = file.location(name.span().start, "quick", false);
+                self.mistakes.add(&location, value_error);
                 continue;
             };
             if wanted {
@@ -114,53 +114,55 @@ impl Document {
             }
         }
         if wanted && !found {
-            let wrong = Wrong::new(
+            let value_error = ValueError::new(
                 "has no quick form",
                 "leave out --quick, or give the file a section [quick] of overrides",
             );
-            let place = Place {
+            let location = Location {
                 text: self.label.clone(),
                 order: self.end,
             };
-            self.mistakes.add(&place, wrong);
+            self.mistakes.add(&location, value_error);
         }
     }
 
     /// Applies one `--set KEY=VALUE`. Relative paths in it start at the current folder.
     pub fn set(&mut self, set: &str) {
-        let place = self.argument(format!("--set {set}"));
+        let location = self.argument(format!("--set {set}"));
         let text = match assignment(set) {
             Ok(text) => text,
-            Err(wrong) => return self.mistakes.add(&place, wrong),
+            Err(value_error) => return self.mistakes.add(&location, value_error),
         };
         let table = match DeTable::parse(&text) {
             Ok(table) => table,
             Err(error) => {
                 let what = format!("the key cannot be read: {}", error.message());
-                return self.mistakes.add(&place, Wrong::new(what, SET_FORM));
+                return self
+                    .mistakes
+                    .add(&location, ValueError::new(what, SET_FORM));
             }
         };
         let source = Origin {
             label: &self.label.clone(),
             text: &text,
             folder: Path::new("."),
-            layer: Layer::Set(&place),
+            precedence: Precedence::Set(&location),
         };
         self.section(&source, table.into_inner(), "", false);
     }
 
     /// The place of the next argument.
-    pub fn argument(&mut self, text: String) -> Place {
+    pub fn argument(&mut self, text: String) -> Location {
         self.arguments += 1;
-        Place {
+        Location {
             text,
             order: self.end + self.arguments,
         }
     }
 
     /// The place of a key that is not there.
-    pub fn missing(&self, key: &str) -> Place {
-        Place {
+    pub fn missing(&self, key: &str) -> Location {
+        Location {
             text: format!("{}: {key}", self.label),
             order: self.end,
         }
@@ -174,36 +176,42 @@ impl Document {
                 "" => name.into_inner().into_owned(),
                 _ => format!("{prefix}.{}", name.into_inner()),
             };
-            let place = origin.place(start, &name, grid);
+            let location = origin.location(start, &name, grid);
             if let Some(key) = NAMES.iter().find(|key| **key == name) {
                 // TOML finds repetitions, but not "network.width" beside network.width.
                 let twice = match grid {
-                    true => self.axes.iter().any(|axis| axis.key == *key),
+                    true => self.grid_keys.iter().any(|grid_key| grid_key.key == *key),
                     false => self.entries.contains_key(key),
                 };
-                if twice && !origin.layer.overrides() {
-                    let wrong = Wrong::new("is given twice", "keep one of them");
-                    self.mistakes.add(&place, wrong);
+                if twice && !origin.precedence.overrides() {
+                    let value_error = ValueError::new("is given twice", "keep one of them");
+                    self.mistakes.add(&location, value_error);
                     continue;
                 }
                 let taken = Value::deserialize(ValueDeserializer::from(value))
-                    .map_err(|error| Wrong::new(error.message(), "check the number"))
-                    .and_then(|value| self.take(origin, key, value, place.clone(), grid));
-                if let Err(wrong) = taken {
-                    self.mistakes.add(&place, wrong);
-                    self.mistakes.spoil(key);
+                    .map_err(|error| ValueError::new(error.message(), "check the number"))
+                    .and_then(|value| self.take(origin, key, value, location.clone(), grid));
+                if let Err(value_error) = taken {
+                    self.mistakes.add(&location, value_error);
+                    self.mistakes.mark_invalid(key);
                 }
                 continue;
             }
             if name == "expect" && !grid {
-                claims::take(&mut self.claims, origin, value, &place, &mut self.mistakes);
+                claims::take(
+                    &mut self.claims,
+                    origin,
+                    value,
+                    &location,
+                    &mut self.mistakes,
+                );
                 continue;
             }
             let is_grid = name == "grid" && !grid;
             if !is_grid && keys_below(&name).is_empty() {
-                let (wrong, meant) = unknown(&name);
-                self.mistakes.add(&place, wrong);
-                meant.iter().for_each(|key| self.mistakes.spoil(key));
+                let (value_error, meant) = unknown(&name);
+                self.mistakes.add(&location, value_error);
+                meant.iter().for_each(|key| self.mistakes.mark_invalid(key));
                 continue;
             }
             match value.into_inner() {
@@ -213,8 +221,8 @@ impl Document {
                     let keys = if is_grid { &NAMES } else { &keys_below(&name) };
                     let what = "is a section, but a single value was found";
                     let remedy = format!("allowed in it: {}", keys.join(", "));
-                    self.mistakes.add(&place, Wrong::new(what, remedy));
-                    self.mistakes.spoil(&name);
+                    self.mistakes.add(&location, ValueError::new(what, remedy));
+                    self.mistakes.mark_invalid(&name);
                 }
             }
         }
@@ -225,31 +233,39 @@ impl Document {
         origin: &Origin,
         key: &'static str,
         mut value: Value,
-        place: Place,
+        location: Location,
         grid: bool,
-    ) -> std::result::Result<(), Wrong> {
+    ) -> std::result::Result<(), ValueError> {
         if !grid {
             origin.absolute(key, &mut value)?;
-            if origin.layer.overrides() {
-                self.axes.retain(|axis| axis.key != key);
+            if origin.precedence.overrides() {
+                self.grid_keys.retain(|grid_key| grid_key.key != key);
             }
-            self.entries.insert(key, Entry { value, place });
+            self.entries.insert(key, GivenValue { value, location });
             return Ok(());
         }
         let mut values = match value {
             Value::Array(values) if !values.is_empty() => values,
             _ => {
                 let allowed = "a list of one or more values, each of them one run";
-                return Err(Wrong::found(&value, allowed));
+                return Err(ValueError::found(&value, allowed));
             }
         };
         for value in &mut values {
             origin.absolute(key, value)?;
         }
-        let axis = Axis { key, values, place };
-        match self.axes.iter_mut().find(|axis| axis.key == key) {
-            Some(old) => *old = axis,
-            None => self.axes.push(axis),
+        let grid_key = GridKey {
+            key,
+            values,
+            location,
+        };
+        match self
+            .grid_keys
+            .iter_mut()
+            .find(|grid_key| grid_key.key == key)
+        {
+            Some(old) => *old = grid_key,
+            None => self.grid_keys.push(grid_key),
         }
         Ok(())
     }
@@ -258,19 +274,22 @@ impl Document {
 const SET_FORM: &str = "write KEY=VALUE, as in --set network.width=64; VALUE is TOML or a bare word; --unset KEY takes a key out";
 
 /// KEY=VALUE as a line of TOML. The key may be dotted and quoted: TOML's own reader takes it apart.
-fn assignment(set: &str) -> std::result::Result<String, Wrong> {
-    let wrong = |what: String| Wrong::new(what, SET_FORM);
+fn assignment(set: &str) -> std::result::Result<String, ValueError> {
+    let value_error = |what: String| ValueError::new(what, SET_FORM);
     let (key, value) = set
         .split_once('=')
-        .ok_or_else(|| wrong("has no `=`".into()))?;
+        .ok_or_else(|| value_error("has no `=`".into()))?;
     let value = value.trim();
     if value.is_empty() {
-        return Err(wrong("has no value".into()));
+        return Err(value_error("has no value".into()));
     }
     let bare = !value.contains(['"', '\'', '[', ']', '{', '}', '\n']);
     match DeValue::parse(value) {
         Ok(_) => Ok(format!("{key} = {value}")),
         Err(_) if bare => Ok(format!("{key} = {}", Value::from(value))),
-        Err(error) => Err(wrong(format!("the value is not TOML: {}", error.message()))),
+        Err(error) => Err(value_error(format!(
+            "the value is not TOML: {}",
+            error.message()
+        ))),
     }
 }

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::claims::Claim;
 use super::fields::{self, NAMES};
 use super::mistakes::Mistakes;
-use super::value::{Choice, Field, Wrong, nearest};
+use super::value::{Field, NamedVariant, ValueError, nearest};
 use super::{Experiment, GridRun};
 
 /// What a check can look at: the columns of summary.json, those of a certificate (which makes the
@@ -44,7 +44,7 @@ pub const QUANTITIES: &[&str] = &[
 
 /// `[expect."CLAIM"]`: a bound that a quantity of the trained runs has to keep, if the claim holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Check {
+pub struct ClaimCheck {
     /// The claim, in words.
     pub claim: String,
     /// `value`: one of [`QUANTITIES`]. Required.
@@ -83,7 +83,7 @@ pub enum Over {
     Min,
 }
 
-impl Choice for Over {
+impl NamedVariant for Over {
     const ALL: &'static [Self] = &[Over::Mean, Over::Max, Over::Min];
 
     fn name(self) -> &'static str {
@@ -111,12 +111,12 @@ impl Filter {
         Filter(kept.chain(&by.0).cloned().collect())
     }
 
-    fn read(table: &Table) -> std::result::Result<Self, Wrong> {
+    fn read(table: &Table) -> std::result::Result<Self, ValueError> {
         let mut keys = Vec::new();
         for (name, value) in table {
             let key = NAMES.iter().find(|key| *key == name).ok_or_else(|| {
                 let hint = nearest(name, &NAMES).map(|near| format!("did you mean {near}? "));
-                Wrong {
+                ValueError {
                     what: format!("{name} is not a key of an experiment"),
                     remedy: format!(
                         "{}name keys with their section, as in {{ \"network.width\" = 64 }}",
@@ -155,7 +155,7 @@ impl std::fmt::Display for Filter {
 }
 
 /// A value as resolved files write it, so that 5 and 5.0 are the same.
-fn canonical(key: &str, value: &Value) -> std::result::Result<Value, Wrong> {
+fn canonical(key: &str, value: &Value) -> std::result::Result<Value, ValueError> {
     let mut e = fields::template();
     fields::read(&mut e, key, value)?;
     Ok(value_of(&e, key).unwrap_or_else(|| value.clone()))
@@ -179,7 +179,7 @@ pub fn number_of(run: &GridRun, key: &str) -> Option<f64> {
         .and_then(super::value::number)
 }
 
-impl Check {
+impl ClaimCheck {
     /// The runs on the other side of the comparison.
     pub fn others(&self, other: &Other) -> Filter {
         self.of.replaced(&other.of)
@@ -192,7 +192,7 @@ impl Check {
 
     /// Reads one claim of a document, unless something is wrong with it.
     pub(super) fn read(claim: &Claim, mistakes: &mut Mistakes) -> Option<Self> {
-        let mut check = Check {
+        let mut check = ClaimCheck {
             claim: claim.claim.clone(),
             quantity: String::new(),
             of: Filter::default(),
@@ -207,8 +207,8 @@ impl Check {
             claim.entries.iter().partition(|entry| entry.key == "than");
         let mut sound = true;
         for entry in rest.into_iter().chain(than) {
-            if let Err(wrong) = check.take(&entry.key, &entry.value) {
-                mistakes.add(&entry.place, wrong);
+            if let Err(value_error) = check.take(&entry.key, &entry.value) {
+                mistakes.add(&entry.location, value_error);
                 sound = false;
             }
         }
@@ -218,14 +218,14 @@ impl Check {
         }
         match check.complete() {
             Ok(()) => Some(check),
-            Err(wrong) => {
-                mistakes.add(&claim.place, wrong);
+            Err(value_error) => {
+                mistakes.add(&claim.location, value_error);
                 None
             }
         }
     }
 
-    fn take(&mut self, key: &str, value: &Value) -> std::result::Result<(), Wrong> {
+    fn take(&mut self, key: &str, value: &Value) -> std::result::Result<(), ValueError> {
         match key {
             "value" => self.quantity = quantity(value)?,
             "of" => self.of = Filter::read(table(value)?)?,
@@ -235,14 +235,14 @@ impl Check {
                 let word = value.as_str();
                 let key = NAMES.iter().find(|key| Some(**key) == word);
                 let allowed = "a key of the grid that holds numbers, such as \"network.width\"";
-                self.slope = Some(key.ok_or_else(|| Wrong::found(value, allowed))?);
+                self.slope = Some(key.ok_or_else(|| ValueError::found(value, allowed))?);
             }
             "at_least" => self.at_least.read(value)?,
             "at_most" => self.at_most.read(value)?,
             _ => {
                 let hint = nearest(key, &Self::KEYS).map(|near| format!("did you mean {near}? "));
                 let allowed = format!("allowed in a check: {}", Self::KEYS.join(", "));
-                return Err(Wrong {
+                return Err(ValueError {
                     what: "is not a key of a check".into(),
                     remedy: hint.unwrap_or_default() + &allowed,
                 });
@@ -251,7 +251,7 @@ impl Check {
         Ok(())
     }
 
-    fn other(&self, value: &Value) -> std::result::Result<Other, Wrong> {
+    fn other(&self, value: &Value) -> std::result::Result<Other, ValueError> {
         let mut keys = table(value)?.clone();
         let quantity = match keys.remove("value") {
             Some(named) => quantity(&named)?,
@@ -261,15 +261,15 @@ impl Check {
         Ok(Other { quantity, of })
     }
 
-    fn complete(&self) -> std::result::Result<(), Wrong> {
-        let wrong = |what: &str, remedy: &str| {
-            Err(Wrong {
+    fn complete(&self) -> std::result::Result<(), ValueError> {
+        let value_error = |what: &str, remedy: &str| {
+            Err(ValueError {
                 what: what.into(),
                 remedy: remedy.into(),
             })
         };
         if self.quantity.is_empty() {
-            return wrong(
+            return value_error(
                 "has no value",
                 "say what is measured: value = \"error_test\"",
             );
@@ -277,13 +277,13 @@ impl Check {
         let bounds = [self.at_least, self.at_most];
         let given: Vec<f64> = bounds.into_iter().flatten().collect();
         if given.is_empty() || given.iter().any(|bound| !bound.is_finite()) {
-            return wrong("has no bound", "give a finite at_least, at_most, or both");
+            return value_error("has no bound", "give a finite at_least, at_most, or both");
         }
         if given.len() == 2 && given.is_sorted_by(|least, most| least > most) {
-            return wrong("can never hold", "at_least may not be above at_most");
+            return value_error("can never hold", "at_least may not be above at_most");
         }
         if self.slope.is_some() && self.than.is_some() {
-            return wrong("has both slope and than", "keep one of them");
+            return value_error("has both slope and than", "keep one of them");
         }
         Ok(())
     }
@@ -314,19 +314,23 @@ impl Other {
     }
 }
 
-fn table(value: &Value) -> std::result::Result<&Table, Wrong> {
+fn table(value: &Value) -> std::result::Result<&Table, ValueError> {
     let allowed = "keys of the grid with their values, as in { \"network.width\" = 64 }";
-    value.as_table().ok_or_else(|| Wrong::found(value, allowed))
+    value
+        .as_table()
+        .ok_or_else(|| ValueError::found(value, allowed))
 }
 
-fn quantity(value: &Value) -> std::result::Result<String, Wrong> {
+fn quantity(value: &Value) -> std::result::Result<String, ValueError> {
     let word = value.as_str().unwrap_or_default();
     if QUANTITIES.contains(&word) {
         return Ok(word.to_owned());
     }
-    let mut wrong = Wrong::found(value, &QUANTITIES.join(", "));
+    let mut value_error = ValueError::found(value, &QUANTITIES.join(", "));
     if let Some(near) = nearest(word, QUANTITIES) {
-        wrong.remedy.push_str(&format!("; did you mean {near}?"));
+        value_error
+            .remedy
+            .push_str(&format!("; did you mean {near}?"));
     }
-    Err(wrong)
+    Err(value_error)
 }

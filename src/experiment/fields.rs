@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use toml::Value;
 
 use super::Experiment;
-use super::data::{DataSpec, Inputs, Source};
+use super::data::{DataSpec, InputDistribution, Source};
 use super::forms::Reserved;
 use super::schedule::Schedule;
 use super::training::{
-    Flow, Init, InitKind, Network, NormScaled, Output, PrecisionSpec, Risk, Widths,
+    FlowSpec, InitKind, InitSpec, NetworkSpec, NormScaled, OutputSpec, PrecisionSpec, RiskSpec,
+    Widths,
 };
-use super::value::{Choice, Field, Wrong, number};
+use super::value::{Field, NamedVariant, ValueError, number};
 use crate::model::{Loss, Scaling, StateFormat, Train};
 
 /// Keys that have no default.
@@ -112,7 +113,7 @@ pub(super) fn template() -> Experiment {
             test: 0,
             k: 3,
             teacher_width: 5,
-            inputs: Inputs::Sphere,
+            inputs: InputDistribution::Sphere,
             noise: 0.0,
             points: None,
             informative: None,
@@ -125,12 +126,12 @@ pub(super) fn template() -> Experiment {
             test_path: None,
             test_targets_path: None,
         },
-        network: Network {
+        network: NetworkSpec {
             width: 0,
             train: Train::Both,
             scaling: Scaling::MeanField,
         },
-        init: Init {
+        init: InitSpec {
             kind: InitKind::Gaussian,
             scale_w: 1.0,
             scale_a: 1.0,
@@ -139,11 +140,11 @@ pub(super) fn template() -> Experiment {
             seed: None,
             path: None,
         },
-        risk: Risk {
+        risk: RiskSpec {
             loss: Loss::SQUARE,
             weight_decay: 0.0,
         },
-        flow: Flow {
+        flow: FlowSpec {
             steps: 0,
             step: 0.0,
             schedule: Schedule::Constant,
@@ -154,7 +155,7 @@ pub(super) fn template() -> Experiment {
             state: StateFormat::F32,
             compensated: false,
         },
-        output: Output {
+        output: OutputSpec {
             records: 200,
             snapshots: 40,
             checkpoint_seconds: 60.0,
@@ -180,7 +181,7 @@ pub(super) fn fill(data: &mut DataSpec) {
 }
 
 /// Reads a value into the field of one key.
-pub(super) fn read(e: &mut Experiment, key: &str, value: &Value) -> Result<(), Wrong> {
+pub(super) fn read(e: &mut Experiment, key: &str, value: &Value) -> Result<(), ValueError> {
     let mut result = Ok(());
     visit(e, &mut |name, field| {
         if name == key {
@@ -234,7 +235,7 @@ pub(super) fn misplaced(key: &str, e: &Experiment) -> Option<String> {
     outside("data.source", e.data.source, sources).or(outside("init.kind", e.init.kind, kinds))
 }
 
-fn outside<T: Choice + PartialEq>(of: &str, is: T, allowed: &[T]) -> Option<String> {
+fn outside<T: NamedVariant + PartialEq>(of: &str, is: T, allowed: &[T]) -> Option<String> {
     if allowed.contains(&is) {
         return None;
     }

@@ -4,11 +4,11 @@ use toml::{Table, Value};
 
 use super::schedule::Schedule;
 use super::training::{NormScaled, Stop};
-use super::value::{Field, Wrong, among, number};
+use super::value::{Field, ValueError, among, number};
 use crate::model::{Loss, Scaling};
 
 impl Field for Scaling {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         *self = match among(value, &["mean-field", "ntk"], &["alpha"])? {
             (_, Some(alpha)) => Scaling::Alpha(alpha),
             ("ntk", None) => Scaling::Ntk,
@@ -28,7 +28,7 @@ impl Field for Scaling {
 
 /// A word, or for a loss with a parameter `{ name = its value }`.
 impl Field for Loss {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let named = |with: bool| {
             let losses = Loss::ALL.iter();
             let losses = losses.filter(move |loss| loss.parameter().is_some() == with);
@@ -50,7 +50,7 @@ impl Field for Loss {
 }
 
 impl Field for Schedule {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let names = ["constant", "inverse-sqrt", "cosine"];
         *self = match among(value, &names, &["power"])? {
             (_, Some(power)) => Schedule::Power(power),
@@ -72,12 +72,12 @@ impl Field for Schedule {
 }
 
 impl Field for NormScaled {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         *self = match (value.as_bool(), value.as_str()) {
             (Some(false), _) => NormScaled::Never,
             (Some(true), _) => NormScaled::Always,
             (_, Some("output")) => NormScaled::Output,
-            _ => return Err(Wrong::found(value, "true, false, \"output\"")),
+            _ => return Err(ValueError::found(value, "true, false, \"output\"")),
         };
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Field for NormScaled {
 }
 
 impl Field for Option<Stop> {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         *self = match among(value, &[], &["gap", "risk", "seconds"])? {
             ("gap", Some(gap)) => Some(Stop::Gap(gap)),
             ("risk", Some(risk)) => Some(Stop::Risk(risk)),
@@ -116,7 +116,7 @@ pub(super) struct Reserved {
 }
 
 impl Field for Reserved {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let same = match (number(value), number(&self.neutral)) {
             (Some(found), Some(neutral)) => found == neutral,
             _ => *value == self.neutral,
@@ -124,12 +124,12 @@ impl Field for Reserved {
         if same {
             Ok(())
         } else if (self.later)(value) {
-            Err(Wrong::later(
+            Err(ValueError::later(
                 value,
                 &format!("use {}, or leave the key out", self.neutral),
             ))
         } else {
-            Err(Wrong::found(value, &self.neutral.to_string()))
+            Err(ValueError::found(value, &self.neutral.to_string()))
         }
     }
 

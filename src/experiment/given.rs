@@ -5,47 +5,50 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 use super::Experiment;
-use super::document::{Axis, Document};
+use super::document::{Document, GridKey};
 use super::fields::misplaced;
-use super::mistakes::{Mistakes, Place};
-use super::value::{Wrong, describe, number};
+use super::mistakes::{Location, Mistakes};
+use super::value::{ValueError, describe, number};
 
 /// What the user gave for one run, to name the places of its mistakes, and these.
-pub(super) struct Given<'a> {
+pub(super) struct GivenKeys<'a> {
     pub document: &'a Document,
     /// This run's values of the grid.
-    pub swept: &'a [(&'a Axis, &'a Value)],
+    pub swept: &'a [(&'a GridKey, &'a Value)],
     pub mistakes: &'a mut Mistakes,
     /// Keys with a mistake in this run.
-    pub spoilt: BTreeSet<&'static str>,
+    pub invalid: BTreeSet<&'static str>,
 }
 
-impl Given<'_> {
-    fn swept(&self, key: &str) -> Option<(&Value, &Place)> {
-        let (axis, value) = self.swept.iter().find(|(axis, _)| axis.key == key)?;
-        Some((value, &axis.place))
+impl GivenKeys<'_> {
+    fn swept(&self, key: &str) -> Option<(&Value, &Location)> {
+        let (grid_key, value) = self
+            .swept
+            .iter()
+            .find(|(grid_key, _)| grid_key.key == key)?;
+        Some((value, &grid_key.location))
     }
 
-    fn get(&self, key: &str) -> Option<(&Value, &Place)> {
+    fn get(&self, key: &str) -> Option<(&Value, &Location)> {
         let entry = || self.document.entries.get(key);
-        let plain = || entry().map(|entry| (&entry.value, &entry.place));
+        let plain = || entry().map(|entry| (&entry.value, &entry.location));
         self.swept(key).or_else(plain)
     }
 
     /// Whether a mistake in this key is told already: its value is not known then.
-    pub fn is_spoilt(&self, key: &str) -> bool {
-        self.mistakes.is_spoilt(key) || self.spoilt.contains(key)
+    pub fn is_invalid(&self, key: &str) -> bool {
+        self.mistakes.is_invalid(key) || self.invalid.contains(key)
     }
 
-    fn wrong(&mut self, key: &'static str, place: &Place, wrong: Wrong) {
-        self.mistakes.add(place, wrong);
-        self.spoilt.insert(key);
+    fn add_mistake(&mut self, key: &'static str, location: &Location, value_error: ValueError) {
+        self.mistakes.add(location, value_error);
+        self.invalid.insert(key);
     }
 
     /// A mistake unless `ok`. The first of `keys` that the grid sweeps is named, else the first
     /// that was given; `allowed` is what would pass. Nothing follows from a key with a mistake.
     pub fn ensure(&mut self, ok: bool, keys: &[&'static str], allowed: impl Into<String>) {
-        if ok || keys.iter().any(|key| self.is_spoilt(key)) {
+        if ok || keys.iter().any(|key| self.is_invalid(key)) {
             return;
         }
         let remedy = format!("allowed: {}", allowed.into());
@@ -53,9 +56,9 @@ impl Given<'_> {
         let named = swept.or_else(|| keys.iter().find(|key| self.get(key).is_some()));
         let found = named.and_then(|key| Some((*key, self.get(key)?)));
         match found {
-            Some((key, (value, place))) => {
-                let (what, place) = (format!("found {}", describe(value)), place.clone());
-                self.wrong(key, &place, Wrong::new(what, remedy));
+            Some((key, (value, location))) => {
+                let (what, location) = (format!("found {}", describe(value)), location.clone());
+                self.add_mistake(key, &location, ValueError::new(what, remedy));
             }
             None => keys
                 .iter()
@@ -66,17 +69,17 @@ impl Given<'_> {
 
     /// A mistake unless the key was given.
     pub fn require(&mut self, key: &'static str, remedy: &str) {
-        if self.get(key).is_none() && !self.is_spoilt(key) {
+        if self.get(key).is_none() && !self.is_invalid(key) {
             self.missing(key, remedy);
         }
     }
 
     fn missing(&mut self, key: &'static str, remedy: &str) {
-        let place = self.document.missing(key);
-        self.wrong(
+        let location = self.document.missing(key);
+        self.add_mistake(
             key,
-            &place,
-            Wrong::new("is required, but not given", remedy),
+            &location,
+            ValueError::new("is required, but not given", remedy),
         );
     }
 
@@ -90,22 +93,22 @@ impl Given<'_> {
             "data.standardize",
             "init.doubled",
         ];
-        let swept = self.swept.iter().map(|(axis, _)| axis.key);
+        let swept = self.swept.iter().map(|(grid_key, _)| grid_key.key);
         for key in self.document.entries.keys().copied().chain(swept) {
             let decides = match key.starts_with("init.") {
                 true => "init.kind",
                 false => "data.source",
             };
-            if self.is_spoilt(key) || self.is_spoilt(decides) {
+            if self.is_invalid(key) || self.is_invalid(decides) {
                 continue;
             }
-            let (Some(why), Some((value, place))) = (misplaced(key, e), self.get(key)) else {
+            let (Some(why), Some((value, location))) = (misplaced(key, e), self.get(key)) else {
                 continue;
             };
             let off = *value == Value::Boolean(false) || number(value) == Some(0.0);
             if !(off && SWITCHES.contains(&key)) {
-                let (what, place) = (format!("does not apply to {why}"), place.clone());
-                self.wrong(key, &place, Wrong::new(what, "remove the key"));
+                let (what, location) = (format!("does not apply to {why}"), location.clone());
+                self.add_mistake(key, &location, ValueError::new(what, "remove the key"));
             }
         }
     }

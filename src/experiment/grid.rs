@@ -7,11 +7,11 @@ use toml::{Table, Value};
 use toml_writer::ToTomlKey;
 
 use super::check;
-use super::document::{Axis, Document};
-use super::expect::Check;
-use super::given::Given;
+use super::document::{Document, GridKey};
+use super::expect::ClaimCheck;
+use super::given::GivenKeys;
 use super::mistakes::Mistakes;
-use super::value::Wrong;
+use super::value::ValueError;
 use super::{Experiment, fields};
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub struct Grid {
     /// grid.
     pub runs: Vec<GridRun>,
     /// `[expect]`: what the trained runs have to show.
-    pub expect: Vec<Check>,
+    pub expect: Vec<ClaimCheck>,
 }
 
 /// One combination.
@@ -87,18 +87,18 @@ pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
     let mut base = fields::template();
     base.title = title.to_owned();
     for (key, entry) in &document.entries {
-        if let Err(wrong) = fields::read(&mut base, key, &entry.value) {
-            mistakes.add(&entry.place, wrong);
-            mistakes.spoil(key);
+        if let Err(value_error) = fields::read(&mut base, key, &entry.value) {
+            mistakes.add(&entry.location, value_error);
+            mistakes.mark_invalid(key);
         }
     }
     let mut count = 1_usize;
-    for axis in &document.axes {
-        count = count.saturating_mul(axis.values.len());
+    for grid_key in &document.grid_keys {
+        count = count.saturating_mul(grid_key.values.len());
         if count > MOST_RUNS {
             let what = format!("makes the grid larger than {MOST_RUNS} runs");
-            let wrong = Wrong::new(what, "shorten the lists of [grid]");
-            mistakes.add(&axis.place, wrong);
+            let value_error = ValueError::new(what, "shorten the lists of [grid]");
+            mistakes.add(&grid_key.location, value_error);
             // None of them is worth a look.
             count = 0;
             break;
@@ -107,10 +107,10 @@ pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
     let runs = (0..count).map(|index| run(document, &base, index, &mut mistakes));
     let runs = runs.collect::<Vec<_>>();
     let claims = document.claims.iter();
-    let expect = claims.filter_map(|claim| Check::read(claim, &mut mistakes));
+    let expect = claims.filter_map(|claim| ClaimCheck::read(claim, &mut mistakes));
     let expect = expect.collect::<Vec<_>>();
-    mistakes.told()?;
-    let mut resolved = common(&document.axes, &runs);
+    mistakes.into_error()?;
+    let mut resolved = common(&document.grid_keys, &runs);
     for check in &expect {
         insert_below(&mut resolved, "expect", &check.claim, check.write().into());
     }
@@ -139,33 +139,33 @@ fn run(
     mistakes: &mut Mistakes,
 ) -> GridRun {
     let mut swept = Vec::new();
-    for axis in document.axes.iter().rev() {
-        swept.push((axis, &axis.values[index % axis.values.len()]));
-        index /= axis.values.len();
+    for grid_key in document.grid_keys.iter().rev() {
+        swept.push((grid_key, &grid_key.values[index % grid_key.values.len()]));
+        index /= grid_key.values.len();
     }
     swept.reverse();
     let mut experiment = base.clone();
-    let mut spoilt = BTreeSet::new();
-    for (axis, value) in &swept {
-        if let Err(wrong) = fields::read(&mut experiment, axis.key, value) {
-            mistakes.add(&axis.place, wrong);
-            spoilt.insert(axis.key);
+    let mut invalid = BTreeSet::new();
+    for (grid_key, value) in &swept {
+        if let Err(value_error) = fields::read(&mut experiment, grid_key.key, value) {
+            mistakes.add(&grid_key.location, value_error);
+            invalid.insert(grid_key.key);
         }
     }
     fields::fill(&mut experiment.data);
-    let mut given = Given {
+    let mut given = GivenKeys {
         document,
         swept: &swept,
         mistakes,
-        spoilt,
+        invalid,
     };
     check::check(&experiment, &mut given);
     // As a file writes them, so that 5 and 5.0 are the same parameter.
     let written = fields::write(&experiment);
-    let parameter = |(axis, value): &(&Axis, &Value)| {
-        let same = written.iter().find(|(key, _)| *key == axis.key);
+    let parameter = |(grid_key, value): &(&GridKey, &Value)| {
+        let same = written.iter().find(|(key, _)| *key == grid_key.key);
         let value = same.map_or_else(|| Value::clone(value), |(_, value)| value.clone());
-        (axis.key.to_owned(), value)
+        (grid_key.key.to_owned(), value)
     };
     let parameters = swept.iter().map(parameter).collect();
     GridRun {
@@ -176,11 +176,11 @@ fn run(
 
 /// The resolved file of these runs. A default that differs between runs, because it depends on a
 /// key of the grid, stays out: it is found again in the same way.
-fn common(axes: &[Axis], runs: &[GridRun]) -> Table {
+fn common(grid_keys: &[GridKey], runs: &[GridRun]) -> Table {
     let mut keys = runs
         .first()
         .map_or(Vec::new(), |run| fields::write(&run.experiment));
-    keys.retain(|(key, _)| axes.iter().all(|axis| axis.key != *key));
+    keys.retain(|(key, _)| grid_keys.iter().all(|grid_key| grid_key.key != *key));
     for run in runs.iter().skip(1) {
         let written = fields::write(&run.experiment);
         keys.retain(|entry| written.contains(entry));
@@ -191,14 +191,14 @@ fn common(axes: &[Axis], runs: &[GridRun]) -> Table {
     }
     // The runs of one value of an axis follow each other as often as the later axes have values.
     let mut stride = runs.len();
-    for axis in axes {
-        stride /= axis.values.len();
-        let values =
-            (0..axis.values.len()).filter_map(|i| runs[i * stride].parameters.get(axis.key));
+    for grid_key in grid_keys {
+        stride /= grid_key.values.len();
+        let values = (0..grid_key.values.len())
+            .filter_map(|i| runs[i * stride].parameters.get(grid_key.key));
         insert_below(
             &mut document,
             "grid",
-            axis.key,
+            grid_key.key,
             values.cloned().collect::<Vec<_>>().into(),
         );
     }

@@ -38,16 +38,17 @@ mod unknown;
 mod unset;
 mod value;
 
-pub use data::{DataSpec, FileForm, Inputs, Source};
-pub use expect::{Check, Filter, Other, Over, QUANTITIES, number_of};
+pub use data::{DataSpec, FileForm, InputDistribution, Source};
+pub use expect::{ClaimCheck, Filter, Other, Over, QUANTITIES, number_of};
 pub use grid::{Grid, GridRun};
 pub use origin::{KEPT_DATA, is_kept_name, kept_name};
 pub use presets::{Preset, presets};
 pub use schedule::Schedule;
 pub use training::{
-    Flow, Init, InitKind, Network, NormScaled, Output, PrecisionSpec, Risk, Stop, Widths,
+    FlowSpec, InitKind, InitSpec, NetworkSpec, NormScaled, OutputSpec, PrecisionSpec, RiskSpec,
+    Stop, Widths,
 };
-pub use value::Choice;
+pub use value::NamedVariant;
 pub(crate) use value::nearest;
 
 /// A validated experiment without its grid: one run.
@@ -63,12 +64,12 @@ pub struct Experiment {
     /// Default 1; 0 to 2⁶³ − 1, the range of a TOML integer.
     pub seed: u64,
     pub data: DataSpec,
-    pub network: Network,
-    pub init: Init,
-    pub risk: Risk,
-    pub flow: Flow,
+    pub network: NetworkSpec,
+    pub init: InitSpec,
+    pub risk: RiskSpec,
+    pub flow: FlowSpec,
     pub precision: PrecisionSpec,
-    pub output: Output,
+    pub output: OutputSpec,
 }
 
 impl Experiment {

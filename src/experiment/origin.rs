@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::mistakes::Place;
-use super::value::Wrong;
+use super::mistakes::Location;
+use super::value::ValueError;
 
 /// Where keys come from.
 #[derive(Clone, Copy)]
@@ -13,50 +13,50 @@ pub(super) struct Origin<'a> {
     pub label: &'a str,
     pub text: &'a str,
     pub folder: &'a Path,
-    pub layer: Layer<'a>,
+    pub precedence: Precedence<'a>,
 }
 
 /// Layers of keys: each overrides those before it.
 #[derive(Clone, Copy)]
-pub(super) enum Layer<'a> {
+pub(super) enum Precedence<'a> {
     File,
     /// The section `[quick]` of the file.
     Quick,
     /// One `--set`.
-    Set(&'a Place),
+    Set(&'a Location),
 }
 
-impl Layer<'_> {
+impl Precedence<'_> {
     pub fn overrides(self) -> bool {
-        !matches!(self, Layer::File)
+        !matches!(self, Precedence::File)
     }
 }
 
 impl Origin<'_> {
-    pub fn place(&self, start: usize, name: &str, grid: bool) -> Place {
+    pub fn location(&self, start: usize, name: &str, grid: bool) -> Location {
         let name = match grid {
             true => grid_name(name),
             false => name.to_owned(),
         };
         let line = line_of(self.text, start);
-        let text = match self.layer {
-            Layer::Set(place) => return place.clone(),
-            Layer::File => format!("{}:{line}: {name}", self.label),
-            Layer::Quick => format!("{}:{line}: quick.{name}", self.label),
+        let text = match self.precedence {
+            Precedence::Set(location) => return location.clone(),
+            Precedence::File => format!("{}:{line}: {name}", self.label),
+            Precedence::Quick => format!("{}:{line}: quick.{name}", self.label),
         };
-        Place { text, order: start }
+        Location { text, order: start }
     }
 
     /// The copy, beside this file, of a data file that is no longer there: a run folder may have been
     /// moved.
     fn kept(&self, path: &Path) -> Option<PathBuf> {
         let copy = self.folder.join(KEPT_DATA).join(kept_name(path));
-        let moved = matches!(self.layer, Layer::File) && !path.exists() && copy.exists();
+        let moved = matches!(self.precedence, Precedence::File) && !path.exists() && copy.exists();
         std::path::absolute(copy).ok().filter(|_| moved)
     }
 
     /// Makes the paths of a file absolute, so that a resolved file works from any folder.
-    pub fn absolute(&self, key: &str, value: &mut Value) -> std::result::Result<(), Wrong> {
+    pub fn absolute(&self, key: &str, value: &mut Value) -> std::result::Result<(), ValueError> {
         let Some(path) = value.as_str().filter(|_| key.ends_with("path")) else {
             return Ok(());
         };
@@ -69,7 +69,7 @@ impl Origin<'_> {
         *value = match text {
             Some(text) => text.into(),
             None => {
-                return Err(Wrong::found(
+                return Err(ValueError::found(
                     value,
                     "a file's path, in folders of UTF-8 names",
                 ));

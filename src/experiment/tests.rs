@@ -258,14 +258,14 @@ fn whole_numbers_may_be_written_as_floats() {
     let grid = load_text(SMALL, &["grid.network.width=[1e1, 20]"]).unwrap();
     assert_eq!(widths(&grid), [10, 20]);
     assert_round_trip(&grid);
-    for wrong in [
+    for value_error in [
         "flow.steps=1.5",
         "flow.steps=1e30",
         "network.width=1e10",
         "flow.steps=-1e3",
         "seed=nan",
     ] {
-        assert!(load_text(SMALL, &[wrong]).is_err(), "{wrong}");
+        assert!(load_text(SMALL, &[value_error]).is_err(), "{value_error}");
     }
 }
 

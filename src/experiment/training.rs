@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::schedule::Schedule;
-use super::value::Choice;
+use super::value::NamedVariant;
 use crate::model::loss::Infimum;
 use crate::model::{Loss, Scaling, StateFormat, Train};
 
 /// `[network]`
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Network {
+pub struct NetworkSpec {
     /// Width m, at least 1. Required.
     pub width: usize,
     /// Default both.
@@ -19,7 +19,7 @@ pub struct Network {
     pub scaling: Scaling,
 }
 
-impl Network {
+impl NetworkSpec {
     /// Output scale α.
     pub fn alpha(&self) -> f64 {
         self.scaling.alpha(self.width)
@@ -28,7 +28,7 @@ impl Network {
 
 /// `[init]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Init {
+pub struct InitSpec {
     /// Default gaussian.
     pub kind: InitKind,
     /// sphere, half_space: |w_j|; gaussian, one_sign, balanced: standard deviation of each
@@ -67,7 +67,7 @@ pub enum InitKind {
     File,
 }
 
-impl Choice for InitKind {
+impl NamedVariant for InitKind {
     const ALL: &'static [Self] = &[
         InitKind::Sphere,
         InitKind::Gaussian,
@@ -98,7 +98,7 @@ pub enum Widths {
     Disjoint,
 }
 
-impl Choice for Widths {
+impl NamedVariant for Widths {
     const ALL: &'static [Self] = &[Widths::Nested, Widths::Disjoint];
 
     fn name(self) -> &'static str {
@@ -111,7 +111,7 @@ impl Choice for Widths {
 
 /// `[risk]`
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Risk {
+pub struct RiskSpec {
     /// Required. All but square and huber take targets ±1.
     pub loss: Loss,
     /// λ ≥ 0. Default 0.
@@ -123,7 +123,7 @@ pub struct Risk {
 /// The keys `integrator` ("euler"), `batch` (0) and `temperature` (0.0), like `data.fresh` (false),
 /// are accepted with these values only: others come with a later version.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Flow {
+pub struct FlowSpec {
     /// Number of updates; 0 only evaluates the start. Required.
     pub steps: u64,
     /// η > 0. Required.
@@ -206,7 +206,7 @@ pub struct PrecisionSpec {
 
 /// `[output]`
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Output {
+pub struct OutputSpec {
     /// Rows of metrics per run, log-spaced over the steps, first and last included. At least 2,
     /// default 200.
     pub records: usize,

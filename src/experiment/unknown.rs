@@ -1,7 +1,7 @@
 //! Keys that no experiment has, and what may have been meant.
 
 use super::fields::NAMES;
-use super::value::{Wrong, nearest};
+use super::value::{ValueError, nearest};
 
 /// The keys of a section.
 pub(super) fn keys_below(section: &str) -> Vec<&'static str> {
@@ -20,7 +20,7 @@ pub(super) fn is_within(key: &str, name: &str) -> bool {
 
 /// What is wrong with an unknown key, and the key that may be meant: a small typing error away in
 /// the same section, or of the same or nearly the same name in another.
-pub(super) fn unknown(name: &str) -> (Wrong, Option<String>) {
+pub(super) fn unknown(name: &str) -> (ValueError, Option<String>) {
     let (section, last) = name.rsplit_once('.').unwrap_or(("", name));
     let all: Vec<_> = NAMES.iter().map(|key| last_part(key)).collect();
     let (siblings, allowed) = match section {
@@ -54,7 +54,7 @@ pub(super) fn unknown(name: &str) -> (Wrong, Option<String>) {
         None => allowed,
     };
     let what = "is not a key of an experiment".into();
-    (Wrong { what, remedy }, meant)
+    (ValueError { what, remedy }, meant)
 }
 
 fn first_part(key: &'static str) -> &'static str {

@@ -6,30 +6,31 @@ use super::document::Document;
 use super::fields::NAMES;
 use super::origin::grid_name;
 use super::unknown::{is_within, keys_below, unknown};
-use super::value::Wrong;
+use super::value::ValueError;
 
 const FORM: &str = "write a key, a section or a claim: --unset flow.stop, --unset grid, --unset 'expect.\"a claim\"'";
 
 impl Document {
     /// Applies one `--unset KEY`.
     pub fn unset(&mut self, key: &str) {
-        let place = self.argument(format!("--unset {key}"));
+        let location = self.argument(format!("--unset {key}"));
         let taken = parts(key).and_then(|parts| {
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             self.take_out(&parts)
         });
-        if let Err(wrong) = taken {
-            self.mistakes.add(&place, wrong);
+        if let Err(value_error) = taken {
+            self.mistakes.add(&location, value_error);
         }
     }
 
-    fn take_out(&mut self, parts: &[&str]) -> Result<(), Wrong> {
+    fn take_out(&mut self, parts: &[&str]) -> Result<(), ValueError> {
         let before = self.size();
         match parts {
-            ["grid"] => self.axes.clear(),
+            ["grid"] => self.grid_keys.clear(),
             ["grid", key @ ..] => {
                 let key = known(&key.join("."))?;
-                self.axes.retain(|axis| !is_within(axis.key, &key));
+                self.grid_keys
+                    .retain(|grid_key| !is_within(grid_key.key, &key));
             }
             ["expect"] => self.claims.clear(),
             ["expect", claim] => self.claims.retain(|known| known.claim != *claim),
@@ -43,16 +44,20 @@ impl Document {
                 let key = known(&key.join("."))?;
                 self.entries.retain(|known, _| !is_within(known, &key));
                 if self.size() == before
-                    && let Some(axis) = self.axes.iter().find(|axis| is_within(axis.key, &key))
+                    && let Some(grid_key) = self
+                        .grid_keys
+                        .iter()
+                        .find(|grid_key| is_within(grid_key.key, &key))
                 {
-                    let remedy = format!("the grid gives it: --unset '{}'", grid_name(axis.key));
-                    return Err(Wrong::new(NOT_THERE, remedy));
+                    let remedy =
+                        format!("the grid gives it: --unset '{}'", grid_name(grid_key.key));
+                    return Err(ValueError::new(NOT_THERE, remedy));
                 }
             }
         }
         match self.size() < before {
             true => Ok(()),
-            false => Err(Wrong::new(
+            false => Err(ValueError::new(
                 NOT_THERE,
                 "leave this --unset out; `widefield show` prints what is given, defaults included",
             )),
@@ -62,14 +67,14 @@ impl Document {
     /// How much is given.
     fn size(&self) -> usize {
         let claims = self.claims.iter().map(|claim| 1 + claim.entries.len());
-        self.entries.len() + self.axes.len() + claims.sum::<usize>()
+        self.entries.len() + self.grid_keys.len() + claims.sum::<usize>()
     }
 }
 
 const NOT_THERE: &str = "is not given, so it cannot be taken out";
 
 /// The name, if it is one of a key or a section.
-fn known(name: &str) -> Result<String, Wrong> {
+fn known(name: &str) -> Result<String, ValueError> {
     match NAMES.contains(&name) || !keys_below(name).is_empty() {
         true => Ok(name.to_owned()),
         false => Err(unknown(name).0),
@@ -77,24 +82,24 @@ fn known(name: &str) -> Result<String, Wrong> {
 }
 
 /// The parts of a dotted and perhaps quoted key, taken apart by TOML's own reader.
-fn parts(key: &str) -> Result<Vec<String>, Wrong> {
+fn parts(key: &str) -> Result<Vec<String>, ValueError> {
     let text = format!("{key} = 0");
     let table = DeTable::parse(&text).map_err(|error| {
         let what = format!("the key cannot be read: {}", error.message());
-        Wrong::new(what, FORM)
+        ValueError::new(what, FORM)
     })?;
     let mut parts = Vec::new();
     let mut table = table.into_inner();
     loop {
         let mut entries = std::mem::take(&mut table).into_iter();
         let (Some((name, value)), None) = (entries.next(), entries.next()) else {
-            return Err(Wrong::new("is not one key", FORM));
+            return Err(ValueError::new("is not one key", FORM));
         };
         parts.push(name.into_inner().into_owned());
         match value.into_inner() {
             DeValue::Table(below) => table = below,
             DeValue::Integer(_) => return Ok(parts),
-            _ => return Err(Wrong::new("is not one key", FORM)),
+            _ => return Err(ValueError::new("is not one key", FORM)),
         }
     }
 }

@@ -11,14 +11,14 @@ use crate::model::{StateFormat, Train};
 
 /// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
 #[derive(Debug, Clone)]
-pub(super) struct Wrong {
+pub(super) struct ValueError {
     pub what: String,
     pub remedy: String,
 }
 
-impl Wrong {
+impl ValueError {
     pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Wrong {
+        ValueError {
             what: what.into(),
             remedy: remedy.into(),
         }
@@ -26,7 +26,7 @@ impl Wrong {
 
     /// A value that is not among the allowed ones.
     pub fn found(value: &Value, allowed: &str) -> Self {
-        Wrong {
+        ValueError {
             what: format!("found {}", describe(value)),
             remedy: format!("allowed: {allowed}"),
         }
@@ -34,7 +34,7 @@ impl Wrong {
 
     /// A value that a later version will take.
     pub fn later(value: &Value, remedy: &str) -> Self {
-        Wrong {
+        ValueError {
             what: format!(
                 "found {}, which is not available in this version",
                 describe(value)
@@ -44,8 +44,8 @@ impl Wrong {
     }
 
     /// The error, at its place.
-    pub fn at(self, place: &str) -> Error {
-        Error::input(place, self.what, self.remedy)
+    pub fn at(self, location: &str) -> Error {
+        Error::input(location, self.what, self.remedy)
     }
 }
 
@@ -73,20 +73,20 @@ pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
 
 /// A field that a key of a file sets.
 pub(super) trait Field {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong>;
+    fn read(&mut self, value: &Value) -> Result<(), ValueError>;
     /// `None` where a file says nothing.
     fn write(&self) -> Option<Value>;
 }
 
 /// An enumeration whose variants a file names by a word.
-pub trait Choice: Copy + 'static {
+pub trait NamedVariant: Copy + 'static {
     /// Every variant.
     const ALL: &'static [Self];
     /// The word in experiment files.
     fn name(self) -> &'static str;
 }
 
-impl Choice for Train {
+impl NamedVariant for Train {
     const ALL: &'static [Self] = &Train::ALL;
 
     fn name(self) -> &'static str {
@@ -94,7 +94,7 @@ impl Choice for Train {
     }
 }
 
-impl Choice for StateFormat {
+impl NamedVariant for StateFormat {
     const ALL: &'static [Self] = &StateFormat::ALL;
 
     fn name(self) -> &'static str {
@@ -102,8 +102,8 @@ impl Choice for StateFormat {
     }
 }
 
-impl<T: Choice> Field for T {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+impl<T: NamedVariant> Field for T {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let names: Vec<_> = T::ALL.iter().map(|choice| choice.name()).collect();
         let (name, _) = among(value, &names, &[])?;
         if let Some(choice) = T::ALL.iter().find(|choice| choice.name() == name) {
@@ -118,7 +118,7 @@ impl<T: Choice> Field for T {
 }
 
 impl<T: Field + Default> Field for Option<T> {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let mut inner = T::default();
         inner.read(value)?;
         *self = Some(inner);
@@ -131,8 +131,8 @@ impl<T: Field + Default> Field for Option<T> {
 }
 
 impl Field for String {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        let text = value.as_str().ok_or(Wrong::found(value, "a string"))?;
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
+        let text = value.as_str().ok_or(ValueError::found(value, "a string"))?;
         *self = text.to_owned();
         Ok(())
     }
@@ -143,8 +143,8 @@ impl Field for String {
 }
 
 impl Field for PathBuf {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        let text = value.as_str().ok_or(Wrong::found(value, "a path"))?;
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
+        let text = value.as_str().ok_or(ValueError::found(value, "a path"))?;
         *self = text.into();
         Ok(())
     }
@@ -156,8 +156,10 @@ impl Field for PathBuf {
 }
 
 impl Field for bool {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        *self = value.as_bool().ok_or(Wrong::found(value, "true, false"))?;
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
+        *self = value
+            .as_bool()
+            .ok_or(ValueError::found(value, "true, false"))?;
         Ok(())
     }
 
@@ -167,8 +169,8 @@ impl Field for bool {
 }
 
 impl Field for f64 {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
-        *self = number(value).ok_or(Wrong::found(value, "a number"))?;
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
+        *self = number(value).ok_or(ValueError::found(value, "a number"))?;
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl Field for f64 {
 }
 
 impl Field for u64 {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         *self = whole(value, i64::MAX)?;
         Ok(())
     }
@@ -190,19 +192,19 @@ impl Field for u64 {
 }
 
 impl Field for usize {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         // Engines index samples and particles by 32 bits.
         let read = whole(value, u32::MAX.into());
-        *self = read.map_err(|mut wrong| {
+        *self = read.map_err(|mut value_error| {
             let beyond = value.as_integer().filter(|v| *v > u32::MAX.into());
             if let Some(bytes) = beyond.map(|v| 4 * v as u128) {
                 let needed = format!(
                     "; so many numbers need {bytes} bytes at least ({})",
                     units(bytes)
                 );
-                wrong.what.push_str(&needed);
+                value_error.what.push_str(&needed);
             }
-            wrong
+            value_error
         })? as usize;
         Ok(())
     }
@@ -213,9 +215,10 @@ impl Field for usize {
 }
 
 impl Field for [u8; 2] {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let class = |value: &Value| u8::try_from(whole(value, 255).ok()?).ok();
-        *self = pair(value, class).ok_or(Wrong::found(value, "[a, b] with a, b in 0 to 255"))?;
+        *self =
+            pair(value, class).ok_or(ValueError::found(value, "[a, b] with a, b in 0 to 255"))?;
         Ok(())
     }
 
@@ -225,12 +228,12 @@ impl Field for [u8; 2] {
 }
 
 impl Field for Vec<[f64; 2]> {
-    fn read(&mut self, value: &Value) -> Result<(), Wrong> {
+    fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let point = |value| pair(value, number);
         let points = value
             .as_array()
             .and_then(|all| all.iter().map(point).collect());
-        *self = points.ok_or(Wrong::found(value, "points [[x, y], …] of numbers"))?;
+        *self = points.ok_or(ValueError::found(value, "points [[x, y], …] of numbers"))?;
         Ok(())
     }
 
@@ -249,11 +252,11 @@ pub(super) fn among(
     value: &Value,
     names: &[&'static str],
     keys: &[&'static str],
-) -> Result<(&'static str, Option<f64>), Wrong> {
+) -> Result<(&'static str, Option<f64>), ValueError> {
     let quoted = names.iter().map(|name| format!("\"{name}\""));
     let tables = keys.iter().map(|key| format!("{{ {key} = a number }}"));
     let allowed: Vec<_> = quoted.chain(tables).collect();
-    let mut wrong = Wrong::found(value, &allowed.join(", "));
+    let mut value_error = ValueError::found(value, &allowed.join(", "));
     let word = match value {
         Value::String(word) => {
             if let Some(name) = names.iter().find(|name| *name == word) {
@@ -272,13 +275,15 @@ pub(super) fn among(
             }
             word
         }
-        _ => return Err(wrong),
+        _ => return Err(value_error),
     };
     let candidates = if value.is_str() { names } else { keys };
     if let Some(near) = nearest(word, candidates).filter(|near| *near != word) {
-        wrong.remedy.push_str(&format!("; did you mean {near}?"));
+        value_error
+            .remedy
+            .push_str(&format!("; did you mean {near}?"));
     }
-    Err(wrong)
+    Err(value_error)
 }
 
 pub(super) fn positive(x: f64) -> bool {
@@ -297,13 +302,13 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 /// A whole number; 1e5, a float to TOML, is one.
-fn whole(value: &Value, most: i64) -> Result<u64, Wrong> {
+fn whole(value: &Value, most: i64) -> Result<u64, ValueError> {
     let integer = match value.as_integer() {
         Some(integer) => u64::try_from(integer).ok(),
         None => value.as_float().and_then(whole_number),
     };
     let fits = integer.filter(|integer| *integer <= most as u64);
-    fits.ok_or_else(|| Wrong::found(value, &format!("a whole number from 0 to {most}")))
+    fits.ok_or_else(|| ValueError::found(value, &format!("a whole number from 0 to {most}")))
 }
 
 fn pair<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<[T; 2]> {

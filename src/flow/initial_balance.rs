@@ -77,12 +77,12 @@ impl Origins for InitialBalances {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{Init, InitKind, Widths};
+    use crate::experiment::{InitKind, InitSpec, Widths};
 
     /// The balance is that of the rounded particles, and any block of it can be made again.
     #[test]
     fn balances_are_those_of_the_stored_particles() {
-        let init = Init {
+        let init = InitSpec {
             kind: InitKind::Gaussian,
             scale_w: 1.5,
             scale_a: 0.5,

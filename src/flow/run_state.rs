@@ -12,7 +12,7 @@ use crate::experiment::{Experiment, GridRun, Stop};
 use crate::model::Run;
 use crate::observe::{ATOM_PARTICLES, BestMargins, DriftBaseline, MetricsRow, atoms, is_finite};
 use crate::store::{
-    Checkpoint, Checkpoints, Identity, Label, RunSummary, Snapshots, Writes, write_particles,
+    Checkpoint, Checkpoints, Identity, RunMetadata, RunSummary, Snapshots, Writes, write_particles,
 };
 
 /// The most numbers m (d + 1) of a run whose particles are copied before each group of steps.
@@ -301,7 +301,7 @@ impl RunState {
     /// Writes the present state; [`RunState::remove_superseded`] is due once it is in place.
     pub fn checkpoint(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         let spec = self.spec();
-        let label = Label {
+        let label = RunMetadata {
             scaling: self.run.alpha,
             loss: spec.risk.loss.to_string(),
             seed: spec.seed,

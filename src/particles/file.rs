@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// As [`data::load`]; another width or dimension than the experiment's; weights that f32 cannot hold.
 pub fn read(path: &Path, m: usize, d: usize) -> Result<Particles> {
-    let data::file::Stored { w, a, exponent } = data::file::particles(path)?;
+    let data::file::StoredParticles { w, a, exponent } = data::file::particles(path)?;
     if (w.columns, w.rows(), a.len()) != (d, m, m) {
         return Err(Error::input(
             path.display().to_string(),

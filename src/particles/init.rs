@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Particles;
 use crate::error::{Error, Result};
-use crate::experiment::{Init, InitKind, Widths};
+use crate::experiment::{InitKind, InitSpec, Widths};
 use crate::random::{Draws, Stream};
 
 /// What the draws of a run depend on besides the index of the particle. Runs with equal keys share
@@ -21,7 +21,7 @@ pub struct DrawKey {
 
 impl DrawKey {
     /// Of a run of width m in an experiment with this seed; `None` for particles from a file.
-    pub fn of(init: &Init, m: usize, seed: u64) -> Option<DrawKey> {
+    pub fn of(init: &InitSpec, m: usize, seed: u64) -> Option<DrawKey> {
         (init.kind != InitKind::File).then(|| DrawKey {
             seed: init.seed.unwrap_or(seed),
             variant: match init.widths {
@@ -52,7 +52,7 @@ impl Initializer {
     ///
     /// # Errors
     /// For kind = "file": the file cannot be read, or holds another width or dimension.
-    pub fn new(init: &Init, m: usize, d: usize, seed: u64) -> Result<Self> {
+    pub fn new(init: &InitSpec, m: usize, d: usize, seed: u64) -> Result<Self> {
         let stored = match (&init.path, init.kind) {
             (Some(path), InitKind::File) => Some(super::read(path, m, d)?),
             (None, InitKind::File) => {
@@ -149,8 +149,8 @@ impl Initializer {
 mod tests {
     use super::*;
 
-    fn init(kind: InitKind) -> Init {
-        Init {
+    fn init(kind: InitKind) -> InitSpec {
+        InitSpec {
             kind,
             scale_w: 2.0,
             scale_a: 0.5,
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    fn all(init: &Init, m: usize) -> Particles {
+    fn all(init: &InitSpec, m: usize) -> Particles {
         Initializer::new(init, m, 3, 5).unwrap().block(0..m)
     }
 
@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(part.a, whole.a[17..31]);
             assert_eq!(part.w, whole.w[17 * 3..31 * 3]);
             assert_eq!(all(&init, 20).a, whole.a[..20]);
-            let own = Init {
+            let own = InitSpec {
                 widths: Widths::Disjoint,
                 ..init
             };
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn a_seed_of_its_own_replaces_the_experiments() {
-        let own = Init {
+        let own = InitSpec {
             seed: Some(6),
             ..init(InitKind::Gaussian)
         };
-        let drawn = |init: &Init, seed| Initializer::new(init, 9, 3, seed).unwrap().block(0..9);
+        let drawn = |init: &InitSpec, seed| Initializer::new(init, 9, 3, seed).unwrap().block(0..9);
         assert_eq!(drawn(&own, 5), drawn(&init(InitKind::Gaussian), 6));
         assert_ne!(drawn(&own, 5), drawn(&init(InitKind::Gaussian), 5));
     }
@@ -225,7 +225,7 @@ mod tests {
             InitKind::OneSign,
         ] {
             let p = all(
-                &Init {
+                &InitSpec {
                     doubled: true,
                     ..init(kind)
                 },

@@ -1,11 +1,11 @@
 //! Final values of a grid against each of its numbers, with mean and spread over seeds.
 
-use super::axis::{Settled, plain};
+use super::axis::{FittedAxis, plain};
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, applies, words};
-use super::looks::{distinct, spread};
-use super::margins::{LAW, LAW_DASH, law_over, reach_over};
+use super::line_styles::{distinct, spread};
+use super::margins::{LAW, LAW_DASH, law_over, margin_bounds_over};
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;
@@ -165,14 +165,17 @@ fn panel(
         means.push(Mark::line(mean.clone().collect(), colour));
         means.push(Mark::discs(mean, colour));
         let certified = families.iter().filter_map(|family| {
-            let reach = reach_over(folder, family, column)?;
-            Some((family.number(key)?, reach))
+            let margin_bounds = margin_bounds_over(folder, family, column)?;
+            Some((family.number(key)?, margin_bounds))
         });
         let certified: Vec<_> = certified.collect();
         let shade = if lines.len() > 1 { colour } else { GREY };
         if let Some((_, first)) = certified.first() {
             figure.enter(first.words(), GREY.faded(0.45), Sign::Patch);
-            if let Some(note) = certified.iter().find_map(|(_, reach)| reach.note()) {
+            if let Some(note) = certified
+                .iter()
+                .find_map(|(_, margin_bounds)| margin_bounds.note())
+            {
                 figure.remark(note);
             }
             let ends = certified.iter().map(|&(x, r)| (x, r.low, r.high));
@@ -215,7 +218,7 @@ fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
     let (spread, mean) = (ys(&panel.marks), least(&ys(means)));
     let floor = 10f64.powf((mean / 3.0).log10().floor());
     let low = least(&spread);
-    let log = Settled::new(&panel.y, spread.into_iter(), 3).scale == Scale::Log;
+    let log = FittedAxis::new(&panel.y, spread.into_iter(), 3).scale == Scale::Log;
     if !log || mean <= 0.0 || low >= floor {
         return;
     }

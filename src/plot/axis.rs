@@ -16,7 +16,7 @@ const DECADES: usize = 24;
 
 /// An axis with everything settled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
+pub struct FittedAxis {
     pub scale: Scale,
     /// Ends, in values.
     pub low: f64,
@@ -25,10 +25,10 @@ pub struct Settled {
     pub ticks: Vec<(f64, String)>,
 }
 
-impl Settled {
+impl FittedAxis {
     /// Chooses for these values; `room` is the most ticks with words.
     pub fn new(axis: &Axis, values: impl Iterator<Item = f64>, room: usize) -> Self {
-        let mut seen = Seen::default();
+        let mut seen = ValueRange::default();
         values.for_each(|v| seen.add(v));
         if let Some(value) = axis.include {
             seen.add(value);
@@ -41,18 +41,18 @@ impl Settled {
             Some(range) if range.0 < range.1 => range,
             _ => seen.ends(scale),
         };
-        let mut settled = Settled {
+        let mut fitted = FittedAxis {
             scale,
             low,
             high,
             ticks: Vec::new(),
         };
-        settled.ticks = settled.ticks_within(axis.ticks.as_deref(), room.max(3));
+        fitted.ticks = fitted.ticks_within(axis.ticks.as_deref(), room.max(3));
         if axis.mirrored {
-            let words = settled.ticks.iter_mut().map(|(_, word)| word);
+            let words = fitted.ticks.iter_mut().map(|(_, word)| word);
             words.for_each(|word| *word = word.trim_start_matches('−').to_owned());
         }
-        settled
+        fitted
     }
 
     /// Place of a value between 0 and 1; values beyond the ends are drawn at them.
@@ -152,16 +152,16 @@ impl Settled {
 
 /// What the values of an axis are like.
 #[derive(Debug)]
-struct Seen {
+struct ValueRange {
     low: f64,
     high: f64,
     /// The smallest one above 0.
     least: f64,
 }
 
-impl Default for Seen {
+impl Default for ValueRange {
     fn default() -> Self {
-        Seen {
+        ValueRange {
             low: f64::INFINITY,
             high: f64::NEG_INFINITY,
             least: f64::INFINITY,
@@ -169,7 +169,7 @@ impl Default for Seen {
     }
 }
 
-impl Seen {
+impl ValueRange {
     fn add(&mut self, value: f64) {
         if value.is_finite() {
             let value = value.clamp(-LARGEST, LARGEST);
@@ -349,22 +349,22 @@ fn minus(text: String) -> String {
 mod tests {
     use super::*;
 
-    fn settled(scale: Scale, values: &[f64]) -> Settled {
-        Settled::new(&Axis::new("", scale), values.iter().copied(), 5)
+    fn fitted(scale: Scale, values: &[f64]) -> FittedAxis {
+        FittedAxis::new(&Axis::new("", scale), values.iter().copied(), 5)
     }
 
-    fn words(of: &Settled) -> Vec<&str> {
+    fn words(of: &FittedAxis) -> Vec<&str> {
         of.ticks.iter().map(|(_, word)| word.as_str()).collect()
     }
 
     #[test]
     fn scales_follow_the_values() {
-        assert_eq!(settled(Scale::Auto, &[1.0, 2.0]).scale, Scale::Linear);
-        assert_eq!(settled(Scale::Auto, &[1e-3, 2.0]).scale, Scale::Log);
-        assert_eq!(settled(Scale::Auto, &[0.0, 1e-3, 2.0]).scale, Scale::Log);
-        assert_eq!(settled(Scale::Auto, &[-1e17, 0.1]).scale, Scale::Asinh);
-        assert_eq!(settled(Scale::Log, &[-1.0, 0.0]).scale, Scale::Linear);
-        assert_eq!(settled(Scale::Auto, &[]).scale, Scale::Linear);
+        assert_eq!(fitted(Scale::Auto, &[1.0, 2.0]).scale, Scale::Linear);
+        assert_eq!(fitted(Scale::Auto, &[1e-3, 2.0]).scale, Scale::Log);
+        assert_eq!(fitted(Scale::Auto, &[0.0, 1e-3, 2.0]).scale, Scale::Log);
+        assert_eq!(fitted(Scale::Auto, &[-1e17, 0.1]).scale, Scale::Asinh);
+        assert_eq!(fitted(Scale::Log, &[-1.0, 0.0]).scale, Scale::Linear);
+        assert_eq!(fitted(Scale::Auto, &[]).scale, Scale::Linear);
     }
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
         ];
         for values in cases {
             for scale in [Scale::Auto, Scale::Linear, Scale::Log, Scale::Asinh] {
-                let axis = settled(scale, values);
+                let axis = fitted(scale, values);
                 assert!(axis.low < axis.high, "{values:?} {axis:?}");
                 assert!(axis.ticks.len() >= 2, "{values:?} {axis:?}");
                 let said = axis.ticks.iter().filter(|(_, word)| !word.is_empty());
@@ -400,25 +400,25 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(
-            words(&settled(Scale::Linear, &[0.0, 1.0])),
+            words(&fitted(Scale::Linear, &[0.0, 1.0])),
             ["0.0", "0.5", "1.0"]
         );
         assert_eq!(
-            words(&settled(Scale::Log, &[1.0, 1e4])),
+            words(&fitted(Scale::Log, &[1.0, 1e4])),
             ["1", "10", "10²", "10³", "10⁴"]
         );
-        assert_eq!(words(&settled(Scale::Log, &[2.0, 11.0])), ["2", "5", "10"]);
+        assert_eq!(words(&fitted(Scale::Log, &[2.0, 11.0])), ["2", "5", "10"]);
         // Words of one axis are written in one way.
         assert_eq!(
-            words(&settled(Scale::Log, &[2e3, 2e5])),
+            words(&fitted(Scale::Log, &[2e3, 2e5])),
             ["3·10³", "10⁴", "3·10⁴", "10⁵"]
         );
         // Those of a long one are far enough apart, and no others.
         assert_eq!(
-            words(&settled(Scale::Log, &[1.0, 1e138])),
+            words(&fitted(Scale::Log, &[1.0, 1e138])),
             ["1", "10³⁰", "10⁶⁰", "10⁹⁰", "10¹²⁰"]
         );
-        let asinh = settled(Scale::Asinh, &[-1e17, 1e8]);
+        let asinh = fitted(Scale::Asinh, &[-1e17, 1e8]);
         assert_eq!(words(&asinh), ["0", "10⁶", "−10⁶", "−10¹²"]);
         assert_eq!(plain(2e6), "2·10⁶");
         assert_eq!(plain(-0.05), "−0.05");
@@ -460,7 +460,7 @@ mod tests {
         for k in 0..3000 {
             let low = 10f64.powf(f64::from(k % 60) / 5.0 - 6.0);
             let high = low * 10f64.powf(0.02 + f64::from(k / 60) * 0.06);
-            let axis = settled(Scale::Log, &[low, high]);
+            let axis = fitted(Scale::Log, &[low, high]);
             assert_eq!(axis.scale, Scale::Log);
             let said: Vec<(f64, &str)> = (axis.ticks.iter())
                 .filter(|(_, word)| !word.is_empty())
@@ -481,7 +481,7 @@ mod tests {
             mirrored: true,
             ..Axis::new("share", Scale::Linear)
         };
-        let axis = Settled::new(&axis, [-0.4, 0.2].into_iter(), 5);
+        let axis = FittedAxis::new(&axis, [-0.4, 0.2].into_iter(), 5);
         assert_eq!(words(&axis), ["0.4", "0.2", "0.0", "0.2"]);
         assert_eq!(axis.ticks[0].0, -0.4);
     }

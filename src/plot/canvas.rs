@@ -7,7 +7,7 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::colour::Colour;
-use super::figure::{Dash, Shape};
+use super::figure::{Dash, DotShape};
 use super::layout::WORDS;
 use crate::error::{Error, Result};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// A place on the drawing, in its units.
-pub type Place = (f64, f64);
+pub type Point = (f64, f64);
 
 /// A drawing in progress.
 pub struct Canvas<'a> {
@@ -35,7 +35,7 @@ impl<'a> Canvas<'a> {
         self.backend.present().map_err(refused)
     }
 
-    pub fn path(&mut self, places: &[Place], colour: Colour, width: f64) -> Result<()> {
+    pub fn path(&mut self, places: &[Point], colour: Colour, width: f64) -> Result<()> {
         let style = stroke(colour, width);
         let drawn = self.backend.draw_path(places.iter().map(whole), &style);
         drawn.map_err(refused)
@@ -44,7 +44,7 @@ impl<'a> Canvas<'a> {
     /// The path in dashes; the backend itself has solid lines only.
     pub fn dashed(
         &mut self,
-        places: &[Place],
+        places: &[Point],
         colour: Colour,
         width: f64,
         dash: Dash,
@@ -58,7 +58,7 @@ impl<'a> Canvas<'a> {
         dashes.try_for_each(|piece| self.path(&piece, colour, width))
     }
 
-    pub fn polygon(&mut self, places: &[Place], colour: Colour) -> Result<()> {
+    pub fn polygon(&mut self, places: &[Point], colour: Colour) -> Result<()> {
         if places.len() < 3 {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl<'a> Canvas<'a> {
         drawn.map_err(refused)
     }
 
-    pub fn disc(&mut self, place: Place, radius: f64, colour: Colour) -> Result<()> {
+    pub fn disc(&mut self, place: Point, radius: f64, colour: Colour) -> Result<()> {
         let radius = radius.round().max(1.0) as u32;
         let drawn = self
             .backend
@@ -76,7 +76,13 @@ impl<'a> Canvas<'a> {
         drawn.map_err(refused)
     }
 
-    pub fn shape(&mut self, place: Place, radius: f64, colour: Colour, shape: Shape) -> Result<()> {
+    pub fn shape(
+        &mut self,
+        place: Point,
+        radius: f64,
+        colour: Colour,
+        shape: DotShape,
+    ) -> Result<()> {
         let white = Colour(255, 255, 255);
         let square = |r: f64| {
             let (x, y) = place;
@@ -88,12 +94,12 @@ impl<'a> Canvas<'a> {
             ]
         };
         match shape {
-            Shape::Disc => self.disc(place, radius, colour),
-            Shape::Rimmed => {
+            DotShape::Disc => self.disc(place, radius, colour),
+            DotShape::Rimmed => {
                 self.disc(place, radius + 5.0, white)?;
                 self.disc(place, radius, colour)
             }
-            Shape::Square => {
+            DotShape::Square => {
                 self.polygon(&square(0.9 * radius + 5.0), white)?;
                 self.polygon(&square(0.9 * radius), colour)
             }
@@ -103,7 +109,7 @@ impl<'a> Canvas<'a> {
     pub fn words(
         &mut self,
         text: &str,
-        place: Place,
+        place: Point,
         size: f64,
         colour: Colour,
         (h, v): (HPos, VPos),
@@ -113,13 +119,13 @@ impl<'a> Canvas<'a> {
     }
 
     /// From below upwards, with its right side at the place.
-    pub fn upright(&mut self, text: &str, place: Place) -> Result<()> {
+    pub fn upright(&mut self, text: &str, place: Point) -> Result<()> {
         let font = font(WORDS).transform(FontTransform::Rotate270);
         let style = font.into_text_style(&self.backend.get_size());
         self.text(text, place, style.pos(Pos::new(HPos::Center, VPos::Bottom)))
     }
 
-    fn text(&mut self, text: &str, place: Place, style: TextStyle) -> Result<()> {
+    fn text(&mut self, text: &str, place: Point, style: TextStyle) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
@@ -146,7 +152,7 @@ fn stroke(colour: Colour, width: f64) -> ShapeStyle {
     }
 }
 
-fn whole(&(x, y): &Place) -> (i32, i32) {
+fn whole(&(x, y): &Point) -> (i32, i32) {
     (x.round() as i32, y.round() as i32)
 }
 
@@ -158,9 +164,9 @@ fn refused(error: impl std::fmt::Display) -> Error {
 }
 
 /// Pieces of a path of length `on` with gaps of length `off`.
-fn dashes(places: &[Place], on: f64, off: f64) -> Vec<Vec<Place>> {
+fn dashes(places: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
     let mut pieces = Vec::new();
-    let mut piece: Vec<Place> = places.first().copied().into_iter().collect();
+    let mut piece: Vec<Point> = places.first().copied().into_iter().collect();
     let (mut drawing, mut left) = (true, on);
     for pair in places.windows(2) {
         let (from, to) = (pair[0], pair[1]);

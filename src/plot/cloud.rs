@@ -17,7 +17,7 @@ const BINS: [f64; 4] = [1.0, 1.0, 8192.0, 96.0];
 
 /// Particles of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cloud {
+pub struct ParticleCloud {
     pub d: usize,
     /// a_j |w_j| (m).
     pub masses: Vec<f64>,
@@ -41,11 +41,11 @@ pub struct Term {
     pub v: [f64; 3],
 }
 
-impl Cloud {
+impl ParticleCloud {
     /// Reads particles.npz.
     pub fn read(path: &Path) -> Result<Self> {
         let mut npz = NpzReader::open(path)?;
-        let mut cloud = Cloud {
+        let mut cloud = ParticleCloud {
             d: 0,
             masses: npz.array("a", |npy| each(npy))?,
             angles: Vec::new(),
@@ -60,10 +60,10 @@ impl Cloud {
     }
 
     /// The particles of a snapshot, as a network of their own.
-    pub fn of_snapshot(films: &Films, s: usize) -> Self {
-        let mut cloud = Cloud {
-            d: films.d,
-            masses: (0..films.m).map(|j| films.a(s, j)).collect(),
+    pub fn of_snapshot(snapshots: &SnapshotSeries, s: usize) -> Self {
+        let mut cloud = ParticleCloud {
+            d: snapshots.d,
+            masses: (0..snapshots.m).map(|j| snapshots.a(s, j)).collect(),
             angles: Vec::new(),
             w: Vec::new(),
             a: Vec::new(),
@@ -72,7 +72,7 @@ impl Cloud {
             binned: false,
         };
         let mut bins = HashMap::new();
-        (0..films.m).for_each(|j| cloud.push(j, films.w(s, j), &mut bins));
+        (0..snapshots.m).for_each(|j| cloud.push(j, snapshots.w(s, j), &mut bins));
         cloud
     }
 
@@ -239,7 +239,7 @@ pub fn thousands(count: usize) -> String {
 const VALUES: usize = 1 << 24;
 
 /// The snapshots of a run: steps, and (w, a) of the first particles at each.
-pub struct Films {
+pub struct SnapshotSeries {
     pub steps: Vec<u64>,
     /// Particles kept of each.
     pub m: usize,
@@ -248,7 +248,7 @@ pub struct Films {
     a: Vec<f64>,
 }
 
-impl Films {
+impl SnapshotSeries {
     /// Reads snapshots.npz; `None` where there is none, or nothing in it.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         if !path.exists() {
@@ -268,7 +268,7 @@ impl Films {
         let [s, m, d] = shape;
         let a = npz.array("a", |npy| first(npy, m, kept))?;
         let fits = s > 0 && steps.len() == s && w.len() == s * kept * d && a.len() == s * kept;
-        Ok((fits && kept > 0).then(|| Films {
+        Ok((fits && kept > 0).then(|| SnapshotSeries {
             steps: steps.into_iter().map(|s| s as u64).collect(),
             m: kept,
             d,
@@ -309,22 +309,22 @@ mod tests {
     use super::*;
     use crate::random::{Draws, Stream};
 
-    fn cloud(d: usize, binned: bool, m: usize) -> Cloud {
+    fn cloud(d: usize, binned: bool, m: usize) -> ParticleCloud {
         let mut values = vec![0.0; m * (d + 1)];
         Draws::new(1, Stream::World, 0, 0, 0).fill_gaussian(&mut values);
-        let films = Films {
+        let snapshots = SnapshotSeries {
             steps: vec![0],
             m,
             d,
             w: values[m..].to_vec(),
             a: values[..m].to_vec(),
         };
-        let mut cloud = Cloud::of_snapshot(&films, 0);
+        let mut cloud = ParticleCloud::of_snapshot(&snapshots, 0);
         if binned {
             let mut bins = HashMap::new();
             (cloud.binned, cloud.terms) = (true, Vec::new());
-            cloud.masses.copy_from_slice(&films.a);
-            (0..m).for_each(|j| cloud.push(j, films.w(0, j), &mut bins));
+            cloud.masses.copy_from_slice(&snapshots.a);
+            (0..m).for_each(|j| cloud.push(j, snapshots.w(0, j), &mut bins));
             cloud.terms.extend(bins.into_values());
         }
         cloud

@@ -4,13 +4,16 @@ use serde_json::{Map, Value};
 
 use super::colour::Colour;
 use super::folder::{Family, Folder};
-use super::looks::Look;
-use crate::compare::{Compared, Law, Pair, Stored};
+use super::line_styles::LineStyle;
+use crate::compare::{StoredComparison, StoredEnsemble, StoredPair, StoredPowerLaw};
 
 /// The families that were compared: runs that differ in the width and the seed of the particles alone.
-pub fn families<'s>(folder: &Folder, stored: &'s Stored) -> Vec<(&'s Map<String, Value>, Family)> {
+pub fn families<'s>(
+    folder: &Folder,
+    stored: &'s StoredComparison,
+) -> Vec<(&'s Map<String, Value>, Family)> {
     let mut all: Vec<(&Map<String, Value>, Family)> = Vec::new();
-    for Compared {
+    for StoredEnsemble {
         parameters, runs, ..
     } in &stored.ensembles
     {
@@ -32,19 +35,23 @@ pub fn families<'s>(folder: &Folder, stored: &'s Stored) -> Vec<(&'s Map<String,
 }
 
 /// What was found of one family.
-pub struct Kin<'a> {
+pub struct ComparedFamily<'a> {
     pub label: String,
     pub colour: Colour,
-    pub law: Option<&'a Law>,
+    pub law: Option<&'a StoredPowerLaw>,
     /// Its widest networks.
     pub widest: usize,
     /// Gaps to them, with the width of the others.
-    pub gaps: Vec<(f64, &'a Pair)>,
+    pub gaps: Vec<(f64, &'a StoredPair)>,
 }
 
-impl<'a> Kin<'a> {
-    pub fn new(stored: &'a Stored, parameters: &Map<String, Value>, look: &Look) -> Self {
-        let own = |of: &&Compared| of.parameters == *parameters;
+impl<'a> ComparedFamily<'a> {
+    pub fn new(
+        stored: &'a StoredComparison,
+        parameters: &Map<String, Value>,
+        style: &LineStyle,
+    ) -> Self {
+        let own = |of: &&StoredEnsemble| of.parameters == *parameters;
         let widest = stored.ensembles.iter().filter(own).map(|of| of.width);
         let widest = widest.max().unwrap_or(0);
         let width = |k: usize| stored.ensembles.get(k).filter(own).map(|of| of.width);
@@ -54,9 +61,9 @@ impl<'a> Kin<'a> {
         });
         // Inputs of the user's come last, and before them those of the test.
         let mut laws = stored.variance.iter();
-        Kin {
-            label: look.family.label(),
-            colour: look.colour,
+        ComparedFamily {
+            label: style.family.label(),
+            colour: style.colour,
             law: laws.rfind(|law| law.parameters == *parameters),
             widest,
             gaps: gaps.collect(),

@@ -15,7 +15,7 @@ pub struct Figure {
     /// Panels per row.
     pub columns: usize,
     /// Shown above the panels, never over them.
-    pub legend: Vec<Entry>,
+    pub legend: Vec<LegendEntry>,
     /// What was left out or binned, below the panels.
     pub note: Option<String>,
 }
@@ -28,7 +28,7 @@ pub struct Panel {
     pub y: Axis,
     pub marks: Vec<Mark>,
     /// What the shades of a map stand for, for pages that tell it under the pointer.
-    pub field: Option<Field>,
+    pub field: Option<ScalarField>,
     /// One unit is as long along x as along y.
     pub equal: bool,
     /// No axes at all: what is drawn has no coordinates to read.
@@ -39,7 +39,7 @@ pub struct Panel {
 
 /// A function on a grid over a part of the plane.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Field {
+pub struct ScalarField {
     pub label: String,
     /// Ends of the grid.
     pub x: (f64, f64),
@@ -129,11 +129,11 @@ pub struct Dot {
     /// Radius in points of 1/72 inch.
     pub radius: f64,
     pub colour: Colour,
-    pub shape: Shape,
+    pub shape: DotShape,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum DotShape {
     Disc,
     /// With a white rim, to stand out on colours.
     Rimmed,
@@ -150,7 +150,7 @@ pub enum Dash {
 
 /// A line of the legend.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct LegendEntry {
     pub label: String,
     pub colour: Colour,
     pub sign: Sign,
@@ -161,7 +161,7 @@ pub struct Entry {
 pub enum Sign {
     Line(Dash),
     Patch,
-    Dot(Shape),
+    Dot(DotShape),
 }
 
 impl Figure {
@@ -183,7 +183,7 @@ impl Figure {
     pub fn enter(&mut self, label: impl Into<String>, colour: Colour, sign: Sign) {
         let label = label.into();
         if self.legend.iter().all(|entry| entry.label != label) {
-            self.legend.push(Entry {
+            self.legend.push(LegendEntry {
                 label,
                 colour,
                 sign,
@@ -244,7 +244,7 @@ impl Mark {
             y,
             radius: 1.8,
             colour,
-            shape: Shape::Disc,
+            shape: DotShape::Disc,
         };
         Mark::Dots {
             dots: places.map(dot).collect(),

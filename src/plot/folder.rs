@@ -8,7 +8,7 @@ use super::axis::plain;
 use super::cloud::thousands;
 use super::figure::Figure;
 use crate::certify::run_certificate::RunCertificate;
-use crate::compare::Stored;
+use crate::compare::StoredComparison;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Grid, load};
@@ -23,12 +23,12 @@ const SEEDS: [&str; 2] = ["seed", "init.seed"];
 pub struct Folder {
     pub place: RunFolder,
     pub grid: Grid,
-    pub metrics: Table,
+    pub metrics: MetricsTable,
     /// Of certificate.json, if there is one. Figures show the bounds of the optimum alone, which
     /// hold at every step.
     pub certificates: Vec<RunCertificate>,
     /// Of compare.json, if there is one and no run has gone on since: its values hold at its steps alone.
-    pub comparison: Option<Stored>,
+    pub comparison: Option<StoredComparison>,
     /// Runs that differ in their seeds alone.
     pub families: Vec<Family>,
     /// How many runs diverged.
@@ -50,8 +50,8 @@ impl Folder {
         let place = RunFolder::open(dir)?;
         let grid = load(&place.experiment().display().to_string(), &[])?;
         let metrics = match place.metrics() {
-            path if path.exists() => Table::read(&path)?,
-            _ => Table::default(),
+            path if path.exists() => MetricsTable::read(&path)?,
+            _ => MetricsTable::default(),
         };
         let certificates = read_certificates(&place.certificate())?;
         let families = families(&grid);
@@ -59,8 +59,8 @@ impl Folder {
             path if path.exists() => Some(Summary::read(&path)?),
             _ => None,
         };
-        let comparison = Stored::read(&place.comparison().with_extension("json"))?;
-        let current = |of: &Stored| {
+        let comparison = StoredComparison::read(&place.comparison().with_extension("json"))?;
+        let current = |of: &StoredComparison| {
             let summary = summary.as_ref();
             summary.is_some_and(|now| of.left_behind(0, now).is_empty())
         };
@@ -166,14 +166,14 @@ impl Family {
     /// Without one of the keys.
     pub fn label_without(&self, key: &str) -> String {
         let others = self.parameters.iter().filter(|(k, _)| k != key);
-        let each = others.map(|(key, value)| told(key, value));
+        let each = others.map(|(key, value)| key_value(key, value));
         each.collect::<Vec<_>>().join(", ")
     }
 
     /// One of the keys with its value; nothing where it has none.
-    pub fn told(&self, key: &str) -> String {
+    pub fn key_value(&self, key: &str) -> String {
         let found = self.value(key);
-        found.map_or(String::new(), |value| told(key, value))
+        found.map_or(String::new(), |value| key_value(key, value))
     }
 
     pub fn value(&self, key: &str) -> Option<&toml::Value> {
@@ -188,7 +188,7 @@ impl Family {
 }
 
 /// `m = 64`; of words the value alone.
-fn told(key: &str, value: &toml::Value) -> String {
+fn key_value(key: &str, value: &toml::Value) -> String {
     match (key, value) {
         ("network.train", toml::Value::String(text)) if text == "both" => "both layers".into(),
         ("network.train", toml::Value::String(text)) => format!("{text} layer"),
@@ -263,13 +263,13 @@ fn families(grid: &Grid) -> Vec<Family> {
 
 /// metrics.csv by columns, whatever columns it has. NaN where a value is not defined.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct MetricsTable {
     columns: HashMap<String, Vec<f64>>,
     /// Rows of each run.
     rows: HashMap<usize, Range<usize>>,
 }
 
-impl Table {
+impl MetricsTable {
     fn read(path: &Path) -> Result<Self> {
         let bad = |e: csv::Error| {
             Error::input(
@@ -298,7 +298,7 @@ impl Table {
             let of = rows.entry(*run as usize).or_insert(row..row);
             of.end = row + 1;
         }
-        Ok(Table { columns, rows })
+        Ok(MetricsTable { columns, rows })
     }
 
     /// Rows of all runs together.

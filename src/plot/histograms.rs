@@ -1,16 +1,16 @@
 //! Histograms of masses |a||w| and of angles, of all particles.
 
 use super::axis::FAR;
-use super::cloud::{Cloud, Films, thousands};
+use super::cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::colour::of_sign;
 use super::figure::{Axis, Figure, Mark, Panel, Scale, Sign};
-use super::predictor::Shown;
+use super::predictor::ShownRun;
 
 /// Bars of a histogram.
 const BINS: usize = 48;
 
 /// The figure of one run.
-pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
+pub fn histograms(of: &ShownRun, snapshots: Option<&SnapshotSeries>) -> Option<Figure> {
     let cloud = of.cloud;
     let mut figure = Figure::new(
         "histograms",
@@ -18,11 +18,11 @@ pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
     );
     figure.panels.extend(masses(cloud, &mut figure.note));
     figure.panels.extend(angles(cloud));
-    if let Some(films) = films.filter(|films| films.d == cloud.d && cloud.d > 2) {
-        figure.panels.extend(turned(films));
-        if films.m < cloud.m() {
+    if let Some(snapshots) = snapshots.filter(|snapshots| snapshots.d == cloud.d && cloud.d > 2) {
+        figure.panels.extend(turned(snapshots));
+        if snapshots.m < cloud.m() {
             let all = thousands(cloud.m());
-            figure.remark(format!("angles of {} of {all} particles", films.m));
+            figure.remark(format!("angles of {} of {all} particles", snapshots.m));
         }
     }
     if figure.panels.len() > 1 {
@@ -40,7 +40,7 @@ pub fn histograms(of: &Shown, films: Option<&Films>) -> Option<Figure> {
 }
 
 /// Share of the particles by mass, for either sign.
-fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
+fn masses(cloud: &ParticleCloud, note: &mut Option<String>) -> Option<Panel> {
     let m = cloud.m();
     let there = || {
         let all = cloud.masses.iter().map(|&mass| (mass.abs(), mass));
@@ -87,7 +87,7 @@ fn masses(cloud: &Cloud, note: &mut Option<String>) -> Option<Panel> {
 }
 
 /// Share of the mass by the angle of w.
-fn angles(cloud: &Cloud) -> Option<Panel> {
+fn angles(cloud: &ParticleCloud) -> Option<Panel> {
     let total = cloud.mean_mass() * cloud.m() as f64;
     if cloud.angles.is_empty() || total <= 0.0 || !total.is_finite() {
         return None;
@@ -105,17 +105,17 @@ fn angles(cloud: &Cloud) -> Option<Panel> {
 }
 
 /// Share of the mass by the angle between w now and at the first snapshot.
-fn turned(films: &Films) -> Option<Panel> {
-    let last = films.len() - 1;
+fn turned(snapshots: &SnapshotSeries) -> Option<Panel> {
+    let last = snapshots.len() - 1;
     let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let mass = |j: usize| films.a(last, j).abs() * norm(films.w(last, j));
-    let total: f64 = (0..films.m).map(mass).sum();
+    let mass = |j: usize| snapshots.a(last, j).abs() * norm(snapshots.w(last, j));
+    let total: f64 = (0..snapshots.m).map(mass).sum();
     let angle = |j: usize| {
-        let (u, v) = (films.w(0, j), films.w(last, j));
+        let (u, v) = (snapshots.w(0, j), snapshots.w(last, j));
         let cosine = u.iter().zip(v).map(|(u, v)| u * v).sum::<f64>() / (norm(u) * norm(v));
         cosine.clamp(-1.0, 1.0).acos().to_degrees()
     };
-    let values = (0..films.m).map(|j| (angle(j), films.a(last, j), mass(j) / total));
+    let values = (0..snapshots.m).map(|j| (angle(j), snapshots.a(last, j), mass(j) / total));
     let values: Vec<_> = values
         .filter(|v| v.0.is_finite() && v.2.is_finite())
         .collect();
@@ -127,7 +127,7 @@ fn turned(films: &Films) -> Option<Panel> {
     let to = [1.0, 5.0, 15.0, 45.0, 90.0, 180.0]
         .into_iter()
         .find(|&to| most <= to)?;
-    (films.len() > 1 && !values.is_empty()).then(|| Panel {
+    (snapshots.len() > 1 && !values.is_empty()).then(|| Panel {
         x: Axis::between("angle that w has turned since the start [°]", 0.0, to),
         y: mirrored("share of mass"),
         marks: Bars::new(0.0, to, values.into_iter()).marks(|bar| bar),
@@ -163,18 +163,18 @@ impl Bars {
         };
         for (place, a, weight) in values {
             let bin = (((place - from) / width).max(0.0) as usize).min(BINS - 1);
-            let side = if a < 0.0 {
+            let projection = if a < 0.0 {
                 &mut bars.down
             } else {
                 &mut bars.up
             };
-            side[bin] += weight;
+            projection[bin] += weight;
         }
         bars
     }
 
     fn marks(&self, edges: impl Fn((f64, f64, f64)) -> (f64, f64, f64)) -> Vec<Mark> {
-        let side = |heights: &[f64], sign: f64| {
+        let projection = |heights: &[f64], sign: f64| {
             let bars = heights.iter().enumerate().filter(|(_, h)| **h > 0.0);
             let bars = bars.map(|(k, h)| {
                 let left = self.from + k as f64 * self.width;
@@ -185,6 +185,6 @@ impl Bars {
                 colour: of_sign(sign),
             }
         };
-        vec![side(&self.up, 1.0), side(&self.down, -1.0)]
+        vec![projection(&self.up, 1.0), projection(&self.down, -1.0)]
     }
 }

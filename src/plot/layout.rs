@@ -1,7 +1,7 @@
 //! Where the parts of a figure go, in tenths of a point (1/720 inch).
 
-use super::axis::Settled;
-use super::figure::{Axis, Entry, Figure, Mark, Panel, Scale};
+use super::axis::FittedAxis;
+use super::figure::{Axis, Figure, LegendEntry, Mark, Panel, Scale};
 
 /// 85 mm: the column of a journal.
 pub const WIDTH: f64 = 2410.0;
@@ -27,7 +27,7 @@ pub const SIGN: f64 = 130.0;
 
 /// Everything about a figure that depends on sizes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub struct FigureLayout {
     pub width: f64,
     pub height: f64,
     pub panels: Vec<Placed>,
@@ -46,11 +46,11 @@ pub struct Placed {
     pub top: f64,
     pub width: f64,
     pub height: f64,
-    pub x: Settled,
-    pub y: Settled,
+    pub x: FittedAxis,
+    pub y: FittedAxis,
 }
 
-impl Layout {
+impl FigureLayout {
     pub fn new(figure: &Figure) -> Self {
         let whole = if figure.wide { 2.0 * WIDTH } else { WIDTH };
         let (legend, mut top) = legend(&figure.legend, whole);
@@ -87,7 +87,7 @@ impl Layout {
         let note: Vec<_> = lines
             .map(|(k, text)| (top + (k as f64 + 0.6) * line, text))
             .collect();
-        Layout {
+        FigureLayout {
             width: whole,
             height: (top + note.len() as f64 * line + EDGE / 2.0).ceil(),
             panels,
@@ -148,9 +148,10 @@ fn share(panel: &Panel) -> f64 {
     }
 }
 
-fn axes(panel: &Panel, width: f64, height: f64) -> (Settled, Settled) {
-    let across = |axis: &Axis| Settled::new(axis, xs(panel), (width / 320.0) as usize);
-    let up = |axis: &Axis| Settled::new(axis, ys(panel), ((height / 170.0) as usize).min(MOST_UP));
+fn axes(panel: &Panel, width: f64, height: f64) -> (FittedAxis, FittedAxis) {
+    let across = |axis: &Axis| FittedAxis::new(axis, xs(panel), (width / 320.0) as usize);
+    let up =
+        |axis: &Axis| FittedAxis::new(axis, ys(panel), ((height / 170.0) as usize).min(MOST_UP));
     let (x, y) = (across(&panel.x), up(&panel.y));
     let linear = x.scale == Scale::Linear && y.scale == Scale::Linear;
     if !panel.equal || !linear {
@@ -158,7 +159,7 @@ fn axes(panel: &Panel, width: f64, height: f64) -> (Settled, Settled) {
     }
     // One unit has the length of the axis that needs the most.
     let unit = ((x.high - x.low) / width).max((y.high - y.low) / height);
-    let around = |of: &Settled, length: f64| {
+    let around = |of: &FittedAxis, length: f64| {
         let middle = (of.low + of.high) / 2.0;
         Some((middle - unit * length / 2.0, middle + unit * length / 2.0))
     };
@@ -216,7 +217,7 @@ fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
 }
 
 /// Length of the widest word of an axis.
-pub fn widest(axis: &Settled) -> f64 {
+pub fn widest(axis: &FittedAxis) -> f64 {
     let words = axis.ticks.iter().map(|(_, word)| length(word, WORDS));
     words.fold(0.0, f64::max)
 }
@@ -231,7 +232,7 @@ fn below(panel: &Panel) -> f64 {
 }
 
 /// Entries in rows from left to right, and where the rows end.
-fn legend(entries: &[Entry], width: f64) -> (Vec<(f64, f64)>, f64) {
+fn legend(entries: &[LegendEntry], width: f64) -> (Vec<(f64, f64)>, f64) {
     if entries.is_empty() {
         return (Vec::new(), EDGE / 2.0);
     }
@@ -299,7 +300,7 @@ mod tests {
             };
             let mut figure = Figure::new("f", "a figure");
             figure.panels = vec![panel];
-            let layout = Layout::new(&figure);
+            let layout = FigureLayout::new(&figure);
             let placed = &layout.panels[0];
             assert!(placed.x.ticks.len() > 1, "{placed:?}");
             for (value, word) in &placed.x.ticks {
@@ -324,14 +325,14 @@ mod tests {
         let mut figure = Figure::new("f", "a figure");
         figure.columns = 2;
         figure.panels = titles.map(panel).to_vec();
-        let [two, one] = &Layout::new(&figure).panels[..] else {
+        let [two, one] = &FigureLayout::new(&figure).panels[..] else {
             panic!("{figure:?}");
         };
         assert_eq!(two.title, ["scale_w = 10,", "scale_a = 10"]);
         assert_eq!(one.title, ["m = 5"]);
         assert_eq!(one.top, two.top);
         figure.columns = 1;
-        assert_eq!(Layout::new(&figure).panels[0].title, [titles[0]]);
+        assert_eq!(FigureLayout::new(&figure).panels[0].title, [titles[0]]);
         let svg = super::super::render(&figure).unwrap();
         assert!(svg.contains(titles[0]), "{svg}");
     }
@@ -355,7 +356,7 @@ mod tests {
             );
             let mut figure = Figure::new("f", "a figure");
             figure.panels = vec![panel(low, low * ratio), panel(4.0, 9.0)];
-            for placed in Layout::new(&figure).panels {
+            for placed in FigureLayout::new(&figure).panels {
                 let begins = placed.left - widest(&placed.y) - TICK - LABEL;
                 assert!(begins >= 0.0, "{low} to {}: {begins}", low * ratio);
             }

@@ -3,7 +3,7 @@
 use super::colour::{Colour, GREY};
 use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, applies};
-use super::looks::{Look, Looks};
+use super::line_styles::{LineStyle, LineStyles};
 use super::over_steps::{finish, panel, quantity};
 use crate::certify::run_certificate::OptimumKind;
 use crate::model::Train;
@@ -11,7 +11,7 @@ use crate::model::Train;
 /// Margins of the runs, with the certified bounds of their optima.
 pub fn margins(folder: &Folder) -> Figure {
     let mut figure = Figure::new("margins", "Margins against the step, with certified bounds");
-    let looks = Looks::new(&folder.families);
+    let line_styles = LineStyles::new(&folder.families);
     let runs = 0..folder.grid.runs.len();
     let output = runs
         .clone()
@@ -34,18 +34,18 @@ pub fn margins(folder: &Folder) -> Figure {
         }
         quantity.scale = Scale::Linear;
         quantity.include = Some(0.0);
-        let mut panel = panel(folder, &quantity, &looks, &mut figure);
-        bounds(folder, &looks, column, &mut panel, &mut figure);
+        let mut panel = panel(folder, &quantity, &line_styles, &mut figure);
+        bounds(folder, &line_styles, column, &mut panel, &mut figure);
         cut_below(&mut panel, &mut figure);
         figure.panels.push(panel);
     }
-    finish(&looks, &mut figure);
+    finish(&line_styles, &mut figure);
     figure
 }
 
 /// What a margin of a run can reach at most, between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reach {
+pub struct MarginBounds {
     pub low: f64,
     pub high: f64,
     /// The upper bound holds for every direction, not only for those searched.
@@ -54,7 +54,7 @@ pub struct Reach {
     mean: bool,
 }
 
-impl Reach {
+impl MarginBounds {
     /// A name for the legend.
     pub fn words(&self) -> &'static str {
         match self.certified {
@@ -72,7 +72,7 @@ impl Reach {
 
 /// Bounds of what a margin of a run can reach. γ1 is a matter of the samples alone, so that the
 /// certificate of any run on them will do.
-pub fn reach_of(folder: &Folder, run: usize, column: &str) -> Option<Reach> {
+pub fn margin_bounds_of(folder: &Folder, run: usize, column: &str) -> Option<MarginBounds> {
     let alpha = folder.experiment(run).network.alpha();
     let (kind, factor) = match column {
         "margin_f1" => (OptimumKind::Margin, 1.0),
@@ -85,7 +85,7 @@ pub fn reach_of(folder: &Folder, run: usize, column: &str) -> Option<Reach> {
     let own = of().find(|s| s.run == run);
     let others = of().filter(|_| kind == OptimumKind::Margin);
     let of = own.or_else(|| others.into_iter().find(|s| folder.share_data(s.run, run)))?;
-    Some(Reach {
+    Some(MarginBounds {
         low: factor * of.optimum_lower,
         high: factor * of.optimum_upper,
         certified: of.certified,
@@ -95,11 +95,14 @@ pub fn reach_of(folder: &Folder, run: usize, column: &str) -> Option<Reach> {
 
 /// The bounds of a family: their means over its runs, beside the mean of which they are drawn. None
 /// where some run has none.
-pub fn reach_over(folder: &Folder, family: &Family, column: &str) -> Option<Reach> {
-    let each = family.runs.iter().map(|&run| reach_of(folder, run, column));
-    let each: Vec<Reach> = each.collect::<Option<_>>()?;
-    let mean = |of: fn(&Reach) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
-    (!each.is_empty()).then(|| Reach {
+pub fn margin_bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<MarginBounds> {
+    let each = family
+        .runs
+        .iter()
+        .map(|&run| margin_bounds_of(folder, run, column));
+    let each: Vec<MarginBounds> = each.collect::<Option<_>>()?;
+    let mean = |of: fn(&MarginBounds) -> f64| each.iter().map(of).sum::<f64>() / each.len() as f64;
+    (!each.is_empty()).then(|| MarginBounds {
         low: mean(|r| r.low),
         high: mean(|r| r.high),
         certified: each.iter().all(|r| r.certified),
@@ -127,19 +130,25 @@ pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
 
 /// Bands across the panel, and lines for the law of the features: one, where the families have one
 /// optimum, else one of each colour.
-fn bounds(folder: &Folder, looks: &Looks, column: &str, panel: &mut Panel, figure: &mut Figure) {
-    let shown = looks.each.iter();
-    let shown: Vec<&Look> = shown
-        .filter(|look| applies(folder, look.family, column))
+fn bounds(
+    folder: &Folder,
+    line_styles: &LineStyles,
+    column: &str,
+    panel: &mut Panel,
+    figure: &mut Figure,
+) {
+    let shown = line_styles.each.iter();
+    let shown: Vec<&LineStyle> = shown
+        .filter(|style| applies(folder, style.family, column))
         .collect();
-    let reaches = shown.iter().filter_map(|look| {
-        let reach = reach_over(folder, look.family, column)?;
-        Some((reach, look.colour, look.family.label()))
+    let reaches = shown.iter().filter_map(|style| {
+        let margin_bounds = margin_bounds_over(folder, style.family, column)?;
+        Some((margin_bounds, style.colour, style.family.label()))
     });
-    let mut reaches: Vec<(Reach, Colour, String)> = reaches.collect();
-    let laws = shown.iter().filter_map(|look| {
-        let law = law_over(folder, look.family, column)?;
-        Some((law, look.colour))
+    let mut reaches: Vec<(MarginBounds, Colour, String)> = reaches.collect();
+    let laws = shown.iter().filter_map(|style| {
+        let law = law_over(folder, style.family, column)?;
+        Some((law, style.colour))
     });
     let mut laws: Vec<(f64, Colour)> = laws.collect();
     if let Some(&(first, ..)) = reaches.first()
@@ -154,26 +163,33 @@ fn bounds(folder: &Folder, looks: &Looks, column: &str, panel: &mut Panel, figur
     {
         laws = vec![(first, GREY)];
     }
-    if let Some((reach, ..)) = reaches.first() {
+    if let Some((margin_bounds, ..)) = reaches.first() {
         let dark = if reaches.len() == 1 {
             reaches[0].1
         } else {
             GREY
         };
-        figure.enter(reach.words(), dark.faded(0.45), Sign::Patch);
-        if let Some(note) = reaches.iter().find_map(|(reach, ..)| reach.note()) {
+        figure.enter(margin_bounds.words(), dark.faded(0.45), Sign::Patch);
+        if let Some(note) = reaches
+            .iter()
+            .find_map(|(margin_bounds, ..)| margin_bounds.note())
+        {
             figure.remark(note);
         }
     }
     if !laws.is_empty() {
         figure.enter(LAW, GREY, Sign::Line(LAW_DASH));
     }
-    let slabs = reaches.iter().map(|(reach, colour, family)| Mark::Slab {
-        label: format!("{family} {}", reach.words()).trim().to_owned(),
-        low: reach.low,
-        high: reach.high,
-        colour: colour.faded(0.45),
-    });
+    let slabs = reaches
+        .iter()
+        .map(|(margin_bounds, colour, family)| Mark::Slab {
+            label: format!("{family} {}", margin_bounds.words())
+                .trim()
+                .to_owned(),
+            low: margin_bounds.low,
+            high: margin_bounds.high,
+            colour: colour.faded(0.45),
+        });
     let rules = laws.iter().map(|&(y, colour)| Mark::Rule {
         y,
         colour,

@@ -1,7 +1,7 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! `folder` reads the folder, `compared` its comparison · `looks` tells its families apart, `pick` takes
+//! `folder` reads the folder, `compared` its comparison · `line_styles` tells its families apart, `pick` takes
 //! a few · `curves`, `margins`, `against`, `widths`, `predictor`, `particles`, `histograms` and
 //! `variation` make each a [`Figure`], which is data and nothing else · `axis` and `layout` settle what
 //! depends on values and sizes · `render` draws it as SVG, with its numbers by `values` · `raster`
@@ -22,7 +22,7 @@ pub mod figure;
 mod folder;
 mod histograms;
 pub mod layout;
-mod looks;
+mod line_styles;
 mod margins;
 mod movie;
 mod over_steps;
@@ -40,12 +40,12 @@ mod widths;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cloud::{Cloud, Films};
+use cloud::{ParticleCloud, SnapshotSeries};
 pub use colour::Colour;
 pub use figure::Figure;
 pub use folder::Folder;
 pub use movie::{Movie, movie};
-use predictor::Shown;
+use predictor::ShownRun;
 pub use raster::{Raster, raster};
 pub use render::render;
 
@@ -70,26 +70,26 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     let shown = clouds
         .iter()
         .enumerate()
-        .map(|(k, (run, label, cloud))| Shown {
+        .map(|(k, (run, label, cloud))| ShownRun {
             run: *run,
             label: label.clone(),
             colour: colour::of_family(k, clouds.len(), false),
             cloud,
         });
-    let shown: Vec<Shown> = shown.collect();
-    let films = shown
+    let shown: Vec<ShownRun> = shown.collect();
+    let snapshots = shown
         .iter()
-        .map(|of| Films::read(&folder.place.run(of.run).join("snapshots.npz")));
-    let films = films.collect::<Result<Vec<_>>>()?;
+        .map(|of| SnapshotSeries::read(&folder.place.run(of.run).join("snapshots.npz")));
+    let snapshots = snapshots.collect::<Result<Vec<_>>>()?;
     figures.extend(predictor::predictor(folder, &shown)?);
-    if let Some(mut figure) = particles::particles(&shown, &films) {
+    if let Some(mut figure) = particles::particles(&shown, &snapshots) {
         let runs: Vec<usize> = shown.iter().map(|of| of.run).collect();
         folder.some_of_all(&runs, &mut figure);
         figures.push(figure);
     }
-    if let (Some(last), Some(films)) = (shown.last(), films.last()) {
+    if let (Some(last), Some(snapshots)) = (shown.last(), snapshots.last()) {
         let of_last = [
-            histograms::histograms(last, films.as_ref()),
+            histograms::histograms(last, snapshots.as_ref()),
             variation::variation(folder, last)?,
         ];
         figures.extend(of_last.into_iter().flatten().map(|mut figure| {
@@ -101,11 +101,11 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
 }
 
 /// The particles of some runs, one of each family that is picked.
-fn clouds(folder: &Folder) -> Result<Vec<(usize, String, Cloud)>> {
+fn clouds(folder: &Folder) -> Result<Vec<(usize, String, ParticleCloud)>> {
     let mut clouds = Vec::new();
     for family in pick::pick(&folder.families, RUNS) {
         if let Some((run, path)) = folder.particles(family) {
-            clouds.push((run, family.label(), Cloud::read(&path)?));
+            clouds.push((run, family.label(), ParticleCloud::read(&path)?));
         }
     }
     Ok(clouds)
@@ -121,7 +121,7 @@ pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
     let figures = figures(&folder)?;
     let place = folder.place.figures();
     std::fs::create_dir_all(&place).map_err(|e| Error::writing(&place, e))?;
-    forget(&place, &figures)?;
+    remove_outdated(&place, &figures)?;
     let paths = figures.iter().map(|figure| {
         let path = place.join(format!("{}.svg", figure.name));
         let svg = render(figure)?;
@@ -136,7 +136,7 @@ pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Removes pictures that would tell of other results than the rest.
-fn forget(place: &Path, figures: &[Figure]) -> Result<()> {
+fn remove_outdated(place: &Path, figures: &[Figure]) -> Result<()> {
     for entry in std::fs::read_dir(place)
         .map_err(|e| Error::reading(place, e))?
         .flatten()

@@ -1,11 +1,11 @@
 //! Quantities against the step: a panel each.
 
-use super::axis::{Settled, plain};
+use super::axis::{FittedAxis, plain};
 use super::colour::{Colour, GREY};
 use super::curve::Curve;
 use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Folder, applies};
-use super::looks::{Look, Looks};
+use super::line_styles::{LineStyle, LineStyles};
 use super::predictor::{ends, extremes};
 
 /// Steps from the first to the last of an axis that has each as a tick, at most.
@@ -55,13 +55,13 @@ pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quan
     };
     // A flat line beside curves takes their room and says one number.
     let all_flat = there.iter().all(|q| constant(q).is_some());
-    let looks = Looks::new(&folder.families);
+    let line_styles = LineStyles::new(&folder.families);
     // Where dashes tell training from test, what they would tell has panels of its own.
     let dashed = there.iter().any(|q| columns_of(folder, q).len() > 1);
     let parts = if dashed {
-        looks.apart()
+        line_styles.apart()
     } else {
-        vec![(None, looks.clone())]
+        vec![(None, line_styles.clone())]
     };
     for quantity in there {
         if let Some(value) = constant(quantity).filter(|_| !all_flat) {
@@ -69,16 +69,16 @@ pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quan
             continue;
         }
         let mut panels: Vec<Panel> = Vec::new();
-        for (title, looks) in &parts {
+        for (title, line_styles) in &parts {
             panels.push(Panel {
                 title: title.clone(),
-                ..panel(folder, quantity, looks, &mut figure)
+                ..panel(folder, quantity, line_styles, &mut figure)
             });
         }
         share_heights(&mut panels);
         figure.panels.extend(panels);
     }
-    finish(&looks, &mut figure);
+    finish(&line_styles, &mut figure);
     figure
 }
 
@@ -91,7 +91,7 @@ fn share_heights(panels: &mut [Panel]) {
         let all = panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
         all.filter(|y| y.is_finite()).collect()
     };
-    let common = Settled::new(axis, panels.iter().flat_map(ys), 3);
+    let common = FittedAxis::new(axis, panels.iter().flat_map(ys), 3);
     let filled = |panel: &Panel| {
         let (low, high) = ends(ys(panel).into_iter());
         common.place(high) - common.place(low)
@@ -106,7 +106,7 @@ fn share_heights(panels: &mut [Panel]) {
 }
 
 /// One x axis for all panels of a column needs its label once; families are named once.
-pub fn finish(looks: &Looks, figure: &mut Figure) {
+pub fn finish(line_styles: &LineStyles, figure: &mut Figure) {
     let last = figure.panels.len().saturating_sub(1);
     for panel in &mut figure.panels[..last] {
         panel.x.label.clear();
@@ -118,7 +118,7 @@ pub fn finish(looks: &Looks, figure: &mut Figure) {
         let places = figure.panels.iter().flat_map(Panel::places);
         let common = ends(places.map(|(x, _)| x));
         // One scale too, whatever part of the steps a panel has values for.
-        let axis = Settled::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
+        let axis = FittedAxis::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
         for panel in &mut figure.panels {
             panel.height = 0.42;
             panel.x.range = Some(common);
@@ -130,7 +130,7 @@ pub fn finish(looks: &Looks, figure: &mut Figure) {
     }
     // Lines first, then what is behind them.
     figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
-    if let Some(note) = looks.some_of_all() {
+    if let Some(note) = line_styles.some_of_all() {
         figure.remark(note);
     }
 }
@@ -151,7 +151,12 @@ fn columns_of(folder: &Folder, quantity: &Quantity) -> Vec<(&'static str, Dash)>
 }
 
 /// One quantity of the families that it applies to.
-pub fn panel(folder: &Folder, quantity: &Quantity, looks: &Looks, figure: &mut Figure) -> Panel {
+pub fn panel(
+    folder: &Folder,
+    quantity: &Quantity,
+    line_styles: &LineStyles,
+    figure: &mut Figure,
+) -> Panel {
     let mut panel = Panel {
         x: Axis::new("step k", Scale::Auto),
         y: Axis {
@@ -161,35 +166,35 @@ pub fn panel(folder: &Folder, quantity: &Quantity, looks: &Looks, figure: &mut F
         ..Panel::default()
     };
     let columns = columns_of(folder, quantity);
-    let suits = |look: &&Look| {
+    let suits = |style: &&LineStyle| {
         let column = columns.first();
-        column.is_some_and(|(column, _)| applies(folder, look.family, column))
+        column.is_some_and(|(column, _)| applies(folder, style.family, column))
     };
     // A run is drawn over a longer one that it is the beginning of.
-    let shown = looks.each.iter().rev().filter(suits);
+    let shown = line_styles.each.iter().rev().filter(suits);
     let mut curves: Vec<(Colour, Dash, Curve)> = Vec::new();
-    for look in shown {
+    for style in shown {
         for &(column, of_column) in &columns {
             let dash = if columns.len() > 1 {
                 of_column
             } else {
-                look.dash
+                style.dash
             };
-            let curve = Curve::new(folder, look.family, column);
-            curves.push((look.colour, dash, curve));
+            let curve = Curve::new(folder, style.family, column);
+            curves.push((style.colour, dash, curve));
         }
     }
     let ranges = curves.iter().map(|(.., curve)| curve.range());
     let range = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (low, high)| {
         (l.min(low), h.max(high))
     });
-    looks.explain(figure);
+    line_styles.explain(figure);
     let mut lines = Vec::new();
     for (colour, dash, curve) in &mut curves {
         curve.thin(range);
         curve.notes().iter().for_each(|note| figure.remark(note));
         let band = curve.band(colour.faded(0.25));
-        let shaded = looks.are_few() && *dash == Dash::Solid;
+        let shaded = line_styles.are_few() && *dash == Dash::Solid;
         if let Some(band) = band.filter(|_| shaded) {
             figure.remark("shaded: least to most");
             panel.marks.push(band);
@@ -203,8 +208,8 @@ pub fn panel(folder: &Folder, quantity: &Quantity, looks: &Looks, figure: &mut F
     }
     panel.marks.extend(lines);
     if columns.len() > 1 {
-        let single = looks.each.first().filter(|_| looks.is_single());
-        let colour = single.map_or(GREY, |look| look.colour);
+        let single = line_styles.each.first().filter(|_| line_styles.is_single());
+        let colour = single.map_or(GREY, |style| style.colour);
         for &(column, dash) in &columns {
             let test = column.ends_with("_test");
             figure.enter(

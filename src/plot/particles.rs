@@ -1,11 +1,11 @@
 //! Particles as directions with mass: in the plane, on the sphere with depth, or along their first
 //! two principal axes; with the tails that their last snapshots leave.
 
-use super::cloud::{Cloud, Films};
+use super::cloud::{ParticleCloud, SnapshotSeries};
 use super::colour::{Colour, LIGHT, of_sign};
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Shape, Sign};
-use super::predictor::Shown;
-use super::view::{Particle, Side, View};
+use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Sign};
+use super::predictor::ShownRun;
+use super::view::{Particle, Projection, View};
 
 /// Particles that have tails, at most, and snapshots that make a tail.
 const TAILS: usize = 400;
@@ -17,14 +17,17 @@ const LIGHTEST: f64 = 0.5;
 const CROWD: f64 = 800.0;
 
 /// The figure, from the final particles and, for tails, the snapshots of each run.
-pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
+pub fn particles(shown: &[ShownRun], snapshots: &[Option<SnapshotSeries>]) -> Option<Figure> {
     let mut figure = Figure::new("particles", "Directions and masses of the particles");
-    for (of, films) in shown.iter().zip(films) {
+    for (of, snapshots) in shown.iter().zip(snapshots) {
         let cloud = of.cloud;
         let now = (0..cloud.sampled()).map(|j| Particle::new(cloud.row(j), cloud.a[j]));
         let now: Vec<Particle> = now.collect();
-        let fits = |f: &&Films| f.d == cloud.d && f.m <= now.len();
-        let tails = films.as_ref().filter(fits).map(|f| tails(f, f.len() - 1));
+        let fits = |f: &&SnapshotSeries| f.d == cloud.d && f.m <= now.len();
+        let tails = snapshots
+            .as_ref()
+            .filter(fits)
+            .map(|f| tails(f, f.len() - 1));
         let view = View::new(&now);
         let mut panel = panel(&now, tails.as_deref().unwrap_or_default(), &view);
         panel.title = (!of.label.is_empty()).then(|| of.label.clone());
@@ -33,12 +36,12 @@ pub fn particles(shown: &[Shown], films: &[Option<Films>]) -> Option<Figure> {
         note(&mut figure, cloud, moments.max().unwrap_or(0));
     }
     figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
-    figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
-    figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
+    figure.enter("a > 0", of_sign(1.0), Sign::Dot(DotShape::Disc));
+    figure.enter("a < 0", of_sign(-1.0), Sign::Dot(DotShape::Disc));
     (!figure.is_empty()).then_some(figure)
 }
 
-fn note(figure: &mut Figure, cloud: &Cloud, moments: usize) {
+fn note(figure: &mut Figure, cloud: &ParticleCloud, moments: usize) {
     if cloud.d == 3 {
         figure.remark("size: mass |a||w|; pale: behind the sphere");
     }
@@ -55,9 +58,9 @@ fn note(figure: &mut Figure, cloud: &Cloud, moments: usize) {
 /// One run's panel at one time.
 pub fn panel(now: &[Particle], tails: &[Tail], view: &View) -> Panel {
     let unit = view.unit;
-    match &view.side {
-        Side::Sphere => sphere(now, tails, unit),
-        Side::Plane => {
+    match &view.projection {
+        Projection::Sphere => sphere(now, tails, unit),
+        Projection::InputPlane => {
             let view = |p: &[f64]| (p[0] / unit, p.get(1).map_or(0.0, |y| y / unit));
             let axes = ["√(|a||w|) cos φ".to_owned(), "√(|a||w|) sin φ".to_owned()];
             let panel = plane(now, tails, &view, axes);
@@ -66,7 +69,7 @@ pub fn panel(now: &[Particle], tails: &[Tail], view: &View) -> Panel {
                 false => panel,
             }
         }
-        Side::Axes(axes, shares) => {
+        Projection::Axes(axes, shares) => {
             let dot = |p: &[f64], k: usize| p.iter().zip(&axes[k]).map(|(p, u)| p * u).sum::<f64>();
             let view = |p: &[f64]| (dot(p, 0) / unit, dot(p, 1) / unit);
             let percent = |k: usize| format!("{:.0} %", 100.0 * shares[k]);
@@ -234,16 +237,17 @@ fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
 pub type Tail = (Vec<Vec<f64>>, f64);
 
 /// The ways of some particles through the last snapshots up to number `end`.
-pub fn tails(films: &Films, end: usize) -> Vec<Tail> {
+pub fn tails(snapshots: &SnapshotSeries, end: usize) -> Vec<Tail> {
     let from = (end + 1).saturating_sub(TAIL);
-    let stride = films.m.div_ceil(TAILS).max(1);
+    let stride = snapshots.m.div_ceil(TAILS).max(1);
     // Twins and signs alternate: an even stride would see one kind only.
     let stride = if stride > 1 { stride | 1 } else { stride };
     let of = |j: usize| {
-        let points = (from..=end).map(|s| Particle::new(films.w(s, j), films.a(s, j)).point);
-        (points.collect(), films.a(end, j))
+        let points =
+            (from..=end).map(|s| Particle::new(snapshots.w(s, j), snapshots.a(s, j)).point);
+        (points.collect(), snapshots.a(end, j))
     };
-    (0..films.m).step_by(stride).map(of).collect()
+    (0..snapshots.m).step_by(stride).map(of).collect()
 }
 
 fn line(points: Vec<(f64, f64)>, colour: Colour, width: f64) -> Mark {
@@ -261,6 +265,6 @@ fn dot((x, y): (f64, f64), radius: f64, colour: Colour) -> Dot {
         y,
         radius,
         colour,
-        shape: Shape::Disc,
+        shape: DotShape::Disc,
     }
 }

@@ -2,7 +2,7 @@
 //! what is side by side differs in one key at a time.
 
 use super::folder::Family;
-use super::looks::spread;
+use super::line_styles::spread;
 
 /// At most so many families, in the order of the grid. Of keys in words every value comes first, as far
 /// as there is room, then the least and the most of numbers; keys without room keep their last value.
@@ -50,7 +50,7 @@ fn values<'f>(families: &'f [Family], key: &str) -> Vec<&'f toml::Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::looks::tests::{grid, numbers, train};
+    use super::super::line_styles::tests::{grid, numbers, train};
     use super::*;
 
     fn picked(keys: &[(&str, Vec<toml::Value>)]) -> String {

@@ -1,7 +1,7 @@
 //! The plane of the inputs: how they lie in it, and level sets of a function on it.
 
 use super::colour::diverging;
-use super::figure::{Field, Mark};
+use super::figure::{Mark, ScalarField};
 use crate::data::Dataset;
 
 /// Cells along an edge of the plane, an even number.
@@ -11,7 +11,7 @@ const SHADES: usize = 6;
 
 /// How inputs of d ≤ 3 are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plane {
+pub enum InputPlane {
     /// One coordinate x, besides the constant 1 at `bias` if there is one: a function of x.
     Line { bias: Option<usize> },
     /// Inputs of unit length in the plane: a function of the angle.
@@ -25,7 +25,7 @@ pub enum Plane {
     Globe,
 }
 
-impl Plane {
+impl InputPlane {
     /// `None` where the inputs are of too many dimensions.
     pub fn of(data: &Dataset, labels: bool) -> Option<Self> {
         let constant = |k: &usize| (0..data.n()).all(|i| data.row(i)[*k] == 1.0);
@@ -35,19 +35,22 @@ impl Plane {
             (square - 1.0).abs() < 1e-4
         });
         match (data.d, bias) {
-            (1, _) => Some(Plane::Line { bias: None }),
-            (2, Some(_)) => Some(Plane::Line { bias }),
-            (2, None) if unit && !labels => Some(Plane::Circle),
-            (2, None) => Some(Plane::Flat),
-            (3, Some(bias)) => Some(Plane::Biased { bias }),
-            (3, None) => Some(Plane::Globe),
+            (1, _) => Some(InputPlane::Line { bias: None }),
+            (2, Some(_)) => Some(InputPlane::Line { bias }),
+            (2, None) if unit && !labels => Some(InputPlane::Circle),
+            (2, None) => Some(InputPlane::Flat),
+            (3, Some(bias)) => Some(InputPlane::Biased { bias }),
+            (3, None) => Some(InputPlane::Globe),
             _ => None,
         }
     }
 
     /// Whether the picture is a map of the plane, not a curve.
     pub fn is_flat(self) -> bool {
-        matches!(self, Plane::Flat | Plane::Biased { .. } | Plane::Globe)
+        matches!(
+            self,
+            InputPlane::Flat | InputPlane::Biased { .. } | InputPlane::Globe
+        )
     }
 
     /// The input at a place of the picture; a curve has no use for v.
@@ -57,12 +60,12 @@ impl Plane {
             x
         };
         match self {
-            Plane::Line { bias: None } => vec![u],
-            Plane::Line { bias: Some(bias) } => with_bias(vec![u], bias),
-            Plane::Circle => vec![u.to_radians().cos(), u.to_radians().sin()],
-            Plane::Flat => vec![u, v],
-            Plane::Biased { bias } => with_bias(vec![u, v], bias),
-            Plane::Globe => {
+            InputPlane::Line { bias: None } => vec![u],
+            InputPlane::Line { bias: Some(bias) } => with_bias(vec![u], bias),
+            InputPlane::Circle => vec![u.to_radians().cos(), u.to_radians().sin()],
+            InputPlane::Flat => vec![u, v],
+            InputPlane::Biased { bias } => with_bias(vec![u, v], bias),
+            InputPlane::Globe => {
                 let (sin, cos) = u.to_radians().sin_cos();
                 let around = (1.0 - v * v).max(0.0).sqrt();
                 vec![around * cos, around * sin, v]
@@ -74,11 +77,13 @@ impl Plane {
     pub fn place(self, x: &[f32]) -> (f64, f64) {
         let at = |k: usize| f64::from(x[k]);
         match self {
-            Plane::Line { bias } => (at(bias.map_or(0, |bias| 1 - bias)), 0.0),
-            Plane::Circle => (at(1).atan2(at(0)).to_degrees(), 0.0),
-            Plane::Flat => (at(0), at(1)),
-            Plane::Biased { bias } => (at(usize::from(bias == 0)), at(2 - usize::from(bias == 2))),
-            Plane::Globe => {
+            InputPlane::Line { bias } => (at(bias.map_or(0, |bias| 1 - bias)), 0.0),
+            InputPlane::Circle => (at(1).atan2(at(0)).to_degrees(), 0.0),
+            InputPlane::Flat => (at(0), at(1)),
+            InputPlane::Biased { bias } => {
+                (at(usize::from(bias == 0)), at(2 - usize::from(bias == 2)))
+            }
+            InputPlane::Globe => {
                 let norm = (0..3).map(|k| at(k) * at(k)).sum::<f64>().sqrt();
                 (at(1).atan2(at(0)).to_degrees(), at(2) / norm)
             }
@@ -110,10 +115,10 @@ impl Sampled {
     }
 
     /// Every second value, times a factor, under a name.
-    pub fn field(&self, label: &str, factor: f64) -> Field {
+    pub fn field(&self, label: &str, factor: f64) -> ScalarField {
         let each = || (0..=CELLS).step_by(2);
         let values = each().flat_map(|j| each().map(move |i| factor * self.value(i, j)));
-        Field {
+        ScalarField {
             label: label.into(),
             x: self.x,
             y: self.y,

@@ -1,11 +1,11 @@
 //! The trained function over its inputs, with the data: a curve in one dimension, a map in two.
 
-use super::cloud::Cloud;
+use super::cloud::ParticleCloud;
 use super::colour::{BLACK, Colour, GREY, of_sign};
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
-use super::looks::Looks;
-use super::plane::{Plane, Sampled};
+use super::line_styles::LineStyles;
+use super::plane::{InputPlane, Sampled};
 use crate::data::Dataset;
 use crate::error::Result;
 
@@ -15,20 +15,20 @@ const POINTS: usize = 600;
 const SAMPLES: usize = 400;
 
 /// A run that is shown: its number, title, colour and particles.
-pub struct Shown<'a> {
+pub struct ShownRun<'a> {
     pub run: usize,
     pub label: String,
     pub colour: Colour,
-    pub cloud: &'a Cloud,
+    pub cloud: &'a ParticleCloud,
 }
 
 /// The figure, where d ≤ 3 allows one.
-pub fn predictor(folder: &Folder, shown: &[Shown]) -> Result<Option<Figure>> {
+pub fn predictor(folder: &Folder, shown: &[ShownRun]) -> Result<Option<Figure>> {
     let Some(first) = shown.first() else {
         return Ok(None);
     };
     let data = folder.data(first.run)?;
-    let Some(plane) = Plane::of(&data, labelled(folder, first.run)) else {
+    let Some(plane) = InputPlane::of(&data, labelled(folder, first.run)) else {
         return Ok(None);
     };
     let mut figure = Figure::new(
@@ -46,13 +46,13 @@ pub fn predictor(folder: &Folder, shown: &[Shown]) -> Result<Option<Figure>> {
 }
 
 /// A map of each run.
-fn maps(folder: &Folder, shown: &[Shown], plane: Plane, figure: &mut Figure) -> Result<()> {
+fn maps(folder: &Folder, shown: &[ShownRun], plane: InputPlane, figure: &mut Figure) -> Result<()> {
     let mut runs = Vec::new();
     let mut labels = false;
     for of in shown {
         let data = folder.data(of.run)?;
         let labelled = labelled(folder, of.run);
-        if Plane::of(&data, labelled) == Some(plane) {
+        if InputPlane::of(&data, labelled) == Some(plane) {
             figure.panels.push(map(folder, of, plane, &data));
             runs.push(of.run);
             labels |= labelled;
@@ -64,7 +64,7 @@ fn maps(folder: &Folder, shown: &[Shown], plane: Plane, figure: &mut Figure) -> 
     if marks.any(|mark| matches!(mark, Mark::Line { .. })) {
         figure.enter("f = 0", BLACK, Sign::Line(Dash::Solid));
     }
-    if plane == Plane::Globe {
+    if plane == InputPlane::Globe {
         figure.remark("f over the directions x/|x|, on a map that keeps areas");
     }
     if shown.iter().any(|of| of.cloud.binned) {
@@ -77,22 +77,22 @@ fn maps(folder: &Folder, shown: &[Shown], plane: Plane, figure: &mut Figure) -> 
 /// A curve of each family, as far as they can be told apart, over the samples of one run.
 fn lines(
     folder: &Folder,
-    plane: Plane,
+    plane: InputPlane,
     (of, data): (usize, &Dataset),
     figure: &mut Figure,
 ) -> Result<()> {
-    let looks = Looks::new(&folder.families);
+    let line_styles = LineStyles::new(&folder.families);
     let mut runs = Vec::new();
-    for (title, part) in looks.apart() {
+    for (title, part) in line_styles.apart() {
         let mut panel = Panel {
             title,
             ..ground(plane, data)
         };
-        for look in &part.each {
-            let Some((run, path)) = folder.particles(look.family) else {
+        for style in &part.each {
+            let Some((run, path)) = folder.particles(style.family) else {
                 continue;
             };
-            let cloud = Cloud::read(&path)?;
+            let cloud = ParticleCloud::read(&path)?;
             if cloud.d != data.d {
                 continue;
             }
@@ -105,7 +105,7 @@ fn lines(
             let alpha = folder.experiment(run).network.alpha();
             panel
                 .marks
-                .push(curve(&cloud, alpha, plane, &panel.x, look.colour));
+                .push(curve(&cloud, alpha, plane, &panel.x, style.colour));
             runs.push(run);
         }
         panel.marks.push(samples(plane, data, labelled(folder, of)));
@@ -123,7 +123,7 @@ fn lines(
     }
     match labelled(folder, of) {
         true => enter_signs(true, figure),
-        false => figure.enter("samples", BLACK, Sign::Dot(Shape::Disc)),
+        false => figure.enter("samples", BLACK, Sign::Dot(DotShape::Disc)),
     }
     folder.some_of_all(&runs, figure);
     Ok(())
@@ -138,12 +138,12 @@ fn enter_signs(labels: bool, figure: &mut Figure) {
         true => ["label +1", "label −1"],
         false => ["target > 0", "target < 0"],
     };
-    figure.enter(names[0], of_sign(1.0), Sign::Dot(Shape::Disc));
-    figure.enter(names[1], of_sign(-1.0), Sign::Dot(Shape::Square));
+    figure.enter(names[0], of_sign(1.0), Sign::Dot(DotShape::Disc));
+    figure.enter(names[1], of_sign(-1.0), Sign::Dot(DotShape::Square));
 }
 
 /// A run's function over one coordinate.
-pub fn curves(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
+pub fn curves(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) -> Panel {
     let mut panel = ground(plane, data);
     let alpha = folder.experiment(of.run).network.alpha();
     let line = curve(of.cloud, alpha, plane, &panel.x, of.colour);
@@ -155,9 +155,9 @@ pub fn curves(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Pane
 }
 
 /// The axes of curves, for these inputs.
-fn ground(plane: Plane, data: &Dataset) -> Panel {
+fn ground(plane: InputPlane, data: &Dataset) -> Panel {
     let x = match plane {
-        Plane::Circle => Axis {
+        InputPlane::Circle => Axis {
             ticks: Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]),
             ..Axis::between("angle of the input x [°]", -180.0, 180.0)
         },
@@ -174,7 +174,7 @@ fn ground(plane: Plane, data: &Dataset) -> Panel {
     }
 }
 
-fn curve(cloud: &Cloud, alpha: f64, plane: Plane, x: &Axis, colour: Colour) -> Mark {
+fn curve(cloud: &ParticleCloud, alpha: f64, plane: InputPlane, x: &Axis, colour: Colour) -> Mark {
     let (from, to) = x.range.unwrap_or((-1.0, 1.0));
     let points = (0..=POINTS).map(|k| {
         let u = from + (to - from) * k as f64 / POINTS as f64;
@@ -184,7 +184,7 @@ fn curve(cloud: &Cloud, alpha: f64, plane: Plane, x: &Axis, colour: Colour) -> M
 }
 
 /// Targets at their heights; labels where f = 0, since f may be far larger than they are.
-fn samples(plane: Plane, data: &Dataset, labels: bool) -> Mark {
+fn samples(plane: InputPlane, data: &Dataset, labels: bool) -> Mark {
     let dots = (0..data.n().min(SAMPLES)).map(|i| {
         let (x, target) = (plane.place(data.row(i)).0, f64::from(data.y[i]));
         match labels {
@@ -198,7 +198,7 @@ fn samples(plane: Plane, data: &Dataset, labels: bool) -> Mark {
                 y: target,
                 radius: 2.0,
                 colour: BLACK,
-                shape: Shape::Rimmed,
+                shape: DotShape::Rimmed,
             },
         }
     });
@@ -215,18 +215,18 @@ fn labelled_dot(target: f64) -> Dot {
         radius: 1.8,
         colour: if target == 0.0 { GREY } else { of_sign(target) },
         shape: if target < 0.0 {
-            Shape::Square
+            DotShape::Square
         } else {
-            Shape::Rimmed
+            DotShape::Rimmed
         },
     }
 }
 
 /// A map of f over the plane, as a share of its largest values.
-pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
+pub fn map(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) -> Panel {
     let (x, y) = sides(plane, data);
     let sampled = Sampled::new(x, y, |u, v| of.cloud.value(&plane.input(u, v)));
-    let globe = plane == Plane::Globe;
+    let globe = plane == InputPlane::Globe;
     let names = match globe {
         true => ["longitude of x [°]", "x₃/|x|"],
         false => ["x₁", "x₂"],
@@ -270,8 +270,8 @@ pub fn map(folder: &Folder, of: &Shown, plane: Plane, data: &Dataset) -> Panel {
 }
 
 /// What a map shows: the sphere whole, or a square around the inputs.
-fn sides(plane: Plane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
-    if plane == Plane::Globe {
+fn sides(plane: InputPlane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
+    if plane == InputPlane::Globe {
         return ((-180.0, 180.0), (-1.0, 1.0));
     }
     let places = || (0..data.n()).map(|i| plane.place(data.row(i)));

@@ -3,10 +3,10 @@
 
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Canvas, Place};
+use super::canvas::{Canvas, Point};
 use super::colour::{BLACK, Colour, GREY};
-use super::figure::{Dot, Entry, Figure, Mark, Panel, Sign};
-use super::layout::{Layout, Placed, SIGN, SMALL, TITLE, WORDS, widest};
+use super::figure::{Dot, Figure, LegendEntry, Mark, Panel, Sign};
+use super::layout::{FigureLayout, Placed, SIGN, SMALL, TITLE, WORDS, widest};
 use super::values::values;
 use crate::error::Result;
 
@@ -18,7 +18,7 @@ const TICK: f64 = 25.0;
 /// # Errors
 /// None that a figure can cause: the drawing library's own.
 pub fn render(figure: &Figure) -> Result<String> {
-    let layout = Layout::new(figure);
+    let layout = FigureLayout::new(figure);
     let (width, height) = (layout.width as u32, layout.height as u32);
     let mut svg = String::new();
     let mut canvas = Canvas::new(&mut svg, (width, height));
@@ -118,7 +118,7 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
                 .split(|p| !whole(p))
                 .filter(|piece| !piece.is_empty())
             {
-                let piece: Vec<Place> = piece.iter().map(at).collect();
+                let piece: Vec<Point> = piece.iter().map(at).collect();
                 match piece.as_slice() {
                     // A line of one point would not be seen.
                     [only] => canvas.disc(*only, 14.0, *colour)?,
@@ -146,7 +146,7 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             })
         }
         Mark::Polygons { polygons, colour } => polygons.iter().try_for_each(|polygon| {
-            let places: Vec<Place> = polygon.iter().map(at).collect();
+            let places: Vec<Point> = polygon.iter().map(at).collect();
             canvas.polygon(&places, *colour)
         }),
         Mark::Rule { y, colour, dash } => {
@@ -178,7 +178,7 @@ fn draw_dot(canvas: &mut Canvas, dot: &Dot, placed: &Placed) -> Result<()> {
     )
 }
 
-fn draw_entry(canvas: &mut Canvas, entry: &Entry, (x, y): Place) -> Result<()> {
+fn draw_entry(canvas: &mut Canvas, entry: &LegendEntry, (x, y): Point) -> Result<()> {
     let middle = x + SIGN / 2.0;
     match entry.sign {
         Sign::Line(dash) => canvas.dashed(&[(x, y), (x + SIGN, y)], entry.colour, 12.0, dash)?,

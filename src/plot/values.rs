@@ -8,10 +8,10 @@
 
 use serde::Serialize;
 
-use super::axis::Settled;
+use super::axis::FittedAxis;
 use super::colour::{BLACK, Colour, GREY, LIGHT};
-use super::figure::{Axis, Dash, Entry, Field, Figure, Mark, Panel, Scale, Sign};
-use super::layout::{Layout, Placed};
+use super::figure::{Axis, Dash, Figure, LegendEntry, Mark, Panel, ScalarField, Scale, Sign};
+use super::layout::{FigureLayout, Placed};
 use crate::error::{Error, Result};
 
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ struct Series {
 ///
 /// # Errors
 /// None that a figure can cause: values are finite.
-pub fn values(figure: &Figure, layout: &Layout) -> Result<String> {
+pub fn values(figure: &Figure, layout: &FigureLayout) -> Result<String> {
     let panels = figure.panels.iter().zip(&layout.panels).enumerate();
     let panels = panels
         .filter(|(_, (panel, _))| !panel.bare)
@@ -90,7 +90,7 @@ pub fn values(figure: &Figure, layout: &Layout) -> Result<String> {
     })
 }
 
-fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[Entry]) -> PanelValues<'a> {
+fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[LegendEntry]) -> PanelValues<'a> {
     let mut series: Vec<Series> = Vec::new();
     for (label, points) in panel.marks.iter().flat_map(|mark| points(mark, legend)) {
         let points = points
@@ -122,7 +122,7 @@ fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[Entry]) -> Pane
 }
 
 /// A mark across the panel under its name.
-fn span(mark: &Mark, legend: &[Entry]) -> Option<Span> {
+fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<Span> {
     let (label, low, high) = match mark {
         Mark::Slab {
             label, low, high, ..
@@ -135,7 +135,7 @@ fn span(mark: &Mark, legend: &[Entry]) -> Option<Span> {
 }
 
 /// A field; none where a value has no number to tell.
-fn field_values(field: &Field) -> Option<FieldValues<'_>> {
+fn field_values(field: &ScalarField) -> Option<FieldValues<'_>> {
     let finite = field.values.iter().all(|v| v.is_finite());
     finite.then(|| FieldValues {
         label: &field.label,
@@ -146,16 +146,16 @@ fn field_values(field: &Field) -> Option<FieldValues<'_>> {
     })
 }
 
-fn axis_values<'a>(axis: &'a Axis, settled: &Settled) -> AxisValues<'a> {
+fn axis_values<'a>(axis: &'a Axis, fitted: &FittedAxis) -> AxisValues<'a> {
     AxisValues {
         label: &axis.label,
-        scale: match settled.scale {
+        scale: match fitted.scale {
             Scale::Log => "log",
             Scale::Asinh => "asinh",
             Scale::Linear | Scale::Auto => "linear",
         },
-        low: settled.low,
-        high: settled.high,
+        low: fitted.low,
+        high: fitted.high,
         mirrored: axis.mirrored,
     }
 }
@@ -163,7 +163,7 @@ fn axis_values<'a>(axis: &'a Axis, settled: &Settled) -> AxisValues<'a> {
 type Named = (String, Vec<(f64, f64)>);
 
 /// The points of a mark under the names that the legend gives them.
-fn points(mark: &Mark, legend: &[Entry]) -> Vec<Named> {
+fn points(mark: &Mark, legend: &[LegendEntry]) -> Vec<Named> {
     match mark {
         Mark::Line {
             points,
@@ -200,18 +200,18 @@ fn points(mark: &Mark, legend: &[Entry]) -> Vec<Named> {
 }
 
 /// What the legend says of a colour and, beside it, of a dash; `None` for what only carries the eye.
-fn named(legend: &[Entry], colour: Colour, dash: Option<Dash>) -> Option<String> {
+fn named(legend: &[LegendEntry], colour: Colour, dash: Option<Dash>) -> Option<String> {
     if legend.is_empty() {
         return (colour != LIGHT).then(String::new);
     }
     let same = || legend.iter().filter(|entry| entry.colour == colour);
     let exact = dash.and_then(|dash| same().find(|entry| entry.sign == Sign::Line(dash)));
     let own = exact.or_else(|| same().next())?;
-    let manner = legend.iter().find(|entry| {
+    let dash_label = legend.iter().find(|entry| {
         let neutral = [GREY, BLACK].contains(&entry.colour) && entry.colour != colour;
         neutral && dash.is_some_and(|dash| entry.sign == Sign::Line(dash))
     });
-    let words = [Some(own), manner].into_iter().flatten();
+    let words = [Some(own), dash_label].into_iter().flatten();
     let words: Vec<&str> = words.map(|entry| entry.label.as_str()).collect();
     Some(words.join(", "))
 }
@@ -228,7 +228,7 @@ fn rounded(value: f64, digits: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figure::{Dot, Shape};
+    use super::super::figure::{Dot, DotShape};
     use super::*;
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
             y: 0.5,
             radius: 1.0,
             colour: blue,
-            shape: Shape::Disc,
+            shape: DotShape::Disc,
         };
         let panel = Panel {
             x: Axis::new("step", Scale::Log),
@@ -266,10 +266,10 @@ mod tests {
             ..panel.clone()
         };
         figure.panels = vec![unnamed, panel];
-        let text = values(&figure, &Layout::new(&figure)).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(told["panels"][0]["x"]["label"], "step");
-        let panel = &told["panels"][1];
+        let text = values(&figure, &FigureLayout::new(&figure)).unwrap();
+        let key_value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(key_value["panels"][0]["x"]["label"], "step");
+        let panel = &key_value["panels"][1];
         assert_eq!(
             (&panel["x"]["label"], &panel["x"]["scale"]),
             (&"step".into(), &"log".into())

@@ -1,10 +1,10 @@
 //! The certificate's V(θ) = Σ_i q_i σ(θ·x_i) over the circle, with the bound that it must keep.
 
 use super::colour::{BLACK, GREY, LIGHT, of_sign};
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
-use super::margins::reach_of;
-use super::predictor::Shown;
+use super::margins::margin_bounds_of;
+use super::predictor::ShownRun;
 use crate::certify::InputMatrix;
 use crate::error::Result;
 use crate::model::Train;
@@ -16,7 +16,7 @@ const DIRECTIONS: usize = 1440;
 const PARTICLES: usize = 200;
 
 /// The figure of one run, where d = 2 and its training has a certificate.
-pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
+pub fn variation(folder: &Folder, of: &ShownRun) -> Result<Option<Figure>> {
     let experiment = folder.experiment(of.run);
     if of.cloud.d != 2 || experiment.network.train == Train::Output {
         return Ok(None);
@@ -62,8 +62,11 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
             .marks
             .extend([rule(decay, Dash::Dashed), rule(-decay, Dash::Dashed)]);
         figure.enter("bound ±λα", GREY, Sign::Line(Dash::Dashed));
-    } else if let Some(reach) = reach_of(folder, of.run, "margin_f1") {
-        for (low, high) in [(reach.low, reach.high), (-reach.high, -reach.low)] {
+    } else if let Some(margin_bounds) = margin_bounds_of(folder, of.run, "margin_f1") {
+        for (low, high) in [
+            (margin_bounds.low, margin_bounds.high),
+            (-margin_bounds.high, -margin_bounds.low),
+        ] {
             let colour = GREY.faded(0.45);
             let label = if low > 0.0 { "γ₁" } else { "−γ₁" }.to_owned();
             panel.marks.push(Mark::Slab {
@@ -80,8 +83,8 @@ pub fn variation(folder: &Folder, of: &Shown) -> Result<Option<Figure>> {
         .marks
         .push(Mark::line(points.map(|t| (t, v(t))).collect(), BLACK));
     panel.marks.push(heaviest(of, &v));
-    figure.enter("particles, a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
-    figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
+    figure.enter("particles, a > 0", of_sign(1.0), Sign::Dot(DotShape::Disc));
+    figure.enter("a < 0", of_sign(-1.0), Sign::Dot(DotShape::Disc));
     if of.cloud.m() > PARTICLES {
         figure.remark(format!("the {PARTICLES} heaviest particles"));
     }
@@ -114,7 +117,7 @@ fn weights(folder: &Folder, run: usize, g: &[f64]) -> Result<Vec<f64>> {
 }
 
 /// The heaviest particles on the curve.
-fn heaviest(of: &Shown, v: &dyn Fn(f64) -> f64) -> Mark {
+fn heaviest(of: &ShownRun, v: &dyn Fn(f64) -> f64) -> Mark {
     let cloud = of.cloud;
     let mut order: Vec<usize> = Vec::new();
     for range in blocks(cloud.m()) {
@@ -130,7 +133,7 @@ fn heaviest(of: &Shown, v: &dyn Fn(f64) -> f64) -> Mark {
             y: v(angle),
             radius: 0.6 + 1.6 * (cloud.mass(j) / most).sqrt(),
             colour: of_sign(cloud.masses[j]),
-            shape: Shape::Disc,
+            shape: DotShape::Disc,
         }
     });
     Mark::Dots {

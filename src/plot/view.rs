@@ -30,9 +30,9 @@ impl Particle {
 
 /// What is drawn of points of this dimension.
 #[derive(Debug, Clone)]
-pub enum Side {
+pub enum Projection {
     /// Both coordinates (d ≤ 2).
-    Plane,
+    InputPlane,
     /// The direction on the sphere (d = 3).
     Sphere,
     /// Along two orthonormal axes, which hold these shares of Σ |p|².
@@ -42,23 +42,23 @@ pub enum Side {
 /// A side, and the length that reaches the end of an axis.
 #[derive(Debug, Clone)]
 pub struct View {
-    pub side: Side,
+    pub projection: Projection,
     pub unit: f64,
 }
 
 impl View {
     /// That suits these particles.
     pub fn new(now: &[Particle]) -> Self {
-        let side = match now.first().map_or(0, |p| p.point.len()) {
-            0..=2 => Side::Plane,
-            3 => Side::Sphere,
+        let projection = match now.first().map_or(0, |p| p.point.len()) {
+            0..=2 => Projection::InputPlane,
+            3 => Projection::Sphere,
             _ => {
                 let (axes, shares) = principal(now);
-                Side::Axes(axes, shares)
+                Projection::Axes(axes, shares)
             }
         };
         View {
-            side,
+            projection,
             unit: longest(now),
         }
     }

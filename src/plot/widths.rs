@@ -1,15 +1,15 @@
 //! Width asymptotics, as the folder's comparison has them: the variance of the prediction between seeds
 //! with its power law, and the gaps to the widest networks beside their noise floors.
 
-use super::axis::Settled;
+use super::axis::FittedAxis;
 use super::colour::{Colour, GREY, LIGHT};
-use super::compared::{Kin, families};
-use super::figure::{Axis, Dash, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::compared::{ComparedFamily, families};
+use super::figure::{Axis, Dash, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, words};
-use super::looks::{Look, Looks};
+use super::line_styles::{LineStyle, LineStyles};
 use super::over_steps::finish;
 use super::predictor::extremes;
-use crate::compare::{Law, Pair, Relation, Stored};
+use crate::compare::{Relation, StoredComparison, StoredPair, StoredPowerLaw};
 
 /// How fits and noise floors are told from what was measured.
 const FIT: Dash = Dash::Dotted;
@@ -33,21 +33,28 @@ pub fn widths(folder: &Folder) -> Option<Figure> {
     let stored = folder.comparison.as_ref()?;
     let (parameters, families): (Vec<_>, Vec<Family>) =
         families(folder, stored).into_iter().unzip();
-    let looks = Looks::new(&families);
-    let kin = |look: &Look| {
-        let k = families.iter().position(|of| of == look.family)?;
-        Some(Kin::new(stored, parameters[k], look))
+    let line_styles = LineStyles::new(&families);
+    let compared = |style: &LineStyle| {
+        let k = families.iter().position(|of| of == style.family)?;
+        Some(ComparedFamily::new(stored, parameters[k], style))
     };
     let mut figure = Figure::new(
         "widths",
         "Variance of the prediction between seeds, and gaps to the widest networks, against the width",
     );
-    let shown: Vec<Kin> = looks.each.iter().filter_map(kin).collect();
-    let parts = looks.apart().into_iter().map(|(title, looks)| {
-        looks.explain(&mut figure);
-        (title, looks.each.iter().filter_map(kin).collect::<Vec<_>>())
+    let shown: Vec<ComparedFamily> = line_styles.each.iter().filter_map(compared).collect();
+    let parts = line_styles.apart().into_iter().map(|(title, line_styles)| {
+        line_styles.explain(&mut figure);
+        (
+            title,
+            line_styles
+                .each
+                .iter()
+                .filter_map(compared)
+                .collect::<Vec<_>>(),
+        )
     });
-    let parts: Vec<(Option<String>, Vec<Kin>)> = parts.collect();
+    let parts: Vec<(Option<String>, Vec<ComparedFamily>)> = parts.collect();
     for (title, part) in &parts {
         figure.panels.extend(variances(part, title));
     }
@@ -60,12 +67,12 @@ pub fn widths(folder: &Folder) -> Option<Figure> {
     }
     explain(&shown, &mut figure);
     remark(folder, stored, &shown, &mut figure);
-    finish(&looks, &mut figure);
+    finish(&line_styles, &mut figure);
     let mut widths: Vec<f64> = stored.ensembles.iter().map(|of| of.width as f64).collect();
     widths.sort_by(f64::total_cmp);
     widths.dedup();
     let x = Axis::new("", Scale::Log);
-    let common = Settled::new(&x, widths.iter().copied(), 3);
+    let common = FittedAxis::new(&x, widths.iter().copied(), 3);
     for panel in &mut figure.panels {
         panel.x.scale = Scale::Log;
         panel.x.range = Some((common.low, common.high));
@@ -93,9 +100,9 @@ fn line(points: Vec<(f64, f64)>, colour: Colour, dash: Dash) -> Mark {
 }
 
 /// Variances with their errors, their fits, and how 1/m would fall.
-fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
+fn variances(part: &[ComparedFamily], title: &Option<String>) -> Option<Panel> {
     let mut panel = panel("variance of f", title);
-    let all = || part.iter().flat_map(Kin::variances);
+    let all = || part.iter().flat_map(ComparedFamily::variances);
     let lowest = all().map(|(m, v, _)| m * v).fold(f64::INFINITY, f64::min) / BELOW;
     let guide = all().map(|(m, ..)| (m, lowest / m));
     let mut guide: Vec<(f64, f64)> = guide.collect();
@@ -104,18 +111,18 @@ fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
     if guide.is_empty() {
         return None;
     }
-    for kin in part {
-        let bars = kin.variances().filter_map(|(m, v, error)| {
+    for compared in part {
+        let bars = compared.variances().filter_map(|(m, v, error)| {
             let factor = error?.exp();
             Some(vec![(m, v / factor), (m, v * factor)])
         });
-        let shade = kin.colour.faded(SHADE);
+        let shade = compared.colour.faded(SHADE);
         panel
             .marks
             .extend(bars.map(|bar| line(bar, shade, Dash::Solid)));
-        let places = kin.variances().map(|(m, v, _)| (m, v));
-        panel.marks.push(Mark::discs(places, kin.colour));
-        let fit = kin.fit().map(|fit| line(fit, kin.colour, FIT));
+        let places = compared.variances().map(|(m, v, _)| (m, v));
+        panel.marks.push(Mark::discs(places, compared.colour));
+        let fit = compared.fit().map(|fit| line(fit, compared.colour, FIT));
         panel.marks.extend(fit);
     }
     panel.marks.push(line(guide, LIGHT, Dash::Solid));
@@ -123,25 +130,31 @@ fn variances(part: &[Kin], title: &Option<String>) -> Option<Panel> {
 }
 
 /// Gaps to the widest networks, and their floors.
-fn gaps(part: &[Kin], (quantity, label): (&str, &str), title: &Option<String>) -> Option<Panel> {
+fn gaps(
+    part: &[ComparedFamily],
+    (quantity, label): (&str, &str),
+    title: &Option<String>,
+) -> Option<Panel> {
     let mut panel = panel(label, title);
-    for kin in part {
-        let [gaps, floors] = kin.gaps(quantity);
+    for compared in part {
+        let [gaps, floors] = compared.gaps(quantity);
         if !gaps.is_empty() {
             panel
                 .marks
-                .push(line(gaps.clone(), kin.colour, Dash::Solid));
-            panel.marks.push(Mark::discs(gaps.into_iter(), kin.colour));
+                .push(line(gaps.clone(), compared.colour, Dash::Solid));
+            panel
+                .marks
+                .push(Mark::discs(gaps.into_iter(), compared.colour));
         }
         match floors.as_slice() {
             [] => {}
             // A line of one point would be a dot.
             [(_, y)] => panel.marks.push(Mark::Rule {
                 y: *y,
-                colour: kin.colour,
+                colour: compared.colour,
                 dash: FLOOR,
             }),
-            _ => panel.marks.push(line(floors, kin.colour, FLOOR)),
+            _ => panel.marks.push(line(floors, compared.colour, FLOOR)),
         }
     }
     let places = panel.marks.iter().flat_map(Mark::places);
@@ -157,18 +170,21 @@ fn gaps(part: &[Kin], (quantity, label): (&str, &str), title: &Option<String>) -
 }
 
 /// Names what is drawn.
-fn explain(shown: &[Kin], figure: &mut Figure) {
-    let any = |there: &dyn Fn(&Kin) -> bool| shown.iter().any(there);
-    let scatter = any(&|kin| kin.variances().next().is_some());
-    let floor = any(&|kin| GAPS.iter().any(|(gap, _)| !kin.gaps(gap)[1].is_empty()));
+fn explain(shown: &[ComparedFamily], figure: &mut Figure) {
+    let any = |there: &dyn Fn(&ComparedFamily) -> bool| shown.iter().any(there);
+    let scatter = any(&|compared| compared.variances().next().is_some());
+    let floor = any(&|compared| {
+        GAPS.iter()
+            .any(|(gap, _)| !compared.gaps(gap)[1].is_empty())
+    });
     let mut neutral = GREY;
-    let mut fit = any(&|kin| kin.fit().is_some()).then(|| "fit".to_owned());
+    let mut fit = any(&|compared| compared.fit().is_some()).then(|| "fit".to_owned());
     if let [only] = shown {
         neutral = only.colour;
         fit = only.law.and_then(exponent);
         fit = fit.map(|exponent| format!("fit: exponent {exponent}"));
         if scatter || floor {
-            figure.enter("measured", neutral, Sign::Dot(Shape::Disc));
+            figure.enter("measured", neutral, Sign::Dot(DotShape::Disc));
         }
     }
     if let Some(fit) = fit {
@@ -183,24 +199,26 @@ fn explain(shown: &[Kin], figure: &mut Figure) {
 }
 
 /// −1.01 ± 0.03
-fn exponent(law: &Law) -> Option<String> {
+fn exponent(law: &StoredPowerLaw) -> Option<String> {
     let error = law.standard_error;
     let error = error.map_or(String::new(), |error| format!(" ± {error:.2}"));
     Some(format!("{:.2}{error}", law.exponent?).replace('-', "−"))
 }
 
 /// The exponents of several families.
-fn tell_exponents(shown: &[Kin], figure: &mut Figure) {
-    let laws = shown.iter().filter_map(|kin| Some((kin, kin.law?)));
-    let found = laws.filter_map(|(kin, law)| Some((kin, law.exponent?, exponent(law)?)));
-    let found: Vec<(&Kin, f64, String)> = found.collect();
+fn tell_exponents(shown: &[ComparedFamily], figure: &mut Figure) {
+    let laws = shown
+        .iter()
+        .filter_map(|compared| Some((compared, compared.law?)));
+    let found = laws.filter_map(|(compared, law)| Some((compared, law.exponent?, exponent(law)?)));
+    let found: Vec<(&ComparedFamily, f64, String)> = found.collect();
     if shown.len() < 2 || found.is_empty() {
         return;
     }
     if found.len() <= LISTED {
         let each = found
             .iter()
-            .map(|(kin, _, told)| format!("{told} ({})", kin.label));
+            .map(|(compared, _, key_value)| format!("{key_value} ({})", compared.label));
         figure.remark(format!(
             "exponents: {}",
             each.collect::<Vec<_>>().join(", ")
@@ -212,16 +230,21 @@ fn tell_exponents(shown: &[Kin], figure: &mut Figure) {
 }
 
 /// What must be known to read it.
-fn remark(folder: &Folder, stored: &Stored, shown: &[Kin], figure: &mut Figure) {
-    let pairs = || shown.iter().flat_map(|kin| &kin.gaps);
-    let rms = |(_, pair): &(f64, &Pair)| {
+fn remark(
+    folder: &Folder,
+    stored: &StoredComparison,
+    shown: &[ComparedFamily],
+    figure: &mut Figure,
+) {
+    let pairs = || shown.iter().flat_map(|compared| &compared.gaps);
+    let rms = |(_, pair): &(f64, &StoredPair)| {
         let gap = pair.gaps.iter().rfind(|gap| gap.quantity == GAPS[0].0)?;
         gap.inputs.clone()
     };
     for inputs in pairs().filter_map(rms) {
         figure.remark(format!("f on {inputs} inputs"));
     }
-    let laws = || shown.iter().filter_map(|kin| kin.law);
+    let laws = || shown.iter().filter_map(|compared| compared.law);
     let seeds = laws().map(|law| law.seeds);
     match (seeds.clone().min(), seeds.max()) {
         (Some(least), Some(most)) if least < most => {
@@ -232,13 +255,13 @@ fn remark(folder: &Folder, stored: &Stored, shown: &[Kin], figure: &mut Figure) 
     }
     if shown
         .iter()
-        .flat_map(Kin::variances)
+        .flat_map(ComparedFamily::variances)
         .any(|(.., error)| error.is_some())
     {
         figure.remark("bars: one standard error");
     }
     tell_exponents(shown, figure);
-    let mut widest: Vec<usize> = shown.iter().map(|kin| kin.widest).collect();
+    let mut widest: Vec<usize> = shown.iter().map(|compared| compared.widest).collect();
     widest.dedup();
     figure.remark(match widest.as_slice() {
         [widest] => format!("gaps to m = {widest}"),
@@ -246,14 +269,14 @@ fn remark(folder: &Folder, stored: &Stored, shown: &[Kin], figure: &mut Figure) 
     });
     let floors = GAPS
         .iter()
-        .flat_map(|(gap, _)| shown.iter().map(|kin| kin.gaps(gap)));
+        .flat_map(|(gap, _)| shown.iter().map(|compared| compared.gaps(gap)));
     if floors.into_iter().all(|[_, floors]| floors.is_empty()) {
         figure.remark("a noise floor takes several seeds of the particles");
     }
     if figure.panels.iter().any(|panel| panel.y.label == GAPS[1].1) {
         figure.remark("W₂: of directions, weighted by mass");
     }
-    let nested = |(_, pair): &(f64, &Pair)| pair.relation == Relation::Nested;
+    let nested = |(_, pair): &(f64, &StoredPair)| pair.relation == Relation::Nested;
     if laws().any(|law| law.nested) || pairs().any(nested) {
         figure.remark("widths are nested: they share draws");
     }

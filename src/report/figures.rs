@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// A drawing of a run folder.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figure {
+pub struct InlineFigure {
     /// The file's name without its ending.
     pub name: String,
     /// The svg element.
@@ -23,7 +23,7 @@ pub struct Figure {
 ///
 /// # Errors
 /// A folder or file that cannot be read.
-pub fn figures(folder: &Path, label: &str) -> Result<Vec<Figure>> {
+pub fn figures(folder: &Path, label: &str) -> Result<Vec<InlineFigure>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -43,7 +43,7 @@ pub fn figures(folder: &Path, label: &str) -> Result<Vec<Figure>> {
         let read = file.read_to_string(&mut text);
         read.map_err(|e| Error::reading(path, e))?;
         match inline(&text, &format!("{label}-{name}-")) {
-            Ok(svg) => figures.push(Figure {
+            Ok(svg) => figures.push(InlineFigure {
                 name: name.into_owned(),
                 svg,
             }),

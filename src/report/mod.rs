@@ -107,9 +107,9 @@ struct Parts {
     optimality: Optimality,
     width: Width,
     claims: Vec<Verdict>,
-    figures: Vec<figures::Figure>,
-    runs: tables::Table,
-    metrics: tables::Table,
+    figures: Vec<figures::InlineFigure>,
+    runs: tables::ReportTable,
+    metrics: tables::ReportTable,
     repeat: Repeat,
 }
 

@@ -16,7 +16,7 @@ const FIRST: [&str; 2] = ["run", "steps"];
 
 /// Cells as they are shown, and what is missing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Table {
+pub struct ReportTable {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
     /// What was left out, if anything.
@@ -25,7 +25,7 @@ pub struct Table {
 
 /// A row per run of summary.json, in the order of the columns of metrics.csv; keys that no run has
 /// a value for are left out.
-pub fn summary(runs: &[Value], metrics: &[String]) -> Table {
+pub fn summary(runs: &[Value], metrics: &[String]) -> ReportTable {
     let defined = |key: &str| {
         runs.iter()
             .any(|run| run.get(key).is_some_and(|v| !v.is_null()))
@@ -57,7 +57,7 @@ pub fn summary(runs: &[Value], metrics: &[String]) -> Table {
     let kept = spread(runs.len(), ROWS);
     let rows = kept.iter().filter_map(|&k| runs.get(k)).map(row).collect();
     keys.splice(1..1, parameters.iter().cloned());
-    Table {
+    ReportTable {
         header: keys,
         rows,
         note: left_out(kept.len(), runs.len(), "runs", "summary.json"),
@@ -85,7 +85,7 @@ fn cell(value: Option<&Value>) -> String {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn metrics(path: &Path) -> Result<Table> {
+pub fn metrics(path: &Path) -> Result<ReportTable> {
     let mut counts: Vec<(String, usize)> = Vec::new();
     rows(path, |row| {
         let run = row.get(0).unwrap_or_default();
@@ -100,7 +100,7 @@ pub fn metrics(path: &Path) -> Result<Table> {
     let chosen: HashMap<&str, Vec<usize>> = chosen
         .map(|(run, count)| (run.as_str(), spread(*count, room)))
         .collect();
-    let mut table = Table::default();
+    let mut table = ReportTable::default();
     let (mut now, mut index) = (String::new(), 0);
     let header = rows(path, |row| {
         let run = row.get(0).unwrap_or_default();

@@ -16,12 +16,12 @@ pub struct Optimality {
     pub headline: Option<String>,
     /// Which certificates were made before their runs went on, in a sentence.
     pub outdated: Option<String>,
-    pub bounds: Vec<Bound>,
+    pub bounds: Vec<CertificateRow>,
 }
 
 /// One certificate, as a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bound {
+pub struct CertificateRow {
     pub run: usize,
     pub step: u64,
     /// The run is still at that step.
@@ -105,8 +105,8 @@ fn headline(certificates: &[&RunCertificate]) -> Option<String> {
     }
 }
 
-fn bound(s: &RunCertificate, current: bool) -> Bound {
-    Bound {
+fn bound(s: &RunCertificate, current: bool) -> CertificateRow {
+    CertificateRow {
         run: s.run,
         step: s.step,
         current,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::verdicts::span;
-use crate::compare::{Compared, Distance, Stored};
+use crate::compare::{StoredComparison, StoredEnsemble, StoredGap};
 use crate::digits::digits;
 use crate::error::Result;
 use crate::store::{RunFolder, Summary};
@@ -20,7 +20,7 @@ pub struct Width {
     pub headlines: Vec<String>,
     /// Which comparisons are of an earlier state of their runs.
     pub outdated: Vec<Outdated>,
-    pub beside: Vec<Beside>,
+    pub other_folders: Vec<OtherFolder>,
 }
 
 /// A comparison that the training left behind.
@@ -34,9 +34,9 @@ pub struct Outdated {
 
 /// This folder beside another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Beside {
+pub struct OtherFolder {
     pub headline: String,
-    pub rows: Vec<Row>,
+    pub rows: Vec<GapRow>,
     /// What was left out, if anything.
     pub note: Option<String>,
     /// The file with everything.
@@ -45,7 +45,7 @@ pub struct Beside {
 
 /// The gap in prediction of two ensembles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct GapRow {
     pub here: String,
     pub there: String,
     pub inputs: String,
@@ -60,7 +60,7 @@ pub struct Row {
 pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
     let mut width = Width::default();
     for path in folder.comparisons(&["json"])? {
-        let Some(stored) = Stored::read(&path)? else {
+        let Some(stored) = StoredComparison::read(&path)? else {
             continue;
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -70,7 +70,9 @@ pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
                 folders: stored.other().map(|_| stored.folders.join(" ")),
             });
         } else if let Some(other) = stored.other() {
-            width.beside.push(beside(&stored, other, &name));
+            width
+                .other_folders
+                .push(other_folders(&stored, other, &name));
         } else {
             width.headlines.extend(laws(&stored));
         }
@@ -82,7 +84,7 @@ pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
 fn left_behind(
     folder: &RunFolder,
     summary: &Summary,
-    stored: &Stored,
+    stored: &StoredComparison,
     name: &str,
 ) -> Option<String> {
     let there = |place: &Path| {
@@ -102,7 +104,7 @@ fn left_behind(
     ))
 }
 
-fn laws(stored: &Stored) -> impl Iterator<Item = String> {
+fn laws(stored: &StoredComparison) -> impl Iterator<Item = String> {
     stored.variance.iter().filter_map(|of| {
         let error = of.standard_error;
         let error = error.map_or(String::new(), |e| format!(" ± {}", digits(e)));
@@ -116,16 +118,16 @@ fn laws(stored: &Stored) -> impl Iterator<Item = String> {
     })
 }
 
-fn beside(stored: &Stored, other: &str, name: &str) -> Beside {
-    let rows: Vec<Row> = stored
+fn other_folders(stored: &StoredComparison, other: &str, name: &str) -> OtherFolder {
+    let rows: Vec<GapRow> = stored
         .pairs
         .iter()
         .filter_map(|pair| {
             let [here, there] = [pair.a, pair.b].map(|e| stored.ensembles.get(e).map(ensemble));
             // Inputs of the user's come last, and before them those of the test.
-            let rms = |gap: &&Distance| gap.quantity == "prediction_rms";
+            let rms = |gap: &&StoredGap| gap.quantity == "prediction_rms";
             let gap = pair.gaps.iter().rfind(rms)?;
-            Some(Row {
+            Some(GapRow {
                 here: here?,
                 there: there?,
                 inputs: gap.inputs.clone().unwrap_or_default(),
@@ -153,7 +155,7 @@ fn beside(stored: &Stored, other: &str, name: &str) -> Beside {
     };
     let all = rows.len();
     let note = (all > ROWS).then(|| format!("{ROWS} of {all} gaps"));
-    Beside {
+    OtherFolder {
         headline: format!("Beside {other}, {ends}."),
         rows: rows.into_iter().take(ROWS).collect(),
         note,
@@ -162,7 +164,7 @@ fn beside(stored: &Stored, other: &str, name: &str) -> Beside {
 }
 
 /// `m = 64, seed = 1`
-fn ensemble(of: &Compared) -> String {
+fn ensemble(of: &StoredEnsemble) -> String {
     let parameters = of.parameters.iter();
     let parameters = parameters.map(|(key, value)| format!(", {key} = {value}"));
     format!("m = {}{}", of.width, parameters.collect::<String>())

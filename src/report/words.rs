@@ -1,6 +1,6 @@
 //! An experiment in words.
 
-use crate::experiment::{Experiment, Grid, InitKind, Inputs, Schedule, Source, Stop};
+use crate::experiment::{Experiment, Grid, InitKind, InputDistribution, Schedule, Source, Stop};
 use crate::model::{Scaling, Train};
 
 /// Values listed in full; of more, the first ones and the last.
@@ -52,8 +52,8 @@ fn data(grid: &Grid) -> String {
             "targets of a teacher of {} ReLU neurons, inputs {}",
             e.data.teacher_width,
             match e.data.inputs {
-                Inputs::Sphere => "uniform on the unit sphere",
-                Inputs::Gaussian => "standard Gaussian",
+                InputDistribution::Sphere => "uniform on the unit sphere",
+                InputDistribution::Gaussian => "standard Gaussian",
             }
         ),
         Source::Xor => "XOR: four points whose label is the sign of a product".into(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
-use crate::report::figures::Figure;
+use crate::report::figures::InlineFigure;
 use crate::report::{SCRIPT, STYLE, policy};
 use crate::store::{Summary, write_atomically};
 
@@ -18,7 +18,7 @@ const PAGE: &str = include_str!("page.html");
 
 /// One experiment of the page.
 #[derive(Debug, Clone, Serialize)]
-pub struct Part {
+pub struct ReproducedExperiment {
     pub name: String,
     pub title: String,
     /// What the experiment shows, in words, a string for each paragraph.
@@ -30,7 +30,7 @@ pub struct Part {
     /// The run folder's own page, from where this one is.
     pub report: Option<PathBuf>,
     #[serde(skip)]
-    pub figures: Vec<Figure>,
+    pub figures: Vec<InlineFigure>,
     pub summary: Summary,
 }
 
@@ -38,7 +38,7 @@ pub struct Part {
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write(path: &Path, parts: &[Part]) -> Result<()> {
+pub fn write(path: &Path, parts: &[ReproducedExperiment]) -> Result<()> {
     let page = render(parts).map_err(|e| Error::writing(path, std::io::Error::other(e)))?;
     write_atomically(path, |out| {
         out.write_all(page.as_bytes())
@@ -46,14 +46,14 @@ pub fn write(path: &Path, parts: &[Part]) -> Result<()> {
     })
 }
 
-fn render(parts: &[Part]) -> std::result::Result<String, minijinja::Error> {
+fn render(parts: &[ReproducedExperiment]) -> std::result::Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("number", |value: Option<f64>| {
         value.map_or("–".into(), crate::digits::digits)
     });
     environment.add_template("page", PAGE)?;
-    let figures: Vec<&[Figure]> = parts.iter().map(|part| part.figures.as_slice()).collect();
+    let figures: Vec<&[InlineFigure]> = parts.iter().map(|part| part.figures.as_slice()).collect();
     let verdicts = || parts.iter().flat_map(|part| &part.verdicts);
     environment.get_template("page")?.render(context! {
         parts => Serde(parts),
@@ -73,8 +73,8 @@ mod tests {
     use super::*;
     use crate::store::Checked;
 
-    fn part(passed: bool) -> Part {
-        Part {
+    fn part(passed: bool) -> ReproducedExperiment {
+        ReproducedExperiment {
             name: "xor".into(),
             title: "A & B".into(),
             about: vec!["One <two>".into()],
@@ -89,7 +89,7 @@ mod tests {
                 allowed: "≤ 1".into(),
             }],
             report: Some("xor/report.html".into()),
-            figures: vec![Figure {
+            figures: vec![InlineFigure {
                 name: "risk".into(),
                 svg: "<svg id=\"x\"></svg>".into(),
             }],

@@ -9,10 +9,10 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 
 use super::Writes;
-use super::format::{FORMAT, Label, Layout, decode, encode, header, size_of_value};
+use super::format::{FORMAT, RunMetadata, TensorLayout, decode, encode, header, size_of_value};
 use super::places::{entries, name, open_regular};
-use super::seal::{Sealing, is_sealed};
-use super::state::{BLOCK, State, blocks};
+use super::seal::{HashingWriter, has_valid_digest};
+use super::state::{BLOCK, StateEncoding, blocks};
 use crate::engine::{Clock, DualState, Engine, Precision};
 use crate::error::{Error, Result};
 use crate::model::Train;
@@ -24,11 +24,11 @@ pub struct Checkpoint {
     bytes: Mmap,
     /// Whether it has a digest, which fits.
     sealed: bool,
-    pub label: Label,
+    pub label: RunMetadata,
     pub clock: Clock,
     pub m: usize,
     pub d: usize,
-    state: State,
+    state: StateEncoding,
     /// Scale of the anchor, where there is one.
     anchor_scale: Option<f64>,
 }
@@ -39,11 +39,11 @@ impl Checkpoint {
         dir: &Path,
         engine: &mut dyn Engine,
         run: usize,
-        label: &Label,
+        label: &RunMetadata,
         writes: &mut Writes,
     ) -> Result<u64> {
         let clock = engine.clock(run);
-        let state = State::of(engine, run);
+        let state = StateEncoding::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(file_name(clock.step));
         let anchor = engine.dual_state(run);
@@ -58,7 +58,7 @@ impl Checkpoint {
         })?;
         let at = |e| Error::writing(&path, e);
         writes.file(&path, |out| {
-            let mut sealing = Sealing::begin(out, &header).map_err(at)?;
+            let mut sealing = HashingWriter::begin(out, &header).map_err(at)?;
             let mut put = |bytes: &[u8]| sealing.put(bytes).map_err(at);
             put(&encode(&accumulated, Precision::F64))?;
             if let Some(anchor) = &anchor {
@@ -99,44 +99,46 @@ impl Checkpoint {
                     }
                     return Ok(Some(checkpoint));
                 }
-                Err(Fault::Newer(what)) => {
+                Err(CheckpointFault::Newer(what)) => {
                     return Err(Error::input(
                         path.display().to_string(),
                         what,
                         "use that version of widefield, or a later one",
                     ));
                 }
-                Err(Fault::Damaged(what)) => {
+                Err(CheckpointFault::Damaged(what)) => {
                     tracing::warn!("passing over {}: {what}", path.display());
-                    fault = fault.or(Some(Fault::Damaged(what)));
+                    fault = fault.or(Some(CheckpointFault::Damaged(what)));
                 }
-                Err(Fault::Unreadable(what)) => {
+                Err(CheckpointFault::Unreadable(what)) => {
                     tracing::warn!("passing over {}: {what}", path.display());
-                    fault = Some(Fault::Unreadable(what));
+                    fault = Some(CheckpointFault::Unreadable(what));
                 }
             }
         }
         let dir = dir.display();
         match fault {
             None => Ok(None),
-            Some(Fault::Damaged(what)) => Err(Error::input(
+            Some(CheckpointFault::Damaged(what)) => Err(Error::input(
                 dir.to_string(),
                 format!("has only damaged checkpoints: {what}"),
                 format!("remove {dir} and `widefield resume` takes this run from its start again"),
             )),
-            Some(Fault::Newer(what) | Fault::Unreadable(what)) => Err(Error::input(
-                dir.to_string(),
-                format!("has no checkpoint that can be read: {what}"),
-                "check its permissions and the disk",
-            )),
+            Some(CheckpointFault::Newer(what) | CheckpointFault::Unreadable(what)) => {
+                Err(Error::input(
+                    dir.to_string(),
+                    format!("has no checkpoint that can be read: {what}"),
+                    "check its permissions and the disk",
+                ))
+            }
         }
     }
 
-    pub(super) fn open(path: &Path) -> std::result::Result<Checkpoint, Fault> {
+    pub(super) fn open(path: &Path) -> std::result::Result<Checkpoint, CheckpointFault> {
         let file = open_regular(path)?;
         let length = file.metadata()?.len();
         // By reading, as an error of the disk in a mapped file would end the process.
-        let sealed = is_sealed(&file, length)?;
+        let sealed = has_valid_digest(&file, length)?;
         // SAFETY: checkpoints are replaced by renaming, never changed in place.
         let bytes = unsafe { Mmap::map(&file) }?;
         let text = |e: &dyn std::fmt::Display| e.to_string();
@@ -145,15 +147,15 @@ impl Checkpoint {
         let get = |key: &str| map.get(key).ok_or(format!("its header lacks `{key}`"));
         let bad = |key: &str| format!("bad `{key}` in its header");
         must_be_known(map.get("format"), map.get("version"), sealed)?;
-        let label: Label = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
+        let label: RunMetadata = serde_json::from_str(get("label")?).map_err(|e| text(&e))?;
         let train = get("train")?;
         let train = Train::ALL.iter().find(|t| t.name() == train);
         let train = *train.ok_or_else(|| bad("train"))?;
         let anchor_scale = map.get("anchor_scale").map(|text| text.parse());
         let anchor_scale = anchor_scale.transpose().map_err(|_| bad("anchor_scale"))?;
-        let Layout { precision, m, d } = Layout::of(&metadata, anchor_scale.is_some())?;
+        let TensorLayout { precision, m, d } = TensorLayout::of(&metadata, anchor_scale.is_some())?;
         let power = |key: &str| get(key)?.parse::<i32>().map_err(|_| bad(key));
-        let state = State {
+        let state = StateEncoding {
             precision,
             exponent: power("exponent")?,
             lacking: power("lacking_exponent")?,
@@ -254,7 +256,7 @@ impl Checkpoint {
 
 /// Why a file is not taken for a checkpoint.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum CheckpointFault {
     /// Its content is not what was written.
     Damaged(String),
     /// It is whole, and of a format that only a later version knows.
@@ -263,19 +265,19 @@ pub(super) enum Fault {
     Unreadable(String),
 }
 
-impl From<String> for Fault {
+impl From<String> for CheckpointFault {
     fn from(what: String) -> Self {
-        Fault::Damaged(what)
+        CheckpointFault::Damaged(what)
     }
 }
 
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for CheckpointFault {
     fn from(e: std::io::Error) -> Self {
         use std::io::ErrorKind::{InvalidData, UnexpectedEof};
         match e.kind() {
-            UnexpectedEof => Fault::Damaged("it ends too early".into()),
-            InvalidData => Fault::Damaged(e.to_string()),
-            _ => Fault::Unreadable(e.to_string()),
+            UnexpectedEof => CheckpointFault::Damaged("it ends too early".into()),
+            InvalidData => CheckpointFault::Damaged(e.to_string()),
+            _ => CheckpointFault::Unreadable(e.to_string()),
         }
     }
 }
@@ -285,7 +287,7 @@ fn must_be_known(
     format: Option<&String>,
     version: Option<&String>,
     sealed: bool,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), CheckpointFault> {
     let number = match format {
         Some(text) => text
             .parse()
@@ -294,7 +296,7 @@ fn must_be_known(
     };
     if number > FORMAT {
         let version = version.map_or("a later version", String::as_str);
-        return Err(Fault::Newer(format!(
+        return Err(CheckpointFault::Newer(format!(
             "has format {number}, written by widefield {version}; this version knows formats up to {FORMAT}"
         )));
     }

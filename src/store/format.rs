@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Identity;
 use super::seal;
-use super::state::State;
+use super::state::StateEncoding;
 use crate::data::Standardization;
 use crate::engine::{Clock, DualState, Precision};
 use crate::observe::BestMargins;
 
 /// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Label {
+pub struct RunMetadata {
     /// Output scale α.
     pub scaling: f64,
     pub loss: String,
@@ -42,9 +42,9 @@ pub const FORMAT: u32 = 2;
 /// The JSON header of a checkpoint: its tensors, and what a resume needs besides. The tensors
 /// follow one another in the order accumulated, anchor_c, w, a, anchor_a, so that each is aligned.
 pub fn header(
-    state: &State,
+    state: &StateEncoding,
     clock: Clock,
-    label: &Label,
+    label: &RunMetadata,
     (m, d): (usize, usize),
     accumulated: &[f64],
     anchor: Option<&DualState>,
@@ -140,13 +140,13 @@ pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
 
 /// What the tensors of a checkpoint are: w (m, d) and a (m) in one number format; where they are,
 /// accumulated (n) in f64, and of an anchor a (m) in f32 and c (n) in f64.
-pub struct Layout {
+pub struct TensorLayout {
     pub precision: Precision,
     pub m: usize,
     pub d: usize,
 }
 
-impl Layout {
+impl TensorLayout {
     /// # Errors
     /// A tensor that is missing, or is not what it has to be.
     pub fn of(metadata: &Metadata, has_anchor: bool) -> std::result::Result<Self, String> {
@@ -179,7 +179,7 @@ impl Layout {
             must("anchor_a", Dtype::F32, Some(m))?;
             must("anchor_c", Dtype::F64, n)?;
         }
-        Ok(Layout { precision, m, d })
+        Ok(TensorLayout { precision, m, d })
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Writes;
-use super::checkpoint::{Checkpoint, Fault, listed};
-use super::format::Label;
+use super::checkpoint::{Checkpoint, CheckpointFault, listed};
+use super::format::RunMetadata;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
@@ -37,7 +37,7 @@ impl Checkpoints {
         &mut self,
         engine: &mut dyn Engine,
         run: usize,
-        label: &Label,
+        label: &RunMetadata,
         writes: &mut Writes,
     ) -> Result<()> {
         self.newest = Some(Checkpoint::write(&self.dir, engine, run, label, writes)?);
@@ -70,12 +70,12 @@ impl Checkpoints {
                     self.good.insert(step);
                     kept += usize::from(counts);
                 }
-                Err(Fault::Damaged(what)) => {
+                Err(CheckpointFault::Damaged(what)) => {
                     tracing::warn!("removing {}: {what}", path.display());
                     remove(&path, "it is damaged");
                 }
                 // It may be good: who can read it decides.
-                Err(Fault::Newer(_) | Fault::Unreadable(_)) => {}
+                Err(CheckpointFault::Newer(_) | CheckpointFault::Unreadable(_)) => {}
             }
         }
         Ok(())

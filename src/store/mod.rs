@@ -7,7 +7,6 @@ mod atomic;
 mod checkpoint;
 mod elapsed;
 mod format;
-mod gathering;
 mod identity;
 mod kept;
 mod lock;
@@ -16,6 +15,7 @@ mod npz;
 mod places;
 mod polished;
 mod seal;
+mod snapshot_log;
 mod snapshots;
 mod state;
 mod summary;
@@ -28,14 +28,14 @@ pub use crate::arrays::NpzReader;
 pub use atomic::{Writes, write_atomically};
 pub use checkpoint::Checkpoint;
 pub use elapsed::Elapsed;
-pub use format::Label;
+pub use format::RunMetadata;
 pub use identity::Identity;
 pub use kept::Checkpoints;
 pub use metrics::Metrics;
 pub use npz::NpzWriter;
 pub use polished::{read_polished, remove_polished, write_polished};
 pub use snapshots::Snapshots;
-pub use state::{State, blocks, write_particles};
+pub use state::{StateEncoding, blocks, write_particles};
 pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
 
 use crate::engine::select::Request;
@@ -71,13 +71,13 @@ const KEPT_BYTES: u64 = 16 << 20;
 pub struct RunFolder {
     dir: PathBuf,
     lock: Option<File>,
-    claim: Claim,
+    claim: FolderUse,
     request: Option<Request>,
 }
 
 /// What [`RunFolder::begin`] may do with its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
+enum FolderUse {
     /// Use it if it holds no run.
     New,
     /// Use it, or the first of NAME-2, NAME-3, … if others were faster.
@@ -107,7 +107,11 @@ impl RunFolder {
         Ok(RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
-            claim: if force { Claim::Overwrite } else { Claim::New },
+            claim: if force {
+                FolderUse::Overwrite
+            } else {
+                FolderUse::New
+            },
             request: None,
         })
     }
@@ -141,7 +145,7 @@ impl RunFolder {
         RunFolder {
             dir: parent.join(name),
             lock: None,
-            claim: Claim::NewOrNext,
+            claim: FolderUse::NewOrNext,
             request: None,
         }
     }
@@ -151,14 +155,14 @@ impl RunFolder {
     pub fn begin(&mut self, toml: &str) -> Result<()> {
         let fresh = self.lock.is_none();
         match self.claim {
-            Claim::New => {
+            FolderUse::New => {
                 self.lock = Some(self.locked()?);
                 // Looked at again, as another process may have begun since.
                 must_be_free(&self.dir)?;
             }
-            Claim::NewOrNext => self.lock_next()?,
-            Claim::Overwrite => self.lock = Some(self.locked()?),
-            Claim::GoOn | Claim::Rewrite => {}
+            FolderUse::NewOrNext => self.lock_next()?,
+            FolderUse::Overwrite => self.lock = Some(self.locked()?),
+            FolderUse::GoOn | FolderUse::Rewrite => {}
         }
         if fresh {
             self.empty()?;
@@ -168,10 +172,10 @@ impl RunFolder {
         if fresh {
             self.write_request()?;
         }
-        if fresh || self.claim == Claim::Rewrite {
+        if fresh || self.claim == FolderUse::Rewrite {
             self.rewrite_experiment(toml)?;
         }
-        self.claim = Claim::GoOn;
+        self.claim = FolderUse::GoOn;
         Ok(())
     }
 
@@ -299,7 +303,7 @@ impl RunFolder {
     /// Has [`RunFolder::begin`] write experiment.toml anew in a reopened folder, as when the run is
     /// given more steps.
     pub fn change_experiment(&mut self) {
-        self.claim = Claim::Rewrite;
+        self.claim = FolderUse::Rewrite;
     }
 
     /// An existing run folder, to read.
@@ -315,7 +319,7 @@ impl RunFolder {
             dir: dir.to_path_buf(),
             lock: None,
             request: None,
-            claim: Claim::GoOn,
+            claim: FolderUse::GoOn,
         })
     }
 

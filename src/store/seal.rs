@@ -22,18 +22,18 @@ fn digits(header: &str) -> Option<usize> {
 }
 
 /// A checkpoint being written: takes the digest of what passes.
-pub struct Sealing<'a, 'b> {
+pub struct HashingWriter<'a, 'b> {
     out: &'a mut BufWriter<&'b mut File>,
     hasher: Hasher,
     /// Place of the digits in the file.
     at: u64,
 }
 
-impl<'a, 'b> Sealing<'a, 'b> {
+impl<'a, 'b> HashingWriter<'a, 'b> {
     /// Writes the header, which has [`BLANK`] under [`KEY`].
     pub fn begin(out: &'a mut BufWriter<&'b mut File>, header: &str) -> io::Result<Self> {
         let at = digits(header).ok_or_else(|| io::Error::other("a header without a digest"))?;
-        let mut sealing = Sealing {
+        let mut sealing = HashingWriter {
             out,
             hasher: Hasher::new(),
             at: (LENGTH + at) as u64,
@@ -61,7 +61,7 @@ impl<'a, 'b> Sealing<'a, 'b> {
 /// # Errors
 /// [`ErrorKind::InvalidData`] or [`ErrorKind::UnexpectedEof`] if it is not; others if it cannot be
 /// read.
-pub fn is_sealed(mut file: impl Read, length: u64) -> io::Result<bool> {
+pub fn has_valid_digest(mut file: impl Read, length: u64) -> io::Result<bool> {
     let damaged = |what: String| Err(io::Error::new(ErrorKind::InvalidData, what));
     let mut size = [0; LENGTH];
     file.read_exact(&mut size)?;

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::gathering::{Gathering, Snapshot, gathering};
 use super::places::{is_there, remove};
-use super::state::State;
+use super::snapshot_log::{Snapshot, SnapshotLog, snapshot_log};
+use super::state::StateEncoding;
 use super::{NpzWriter, Writes};
 use crate::arrays::{NpzReader, values};
 use crate::engine::{Engine, Precision};
@@ -20,7 +20,7 @@ pub const PARTICLES: usize = 4096;
 /// The snapshots of one run.
 #[derive(Debug)]
 pub struct Snapshots {
-    gathering: Gathering,
+    snapshot_log: SnapshotLog,
     path: PathBuf,
     /// Step of the newest snapshot.
     last: Option<u64>,
@@ -34,7 +34,7 @@ impl Snapshots {
     /// None yet, below `dir`, for a run of width m.
     pub fn new(dir: &Path, m: usize, d: usize) -> Self {
         Snapshots {
-            gathering: gathering(dir, m.min(PARTICLES), d),
+            snapshot_log: snapshot_log(dir, m.min(PARTICLES), d),
             path: dir.join("snapshots.npz"),
             last: None,
             unsynced: false,
@@ -57,8 +57,8 @@ impl Snapshots {
             );
             Vec::new()
         };
-        let mut kept = if snapshots.gathering.exists()? {
-            snapshots.gathering.whole(true)?.collect::<Result<_>>()?
+        let mut kept = if snapshots.snapshot_log.exists()? {
+            snapshots.snapshot_log.whole(true)?.collect::<Result<_>>()?
         } else if is_there(&snapshots.path)? {
             snapshots.finished().unwrap_or_else(|_| lost("is damaged"))
         } else if step > 0 {
@@ -68,7 +68,7 @@ impl Snapshots {
         };
         kept.retain(|(at, _)| *at <= step);
         snapshots.last = kept.last().map(|(at, _)| *at);
-        snapshots.gathering.start(&kept)?;
+        snapshots.snapshot_log.start(&kept)?;
         snapshots.unsynced = true;
         Ok(snapshots)
     }
@@ -79,11 +79,11 @@ impl Snapshots {
         if self.last == Some(step) {
             return Ok(());
         }
-        let range = 0..self.gathering.m;
-        let particles = State::of(engine, run).read(engine, run, range)?;
+        let range = 0..self.snapshot_log.m;
+        let particles = StateEncoding::of(engine, run).read(engine, run, range)?;
         match self.last.replace(step) {
-            None => self.gathering.start(&[(step, particles)])?,
-            Some(_) => self.gathering.add(&(step, particles))?,
+            None => self.snapshot_log.start(&[(step, particles)])?,
+            Some(_) => self.snapshot_log.add(&(step, particles))?,
         }
         self.unsynced = true;
         Ok(())
@@ -92,7 +92,7 @@ impl Snapshots {
     /// Has those taken so far on the disk before what is written next: a checkpoint relies on them.
     pub fn sync(&mut self, writes: &mut Writes) {
         if std::mem::take(&mut self.unsynced) {
-            writes.rely_on(&self.gathering.path);
+            writes.rely_on(&self.snapshot_log.path);
         }
     }
 
@@ -107,7 +107,7 @@ impl Snapshots {
             })
         };
         let (w, a): (Vec<f64>, Vec<f64>) = (layer("w")?, layer("a")?);
-        let (s, m, d) = (steps.len(), self.gathering.m, self.gathering.d);
+        let (s, m, d) = (steps.len(), self.snapshot_log.m, self.snapshot_log.d);
         if (w.len(), a.len()) != (s * m * d, s * m) {
             return Err(Error::input(
                 self.path.display().to_string(),
@@ -131,24 +131,24 @@ impl Snapshots {
     /// Writes snapshots.npz: step (s), w (s, m', d), a (s, m'); f32 for engines in f32 unless
     /// norms have outgrown it.
     pub fn finish(&mut self, precision: Precision, writes: &mut Writes) -> Result<()> {
-        if !self.gathering.exists()? {
+        if !self.snapshot_log.exists()? {
             return Ok(());
         }
         let mut steps = Vec::new();
         let mut largest = 0.0_f64;
-        for snapshot in self.gathering.whole(true)? {
+        for snapshot in self.snapshot_log.whole(true)? {
             let (step, p) = snapshot?;
             steps.push(step as i64);
             largest = p.w.iter().chain(&p.a).fold(largest, |l, v| l.max(v.abs()));
         }
-        let (s, m, d) = (steps.len(), self.gathering.m, self.gathering.d);
+        let (s, m, d) = (steps.len(), self.snapshot_log.m, self.snapshot_log.d);
         let single = precision == Precision::F32 && largest <= f64::from(f32::MAX);
         writes.file(&self.path, |out| {
             let mut npz = NpzWriter::new(out, &self.path);
             npz.array("step", &[s], |push| steps.into_iter().try_for_each(push))?;
             for (name, shape) in [("w", vec![s, m, d]), ("a", vec![s, m])] {
                 let each = |push: &mut dyn FnMut(f64) -> Result<()>| {
-                    for snapshot in self.gathering.whole(false)? {
+                    for snapshot in self.snapshot_log.whole(false)? {
                         let (_, p) = snapshot?;
                         let values = if name == "w" { p.w } else { p.a };
                         values.into_iter().try_for_each(&mut *push)?;
@@ -170,7 +170,7 @@ impl Snapshots {
     /// Once snapshots.npz is in place, those that gathered go.
     pub fn remove_superseded(&mut self) -> Result<()> {
         match std::mem::take(&mut self.finished) {
-            true => remove(&self.gathering.path),
+            true => remove(&self.snapshot_log.path),
             false => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ pub const BLOCK: usize = 1 << 14;
 /// engines in f32, f64 where norms have outgrown it; beyond 10³⁰⁸ stored values, with the
 /// remaining power of two beside them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct State {
+pub struct StateEncoding {
     pub precision: Precision,
     /// Exponent of the engine's stored values.
     pub exponent: i32,
@@ -26,14 +26,14 @@ pub struct State {
     pub train: Train,
 }
 
-impl State {
+impl StateEncoding {
     /// The format in which a run's state is exact.
     pub fn of(engine: &dyn Engine, run: usize) -> Self {
         let exponent = engine.clock(run).exponent;
         // Engines keep stored values near 1 and far below 2^64.
         let lacking = if exponent > 1023 - 64 { exponent } else { 0 };
         let fits = engine.precision() == Precision::F32 && (exponent <= 127 - 64 || lacking != 0);
-        State {
+        StateEncoding {
             precision: if fits { Precision::F32 } else { Precision::F64 },
             exponent,
             lacking,
@@ -79,7 +79,7 @@ pub fn write_particles(
     run: usize,
     writes: &mut Writes,
 ) -> Result<()> {
-    let state = State::of(engine, run);
+    let state = StateEncoding::of(engine, run);
     let now = engine.predict(Sample::Train)?.swap_remove(run);
     let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
     writes.file(path, |out| {
@@ -99,7 +99,7 @@ pub fn write_particles(
 /// The arrays w and a, from blocks.
 fn write_layers(
     npz: &mut NpzWriter,
-    state: &State,
+    state: &StateEncoding,
     m: usize,
     d: usize,
     read: &mut dyn FnMut(Range<usize>) -> Result<Particles>,

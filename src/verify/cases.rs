@@ -11,10 +11,10 @@ use crate::random::{Draws, Stream};
 
 /// Runs of common d, with random data and particles.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub struct VerifyCase {
     pub name: String,
     pub d: usize,
-    pub runs: Vec<CaseRun>,
+    pub runs: Vec<VerifyRun>,
     pub eta: f64,
     /// How the engine is to store particles and inputs; they are exact in it.
     pub state: StateFormat,
@@ -22,12 +22,12 @@ pub struct Case {
 
 /// One run of a case: its own data set of n samples.
 #[derive(Debug, Clone)]
-pub struct CaseRun {
+pub struct VerifyRun {
     pub n: usize,
     pub run: Run,
 }
 
-impl Case {
+impl VerifyCase {
     /// The batch, one data set per run: Gaussian inputs with a constant last coordinate (for
     /// d > 1), labels ±1.
     pub fn batch(&self) -> Batch {
@@ -99,7 +99,7 @@ const SIZES: [(usize, &[(usize, usize)]); 8] = [
 ];
 
 /// Every case: all losses in every training mode, with decay and scalings along.
-pub fn all(state: StateFormat) -> Vec<Case> {
+pub fn all(state: StateFormat) -> Vec<VerifyCase> {
     let modes = [Train::Both, Train::Output, Train::Input];
     let mut cases = Vec::new();
     for (s, (d, sizes)) in SIZES.iter().enumerate() {
@@ -108,7 +108,7 @@ pub fn all(state: StateFormat) -> Vec<Case> {
             // Each size meets each loss, each mode meets each loss, over the whole table.
             let (m, n) = sizes[(l + s) % sizes.len()];
             let train = modes[(l + s + l / 3) % 3];
-            runs.push(CaseRun {
+            runs.push(VerifyRun {
                 n,
                 run: Run {
                     m,
@@ -125,7 +125,7 @@ pub fn all(state: StateFormat) -> Vec<Case> {
                 },
             });
         }
-        cases.push(Case {
+        cases.push(VerifyCase {
             name: format!("d = {d}"),
             d: *d,
             runs,
@@ -138,11 +138,11 @@ pub fn all(state: StateFormat) -> Vec<Case> {
 
 /// Few particles on so many samples that a driver which ends long loops early loses some of them:
 /// Mesa's llvmpipe ends all loops of an invocation after 65 535 turns. d = 2 is for the short cut.
-pub fn long() -> [Case; 2] {
-    let case = |d, m, n| Case {
+pub fn long() -> [VerifyCase; 2] {
+    let case = |d, m, n| VerifyCase {
         name: format!("long loops, d = {d}"),
         d,
-        runs: vec![CaseRun {
+        runs: vec![VerifyRun {
             n,
             run: Run::simple(m, Loss::SQUARE),
         }],

@@ -13,13 +13,13 @@ use crate::engine::{Batch, Engine, Sample, Steps, reference};
 use crate::error::{Error, Result};
 use crate::model::StateFormat;
 use crate::particles::Particles;
-use cases::Case;
+use cases::VerifyCase;
 use condition::Condition;
 use tolerance::{FLOOR, Worst, compare, factor, spacing, unit};
 
 /// One comparison of one stage.
 #[derive(Debug, Clone)]
-pub struct Check {
+pub struct StageCheck {
     /// predict, residual, velocity or update.
     pub stage: &'static str,
     pub case: String,
@@ -31,17 +31,17 @@ pub struct Check {
     pub twin_caught: bool,
 }
 
-impl Check {
+impl StageCheck {
     pub fn passes(&self) -> bool {
         self.worst.passes() && self.twin_caught
     }
 }
 
 /// Builds the engine under test for a batch.
-pub type MakeEngine<'a> = dyn Fn(Batch) -> Result<Box<dyn Engine>> + 'a;
+pub type EngineUnderTest<'a> = dyn Fn(Batch) -> Result<Box<dyn Engine>> + 'a;
 
 /// Runs every case on the engine, in a format of the state that it stores. An engine error ends it.
-pub fn verify(make: &MakeEngine, state: StateFormat) -> Result<Vec<Check>> {
+pub fn verify(make: &EngineUnderTest, state: StateFormat) -> Result<Vec<StageCheck>> {
     let mut checks = Vec::new();
     for case in cases::all(state) {
         checks.extend(verify_case(&case, make)?);
@@ -55,8 +55,8 @@ pub fn verify(make: &MakeEngine, state: StateFormat) -> Result<Vec<Check>> {
 }
 
 /// The checks that failed, as an error.
-pub fn verdict(checks: &[Check]) -> Result<()> {
-    let failed: Vec<&Check> = checks.iter().filter(|c| !c.passes()).collect();
+pub fn verdict(checks: &[StageCheck]) -> Result<()> {
+    let failed: Vec<&StageCheck> = checks.iter().filter(|c| !c.passes()).collect();
     match failed.first() {
         None => Ok(()),
         Some(first) => Err(Error::Verify {
@@ -77,7 +77,7 @@ pub fn verdict(checks: &[Check]) -> Result<()> {
 }
 
 /// Every run of one case through the four stages.
-pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
+pub fn verify_case(case: &VerifyCase, make: &EngineUnderTest) -> Result<Vec<StageCheck>> {
     let batch = case.batch();
     let mut engine = make(batch.clone())?;
     let u = unit(engine.precision());
@@ -96,7 +96,7 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
         let scales = Condition::new(run, p, &f, &g, data, u);
         let name = format!("{}, run {r} (m = {}, n = {})", case.name, run.m, data.n());
         let method = engine.method(r);
-        let check = |stage, worst, twin: Worst| Check {
+        let check = |stage, worst, twin: Worst| StageCheck {
             stage,
             case: name.clone(),
             method,
@@ -173,14 +173,14 @@ pub fn verify_case(case: &Case, make: &MakeEngine) -> Result<Vec<Check>> {
             (p, taken)
         };
         let (want, taken) = stepped(eta);
-        let start = Start {
+        let start = UpdateStart {
             particles: &starts[r],
             eta: taken,
             rounded: spacing(case.state),
         };
         let against =
             |want: &Particles| compare_particles(&got, want, &scales, bound, Some(&start));
-        checks.push(Check {
+        checks.push(StageCheck {
             stage: "update",
             case: name,
             method: engine.method(r),
@@ -214,7 +214,7 @@ fn heaviest(p: &Particles, data: &Dataset) -> usize {
 }
 
 /// Where an update began.
-struct Start<'a> {
+struct UpdateStart<'a> {
     particles: &'a Particles,
     eta: f64,
     /// See [`spacing`].
@@ -229,7 +229,7 @@ fn compare_particles(
     want: &Particles,
     scales: &Condition,
     bound: f64,
-    start: Option<&Start>,
+    start: Option<&UpdateStart>,
 ) -> Worst {
     let (mut g, mut w, mut allowed) = (Vec::new(), Vec::new(), Vec::new());
     let allow = |scale: f64, want: f64, from: fn(&Particles, usize) -> f64, at: usize| match start {

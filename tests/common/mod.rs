@@ -10,7 +10,7 @@ use widefield::error::Result;
 
 pub mod bracket;
 pub mod oracle;
-pub mod place;
+pub mod test_folder;
 
 pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
 

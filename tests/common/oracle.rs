@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use widefield::data::Dataset;
 use widefield::engine::{Batch, Steps};
-use widefield::experiment::{Choice, Schedule};
+use widefield::experiment::{NamedVariant, Schedule};
 use widefield::model::Run;
 use widefield::model::{Loss, StateFormat, Train};
 use widefield::particles::Particles;
 
-pub struct Flow {
+pub struct OracleFlow {
     pub name: String,
     pub batch: Batch,
     pub start: Particles,
@@ -18,11 +18,11 @@ pub struct Flow {
     pub schedule: Schedule,
     pub horizon_f64: u64,
     pub horizon_f32: u64,
-    pub states: Vec<State>,
+    pub states: Vec<OracleState>,
 }
 
 /// What the oracle recorded after `step` updates.
-pub struct State {
+pub struct OracleState {
     pub step: u64,
     pub particles: Particles,
     pub f: Vec<f64>,
@@ -109,12 +109,12 @@ fn parameters(path: &PathBuf) -> serde_json::Value {
     serde_json::from_str(text.trim_end_matches('\0')).unwrap()
 }
 
-fn named<T: Choice>(name: &str) -> T {
+fn named<T: NamedVariant>(name: &str) -> T {
     *T::ALL.iter().find(|choice| choice.name() == name).unwrap()
 }
 
-impl Flow {
-    pub fn load(path: &PathBuf) -> Flow {
+impl OracleFlow {
+    pub fn load(path: &PathBuf) -> OracleFlow {
         let p = parameters(path);
         let values = |name: &str| array(path, name).0;
         let (x, shape) = array(path, "X");
@@ -171,7 +171,7 @@ impl Flow {
             column("margin_f2_T"),
         );
         let states = (0..steps.len())
-            .map(|t| State {
+            .map(|t| OracleState {
                 step: steps[t] as u64,
                 particles: particles[t].clone(),
                 f: f[t].clone(),
@@ -189,7 +189,7 @@ impl Flow {
                 near_kink: near[t].iter().map(|&v| v != 0.0).collect(),
             })
             .collect();
-        Flow {
+        OracleFlow {
             name: path.file_stem().unwrap().to_string_lossy().into_owned(),
             batch: Batch {
                 d,

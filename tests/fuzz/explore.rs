@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::MEMORY;
-use crate::mutate::{Kind, Mutator};
+use crate::mutate::{FileKind, Mutator};
 
 /// Files kept to go on from, at most.
 const KEPT: usize = 400;
@@ -16,7 +16,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// What one file may take.
 #[derive(Clone, Copy)]
-pub struct Limits {
+pub struct FuzzLimits {
     /// Seconds; not measured where there are none.
     pub seconds: Option<f64>,
     pub bytes: usize,
@@ -42,7 +42,7 @@ impl fmt::Display for Finding {
 
 /// How it went.
 #[derive(Debug)]
-pub struct Report {
+pub struct FuzzReport {
     pub executions: u64,
     pub accepted: u64,
     /// Answers that differ in more than their numbers.
@@ -51,7 +51,7 @@ pub struct Report {
     largest: usize,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FuzzReport {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(
             f,
@@ -68,18 +68,18 @@ impl fmt::Display for Report {
 /// Hands `count` files to `read`, which accepts a file or answers with a message.
 pub fn explore(
     read: &mut dyn FnMut(&[u8]) -> Result<(), String>,
-    kind: Kind,
+    kind: FileKind,
     seeds: Vec<Vec<u8>>,
     count: u64,
     seed: u64,
-    limits: Limits,
-) -> Result<Report, (Vec<u8>, Finding)> {
+    limits: FuzzLimits,
+) -> Result<FuzzReport, (Vec<u8>, Finding)> {
     // One at a time: memory is counted for the whole process.
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let whole = seeds.len();
     let mut pool = seeds;
     let mut answers = HashSet::new();
-    let mut report = Report {
+    let mut report = FuzzReport {
         executions: 0,
         accepted: 0,
         answers: 0,

@@ -18,8 +18,8 @@ mod targets;
 
 use std::path::Path;
 
-use explore::{Finding, Limits, explore};
-use mutate::Kind;
+use explore::{Finding, FuzzLimits, explore};
+use mutate::FileKind;
 use peak_alloc::PeakAlloc;
 use targets::Target;
 
@@ -46,9 +46,9 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Tries files of a kind, and fails with the first that is not answered as it should be.
-fn fuzz(name: &str, target: &Target, kind: Kind, seeds: Vec<Vec<u8>>) {
+fn fuzz(name: &str, target: &Target, kind: FileKind, seeds: Vec<Vec<u8>>) {
     let wanted = number("WIDEFIELD_FUZZ");
-    let limits = Limits {
+    let limits = FuzzLimits {
         seconds: wanted.map(|_| 2.0),
         bytes: 1 << 30,
     };
@@ -74,7 +74,12 @@ fn fuzz(name: &str, target: &Target, kind: Kind, seeds: Vec<Vec<u8>>) {
 
 #[test]
 fn npy() {
-    fuzz("npy", &Target::data("X.npy"), Kind::Bytes, corpus(".npy"));
+    fuzz(
+        "npy",
+        &Target::data("X.npy"),
+        FileKind::Bytes,
+        corpus(".npy"),
+    );
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn npz() {
     fuzz(
         "npz",
         &Target::data("data.npz"),
-        Kind::Bytes,
+        FileKind::Bytes,
         corpus(".npz"),
     );
 }
@@ -91,7 +96,7 @@ fn npz() {
 #[test]
 fn npz_arrays() {
     let target = Target::data("data.npz");
-    fuzz("npz arrays", &target, Kind::Archive, corpus(".npy"));
+    fuzz("npz arrays", &target, FileKind::Archive, corpus(".npy"));
 }
 
 #[test]
@@ -99,14 +104,19 @@ fn npz_particles() {
     fuzz(
         "particles",
         &Target::Particles,
-        Kind::Archive,
+        FileKind::Archive,
         corpus(".npy"),
     );
 }
 
 #[test]
 fn csv() {
-    fuzz("csv", &Target::data("data.csv"), Kind::Text, corpus(".csv"));
+    fuzz(
+        "csv",
+        &Target::data("data.csv"),
+        FileKind::Text,
+        corpus(".csv"),
+    );
 }
 
 #[test]
@@ -114,23 +124,23 @@ fn idx() {
     let target = Target::data("images-idx3-ubyte");
     let mut seeds = corpus("ubyte");
     seeds.extend(corpus("ubyte.gz"));
-    fuzz("idx", &target, Kind::Bytes, seeds);
+    fuzz("idx", &target, FileKind::Bytes, seeds);
 }
 
 #[test]
 fn toml() {
-    fuzz("toml", &Target::Experiment, Kind::Text, corpus(".toml"));
+    fuzz("toml", &Target::Experiment, FileKind::Text, corpus(".toml"));
 }
 
 #[test]
 fn safetensors() {
     let (target, seed) = Target::checkpoint();
-    fuzz("safetensors", &target, Kind::Bytes, vec![seed]);
+    fuzz("safetensors", &target, FileKind::Bytes, vec![seed]);
 }
 
 #[test]
 fn svg() {
-    fuzz("svg", &Target::figure(), Kind::Text, corpus(".svg"));
+    fuzz("svg", &Target::figure(), FileKind::Text, corpus(".svg"));
 }
 
 /// What the tests above look for is found where it is.
@@ -143,13 +153,13 @@ fn faults_are_found() {
             }
             Ok(())
         };
-        let limits = Limits {
+        let limits = FuzzLimits {
             seconds: Some(0.05),
             bytes: 1 << 30,
         };
         let found = explore(
             &mut read,
-            Kind::Bytes,
+            FileKind::Bytes,
             vec![b"abc".to_vec()],
             2000,
             1,

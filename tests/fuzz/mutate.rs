@@ -7,7 +7,7 @@ use widefield::particles::random::{Draws, Stream};
 
 /// What the bytes of a file are to its reader.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
+pub enum FileKind {
     Bytes,
     Text,
     /// Arrays that are put into an archive with right checksums.
@@ -108,7 +108,7 @@ impl Mutator {
     }
 
     /// One of the files with some changes.
-    pub fn mutated(&mut self, pool: &[Vec<u8>], kind: Kind) -> Vec<u8> {
+    pub fn mutated(&mut self, pool: &[Vec<u8>], kind: FileKind) -> Vec<u8> {
         let at = self.below(pool.len());
         let mut bytes = pool[at].clone();
         for _ in 0..1 + self.below(4) {
@@ -119,13 +119,13 @@ impl Mutator {
         bytes
     }
 
-    fn change(&mut self, bytes: &mut Vec<u8>, pool: &[Vec<u8>], kind: Kind) {
+    fn change(&mut self, bytes: &mut Vec<u8>, pool: &[Vec<u8>], kind: FileKind) {
         let length = bytes.len();
         let at = self.below(length + 1);
         let end = (at + 1 + self.below(16)).min(length);
         let choice = match kind {
             // Of texts, tokens and numbers rather than bits.
-            Kind::Text => self.of(&[0, 2, 3, 4, 4, 5, 5, 5, 6, 7]),
+            FileKind::Text => self.of(&[0, 2, 3, 4, 4, 5, 5, 5, 6, 7]),
             _ => self.below(8),
         };
         match choice {
@@ -178,8 +178,8 @@ impl Mutator {
     }
 
     /// The file that a reader gets; of an archive, the other arrays are of these.
-    pub fn packed(&mut self, raw: &[u8], others: &[Vec<u8>], kind: Kind) -> Vec<u8> {
-        if kind != Kind::Archive {
+    pub fn packed(&mut self, raw: &[u8], others: &[Vec<u8>], kind: FileKind) -> Vec<u8> {
+        if kind != FileKind::Archive {
             return raw.to_vec();
         }
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use common::place::{Place, text};
+use common::test_folder::{TestFolder, text};
 use widefield::plot::figure::{Mark, Scale};
-use widefield::plot::layout::Layout;
+use widefield::plot::layout::FigureLayout;
 use widefield::plot::{Figure, Folder, figures, raster, render};
 
 const HEAD: &str = "[network]\nwidth = 16\n[risk]\nloss = \"softmin\"\n[flow]\nsteps = 20\nstep = 0.5\n[output]\nrecords = 8\nsnapshots = 3\n";
@@ -57,7 +57,7 @@ fn figure(dir: &Path, name: &str) -> Figure {
 
 #[test]
 fn figures_follow_what_the_folder_holds() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("xor.toml", &experiment("source = \"xor\""));
     place.ok("run xor.toml --out xor --engine cpu");
     let always = "risk error margins norms drift features particles histograms";
@@ -94,7 +94,7 @@ fn figures_follow_what_the_folder_holds() {
 /// Beside curves, a value that never moves is told in the note; where nothing moves it is drawn.
 #[test]
 fn what_never_moves_is_told_and_not_drawn() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "k.toml",
         &experiment("source = \"clusters\"\nd = 6\nn = 12"),
@@ -119,7 +119,7 @@ fn what_never_moves_is_told_and_not_drawn() {
 /// The drawings with certified bounds, in the folder and in its page.
 #[test]
 fn certify_draws_its_bounds() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     place.ok("run e.toml --out a --engine cpu");
     let bounded = |file: &str| {
@@ -140,7 +140,7 @@ fn certify_draws_its_bounds() {
 
 #[test]
 fn runs_of_one_point_and_constant_values_have_figures() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &experiment("source = \"interpolation\"").replace("softmin", "square"),
@@ -155,7 +155,7 @@ fn runs_of_one_point_and_constant_values_have_figures() {
 
 #[test]
 fn a_failed_drawing_is_no_failed_run() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     std::fs::create_dir(place.path("a")).unwrap();
     place.put("a/figures", "in the way");
@@ -173,7 +173,7 @@ fn a_failed_drawing_is_no_failed_run() {
 /// A line's first and last points against the rows of metrics.csv, and its polyline in the SVG
 /// against its places on the axes.
 fn shows(figure: &Figure, first: (f64, f64), last: (f64, f64)) -> bool {
-    let layout = Layout::new(figure);
+    let layout = FigureLayout::new(figure);
     let svg = render(figure).unwrap();
     let Some(Mark::Line { points, .. }) = figure.panels[0].marks.first() else {
         return false;
@@ -188,7 +188,7 @@ fn shows(figure: &Figure, first: (f64, f64), last: (f64, f64)) -> bool {
 
 #[test]
 fn curves_hold_the_values_of_the_metrics() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     place.ok("run e.toml --out a --engine cpu --no-plots");
     let csv = std::fs::read_to_string(place.path("a/metrics.csv")).unwrap();
@@ -228,7 +228,7 @@ fn curves_hold_the_values_of_the_metrics() {
 
 #[test]
 fn large_folders_are_binned_and_sampled_and_say_so() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     place.ok("run e.toml --out a --engine cpu --no-plots --set network.width=30000");
     let notes = figure(&place.path("a"), "particles").note.unwrap();
@@ -266,7 +266,7 @@ fn large_folders_are_binned_and_sampled_and_say_so() {
 /// program predicts there.
 #[test]
 fn three_inputs_have_a_map_of_directions() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = experiment("source = \"teacher\"\nd = 3\nn = 30").replace("softmin", "square");
     place.put("e.toml", &text);
     place.ok("run e.toml --out a --engine cpu --no-plots --set network.scaling={alpha=2.0}");
@@ -300,7 +300,7 @@ fn three_inputs_have_a_map_of_directions() {
 /// The rule of the law of the features, which XOR with Gaussian ones knows in closed form.
 #[test]
 fn the_law_of_the_features_is_a_line() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     let rules = |dir: &str, init: &str, train: &str| -> Vec<f64> {
         place.ok(&format!("run e.toml --out {dir} --engine cpu --no-plots --set init.kind={init} --set network.train={train}"));
@@ -327,7 +327,7 @@ fn the_law_of_the_features_is_a_line() {
 /// samples; and not before every seed has one.
 #[test]
 fn bounds_are_those_of_the_curves_beside_them() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &experiment("source = \"clusters\"\nd = 3\nk = 2\nn = 12"),
@@ -410,7 +410,7 @@ fn told(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
 /// dashes tell the test from training, in panels on one scale.
 #[test]
 fn grids_of_two_keys_tell_them_apart() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &experiment("source = \"clusters\"\nd = 4\nn = 12\ntest = 30"),
@@ -436,7 +436,7 @@ fn grids_of_two_keys_tell_them_apart() {
     let titles = error.panels.iter().filter_map(|p| p.title.as_deref());
     assert_eq!(titles.collect::<Vec<_>>(), ["both layers", "output layer"]);
     let ends = |k: usize| {
-        let axis = &Layout::new(&error).panels[k].y;
+        let axis = &FigureLayout::new(&error).panels[k].y;
         (axis.scale, axis.low, axis.high)
     };
     assert_eq!(ends(0), ends(1));
@@ -454,7 +454,7 @@ fn grids_of_two_keys_tell_them_apart() {
 /// one; and which seed that is.
 #[test]
 fn particles_are_shown_at_the_ends_of_both_keys() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &experiment("source = \"clusters\"\nd = 4\nn = 12"),
@@ -488,7 +488,7 @@ fn particles_are_shown_at_the_ends_of_both_keys() {
 /// Every run of a grid over one input, in a panel for each of what colours do not tell.
 #[test]
 fn functions_of_one_input_are_all_there() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put(
         "e.toml",
         &experiment("source = \"interpolation\"").replace("softmin", "square"),
@@ -509,7 +509,7 @@ fn functions_of_one_input_are_all_there() {
 /// Without a bias f has one kink, at 0; labels stand where f = 0, however large f is.
 #[test]
 fn one_input_without_a_bias_has_a_figure() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("d.csv", "x,y\n-2,-1\n-1,-1\n0.5,1\n3,1\n");
     let data = "source = \"file\"\npath = \"d.csv\"\ntarget = \"y\"";
     place.put("e.toml", &experiment(data));
@@ -542,12 +542,12 @@ fn one_input_without_a_bias_has_a_figure() {
 /// Bars stand on 0; what one neuron leaves at 0 is no boundary; one step is one tick.
 #[test]
 fn one_neuron_and_one_step_have_sensible_axes() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     place.ok("run e.toml --out a --engine cpu --no-plots --set network.width=1 --set flow.steps=1");
     let of = |name: &str| figure(&place.path("a"), name);
     let histograms = of("histograms");
-    for placed in Layout::new(&histograms).panels {
+    for placed in FigureLayout::new(&histograms).panels {
         let y = placed.y;
         assert!(y.low <= 0.0 && 0.0 <= y.high, "{y:?}");
     }
@@ -558,12 +558,12 @@ fn one_neuron_and_one_step_have_sensible_axes() {
             Mark::Bars { bars, .. } => bars.clone(),
             _ => Vec::new(),
         });
-    let x = &Layout::new(&histograms).panels[0].x;
+    let x = &FigureLayout::new(&histograms).panels[0].x;
     for (from, to, _) in widths {
         assert!(x.place(to) - x.place(from) < 0.1, "{x:?}");
     }
     let words = |figure: &Figure| {
-        let panels = Layout::new(figure).panels.into_iter();
+        let panels = FigureLayout::new(figure).panels.into_iter();
         let each = panels.map(|placed| placed.x.ticks.into_iter().map(|(_, word)| word).collect());
         each.collect::<Vec<Vec<String>>>()
     };
@@ -584,7 +584,7 @@ fn one_neuron_and_one_step_have_sensible_axes() {
 /// Runs that diverged are counted below the curves, and values that none has at its end have no panel.
 #[test]
 fn what_diverged_is_told() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = experiment("source = \"xor\"").replace("softmin", "square");
     place.put("e.toml", &text);
     place.fails(
@@ -612,7 +612,7 @@ fn what_diverged_is_told() {
 /// An error that jumps at every step is no blot, and the figure says what it is instead.
 #[test]
 fn errors_that_swing_are_means_with_a_shade() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     place.ok("run e.toml --out a --engine cpu --no-plots");
     let draw = |swing: f64| {
@@ -644,7 +644,7 @@ fn errors_that_swing_are_means_with_a_shade() {
 /// Masses less than a decade apart stand on a linear axis, others on a logarithmic one.
 #[test]
 fn masses_have_the_axis_that_suits_them() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &experiment("source = \"xor\""));
     let scale = |dir: &str, init: &str| {
         place.ok(&format!("run e.toml --out {dir} --engine cpu --no-plots --set flow.steps=2 --set network.width=64 --set init.kind={init}"));
@@ -656,7 +656,7 @@ fn masses_have_the_axis_that_suits_them() {
         });
         let all: f64 = bars.map(|(_, _, share)| share.abs()).sum();
         assert!((all - 1.0).abs() < 1e-9, "{all}");
-        Layout::new(&figure).panels[0].x.scale
+        FigureLayout::new(&figure).panels[0].x.scale
     };
     assert_eq!(scale("near", "sphere"), Scale::Linear);
     assert_eq!(scale("far", "gaussian"), Scale::Log);
@@ -665,7 +665,7 @@ fn masses_have_the_axis_that_suits_them() {
 /// A seed that finds the teacher exactly does not squeeze the others; the figure says how low it is.
 #[test]
 fn a_spread_far_below_the_means_is_cut_and_told() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = experiment("source = \"teacher\"\nd = 3\nn = 10").replace("softmin", "square");
     place.put("e.toml", &text);
     place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[5,50] --set grid.init.seed=[1,2]");

@@ -3,7 +3,7 @@
 use widefield::plot::figure::Mark;
 use widefield::plot::{Figure, render};
 
-use super::common::place::Place;
+use super::common::test_folder::TestFolder;
 use super::{drawn, experiment, figure, found, series, told, whole};
 
 /// A problem that is compared in no time.
@@ -33,7 +33,7 @@ fn lines_and_dots(figure: &Figure, k: usize) -> (Vec<Points>, Points) {
 /// The variance with its law, and the gaps with their floors, as `compare` stored them.
 #[test]
 fn widths_show_what_was_compared() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &teacher("[init]\nwidths = \"disjoint\""));
     place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16,64] --set grid.init.seed=[1,2,3,4]");
     let dir = place.path("a");
@@ -133,7 +133,7 @@ fn widths_show_what_was_compared() {
 /// whose, where there are several families.
 #[test]
 fn widths_of_one_seed_and_of_several_families() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &teacher(""));
     let of = |dir: &str, more: &str| {
         place.ok(&format!(
@@ -196,7 +196,7 @@ fn widths_of_one_seed_and_of_several_families() {
 /// Values of runs that ended at different steps are not those of one time.
 #[test]
 fn ends_at_different_steps_are_told() {
-    let place = Place::new();
+    let place = TestFolder::new();
     place.put("e.toml", &teacher(""));
     place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16] --set grid.init.seed=[1,2]");
     let note = |dir: &str, name: &str| {

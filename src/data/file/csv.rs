@@ -4,14 +4,14 @@ use std::io::Read;
 use std::path::Path;
 
 use super::npy::{WHOLE, WHOLE_REMEDY};
-use super::{Table, listed};
+use super::{Matrix, listed};
 use crate::arrays;
 use crate::error::{Error, Result};
 use crate::experiment::nearest;
 use crate::memory;
 
 /// Inputs and the targets of one column.
-pub fn samples(path: &Path, target: &str) -> Result<(Table, Vec<f64>)> {
+pub fn samples(path: &Path, target: &str) -> Result<(Matrix, Vec<f64>)> {
     let all = read(path)?;
     let Some(at) = all.names.iter().position(|name| name == target) else {
         let names: Vec<&str> = all.names.iter().map(String::as_str).collect();
@@ -32,7 +32,7 @@ pub fn samples(path: &Path, target: &str) -> Result<(Table, Vec<f64>)> {
 }
 
 /// Inputs alone; the column of targets is left out if it is there.
-pub fn inputs(path: &Path, target: Option<&str>) -> Result<Table> {
+pub fn inputs(path: &Path, target: Option<&str>) -> Result<Matrix> {
     let all = read(path)?;
     let at = all
         .names
@@ -41,7 +41,7 @@ pub fn inputs(path: &Path, target: Option<&str>) -> Result<Table> {
     Ok(without(all, at))
 }
 
-fn without(mut all: Table, at: Option<usize>) -> Table {
+fn without(mut all: Matrix, at: Option<usize>) -> Matrix {
     let Some(at) = at else { return all };
     let mut k = 0;
     all.values.retain(|_| {
@@ -129,7 +129,7 @@ fn line_at(path: &Path, byte: u64) -> std::io::Result<u64> {
     Ok(line)
 }
 
-fn read(path: &Path) -> Result<Table> {
+fn read(path: &Path) -> Result<Matrix> {
     let at = |position: Option<&csv::Position>| {
         let line = position.and_then(|position| line_at(path, position.byte()).ok());
         match line {
@@ -182,7 +182,7 @@ fn read(path: &Path) -> Result<Table> {
             values.push(value.map_err(wrong)?);
         }
     }
-    Ok(Table {
+    Ok(Matrix {
         columns: header.len(),
         values,
         names: header,

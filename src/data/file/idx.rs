@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::Table;
+use super::Matrix;
 use crate::arrays;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -14,7 +14,7 @@ use crate::memory;
 const UNSIGNED_BYTE: u8 = 8;
 
 /// Images as rows of pixels in [0, 1].
-pub fn images(path: &Path) -> Result<Table> {
+pub fn images(path: &Path) -> Result<Matrix> {
     let (shape, bytes) = read(path)?;
     if shape.len() < 2 {
         return Err(Error::input(
@@ -23,7 +23,7 @@ pub fn images(path: &Path) -> Result<Table> {
             "give the image file as path and the label file as targets_path",
         ));
     }
-    Ok(Table::unnamed(
+    Ok(Matrix::unnamed(
         shape[1..].iter().product::<usize>().max(1),
         bytes.iter().map(|&b| f64::from(b) / 255.0).collect(),
     ))

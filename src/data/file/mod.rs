@@ -16,17 +16,17 @@ use crate::model::{Loss, StateFormat};
 
 /// Rows of numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct Matrix {
     pub columns: usize,
     pub values: Vec<f64>,
     /// Names of the columns, where the file gives them: all or none.
     pub names: Vec<String>,
 }
 
-impl Table {
+impl Matrix {
     /// Of a file that names no columns.
     pub fn unnamed(columns: usize, values: Vec<f64>) -> Self {
-        Table {
+        Matrix {
             columns,
             values,
             names: Vec::new(),
@@ -40,7 +40,7 @@ impl Table {
 
 /// What a file holds before anything is done to it.
 struct Raw {
-    x: Table,
+    x: Matrix,
     y: Vec<f64>,
 }
 
@@ -115,7 +115,7 @@ pub fn load(spec: &DataSpec, loss: Loss) -> Result<Split> {
 ///
 /// # Errors
 /// Columns that one of them lacks.
-pub fn in_columns(path: &Path, x: Table, wanted: &[String]) -> Result<Table> {
+pub fn in_columns(path: &Path, x: Matrix, wanted: &[String]) -> Result<Matrix> {
     if x.names == wanted || x.names.is_empty() || wanted.is_empty() {
         return Ok(x);
     }
@@ -147,7 +147,7 @@ pub fn in_columns(path: &Path, x: Table, wanted: &[String]) -> Result<Table> {
     let order: Vec<usize> = wanted.iter().filter_map(place).collect();
     let rows = x.values.chunks_exact(x.columns);
     let values = rows.flat_map(|row| order.iter().map(|&k| row[k])).collect();
-    Ok(Table {
+    Ok(Matrix {
         columns: x.columns,
         values,
         names: wanted.to_vec(),
@@ -165,7 +165,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Inputs of a file in any form, targets passed over.
-pub fn read_inputs(path: &Path, target: Option<&str>) -> Result<Table> {
+pub fn read_inputs(path: &Path, target: Option<&str>) -> Result<Matrix> {
     let table = match form(path)? {
         FileForm::Npz => npy::npz_matrix(path, "X")?,
         FileForm::Npy => npy::matrix(path)?,
@@ -177,22 +177,22 @@ pub fn read_inputs(path: &Path, target: Option<&str>) -> Result<Table> {
 }
 
 /// Particles of an .npz.
-pub struct Stored {
+pub struct StoredParticles {
     /// Input weights as rows.
-    pub w: Table,
+    pub w: Matrix,
     pub a: Vec<f64>,
     /// Power of two that both lack; 0 where the file says nothing.
     pub exponent: i64,
 }
 
 /// Initial particles of an .npz: w, a, and the exponent that a run with huge norms has beside them.
-pub fn particles(path: &Path) -> Result<Stored> {
+pub fn particles(path: &Path) -> Result<StoredParticles> {
     let w = npy::npz_matrix(path, "w")?;
     let a = npy::npz_vector(path, "a")?;
     check_rows(path, &w)?;
     check_finite(path, &a, 1, "output weight")?;
     let exponent = npy::npz_integer(path, "exponent")?.unwrap_or(0);
-    Ok(Stored { w, a, exponent })
+    Ok(StoredParticles { w, a, exponent })
 }
 
 fn form(path: &Path) -> Result<FileForm> {
@@ -270,7 +270,7 @@ fn check_count(path: &Path, targets: Option<&Path>, raw: &Raw) -> Result<()> {
 /// Keeps the samples of two classes, labelled −1 and +1.
 fn two_classes(path: &Path, raw: Raw, [minus, plus]: [u8; 2]) -> Result<Raw> {
     let mut kept = Raw {
-        x: Table::unnamed(raw.x.columns, Vec::new()),
+        x: Matrix::unnamed(raw.x.columns, Vec::new()),
         y: Vec::new(),
     };
     for (row, &y) in raw.x.values.chunks(raw.x.columns).zip(&raw.y) {
@@ -309,7 +309,7 @@ fn limited(mut raw: Raw, n: Option<usize>, path: &Path) -> Result<Raw> {
     Ok(raw)
 }
 
-fn check_rows(path: &Path, x: &Table) -> Result<()> {
+fn check_rows(path: &Path, x: &Matrix) -> Result<()> {
     if x.values.is_empty() {
         return Err(Error::input(
             path.display().to_string(),
@@ -364,7 +364,7 @@ fn check_targets(path: &Path, y: &[f64], loss: Loss) -> Result<()> {
     ))
 }
 
-fn statistics(x: &Table) -> Standardization {
+fn statistics(x: &Matrix) -> Standardization {
     let n = x.rows() as f64;
     let column = |k: usize| {
         let values = x.values.iter().skip(k).step_by(x.columns);
@@ -388,7 +388,7 @@ fn statistics(x: &Table) -> Standardization {
 }
 
 /// The training set's statistics applied.
-fn standardised(mut x: Table, standardization: Option<&Standardization>) -> Table {
+fn standardised(mut x: Matrix, standardization: Option<&Standardization>) -> Matrix {
     if let Some(s) = standardization {
         for (at, v) in x.values.iter_mut().enumerate() {
             let k = at % x.columns;
@@ -399,7 +399,7 @@ fn standardised(mut x: Table, standardization: Option<&Standardization>) -> Tabl
 }
 
 /// Inputs as f32.
-fn narrowed(path: &Path, x: &Table, is_standardised: bool) -> Result<Vec<f32>> {
+fn narrowed(path: &Path, x: &Matrix, is_standardised: bool) -> Result<Vec<f32>> {
     let (what, remedy) = match is_standardised {
         true => (
             "standardised value",
@@ -433,7 +433,7 @@ fn with_bias(x: Vec<f32>, columns: usize, bias: bool) -> Vec<f32> {
 /// New inputs as a network takes them: standardised, in f32, with the bias.
 pub fn finish(
     path: &Path,
-    x: Table,
+    x: Matrix,
     standardization: Option<&Standardization>,
     bias: bool,
 ) -> Result<Vec<f32>> {

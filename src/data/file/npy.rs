@@ -4,7 +4,7 @@ use std::path::Path;
 
 use npyz::{DType, Order, TypeChar};
 
-use super::Table;
+use super::Matrix;
 use crate::arrays::{self, NpzReader, array};
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ struct Array {
     values: Vec<f64>,
 }
 
-pub fn matrix(path: &Path) -> Result<Table> {
+pub fn matrix(path: &Path) -> Result<Matrix> {
     as_matrix(open(path)?, path, "the array")
 }
 
@@ -28,7 +28,7 @@ pub fn vector(path: &Path) -> Result<Vec<f64>> {
     as_vector(open(path)?, path, "the array")
 }
 
-pub fn npz_matrix(path: &Path, name: &str) -> Result<Table> {
+pub fn npz_matrix(path: &Path, name: &str) -> Result<Matrix> {
     as_matrix(from_npz(path, name)?, path, &format!("array {name}"))
 }
 
@@ -77,7 +77,7 @@ fn from_npz(path: &Path, name: &str) -> Result<Array> {
 }
 
 /// What is wrong with the values of an array that is whole.
-enum Fault {
+enum ArrayFault {
     Damaged(std::io::Error),
     /// More than memory holds.
     TooLarge(String),
@@ -88,7 +88,7 @@ enum Fault {
 }
 
 /// An array, or what is wrong with it in words.
-fn found(read: std::result::Result<Array, Fault>, path: &Path, what: &str) -> Result<Array> {
+fn found(read: std::result::Result<Array, ArrayFault>, path: &Path, what: &str) -> Result<Array> {
     let wrong = |told: String, remedy: &str| {
         Err(Error::input(
             path.display().to_string(),
@@ -98,15 +98,15 @@ fn found(read: std::result::Result<Array, Fault>, path: &Path, what: &str) -> Re
     };
     match read {
         Ok(array) => Ok(array),
-        Err(Fault::Damaged(error)) => Err(Error::reading(path, error)),
-        Err(Fault::TooLarge(lack)) => {
+        Err(ArrayFault::Damaged(error)) => Err(Error::reading(path, error)),
+        Err(ArrayFault::TooLarge(lack)) => {
             wrong(lack, "save fewer rows, or use a machine with more memory")
         }
-        Err(Fault::Whole(value)) => wrong(
+        Err(ArrayFault::Whole(value)) => wrong(
             format!("holds {value}, and whole numbers beyond 2^53 would be rounded"),
             WHOLE_REMEDY,
         ),
-        Err(Fault::Type(dtype)) => {
+        Err(ArrayFault::Type(dtype)) => {
             let kind = match &dtype {
                 DType::Plain(of) => match of.type_char() {
                     TypeChar::Complex => "complex numbers",
@@ -129,7 +129,7 @@ fn found(read: std::result::Result<Array, Fault>, path: &Path, what: &str) -> Re
     }
 }
 
-fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
+fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
     let shape: Vec<usize> = npy.shape().iter().map(|&s| s as usize).collect();
     let order = npy.order();
     let dtype = npy.dtype();
@@ -140,12 +140,12 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
     // As stored, as f64, and as f64 in another order or narrowed.
     let bytes = u128::from(npy.len()) * (dtype.num_bytes().unwrap_or(0) as u128 + 16);
     if let Some(lack) = crate::memory::lacking(bytes) {
-        return Err(Fault::TooLarge(lack));
+        return Err(ArrayFault::TooLarge(lack));
     }
     macro_rules! values {
         ($t:ty) => {
             npy.into_vec::<$t>()
-                .map_err(Fault::Damaged)?
+                .map_err(ArrayFault::Damaged)?
                 .into_iter()
                 .map(f64::from)
                 .collect()
@@ -153,10 +153,10 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
     }
     macro_rules! whole {
         ($t:ty) => {{
-            let values = npy.into_vec::<$t>().map_err(Fault::Damaged)?;
+            let values = npy.into_vec::<$t>().map_err(ArrayFault::Damaged)?;
             let rounded = |v: &$t| *v as f64 as i128 != i128::from(*v);
             if let Some(value) = values.iter().find(|v| rounded(v)) {
-                return Err(Fault::Whole((*value).into()));
+                return Err(ArrayFault::Whole((*value).into()));
             }
             values.into_iter().map(|v| v as f64).collect()
         }};
@@ -175,7 +175,7 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
         Some((TypeChar::Uint, 1)) => values!(u8),
         // As numpy counts them: 1 for True.
         Some((TypeChar::Bool, 1)) => values!(bool),
-        _ => return Err(Fault::Type(dtype)),
+        _ => return Err(ArrayFault::Type(dtype)),
     };
     Ok(Array {
         values: match (order, shape.as_slice()) {
@@ -188,9 +188,9 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, Fault> {
     })
 }
 
-fn as_matrix(array: Array, path: &Path, what: &str) -> Result<Table> {
+fn as_matrix(array: Array, path: &Path, what: &str) -> Result<Matrix> {
     match array.shape[..] {
-        [_, columns] if columns > 0 => Ok(Table::unnamed(columns, array.values)),
+        [_, columns] if columns > 0 => Ok(Matrix::unnamed(columns, array.values)),
         _ => Err(wrong_shape(path, what, &array.shape, "(n, d) with d ≥ 1")),
     }
 }

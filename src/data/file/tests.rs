@@ -398,7 +398,7 @@ fn columns_of_test_samples_and_new_inputs_are_matched_by_name() {
     let table = read_inputs(&path, Some("y")).unwrap();
     assert!(in_columns(&path, table, &split.columns).is_err());
     // A side without names goes by places.
-    let unnamed = Table::unnamed(2, vec![1.0, 2.0]);
+    let unnamed = Matrix::unnamed(2, vec![1.0, 2.0]);
     let taken = in_columns(&path, unnamed.clone(), &split.columns).unwrap();
     assert_eq!(taken, unnamed);
 }

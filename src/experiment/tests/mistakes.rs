@@ -142,9 +142,13 @@ fn required_keys_are_named() {
             .lines()
             .filter(|line| line.split(" = ").next() != Some(key));
         let text: Vec<_> = kept.collect();
-        let place = format!("exp.toml: {key}: is required, but not given");
+        let location = format!("exp.toml: {key}: is required, but not given");
         let section = format!("in the section [{}]", key.split('.').next().unwrap());
-        assert_error(load_text(&text.join("\n"), &[]), key, &[&place, &section]);
+        assert_error(
+            load_text(&text.join("\n"), &[]),
+            key,
+            &[&location, &section],
+        );
     }
 }
 
@@ -296,7 +300,7 @@ flow.stps = 3
     let sets = ["init.doubled=maybe", "data.test"];
     let error = load_text(text, &sets).unwrap_err();
     assert_eq!(error.exit_code(), 2);
-    let told: Vec<String> = error.each().iter().map(ToString::to_string).collect();
+    let message: Vec<String> = error.each().iter().map(ToString::to_string).collect();
     let expected = [
         "exp.toml:3: data.k: found an integer, 1\n  allowed: 2 or more",
         "exp.toml:4: data.sead: is not a key of an experiment\n  did you mean seed?",
@@ -310,15 +314,17 @@ flow.stps = 3
         "--set init.doubled=maybe: found a string, \"maybe\"",
         "--set data.test: has no `=`",
     ];
-    let folder = told[0].find("exp.toml").unwrap();
-    let told = told.iter().map(|told| match told.starts_with("--") {
-        true => &told[..],
-        false => &told[folder..],
-    });
-    let told: Vec<&str> = told.collect();
-    assert_eq!(told.len(), expected.len(), "{error}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told} is not {expected}");
+    let folder = message[0].find("exp.toml").unwrap();
+    let message = message
+        .iter()
+        .map(|message| match message.starts_with("--") {
+            true => &message[..],
+            false => &message[folder..],
+        });
+    let message: Vec<&str> = message.collect();
+    assert_eq!(message.len(), expected.len(), "{error}");
+    for (message, expected) in message.iter().zip(expected) {
+        assert!(message.starts_with(expected), "{message} is not {expected}");
     }
     let joined = error.to_string();
     assert_eq!(

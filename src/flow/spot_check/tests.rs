@@ -15,7 +15,10 @@ use crate::store::{Checkpoint, RunFolder};
 use crate::verify::cases;
 
 /// A case of both layers on its data, in place.
-fn placed(mut make: impl FnMut(Batch) -> Box<dyn Engine>, case: &cases::Case) -> Box<dyn Engine> {
+fn placed(
+    mut make: impl FnMut(Batch) -> Box<dyn Engine>,
+    case: &cases::VerifyCase,
+) -> Box<dyn Engine> {
     let mut engine = make(case.batch());
     for run in 0..case.runs.len() {
         engine.write(run, 0, &case.particles(run)).unwrap();
@@ -23,11 +26,11 @@ fn placed(mut make: impl FnMut(Batch) -> Box<dyn Engine>, case: &cases::Case) ->
     engine
 }
 
-fn one(loss: Loss) -> cases::Case {
-    cases::Case {
+fn one(loss: Loss) -> cases::VerifyCase {
+    cases::VerifyCase {
         name: "one".into(),
         d: 5,
-        runs: vec![cases::CaseRun {
+        runs: vec![cases::VerifyRun {
             n: 50,
             run: Run::simple(200, loss),
         }],

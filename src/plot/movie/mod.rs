@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::cloud::{Cloud, Films, thousands};
+use super::cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::colour::{LIGHT, NEGATIVE, of_sign};
-use super::figure::{Axis, Dash, Dot, Figure, Mark, Panel, Scale, Shape, Sign};
+use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
 use super::particles::{panel, tails};
-use super::plane::Plane;
-use super::predictor::{Shown, curves, ends, map};
+use super::plane::InputPlane;
+use super::predictor::{ShownRun, curves, ends, map};
 use super::raster::{Raster, raster};
 use super::render::render;
 use super::view::{Particle, View, longest};
@@ -60,15 +60,15 @@ pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
     });
     let chosen = run.or(widest).unwrap_or(0);
     let path = folder.place.run(chosen).join("snapshots.npz");
-    let films = Films::read(&path)?.filter(|films| films.len() > 1);
-    let films = films.ok_or_else(|| {
+    let snapshots = SnapshotSeries::read(&path)?.filter(|snapshots| snapshots.len() > 1);
+    let snapshots = snapshots.ok_or_else(|| {
         Error::input(
             path.display().to_string(),
             "holds no two snapshots to make a movie of",
             "run with output.snapshots of 2 or more, and to the end",
         )
     })?;
-    let scene = Scene::new(&folder, chosen, &films)?;
+    let scene = Scene::new(&folder, chosen, &snapshots)?;
     let frames: Vec<Raster> = (scene.chosen().into_par_iter())
         .map(|s| scene.frame(s))
         .collect::<Result<_>>()?;
@@ -103,20 +103,20 @@ struct Scene<'a> {
     folder: &'a Folder,
     run: usize,
     label: String,
-    films: &'a Films,
+    snapshots: &'a SnapshotSeries,
     /// Of the last snapshot: all frames look from one side.
     view: View,
     /// Whether each frame has its own unit.
     growing: bool,
     data: Dataset,
     /// The plane of the inputs, and for curves the ends of f.
-    plane: Option<(Plane, (f64, f64))>,
+    plane: Option<(InputPlane, (f64, f64))>,
 }
 
 impl<'a> Scene<'a> {
-    fn new(folder: &'a Folder, run: usize, films: &'a Films) -> Result<Self> {
-        let last = films.len() - 1;
-        let of = |s: usize| points(films, s);
+    fn new(folder: &'a Folder, run: usize, snapshots: &'a SnapshotSeries) -> Result<Self> {
+        let last = snapshots.len() - 1;
+        let of = |s: usize| points(snapshots, s);
         let mut view = View::new(&of(last));
         let units: Vec<f64> = (0..=last).map(|s| longest(&of(s))).collect();
         let low = units.iter().copied().fold(f64::INFINITY, f64::min);
@@ -133,15 +133,15 @@ impl<'a> Scene<'a> {
             folder,
             run,
             label: label.collect(),
-            films,
+            snapshots,
             view,
             growing,
-            plane: Plane::of(&data, labels).map(|plane| (plane, (0.0, 1.0))),
+            plane: InputPlane::of(&data, labels).map(|plane| (plane, (0.0, 1.0))),
             data,
         };
         if let Some((plane, range)) = &mut scene.plane {
             // The ends that f has at the last are those of every frame.
-            let cloud = Cloud::of_snapshot(films, last);
+            let cloud = ParticleCloud::of_snapshot(snapshots, last);
             let panel = curve(folder, run, *plane, &cloud, &scene.data);
             let values = panel.marks.iter().flat_map(Mark::places).map(|p| p.1);
             let (low, high) = ends(values.filter(|y| y.is_finite()));
@@ -153,7 +153,7 @@ impl<'a> Scene<'a> {
 
     /// The snapshots that become frames.
     fn chosen(&self) -> Vec<usize> {
-        let (all, count) = (self.films.len(), self.films.len().min(FRAMES));
+        let (all, count) = (self.snapshots.len(), self.snapshots.len().min(FRAMES));
         (0..count).map(|k| k * (all - 1) / (count - 1)).collect()
     }
 
@@ -166,7 +166,7 @@ impl<'a> Scene<'a> {
     fn figure(&self, s: usize) -> Figure {
         let mut figure = Figure::new("movie", "Particles beside the function that they make");
         (figure.wide, figure.columns) = (true, 2);
-        let now = points(self.films, s);
+        let now = points(self.snapshots, s);
         let view = View {
             unit: if self.growing {
                 longest(&now)
@@ -175,8 +175,11 @@ impl<'a> Scene<'a> {
             },
             ..self.view.clone()
         };
-        let mut left = panel(&now, &tails(self.films, s), &view);
-        left.title = Some(format!("step {}", thousands(self.films.steps[s] as usize)));
+        let mut left = panel(&now, &tails(self.snapshots, s), &view);
+        left.title = Some(format!(
+            "step {}",
+            thousands(self.snapshots.steps[s] as usize)
+        ));
         let mut right = self.right(s);
         right.title = Some(match self.label.as_str() {
             "" => "f".to_owned(),
@@ -187,14 +190,14 @@ impl<'a> Scene<'a> {
         }
         right.height = 1.0;
         figure.panels = vec![left, right];
-        figure.enter("a > 0", of_sign(1.0), Sign::Dot(Shape::Disc));
-        figure.enter("a < 0", of_sign(-1.0), Sign::Dot(Shape::Disc));
+        figure.enter("a > 0", of_sign(1.0), Sign::Dot(DotShape::Disc));
+        figure.enter("a < 0", of_sign(-1.0), Sign::Dot(DotShape::Disc));
         let width = self.folder.experiment(self.run).network.width;
-        if width > self.films.m {
+        if width > self.snapshots.m {
             let all = thousands(width);
             figure.remark(format!(
                 "{} of {all} particles, and the f of these",
-                self.films.m
+                self.snapshots.m
             ));
         }
         if self.growing {
@@ -205,9 +208,9 @@ impl<'a> Scene<'a> {
 
     fn right(&self, s: usize) -> Panel {
         let Some((plane, range)) = self.plane else {
-            return self.risk(self.films.steps[s]);
+            return self.risk(self.snapshots.steps[s]);
         };
-        let cloud = Cloud::of_snapshot(self.films, s);
+        let cloud = ParticleCloud::of_snapshot(self.snapshots, s);
         if plane.is_flat() {
             return map(self.folder, &shown(self.run, &cloud), plane, &self.data);
         }
@@ -242,7 +245,7 @@ impl<'a> Scene<'a> {
             y,
             radius: 2.4,
             colour: NEGATIVE,
-            shape: Shape::Rimmed,
+            shape: DotShape::Rimmed,
         });
         let line = |points, colour| Mark::Line {
             points,
@@ -265,13 +268,13 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn points(films: &Films, s: usize) -> Vec<Particle> {
-    let each = (0..films.m).map(|j| Particle::new(films.w(s, j), films.a(s, j)));
+fn points(snapshots: &SnapshotSeries, s: usize) -> Vec<Particle> {
+    let each = (0..snapshots.m).map(|j| Particle::new(snapshots.w(s, j), snapshots.a(s, j)));
     each.collect()
 }
 
-fn shown(run: usize, cloud: &Cloud) -> Shown<'_> {
-    Shown {
+fn shown(run: usize, cloud: &ParticleCloud) -> ShownRun<'_> {
+    ShownRun {
         run,
         label: String::new(),
         colour: NEGATIVE,
@@ -279,6 +282,12 @@ fn shown(run: usize, cloud: &Cloud) -> Shown<'_> {
     }
 }
 
-fn curve(folder: &Folder, run: usize, plane: Plane, cloud: &Cloud, data: &Dataset) -> Panel {
+fn curve(
+    folder: &Folder,
+    run: usize,
+    plane: InputPlane,
+    cloud: &ParticleCloud,
+    data: &Dataset,
+) -> Panel {
     curves(folder, &shown(run, cloud), plane, data)
 }

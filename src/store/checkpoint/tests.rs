@@ -27,8 +27,8 @@ fn engine() -> Reference {
     engine
 }
 
-fn label() -> Label {
-    Label {
+fn label() -> RunMetadata {
+    RunMetadata {
         scaling: 1.0,
         loss: "square".into(),
         seed: 7,
@@ -167,7 +167,7 @@ fn changed(change: impl Fn(&str) -> String) -> Vec<u8> {
     [&size, header.as_bytes(), payload].concat()
 }
 
-fn opened(dir: &Path, bytes: &[u8]) -> std::result::Result<Checkpoint, Fault> {
+fn opened(dir: &Path, bytes: &[u8]) -> std::result::Result<Checkpoint, CheckpointFault> {
     let path = place(dir, 1);
     std::fs::write(&path, bytes).unwrap();
     Checkpoint::open(&path)
@@ -180,7 +180,7 @@ fn every_changed_bit_and_every_other_length_is_found() {
     let intact = || assert!(opened(dir.path(), &good).is_ok());
     intact();
     let refused = |bytes: &[u8], what: String| match opened(dir.path(), bytes) {
-        Err(Fault::Damaged(_)) => {}
+        Err(CheckpointFault::Damaged(_)) => {}
         Err(fault) => panic!("{what}: {fault:?}"),
         Ok(_) => panic!("{what}: accepted"),
     };
@@ -218,7 +218,7 @@ fn checkpoints_of_older_versions_have_no_digest() {
     let half = changed(|header| header.replace("\"blake3\"", "\"blake4\""));
     let fault = opened(dir.path(), &half).err().unwrap();
     assert!(
-        matches!(&fault, Fault::Damaged(what) if what.contains("lost")),
+        matches!(&fault, CheckpointFault::Damaged(what) if what.contains("lost")),
         "{fault:?}"
     );
 }
@@ -230,7 +230,10 @@ fn a_newer_format_is_refused_by_name() {
         let header = header.replace("\"format\":\"2\"", "\"format\":\"3\"");
         header.replace("\"blake3\"", "\"digest\"")
     });
-    assert!(matches!(opened(dir.path(), &newer), Err(Fault::Newer(_))));
+    assert!(matches!(
+        opened(dir.path(), &newer),
+        Err(CheckpointFault::Newer(_))
+    ));
     let error = Checkpoint::newest(dir.path()).err().unwrap().to_string();
     assert!(
         error.contains("format 3") && error.contains("up to 2"),

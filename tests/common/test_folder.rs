@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A folder of its own to run the program in.
-pub struct Place {
+pub struct TestFolder {
     pub dir: tempfile::TempDir,
 }
 
-impl Place {
+impl TestFolder {
     pub fn new() -> Self {
-        Place {
+        TestFolder {
             dir: tempfile::tempdir().unwrap(),
         }
     }

@@ -27,13 +27,13 @@ enum Record {
 
 /// The file, of m' particles of dimension d each time.
 #[derive(Debug)]
-pub struct Gathering {
+pub struct SnapshotLog {
     pub path: PathBuf,
     pub m: usize,
     pub d: usize,
 }
 
-impl Gathering {
+impl SnapshotLog {
     pub fn exists(&self) -> Result<bool> {
         is_there(&self.path)
     }
@@ -129,9 +129,9 @@ fn snapshot(content: &[u8], m: usize, d: usize) -> Snapshot {
 }
 
 /// The file below the folder of a run.
-pub fn gathering(dir: &Path, m: usize, d: usize) -> Gathering {
+pub fn snapshot_log(dir: &Path, m: usize, d: usize) -> SnapshotLog {
     let path = dir.join(".snapshots");
-    Gathering { path, m, d }
+    SnapshotLog { path, m, d }
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
         (step, Particles { d: 2, w, a })
     }
 
-    fn steps(of: &Gathering) -> Vec<u64> {
+    fn steps(of: &SnapshotLog) -> Vec<u64> {
         let all = of.whole(false).unwrap();
         all.map(|found| {
             let found = found.unwrap();
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_damaged_is_left_out_and_the_rest_read() {
         let dir = tempfile::tempdir().unwrap();
-        let of = gathering(dir.path(), 2, 2);
+        let of = snapshot_log(dir.path(), 2, 2);
         of.start(&[some(0)]).unwrap();
         of.add(&some(1)).unwrap();
         of.add(&some(2)).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn an_older_file_without_digests_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let of = gathering(dir.path(), 2, 2);
+        let of = snapshot_log(dir.path(), 2, 2);
         let older = |step| {
             let mut bytes = bytes(&some(step));
             bytes.truncate(bytes.len() - blake3::OUT_LEN);

@@ -16,34 +16,34 @@ const BANDS: usize = 3;
 
 /// The families of a picture: all, or some, spread over them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Looks<'a> {
-    pub each: Vec<Look<'a>>,
+pub struct LineStyles<'a> {
+    pub each: Vec<LineStyle<'a>>,
     /// What the colours stand for, in the order of their key's values.
     colours: Vec<(String, Colour)>,
     /// What else the families differ in, one for each dash.
-    manners: Vec<String>,
+    dash_labels: Vec<String>,
     /// Families of the folder.
     all: usize,
 }
 
 /// How one family looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look<'a> {
+pub struct LineStyle<'a> {
     pub family: &'a Family,
     pub colour: Colour,
     pub dash: Dash,
 }
 
-impl<'a> Looks<'a> {
+impl<'a> LineStyles<'a> {
     pub fn new(families: &'a [Family]) -> Self {
         let key = coloured(families);
         let rest = |family: &Family| match &key {
             Some(key) => family.label_without(key),
             None => String::new(),
         };
-        let manners = spread(distinct(families, rest), DASHES.len());
+        let dash_labels = spread(distinct(families, rest), DASHES.len());
         let hue = |family: &Family| match &key {
-            Some(key) if manners.len() > 1 => family.told(key),
+            Some(key) if dash_labels.len() > 1 => family.key_value(key),
             _ => family.label(),
         };
         let number = |family: &Family| key.as_ref().and_then(|key| family.number(key));
@@ -54,49 +54,53 @@ impl<'a> Looks<'a> {
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
         let hues = distinct(sorted.iter().copied(), hue);
-        let hues = spread(hues, COLOURS.min(LINES / manners.len().max(1)));
+        let hues = spread(hues, COLOURS.min(LINES / dash_labels.len().max(1)));
         let ordered = hues.len() > 2 && families.iter().all(|f| number(f).is_some());
         let count = hues.len();
         let colours = hues.into_iter().enumerate();
         let colours: Vec<(String, Colour)> = colours
             .map(|(k, label)| (label, of_family(k, count, ordered)))
             .collect();
-        let look = |family: &'a Family| {
-            let dash = manners.iter().position(|m| *m == rest(family))?;
+        let style = |family: &'a Family| {
+            let dash = dash_labels.iter().position(|m| *m == rest(family))?;
             let (_, colour) = colours.iter().find(|(label, _)| *label == hue(family))?;
-            Some(Look {
+            Some(LineStyle {
                 family,
                 colour: *colour,
                 dash: DASHES[dash],
             })
         };
-        Looks {
-            each: sorted.into_iter().filter_map(look).collect(),
+        LineStyles {
+            each: sorted.into_iter().filter_map(style).collect(),
             all: families.len(),
             colours,
-            manners,
+            dash_labels,
         }
     }
 
     /// For a figure that needs the dashes itself: the families of each manner, in solid lines, under
     /// its name. One part without a name where colours tell all families apart.
-    pub fn apart(&self) -> Vec<(Option<String>, Looks<'a>)> {
-        if self.manners.len() < 2 {
+    pub fn apart(&self) -> Vec<(Option<String>, LineStyles<'a>)> {
+        if self.dash_labels.len() < 2 {
             return vec![(None, self.clone())];
         }
-        let parts = self.manners.iter().zip(DASHES).map(|(manner, dash)| {
-            let own = self.each.iter().filter(|look| look.dash == dash);
-            let solid = own.map(|look| Look {
-                dash: Dash::Solid,
-                ..*look
+        let parts = self
+            .dash_labels
+            .iter()
+            .zip(DASHES)
+            .map(|(dash_label, dash)| {
+                let own = self.each.iter().filter(|style| style.dash == dash);
+                let solid = own.map(|style| LineStyle {
+                    dash: Dash::Solid,
+                    ..*style
+                });
+                let line_styles = LineStyles {
+                    each: solid.collect(),
+                    dash_labels: Vec::new(),
+                    ..self.clone()
+                };
+                (Some(dash_label.clone()), line_styles)
             });
-            let looks = Looks {
-                each: solid.collect(),
-                manners: Vec::new(),
-                ..self.clone()
-            };
-            (Some(manner.clone()), looks)
-        });
         parts.collect()
     }
 
@@ -118,8 +122,8 @@ impl<'a> Looks<'a> {
         for (label, colour) in &self.colours {
             figure.enter(label, *colour, Sign::Line(Dash::Solid));
         }
-        if self.manners.len() > 1 {
-            for (label, dash) in self.manners.iter().zip(DASHES) {
+        if self.dash_labels.len() > 1 {
+            for (label, dash) in self.dash_labels.iter().zip(DASHES) {
                 figure.enter(label, GREY, Sign::Line(dash));
             }
         }
@@ -137,7 +141,7 @@ impl<'a> Looks<'a> {
 fn coloured(families: &[Family]) -> Option<String> {
     let keys = families.first()?.parameters.iter().map(|(key, _)| key);
     let suits = |key: &&String| {
-        let values = distinct(families, |f| f.told(key)).len();
+        let values = distinct(families, |f| f.key_value(key)).len();
         let others = distinct(families, |f| f.label_without(key)).len();
         let numeric = families.iter().all(|f| f.number(key).is_some());
         (values > 1, others <= DASHES.len(), numeric, values)
@@ -202,17 +206,18 @@ pub mod tests {
         ("network.train", vec!["both".into(), "output".into()])
     }
 
-    fn explained(looks: &Looks) -> Vec<String> {
+    fn explained(line_styles: &LineStyles) -> Vec<String> {
         let mut figure = Figure::new("f", "a figure");
-        looks.explain(&mut figure);
+        line_styles.explain(&mut figure);
         figure.legend.into_iter().map(|entry| entry.label).collect()
     }
 
     /// No two families look alike, and there are no more looks than can be told apart.
-    fn told_apart(looks: &Looks) -> bool {
-        let each = looks.each.iter().enumerate();
-        let mut pairs = each.flat_map(|(k, a)| looks.each[..k].iter().map(move |b| (a, b)));
-        looks.each.len() <= LINES && pairs.all(|(a, b)| (a.colour, a.dash) != (b.colour, b.dash))
+    fn told_apart(line_styles: &LineStyles) -> bool {
+        let each = line_styles.each.iter().enumerate();
+        let mut pairs = each.flat_map(|(k, a)| line_styles.each[..k].iter().map(move |b| (a, b)));
+        line_styles.each.len() <= LINES
+            && pairs.all(|(a, b)| (a.colour, a.dash) != (b.colour, b.dash))
     }
 
     #[test]
@@ -222,26 +227,26 @@ pub mod tests {
             [("data.n", numbers(5)), train()],
         ] {
             let families = grid(&keys);
-            let looks = Looks::new(&families);
-            assert_eq!(looks.each.len(), 10);
-            assert!(told_apart(&looks));
+            let line_styles = LineStyles::new(&families);
+            assert_eq!(line_styles.each.len(), 10);
+            assert!(told_apart(&line_styles));
             let legend = "n = 10|n = 20|n = 30|n = 40|n = 50|both layers|output layer";
-            assert_eq!(explained(&looks).join("|"), legend);
-            for look in &looks.each {
-                let output = look.family.told("network.train") == "output layer";
-                assert_eq!(look.dash == Dash::Dashed, output);
+            assert_eq!(explained(&line_styles).join("|"), legend);
+            for style in &line_styles.each {
+                let output = style.family.key_value("network.train") == "output layer";
+                assert_eq!(style.dash == Dash::Dashed, output);
                 // One n has one colour.
-                let n = look.family.number("data.n");
-                let same = looks.each.iter().filter(|l| l.colour == look.colour);
+                let n = style.family.number("data.n");
+                let same = line_styles.each.iter().filter(|l| l.colour == style.colour);
                 assert!(same.into_iter().all(|l| l.family.number("data.n") == n));
             }
-            assert_eq!(looks.some_of_all(), None);
-            let parts = looks.apart();
+            assert_eq!(line_styles.some_of_all(), None);
+            let parts = line_styles.apart();
             let titles: Vec<&str> = parts.iter().filter_map(|(t, _)| t.as_deref()).collect();
             assert_eq!(titles, ["both layers", "output layer"]);
             for (_, part) in &parts {
                 assert!(part.each.len() == 5 && told_apart(part));
-                assert!(part.each.iter().all(|look| look.dash == Dash::Solid));
+                assert!(part.each.iter().all(|style| style.dash == Dash::Solid));
                 assert_eq!(explained(part).len(), 5);
             }
         }
@@ -264,13 +269,18 @@ pub mod tests {
             (vec![], None),
         ] {
             let families = grid(&keys);
-            let looks = Looks::new(&families);
-            assert!(told_apart(&looks), "{keys:?}");
-            let told = some.map(|some| format!("{some} combinations of parameters"));
-            assert_eq!(looks.some_of_all(), told, "{keys:?}");
-            assert_eq!(looks.is_single(), families.len() == 1);
-            assert_eq!(explained(&looks).is_empty(), families.len() == 1);
-            assert!(looks.each.iter().any(|look| look.family == &families[0]));
+            let line_styles = LineStyles::new(&families);
+            assert!(told_apart(&line_styles), "{keys:?}");
+            let key_value = some.map(|some| format!("{some} combinations of parameters"));
+            assert_eq!(line_styles.some_of_all(), key_value, "{keys:?}");
+            assert_eq!(line_styles.is_single(), families.len() == 1);
+            assert_eq!(explained(&line_styles).is_empty(), families.len() == 1);
+            assert!(
+                line_styles
+                    .each
+                    .iter()
+                    .any(|style| style.family == &families[0])
+            );
         }
     }
 
@@ -280,9 +290,9 @@ pub mod tests {
         let losses = ["square", "logistic", "exponential", "softmin", "hinge"];
         let losses = losses.iter().map(|&v| v.into()).collect();
         let families = grid(&[("network.width", numbers(2)), ("risk.loss", losses)]);
-        let looks = Looks::new(&families);
-        assert!(told_apart(&looks));
-        assert_eq!(looks.each.len(), 10);
-        assert_eq!(explained(&looks)[5..], ["m = 10", "m = 20"]);
+        let line_styles = LineStyles::new(&families);
+        assert!(told_apart(&line_styles));
+        assert_eq!(line_styles.each.len(), 10);
+        assert_eq!(explained(&line_styles)[5..], ["m = 10", "m = 20"]);
     }
 }
