@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::skip::{Missing, skip};
 use common::test_folder::{TestFolder, listing, text};
 
 /// Two runs of a few steps, with records, snapshots and a checkpoint after every stretch.
@@ -51,13 +52,17 @@ const OTHERS: [&str; 7] = [
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EDQUOT", "EXDEV", "EACCES"];
 
 /// Whether strace works here; says so if it does not.
+#[track_caller]
 fn strace_works() -> bool {
     let tried = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
     let works = tried.is_ok_and(|out| out.status.success());
     if !works {
-        eprintln!("skipped: strace is not installed or may not trace here");
+        skip(
+            Missing::Strace,
+            "strace is not installed or may not trace here (tests/run.sh installs it)",
+        );
     }
     works
 }

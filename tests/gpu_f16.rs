@@ -4,6 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
+use common::skip::{Missing, skip};
 use common::{gpu_adapter, gpu_with};
 use half::f16;
 use widefield::data::Dataset;
@@ -55,7 +56,14 @@ fn matrices() -> Option<String> {
     let facts = gpu::select(gpu_adapter().as_deref()).unwrap();
     let product = "tiled_staged=true,tiled_particles=64,tiled_held=8,tiled_predict_samples=64,\
         tiled_predict_held=8,tiled_predict_slice=16";
-    let edge = facts.matrices.first()?;
+    let Some(edge) = facts.matrices.first() else {
+        let why = format!(
+            "{} has no cooperative matrix, and kernels with it are left out",
+            facts.name
+        );
+        skip(Missing::Property, &why);
+        return None;
+    };
     Some(format!("{product},tiled_predict_matrix={edge}"))
 }
 

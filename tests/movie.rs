@@ -5,6 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use common::skip::{Missing, skip};
 use common::test_folder::{TestFolder, text};
 
 const EXPERIMENT: &str = "[data]\nsource = \"xor\"\n[network]\nwidth = 16\n[risk]\nloss = \"softmin\"\n[flow]\nsteps = 20\nstep = 0.5\n[output]\nrecords = 8\nsnapshots = 3\n";
@@ -142,7 +143,10 @@ fn frames_go_to_ffmpeg_where_there_is_one() {
 #[test]
 fn ffmpeg_itself_makes_a_movie() {
     if Command::new("ffmpeg").arg("-version").output().is_err() {
-        eprintln!("no ffmpeg is installed: MP4s stay untested (apt-get install ffmpeg)");
+        skip(
+            Missing::Ffmpeg,
+            "no ffmpeg on the path, so no MP4 is made (tests/run.sh installs it)",
+        );
         return;
     }
     let place = TestFolder::new();

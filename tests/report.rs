@@ -7,6 +7,7 @@ use std::path::Path;
 
 use browser::Browser;
 use browser::figure::{drag, place_in, place_of, rulers, tip, tip_of, told, values, view};
+use common::skip::{Missing, skip};
 use common::test_folder::TestFolder;
 use serde_json::{Value, json};
 
@@ -28,9 +29,13 @@ const BARS: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/200
 <rect width="2400" height="1500" fill="#ffffff"/><rect x="1250" y="375" width="100" height="715" fill="#0072B2"/></svg>"##;
 
 /// A run folder with a report, and a browser; `None`, with a message, where there is no browser.
+#[track_caller]
 fn setup() -> Option<(Browser, TestFolder)> {
     let Some(browser) = Browser::start() else {
-        eprintln!("no browser is installed: the report stays untested (apt-get install chromium)");
+        skip(
+            Missing::Browser,
+            "no Chromium or Chrome on the path (tests/run.sh installs one)",
+        );
         return None;
     };
     let place = TestFolder::new();

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the whole test suite: on the CPU, on a graphics adapter and, in part, on SwiftShader, the pages
-# in a headless browser, the README's Python on numpy, pandas and matplotlib. What is missing is installed: Mesa's software
-# driver and Chromium (Debian, Ubuntu; elsewhere it says what to install), Python packages in
-# target/python. WIDEFIELD_ALLOW_NO_GPU=1, WIDEFIELD_ALLOW_NO_BROWSER=1 and
-# WIDEFIELD_ALLOW_NO_PYTHON=1 leave a part untested instead of failing.
+# in a headless browser, the Python of the docs on numpy, pandas and matplotlib. What is missing is
+# installed: Mesa's software driver, Chromium, strace and ffmpeg (Debian, Ubuntu; elsewhere it says what
+# to install), Python packages in target/python. A test that is skipped fails here.
+# WIDEFIELD_ALLOW_NO_GPU=1 leaves a part untested instead of failing; so do BROWSER, PYTHON, STRACE and
+# FFMPEG in the place of GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,7 +60,9 @@ without() {
 }
 
 command -v strace >/dev/null || install "strace" strace ||
-    echo "tests/run.sh: errors of the file system and kills at system calls stay untested" >&2
+    without WIDEFIELD_ALLOW_NO_STRACE "errors of the file system and kills at system calls stay untested"
+command -v ffmpeg >/dev/null || install "ffmpeg" ffmpeg ||
+    without WIDEFIELD_ALLOW_NO_FFMPEG "movies as MP4 stay untested"
 has_driver || install "Vulkan driver" mesa-vulkan-drivers libvulkan1 ||
     without WIDEFIELD_ALLOW_NO_GPU "the gpu engine stays untested"
 has_browser || install "browser" chromium-headless-shell || install "browser" chromium ||
@@ -67,8 +70,9 @@ has_browser || install "browser" chromium-headless-shell || install "browser" ch
 if has_python || make_python; then
     export WIDEFIELD_PYTHON=$PWD/target/python/bin/python
 else
-    without WIDEFIELD_ALLOW_NO_PYTHON "the README's Python stays untested"
+    without WIDEFIELD_ALLOW_NO_PYTHON "the Python of the docs stays untested"
 fi
+export WIDEFIELD_ALL_TESTS=1
 cargo test --release "$@"
 
 # A second driver: SwiftShader, which comes with Chromium. It binds too few buffers for arcs.

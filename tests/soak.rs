@@ -108,7 +108,6 @@ fn nothing_stays_behind_on_the_reference() {
 #[test]
 fn nothing_stays_behind_on_an_adapter() {
     let Some(adapter) = gpu_adapter() else {
-        println!("skipped: no graphics adapter on this machine");
         return;
     };
     let selection = select(Choice::Gpu, Some(&adapter)).unwrap();

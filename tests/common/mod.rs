@@ -10,7 +10,10 @@ use widefield::error::Result;
 
 pub mod bracket;
 pub mod oracle;
+pub mod skip;
 pub mod test_folder;
+
+use skip::{Missing, skip};
 
 pub type Make = Box<dyn Fn(Batch) -> Result<Box<dyn Engine>>>;
 
@@ -40,22 +43,27 @@ pub fn gram_around(make: Make) -> Make {
     Box::new(move |batch| Ok(Gram::around(make(batch)?, ShortCuts::Always)))
 }
 
-/// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. `None` where
-/// there is no adapter and WIDEFIELD_ALLOW_NO_GPU=1 allows that.
+/// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. Where there is
+/// none, the test that asks is skipped as far as it needs one, and says so.
+#[track_caller]
 pub fn gpu_adapter() -> Option<String> {
-    if let Ok(name) = std::env::var("WIDEFIELD_ADAPTER") {
-        return Some(name);
+    let named = std::env::var("WIDEFIELD_ADAPTER").ok();
+    let first = || {
+        let found = gpu::default_adapter().or_else(|| gpu::adapters().into_iter().next());
+        found.map(|facts| facts.name)
+    };
+    let adapter = named.or_else(first);
+    if adapter.is_none() {
+        skip(
+            Missing::Adapter,
+            "no GPU and no software Vulkan driver, so the gpu engine stays untested here (tests/run.sh installs one)",
+        );
     }
-    let first = gpu::default_adapter().or_else(|| gpu::adapters().into_iter().next());
-    let allowed = std::env::var_os("WIDEFIELD_ALLOW_NO_GPU").is_some_and(|value| value == "1");
-    assert!(
-        first.is_some() || allowed,
-        "no GPU and no software Vulkan driver: tests/run.sh installs one"
-    );
-    first.map(|facts| facts.name)
+    adapter
 }
 
 /// Every engine that this machine can test, by name.
+#[track_caller]
 pub fn engines() -> Vec<(&'static str, Make)> {
     let mut engines: Vec<(&'static str, Make)> = vec![
         ("reference", Box::new(reference)),

@@ -1,5 +1,8 @@
 //! shaders/lib/step.wgsl on a device against the rule that the other engines share.
 
+#[path = "../../../tests/common/skip.rs"]
+mod skip;
+
 use super::adapters;
 use super::device::Device;
 use super::kernels::Kernel;
@@ -9,6 +12,7 @@ use super::templates::{environment, shared};
 use crate::engine;
 use crate::engine::step::{MeanSquares, StepScalars, rescale_above};
 use crate::model::{Loss, StateFormat, Train};
+use skip::{Missing, skip};
 
 const WGSL: &str = r#"
 {% include "lib/common.wgsl" %}
@@ -205,7 +209,10 @@ fn agrees(case: &Case, got: &State, state: StateFormat) -> bool {
 #[test]
 fn the_shader_and_the_other_engines_have_one_rule() {
     let Some(adapter) = adapters().first().map(|found| found.describe()) else {
-        println!("skipped: no graphics adapter on this machine");
+        skip(
+            Missing::Adapter,
+            "no GPU and no software Vulkan driver (tests/run.sh installs one)",
+        );
         return;
     };
     let device = Device::open(Some(&adapter)).unwrap();
