@@ -186,7 +186,7 @@ impl ClaimCheck {
     }
 
     /// The keys of a check, in the order of a resolved file.
-    const KEYS: [&'static str; 7] = [
+    pub(super) const KEYS: [&'static str; 7] = [
         "value", "of", "over", "than", "slope", "at_least", "at_most",
     ];
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::model::{Loss, Scaling, Train};
 
 mod claims;
+mod docs;
 mod mistakes;
 
 /// A file with every required key, of which each test changes something.
