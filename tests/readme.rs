@@ -1,9 +1,10 @@
-//! The README's Python, run as it stands there.
+//! The Python of the front page and of the guide, run as it stands there.
 
 mod common;
 
 use std::process::{Command, Output};
 
+use common::skip::{Missing, skip};
 use common::test_folder::{TestFolder, text};
 
 /// A Python with numpy, pandas and matplotlib: tests/run.sh makes one.
@@ -16,18 +17,18 @@ fn python() -> Option<String> {
     match found {
         Ok(out) if out.status.success() => Some(name),
         _ => {
-            eprintln!(
-                "no Python with numpy, pandas and matplotlib: the README's stays untested (tests/run.sh makes one)"
+            skip(
+                Missing::Python,
+                "no Python with numpy, pandas and matplotlib (tests/run.sh makes one)",
             );
             None
         }
     }
 }
 
-/// The python blocks of the README.
-fn blocks() -> Vec<String> {
-    let readme = include_str!("../README.md");
-    let parts = readme.split("```python\n").skip(1);
+/// The python blocks of a page.
+fn blocks(page: &str) -> Vec<String> {
+    let parts = page.split("```python\n").skip(1);
     parts
         .map(|part| part.split("```").next().unwrap().to_owned())
         .collect()
@@ -41,7 +42,7 @@ fn run(python: &str, place: &TestFolder, script: &str) -> Output {
 }
 
 #[test]
-fn python_reads_what_the_readme_says() {
+fn python_reads_what_the_pages_say() {
     let Some(python) = python() else {
         return;
     };
@@ -49,14 +50,14 @@ fn python_reads_what_the_readme_says() {
     place.ok("run quick --set flow.steps=2000 --engine cpu");
     place.ok("run xor --set flow.steps=2000 --engine cpu");
     place.ok("certify runs/xor");
-    let blocks = blocks();
-    let out = run(&python, &place, &blocks.concat());
-    assert!(out.status.success(), "{}", text(&out.stderr));
-    assert!(
-        text(&out.stdout).contains("network.width"),
-        "{}",
-        text(&out.stdout)
-    );
+    let front = blocks(include_str!("../README.md"));
+    let blocks = blocks(include_str!("../docs/guide.md"));
+    for page in [&front, &blocks] {
+        let out = run(&python, &place, &page.concat());
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let said = text(&out.stdout);
+        assert!(said.contains("network.width"), "{said}");
+    }
     // The main figure stands alone, has ten lines at most, and is drawn.
     let figure = blocks
         .iter()

@@ -142,6 +142,39 @@ mod tests {
         }
     }
 
+    /// Pages, with the commands that are set off in them.
+    const PAGES: [(&str, &str); 4] = [
+        ("README.md", include_str!("../../README.md")),
+        ("experiments.md", include_str!("../../docs/experiments.md")),
+        ("guide.md", include_str!("../../docs/guide.md")),
+        ("trust.md", include_str!("../../docs/trust.md")),
+    ];
+
+    #[test]
+    fn every_command_on_a_page_parses() {
+        let mut count = 0;
+        for (name, page) in PAGES {
+            let set_off = page.lines().filter_map(|line| line.strip_prefix("    "));
+            let typed = set_off.map(|line| line.strip_prefix("$ ").unwrap_or(line));
+            let mut lines: String = typed.map(|line| format!("  {line}\n")).collect();
+            if name == "README.md" {
+                // Its table of tasks has them between the words.
+                let spans = page
+                    .lines()
+                    .flat_map(|line| line.split('`').skip(1).step_by(2));
+                lines.extend(spans.map(|span| format!("  {span}\n")));
+            }
+            for command in commands(&lines) {
+                let words = command.split_whitespace();
+                let words = words.map(|word| word.trim_matches(['\'', '"']));
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{name}: {command}: {}", parsed.unwrap_err());
+                count += 1;
+            }
+        }
+        assert!(count > 30, "{count} commands were found");
+    }
+
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
