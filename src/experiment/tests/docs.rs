@@ -60,12 +60,12 @@ fn every_key_has_a_row_with_its_default() {
     });
     for key in rows.keys() {
         let known = match key.strip_prefix("expect.") {
-            Some(key) => Check::KEYS.contains(&key),
+            Some(key) => ClaimCheck::KEYS.contains(&key),
             None => NAMES.contains(&key.as_str()),
         };
         assert!(known, "{key} is no key");
     }
-    for key in Check::KEYS {
+    for key in ClaimCheck::KEYS {
         assert!(rows.contains_key(&format!("expect.{key}")), "{key}");
     }
 }
