@@ -175,6 +175,25 @@ fn a_missing_share_is_seen() {
     assert!(message.contains("no engine holds particle"), "{message}");
 }
 
+#[test]
+fn steps_are_given_for_every_run() {
+    let case = shared(3).find(|case| case.d == 3).unwrap();
+    let runs = case.runs.len();
+    let steps = Steps {
+        eta: vec![0.5; runs - 1],
+        evaluate: vec![true],
+    };
+    for (name, make) in engines() {
+        let joined = Driver::new(parts(&make, &case.batch(), 3)).unwrap();
+        let engines: [Box<dyn Engine>; 2] = [make(case.batch()).unwrap(), Box::new(joined)];
+        for mut engine in engines {
+            let message = engine.advance(&steps).unwrap_err().to_string();
+            let wanted = format!("{} step sizes for 1 steps of {runs} runs", runs - 1);
+            assert!(message.contains(&wanted), "{name}: {message}");
+        }
+    }
+}
+
 /// What a checkpoint keeps of an output-only run goes through the parts and back.
 #[test]
 fn parts_hand_their_state_back() {

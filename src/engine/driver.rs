@@ -8,7 +8,7 @@
 //! update     each engine: its particles by g and the scalars
 //! ```
 //!
-//! [`through_sums`] takes steps this way on any engine. An engine that holds all particles may take
+//! `through_sums` takes steps this way on any engine. An engine that holds all particles may take
 //! many steps at once by itself ([`Engine::advance`]), with the same results.
 
 use std::ops::Range;
@@ -22,11 +22,8 @@ use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::particles::Particles;
 
-/// Takes steps by predict, residual and update, one after another.
-///
-/// # Errors
-/// What the engine says.
-pub fn through_sums<E: Engine + ?Sized>(
+/// Takes steps by predict, residual and update, one after another. η has one entry per step and run.
+pub(super) fn through_sums<E: Engine + ?Sized>(
     engine: &mut E,
     steps: &Steps,
 ) -> Result<Vec<Vec<Evaluation>>> {
@@ -36,7 +33,8 @@ pub fn through_sums<E: Engine + ?Sized>(
         accumulated.push(engine.accumulated(run)?);
     }
     let mut evaluations = Vec::new();
-    for (eta, &wanted) in steps.eta.chunks(runs).zip(&steps.evaluate) {
+    for (k, &wanted) in steps.evaluate.iter().enumerate() {
+        let eta = &steps.eta[k * runs..(k + 1) * runs];
         let moves =
             |engine: &E, run: usize| eta[run] != 0.0 && engine.clock(run).diverged.is_none();
         if !wanted && !(0..runs).any(|run| moves(engine, run)) {
@@ -107,7 +105,7 @@ fn scalars(run: &Run, eta: f64, now: &Evaluation, batch: &Batch) -> StepScalars 
 }
 
 /// residual: g_i = ∂R/∂f_i (n) of a run in an evaluated state, in true units.
-pub fn residual(batch: &Batch, run: usize, now: &Evaluation) -> Vec<f64> {
+pub(super) fn residual(batch: &Batch, run: usize, now: &Evaluation) -> Vec<f64> {
     let of = &batch.runs[run];
     let y = &batch.datasets[of.train_set].y;
     of.loss.residual(&now.f, now.prediction_exponent, y)
@@ -319,7 +317,10 @@ impl Engine for Driver {
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
         match &mut self.parts[..] {
             [whole] if self.fast_path => whole.advance(steps),
-            _ => through_sums(self, steps),
+            _ => {
+                self.batch.check_steps(steps)?;
+                through_sums(self, steps)
+            }
         }
     }
 }

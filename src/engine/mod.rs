@@ -55,7 +55,20 @@ impl Batch {
         batch
     }
 
-    /// Refuses to take steps, or to give residuals, from a part of the particles alone.
+    /// Refuses steps that are not given for every run, or from a part of the particles alone.
+    fn check_steps(&self, steps: &Steps) -> Result<()> {
+        let (count, sizes, runs) = (steps.len(), steps.eta.len(), self.runs.len());
+        if sizes != count * runs {
+            return Err(Error::engine(
+                "engine",
+                format!("{sizes} step sizes for {count} steps of {runs} runs"),
+                "give one per step and run",
+            ));
+        }
+        self.require_all()
+    }
+
+    /// Refuses to give residuals, or to take steps, from a part of the particles alone.
     fn require_all(&self) -> Result<()> {
         let partial = |run: &&Run| run.held_count() != run.m;
         match self.runs.iter().find(partial) {
@@ -290,7 +303,7 @@ pub trait Engine: Send {
     }
     /// Takes the steps. One inner vector per step marked `evaluate`, with one entry per run.
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        self.batch().require_all()?;
+        self.batch().check_steps(steps)?;
         driver::through_sums(self, steps)
     }
 }

@@ -281,7 +281,7 @@ impl Engine for Cpu {
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        self.common.batch.require_all()?;
+        self.common.batch.check_steps(steps)?;
         let runs = self.states.len();
         let by_run = self.for_each(|setting, state| {
             let eta = steps.eta.iter().skip(setting.index).step_by(runs).copied();

@@ -7,7 +7,7 @@ use crate::engine::methods::Method;
 use crate::engine::{
     Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::particles::Particles;
 
 impl Engine for Gpu {
@@ -104,20 +104,8 @@ impl Engine for Gpu {
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        self.batch.require_all()?;
+        self.batch.check_steps(steps)?;
         self.predicted = false;
-        if steps.eta.len() != steps.len() * self.batch.runs.len() {
-            return Err(Error::engine(
-                "gpu",
-                format!(
-                    "{} step sizes for {} steps of {} runs",
-                    steps.eta.len(),
-                    steps.len(),
-                    self.batch.runs.len()
-                ),
-                "give one per step and run",
-            ));
-        }
         self.take_steps(steps)
     }
 }

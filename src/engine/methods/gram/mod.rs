@@ -303,7 +303,7 @@ impl Engine for Gram {
     }
 
     fn advance(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
-        self.batch().require_all()?;
+        self.batch().check_steps(steps)?;
         let runs = self.runs_of_gram.runs();
         self.prepare()?;
         let blank = self.blank();
