@@ -1,7 +1,9 @@
 // geometry: what {{ lanes }} particles contribute to the geometry of their run, a thread each. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import read_inputs, read_particles %}
+{%- from "lib/rows.wgsl" import geometry_row %}
 {% include "lib/common.wgsl" %}
+{{ geometry_row() }}
 
 // See gpu/geometry.rs.
 struct Units {
@@ -23,7 +25,7 @@ struct Partial {
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.units }}) var<storage, read> units: array<Units>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<GeometryRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<{{ stored }}>;
 // a² − |w|² at the start, a word per particle.
 @group(1) @binding({{ slot.start }}) var<storage, read> start: array<f32>;
@@ -40,7 +42,7 @@ var<workgroup> found: array<Partial, {{ lanes }}>;
 {%- set loops = (d - 1) // unrolled %}
 
 // Whether one of the samples at hand activates the particle whose planes begin at a word.
-fn is_active(work: Row, at: u32) -> bool {
+fn is_active(work: GeometryRow, at: u32) -> bool {
     for (var i = 0u; i < work.samples; i += 1u) {
         let row = (work.x + i) * {{ row_vectors }}u;
         var z = 0.0;

@@ -2,12 +2,14 @@
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import planes %}
 {%- set per_block = lanes // 2 %}
+{%- from "lib/rows.wgsl" import arc_row %}
 {% include "lib/common.wgsl" %}
+{{ arc_row() }}
 {% include "lib/arcs/word_pairs.wgsl" %}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.magnitudes }}) var<storage, read_write> magnitudes: array<atomic<u32>>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ArcRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<Pair>;
 
 {{ planes(2) }}

@@ -14,13 +14,15 @@
 {%- set width = 1 if subgroup_width > 1 else 4 %}
 {%- set fetched = subgroup_width if subgroup_width > 1 else 4 %}
 {%- set per_block = lanes // width %}
+{%- from "lib/rows.wgsl" import predict_row %}
 {% include "lib/common.wgsl" %}
+{{ predict_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<PredictRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 
 {{ vectors(width) }}
@@ -140,7 +142,7 @@ fn {{ entry }}({{ builtins(lane=subgroup_width > 1) }}) {
     if slice == 0u {
 {%- for s in range(samples) %}
         if column + {{ s }}u * columns < row.samples {
-            leave(row, row.out + column + {{ s }}u * columns, f{{ s }});
+            leave(row.adds, row.out + column + {{ s }}u * columns, f{{ s }});
         }
 {%- endfor %}
     }

@@ -5,7 +5,9 @@
 {%- from "lib/storage.wgsl" import planes %}
 {%- from "lib/arcs/circle.wgsl" import arc_run, circle %}
 {%- set per_block = lanes // 2 %}
+{%- from "lib/rows.wgsl" import arc_row %}
 {% include "lib/common.wgsl" %}
+{{ arc_row() }}
 {% include "lib/arcs/word_pairs.wgsl" %}
 {{ arc_run() }}
 
@@ -21,7 +23,7 @@
 {%- endif %}
 @group(0) @binding({{ slot.arc_moments }}) var<storage, read_write> arc_moments: array<f32>;
 @group(0) @binding({{ slot.magnitudes }}) var<storage, read> magnitudes: array<u32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ArcRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<Pair>;
 @group(1) @binding({{ slot.positions }}) var<storage, read_write> positions: array<Pair>;
 
@@ -59,7 +61,7 @@ fn {{ entry }}({{ builtins() }}) {
     }
     let arc_run = runs[row.run].arcs;
     let arcs = arc_runs[arc_run];
-    let slots = arcs.slots + row.slices * positions_of(arcs);
+    let slots = arcs.slots + row.copy * positions_of(arcs);
     let scale = scale_of(arcs, magnitudes[arc_run]);
     var m0 = vec2<f32>(0.0);
     var m1 = vec2<f32>(0.0);
@@ -137,6 +139,6 @@ fn {{ entry }}({{ builtins() }}) {
         for (var other = 0u; other < {{ threads }}u; other += 1u) {
             total += scratch[t * {{ threads }}u + other];
         }
-        arc_moments[row.out + t] = total;
+        arc_moments[row.moments + t] = total;
     }
 }

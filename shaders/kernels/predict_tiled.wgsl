@@ -14,11 +14,13 @@
 {%- if tile.edge > 0 %}
 enable wgpu_cooperative_matrix;
 {%- endif %}
+{%- from "lib/rows.wgsl" import predict_row %}
 {% include "lib/common.wgsl" %}
+{{ predict_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<PredictRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.bits }}) var<storage, read_write> bits: array<vec4<u32>>;
 
@@ -129,7 +131,7 @@ fn {{ entry }}({{ builtins(lane=tile.subgroup_width > 1, subgroup=tile.edge > 0)
         for (var other = 0u; other < {{ tile.across }}u; other += 1u) {
             total += scratch[other * {{ tile.columns }}u + s];
         }
-        leave(row, row.out + s, total);
+        leave(row.adds, row.out + s, total);
     }
 {%- endif %}
     }

@@ -1,25 +1,27 @@
 // residual of a run whose samples are cut into ranges, a workgroup each. One after another:
 // range_predictions, range_masses (coupled losses), range_residuals, and range_step, a workgroup per run.
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
+{%- from "lib/rows.wgsl" import range_row %}
 {% include "lib/common.wgsl" %}
+{{ range_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, {% if entry == "range_step" %}read_write{% else %}read{% endif %}> state: array<State>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<RangeRow>;
 {% include "lib/residual.wgsl" %}
 
 // What all ranges have left, added up in one order: how many predictions are not finite, or masses.
-fn total_of_ranges(row: Row, which: u32, t: u32) -> f32 {
+fn total_of_ranges(row: RangeRow, which: u32, t: u32) -> f32 {
     var sum = 0.0;
-    for (var range = t; range < row.count; range += {{ threads }}u) {
+    for (var range = t; range < row.ranges; range += {{ threads }}u) {
         sum += sums[row.first + range * {{ range_sums }}u + which];
     }
     return total(t, sum);
 }
 
-fn least_of_ranges(row: Row, t: u32) -> f32 {
+fn least_of_ranges(row: RangeRow, t: u32) -> f32 {
     var low = {{ huge }};
-    for (var range = t; range < row.count; range += {{ threads }}u) {
+    for (var range = t; range < row.ranges; range += {{ threads }}u) {
         low = min(low, sums[row.first + range * {{ range_sums }}u + 1u]);
     }
     return least(t, low);

@@ -2,10 +2,12 @@
 // w_j·G_j as a sum per {{ tile.columns }} coordinates. A thread has four particles. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import vectors, planes, read_particles, store_particles %}
+{%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
+{{ update_row() }}
 
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.parts }}) var<storage, read> parts: array<vec4<f32>>;
 {%- if update %}
 @group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<S>;
@@ -30,7 +32,7 @@ fn {{ entry }}({{ builtins() }}) {
     }
     var wG = V(0.0);
     for (var part = 0u; part < {{ (d + tile.columns - 1) // tile.columns }}u; part += 1u) {
-        wG += parts[row.out / 4u + part * {{ tile.particles // 4 }}u + t];
+        wG += parts[row.part / 4u + part * {{ tile.particles // 4 }}u + t];
     }
     let at = planes(row.first, t) + {{ d * lanes // 4 }}u;
     let a = particle(at);

@@ -16,12 +16,14 @@
 {%- from "lib/gradient.wgsl" import accumulate_gradient, leave_gradient_sums, add_gradient_sums, velocity %}
 {%- set per_block = lanes // width %}
 {%- set G = "sum" if blocked else "G" %}
+{%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
+{{ update_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.gradient_sums }}) var<storage, read_write> gradient_sums: array<V>;
 {%- if sums == "leave" %}
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;

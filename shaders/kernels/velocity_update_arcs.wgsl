@@ -6,7 +6,9 @@
 {%- from "lib/gradient.wgsl" import velocity %}
 {%- from "lib/arcs/circle.wgsl" import arc_run %}
 {%- set per_block = lanes // 2 %}
+{%- from "lib/rows.wgsl" import arc_row %}
 {% include "lib/common.wgsl" %}
+{{ arc_row() }}
 {% include "lib/arcs/word_pairs.wgsl" %}
 {{ arc_run() }}
 
@@ -14,7 +16,7 @@
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.arc_runs }}) var<storage, read> arc_runs: array<ArcRun>;
 @group(0) @binding({{ slot.gradients }}) var<storage, read> gradients: array<Pair>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ArcRow>;
 @group(1) @binding({{ slot.positions }}) var<storage, read> positions: array<Pair>;
 {%- if update %}
 @group(0) @binding({{ slot.magnitudes }}) var<storage, read_write> magnitudes: array<atomic<u32>>;

@@ -12,12 +12,14 @@
 {%- from "lib/activation_bits.wgsl" import word_at %}
 {%- from "lib/gradient_product.wgsl" import gradient_product %}
 {%- set G = "sum" if blocked else "G" %}
+{%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
+{{ update_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.bits }}) var<storage, read> bits: array<vec4<u32>>;
 @group(1) @binding({{ slot.parts }}) var<storage, read_write> parts: array<vec4<f32>>;
 @group(1) @binding({{ slot.gradient_sums }}) var<storage, read_write> gradient_sums: array<vec4<f32>>;
@@ -138,11 +140,11 @@ fn {{ entry }}({{ builtins(lane=tile.subgroup_width > 1) }}) {
 {%- for other in range(1, tile.down) %}
         total += scratch[{{ other * tile.particles // 4 }}u + v];
 {%- endfor %}
-        parts[row.out / 4u + v] = total;
+        parts[row.part / 4u + v] = total;
     }
 {%- else %}
 {%- for q in range(tile.fours) %}
-    parts[row.out / 4u + p + {{ q * tile.across }}u] = wG{{ q }};
+    parts[row.part / 4u + p + {{ q * tile.across }}u] = wG{{ q }};
 {%- endfor %}
 {%- endif %}
 {%- endif %}

@@ -1,7 +1,7 @@
-// The activation bits σ'(z_ij) ∈ {0, 1} that predict leaves to velocity: 32 samples of a particle in a word, words of
-// four particles in a vector. Macros.
-// Needs: common.wgsl; to keep them the bindings `runs` and `bits`, and inside predict_tiled z{s}_{q},
-// v{q}, `row`, `t`, `start`, `p`, `c`.
+// The activation bits σ'(z_ij) ∈ {0, 1} that predict leaves to velocity: 32 samples of a particle in a word,
+// words of four particles in a vector. Macros.
+// Needs: to keep them common.wgsl, rows.wgsl (PredictRow), the bindings `runs` and `bits`, and inside
+// predict_tiled z{s}_{q}, v{q}, `row`, `t`, `start`, `p`, `c`.
 {%- macro word_at() %}
 // Where the activation bits of the v-th four particles for the word-th 32 of their samples lie.
 fn word_at(first: u32, words: u32, v: u32, word: u32) -> u32 {
@@ -11,7 +11,7 @@ fn word_at(first: u32, words: u32, v: u32, word: u32) -> u32 {
 
 {%- macro keep(tile) %}
 // Keeps the activation bits of the v-th four particles for the word-th 32 samples.
-fn keep(row: Row, v: u32, word: u32, mark: vec4<u32>) {
+fn keep(row: PredictRow, v: u32, word: u32, mark: vec4<u32>) {
     let words = (runs[row.run].n + 31u) / 32u;
     if v < (row.count + 3u) / 4u && word < words {
         bits[word_at(row.bits, words, v, word)] = mark;

@@ -1,26 +1,9 @@
 // What all kernels share. The letters are those of docs/model.md; sizes in braces come from Rust.
 // Needs: to come before all declarations, but after a kernel's own `enable`.
-// Gives: Row, Run, State, NONE, workgroup_index, pow2, is_finite.
+// Gives: Run, State, NONE, workgroup_index, pow2, is_finite.
 {%- if stored == "f16" %}
 enable f16;
 {%- endif %}
-
-// The work of one workgroup: see layout::Row.
-struct Row {
-    run: u32,
-    first: u32,
-    count: u32,
-    sample: u32,
-    samples: u32,
-    coordinate: u32,
-    out: u32,
-    slices: u32,
-    moments: u32,
-    bits: u32,
-    gradient_sum: u32,
-    adds: u32,
-    x: u32,
-}
 
 // What stays the same of a run: see layout::Run.
 struct Run {

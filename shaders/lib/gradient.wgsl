@@ -1,6 +1,6 @@
 // G_j = Σ_i g_i σ'(w_j·x_i) x_i of the particles that a thread holds, and what follows from it. Macros
 // for the inside of entry points.
-// Needs: storage.wgsl (V); for the partial sums `row`, `t` and the binding `gradient_sums`.
+// Needs: storage.wgsl (V); for the partial sums `row` (UpdateRow), `t` and the binding `gradient_sums`.
 // Vector v of particles has w{v}_{k}, a{v} and G{v}_{k}; k counts coordinates.
 {%- from "lib/workgroup.wgsl" import broadcast %}
 
@@ -44,7 +44,7 @@
 {#- Adds up what leave_gradient_sums has left. #}
 {%- macro add_gradient_sums(down, across, width, threads) %}
     // G from its partial sums, in order.
-    for (var part = 0u; part < row.slices; part += 1u) {
+    for (var part = 0u; part < row.gradient_sums; part += 1u) {
         let left = row.gradient_sum / {{ width }}u + part * {{ down * across * threads }}u + t;
 {%- for i in range(down) %}{% for j in range(across) %}
         G{{ i }}_{{ j }} += gradient_sums[left + {{ (i * across + j) * threads }}u];

@@ -1,5 +1,5 @@
 // The moments Σa², Σ|w|², Σ|a||w| of the particles of a row. Macros.
-// Needs: common.wgsl, partial_sums.wgsl, storage.wgsl (planes, V, particle); an array `scratch` of f32 in
+// Needs: common.wgsl, rows.wgsl (PredictRow), partial_sums.wgsl, storage.wgsl (planes, V, particle); an array `scratch` of f32 in
 // workgroup memory, three places per thread.
 
 {#- Inside an entry point with `row` and `t`: every thread has particles of its own, `width` in a vector. #}
@@ -33,7 +33,7 @@
         for (var other = 0u; other < {{ threads }}u; other += 1u) {
             total += scratch[t * {{ threads }}u + other];
         }
-        leave(row, row.moments + t, total);
+        leave(row.adds, row.moments + t, total);
     }
 {%- endmacro %}
 
@@ -47,7 +47,7 @@ var<workgroup> squares: array<V, {{ threads }}>;
 {%- endif %}
 
 // Moments Σa², Σ|w|², Σ|a||w| of a tile; groups of threads share the coordinates.
-fn moments(row: Row, t: u32) {
+fn moments(row: PredictRow, t: u32) {
     let lane = t % {{ abreast }}u;
     let group = t / {{ abreast }}u;
     let vectors = (row.count + 3u) / 4u;
@@ -90,7 +90,7 @@ fn moments(row: Row, t: u32) {
         for (var other = 0u; other < {{ abreast }}u; other += 1u) {
             total += scratch[t * {{ abreast }}u + other];
         }
-        leave(row, row.moments + t, total);
+        leave(row.adds, row.moments + t, total);
     }
 }
 {%- endmacro %}

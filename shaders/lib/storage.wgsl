@@ -45,7 +45,7 @@ fn particle(at: u32) -> V {
 {%- macro read_inputs() %}
 @group(1) @binding({{ slot.x }}) var<storage, read> x: array<vec4<{{ stored }}>>;
 
-// Four coordinates of a sample; rows of tables say where their samples begin (Row.x).
+// Four coordinates of a sample; rows of tables say where their samples begin (x).
 fn input(at: u32) -> vec4<f32> {
 {%- if stored == "f32" %}
     return x[at];

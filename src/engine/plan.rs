@@ -21,7 +21,7 @@ mod row;
 pub mod tiled;
 
 use gradient_sums::{GradientSums, Ranges};
-pub use row::{NONE, Part, Pass, Row};
+pub use row::{NONE, Part, Pass, PredictRow, RangeRow, ReduceRow, Row, Span, UpdateRow};
 
 /// The most turns of loops that an invocation of a kernel makes, those that find a loop's end
 /// included. llvmpipe ends all loops of an invocation after 65 535 of them, in silence; and what
@@ -91,7 +91,9 @@ pub struct Limits {
 /// Sizes of one run, for one set of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
+    /// Particles, and the index of the first in its network.
     pub m: usize,
+    pub particle: usize,
     pub n: usize,
 }
 
@@ -100,6 +102,8 @@ pub struct Size {
 pub struct Piece {
     pub run: usize,
     pub particles: Range<usize>,
+    /// Index of the first in its network.
+    pub particle: usize,
     pub shard: usize,
     /// First block in the shard.
     pub block: usize,
@@ -130,14 +134,26 @@ pub struct Storage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
     /// predict: the rows of each shard.
-    pub predict: Vec<Vec<Row>>,
+    pub predict: Vec<Vec<PredictRow>>,
     /// reduce: empty where no run has more tiles than groups.
-    pub reduce: Vec<Row>,
+    pub reduce: Vec<ReduceRow>,
     /// residual: the ranges of the runs that are cut into several.
-    pub ranges: Vec<Row>,
+    pub ranges: Vec<RangeRow>,
     pub sums: Vec<Sums>,
     /// Length of the buffer of sums.
     pub words: usize,
+}
+
+impl Piece {
+    /// Its particles; blocks are of so many lanes.
+    pub fn span(&self, lanes: usize) -> Span {
+        Span {
+            run: self.run as u32,
+            first: (self.block * lanes) as u32,
+            count: self.particles.len() as u32,
+            particle: self.particle as u32,
+        }
+    }
 }
 
 impl Tiling {
@@ -148,7 +164,7 @@ impl Tiling {
     }
 
     /// Particles in a tile of a run.
-    pub fn tile_of(&self, Size { m, n }: Size, d: usize) -> usize {
+    pub fn tile_of(&self, Size { m, n, .. }: Size, d: usize) -> usize {
         let allowed = (m * (d + 1) * 4 / 8).clamp(SUMS_FREE, SUMS_MOST);
         let mut tile = self.tile;
         while !self.fixed && tile < m {
@@ -204,6 +220,7 @@ pub fn storage(
                 _ => pieces.push(Piece {
                     run,
                     particles: first..last,
+                    particle: size.particle + first,
                     shard,
                     block: shards[shard],
                 }),
@@ -231,14 +248,14 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
         passes: Vec::new(),
         gradient_sums: 0,
     };
-    for rows in rows(tiling.update, tiling.lanes, storage) {
+    for spans in spans(tiling.update, tiling.lanes, storage) {
         let (mut whole, mut cut, mut gradient_sums) =
             (Vec::new(), Vec::new(), GradientSums::default());
-        for row in rows {
+        for row in spans.into_iter().map(UpdateRow::of) {
             let size = sizes[row.run as usize];
             let workgroups = size.m.div_ceil(tiling.update);
             match Ranges::new(size, tiling.reach.samples, workgroups, words) {
-                None => whole.push(Row {
+                None => whole.push(UpdateRow {
                     samples: size.n as u32,
                     ..row
                 }),
@@ -264,11 +281,12 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
 /// then the step.
 pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
     let most = tiling.reach.samples;
-    let shard = |rows: Vec<Row>| {
-        let over_samples = |row: &Row| {
+    let shard = |spans: Vec<Span>| {
+        let rows: Vec<_> = spans.into_iter().map(UpdateRow::of).collect();
+        let over_samples = |row: &UpdateRow| {
             let (row, n) = (*row, sizes[row.run as usize].n);
             let starts = (0..n.max(1)).step_by(most).enumerate();
-            starts.map(move |(adds, start)| Row {
+            starts.map(move |(adds, start)| UpdateRow {
                 sample: start as u32,
                 samples: most.min(n - start) as u32,
                 adds: adds as u32,
@@ -281,21 +299,17 @@ pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) 
         Pass::append(&mut passes, Part::Update, rows);
         passes
     };
-    let shards = rows(tiling.update, tiling.lanes, storage);
+    let shards = spans(tiling.update, tiling.lanes, storage);
     shards.into_iter().map(shard).collect()
 }
 
-/// All particles of each shard, `most` of one run to a row; blocks are of so many lanes.
-pub fn rows(most: usize, lanes: usize, storage: &Storage) -> Vec<Vec<Row>> {
-    let mut rows = vec![Vec::new(); storage.shards.len()];
+/// All particles of each shard, at most so many of one run at a time; blocks are of so many lanes.
+pub fn spans(most: usize, lanes: usize, storage: &Storage) -> Vec<Vec<Span>> {
+    let mut spans = vec![Vec::new(); storage.shards.len()];
     for piece in &storage.pieces {
-        let m = piece.particles.len();
-        rows[piece.shard].extend((0..m).step_by(most).map(|first| {
-            let count = most.min(m - first);
-            Row::of(piece.run, piece.block * lanes + first, count)
-        }));
+        spans[piece.shard].extend(piece.span(lanes).parts(most));
     }
-    rows
+    spans
 }
 
 /// Cuts the sums over particles. `sizes` are those of the samples to predict on; `trained` those
@@ -323,21 +337,13 @@ pub fn prediction(
         let first = words;
         words += tiles * stride;
         while let Some(piece) = pieces.next_if(|piece| piece.run == run) {
-            for start in piece.particles.clone().step_by(tile) {
-                let slot = piece.block * tiling.lanes + start - piece.particles.start;
-                let out = first + start / tile * stride;
-                let count = tile.min(piece.particles.end - start);
-                let tile = Row {
-                    out: out as u32,
-                    ..Row::of(run, slot, count)
-                };
+            let spans = piece.span(tiling.lanes).parts(tile);
+            for (index, span) in (piece.particles.start / tile..).zip(spans) {
+                let out = first + index * stride;
                 let rows = &mut predict[piece.shard];
                 match &tiling.tiled {
-                    Some(cut) => rows.extend(cut.predict(tile, size.n, &tiling.reach)),
-                    None => {
-                        let parts = tile.parts(tiling.reach.particles);
-                        rows.extend(parts.flat_map(|part| tile_rows(tiling, part, size.n)));
-                    }
+                    Some(cut) => rows.extend(cut.predict(span, out, size.n, &tiling.reach)),
+                    None => rows.extend(tile_rows(tiling, span, out, size.n)),
                 }
             }
         }
@@ -355,15 +361,13 @@ pub fn prediction(
                 let last = tiles.min(tile + each);
                 for column in (0..stride).step_by(tiling.columns) {
                     let starts = (tile..last).step_by(tiling.turns / 2);
-                    reduce.extend(starts.enumerate().map(|(adds, start)| Row {
-                        samples: tiling.columns.min(stride - column) as u32,
+                    reduce.extend(starts.enumerate().map(|(adds, start)| ReduceRow {
+                        run: run as u32,
+                        first: (first + start * stride + column) as u32,
+                        tiles: (tiling.turns / 2).min(last - start) as u32,
+                        columns: tiling.columns.min(stride - column) as u32,
                         out: (words + group * stride + column) as u32,
                         adds: adds as u32,
-                        ..Row::of(
-                            run,
-                            first + start * stride + column,
-                            (tiling.turns / 2).min(last - start),
-                        )
                     }));
                 }
             }
@@ -404,26 +408,40 @@ pub fn prediction(
     })
 }
 
-/// The rows of one tile: its samples, a workgroup's worth at a time. A tile without samples
-/// still has its moments.
-fn tile_rows(tiling: &Tiling, tile: Row, n: usize) -> impl Iterator<Item = Row> {
-    let tiling = *tiling;
-    let (threads, held) = (tiling.threads, tiling.samples);
-    (0..n.max(1)).step_by(threads * held).map(move |sample| {
-        let samples = (n - sample).min(threads * held);
-        let columns = samples
-            .div_ceil(held)
-            .max(tiling.subgroup_width)
-            .next_power_of_two();
-        let moments = tile.out + n as u32;
-        Row {
-            sample: sample as u32,
-            samples: samples as u32,
-            out: tile.out + sample as u32,
-            slices: (threads / columns) as u32,
-            moments: if sample == 0 { moments } else { NONE },
-            ..tile
-        }
+/// The rows of one tile, whose sums go to a word: its samples, a workgroup's worth at a time. A tile
+/// without samples still has its moments.
+fn tile_rows(
+    tiling: &Tiling,
+    tile: Span,
+    out: usize,
+    n: usize,
+) -> impl Iterator<Item = PredictRow> {
+    let Tiling {
+        threads,
+        samples: held,
+        subgroup_width,
+        reach,
+        ..
+    } = *tiling;
+    let parts = tile.parts(reach.particles).enumerate();
+    parts.flat_map(move |(adds, part)| {
+        let starts = (0..n.max(1)).step_by(threads * held);
+        starts.map(move |sample| {
+            let samples = (n - sample).min(threads * held);
+            let columns = samples
+                .div_ceil(held)
+                .max(subgroup_width)
+                .next_power_of_two();
+            PredictRow {
+                sample: sample as u32,
+                samples: samples as u32,
+                out: (out + sample) as u32,
+                slices: (threads / columns) as u32,
+                moments: if sample == 0 { (out + n) as u32 } else { NONE },
+                adds: adds as u32,
+                ..PredictRow::of(part)
+            }
+        })
     })
 }
 

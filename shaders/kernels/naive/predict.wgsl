@@ -2,13 +2,15 @@
 // A thread has one sample. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import words %}
+{%- from "lib/rows.wgsl" import predict_row %}
 {% include "lib/common.wgsl" %}
+{{ predict_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<PredictRow>;
 @group(1) @binding({{ slot.x }}) var<storage, read> x: array<f32>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<f32>;
 
@@ -42,11 +44,11 @@ fn {{ entry }}({{ builtins() }}) {
         sum_aw += abs(a) * sqrt(w2);
     }
     if t < row.samples {
-        leave(row, row.out + t, f);
+        leave(row.adds, row.out + t, f);
     }
     if t == 0u && row.moments != NONE {
-        leave(row, row.moments, sum_a2);
-        leave(row, row.moments + 1u, sum_w2);
-        leave(row, row.moments + 2u, sum_aw);
+        leave(row.adds, row.moments, sum_a2);
+        leave(row.adds, row.moments + 1u, sum_w2);
+        leave(row.adds, row.moments + 2u, sum_aw);
     }
 }

@@ -2,7 +2,9 @@
 // after another: predictions, masses (of coupled losses), residuals, and the step, a thread per run.
 // Stored weights are 2^-exponent of the true ones, so f = 2^p f̂.
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
+{%- from "lib/rows.wgsl" import range_row %}
 {% include "lib/common.wgsl" %}
+{{ range_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<State>;
@@ -14,7 +16,7 @@
 @group(0) @binding({{ slot.history }}) var<storage, read_write> history: array<u32>;
 // Σ η g of the steps taken, in f64.
 @group(0) @binding({{ slot.accumulated }}) var<storage, read_write> accumulated: array<vec2<u32>>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<RangeRow>;
 
 {% include "lib/schedule.wgsl" %}
 {% include "lib/losses.wgsl" %}
@@ -31,17 +33,17 @@ fn sum_of(run: Run, column: u32) -> f32 {
 }
 
 // Each range leaves how many of its predictions are not finite, its least margin, and its mass.
-fn total_of_ranges(row: Row, which: u32) -> f32 {
+fn total_of_ranges(row: RangeRow, which: u32) -> f32 {
     var sum = 0.0;
-    for (var range = 0u; range < row.count; range += 1u) {
+    for (var range = 0u; range < row.ranges; range += 1u) {
         sum += sums[row.first + {{ range_sums }}u * range + which];
     }
     return sum;
 }
 
-fn least_margin(row: Row) -> f32 {
+fn least_margin(row: RangeRow) -> f32 {
     var least = {{ huge }};
-    for (var range = 0u; range < row.count; range += 1u) {
+    for (var range = 0u; range < row.ranges; range += 1u) {
         least = min(least, sums[row.first + {{ range_sums }}u * range + 1u]);
     }
     return least;
@@ -57,7 +59,7 @@ fn record_of(run: Run, before: State) -> u32 {
 }
 
 // The state of a run with its step, which every range finds and the last kernel takes.
-fn after(row: Row, run: Run, before: State) -> State {
+fn after(row: RangeRow, run: Run, before: State) -> State {
     var now = before;
     if is_skipped(row.run) {
         now.moves = 0u;

@@ -1,10 +1,12 @@
 // update, naive: θ_j += η θ̇_j, in stored units. A thread has one particle. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import words %}
+{%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
+{{ update_row() }}
 
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<f32>;
 @group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<f32>;
 

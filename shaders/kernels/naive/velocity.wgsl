@@ -3,12 +3,14 @@
 // d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import words %}
+{%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
+{{ update_row() }}
 
 @group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
 @group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
-@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<Row>;
+@group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.x }}) var<storage, read> x: array<f32>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<f32>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<f32>;

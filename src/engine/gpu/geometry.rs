@@ -5,13 +5,13 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Gpu;
-use super::kernels::{Kernel, Problem, render};
 use super::layout::LANES;
 use super::side::Dispatch;
+use super::slots::{Buffers, Slot};
 use super::stages::GEOMETRY;
 use super::turns::geometry_samples;
 use crate::engine::geometry::Units;
-use crate::engine::plan::{self, Row};
+use crate::engine::plan::{self, Row, Span};
 use crate::engine::{Origins, PartialGeometry};
 use crate::error::Result;
 
@@ -40,6 +40,51 @@ pub(super) struct Partial {
     pub informative: f32,
 }
 
+/// geometry of some particles, over some samples.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct GeometryRow {
+    pub run: u32,
+    /// First particle in the shard, and their number.
+    pub first: u32,
+    pub count: u32,
+    /// First sample of the run, their number, and where they begin in what is bound of X.
+    pub sample: u32,
+    pub samples: u32,
+    pub x: u32,
+    /// Where its result goes.
+    pub out: u32,
+    /// How many rows before it have looked through samples for the same particles.
+    pub adds: u32,
+}
+
+impl GeometryRow {
+    fn of((span, out): (&Span, u32)) -> Self {
+        GeometryRow {
+            run: span.run,
+            first: span.first,
+            count: span.count,
+            out,
+            ..Self::zeroed()
+        }
+    }
+}
+
+impl Row for GeometryRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+    fn adds(&self) -> u32 {
+        self.adds
+    }
+    fn sample(&self) -> u32 {
+        self.sample
+    }
+    fn place(&mut self, x: u32) {
+        self.x = x;
+    }
+}
+
 impl From<&Partial> for PartialGeometry {
     fn from(part: &Partial) -> Self {
         PartialGeometry {
@@ -62,7 +107,7 @@ pub(super) struct GeometryStage {
 }
 
 struct Shard {
-    rows: Vec<Row>,
+    rows: Vec<GeometryRow>,
     /// a² − |w|² at the start, a word per particle.
     start: wgpu::Buffer,
     partials: wgpu::Buffer,
@@ -73,34 +118,29 @@ struct Shard {
 impl GeometryStage {
     fn new(gpu: &Gpu) -> Result<Self> {
         let (device, runs) = (&gpu.device, gpu.batch.runs.len());
-        let source = render(GEOMETRY, &Problem::of(&gpu.batch), &gpu.shape)?;
-        let kernel = Kernel::new(device, GEOMETRY, &source, gpu.checks)?;
+        let kernel = gpu.compiler().kernel(GEOMETRY)?;
         let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let units = device.buffer("units", runs * size_of::<RunUnits>() / 4, written)?;
-        let common = kernel.bind(device, |name| match name {
-            "runs" => &gpu.train.facts,
-            _ => &units,
-        })?;
+        let common = gpu.train.buffers.clone().with(Slot::Units, &units);
+        let common = kernel.bind(device, &common)?;
         let inputs = &gpu.train.x;
         let most = geometry_samples(gpu.batch.d, gpu.turns).min(inputs.most());
-        let rows = plan::rows(LANES, LANES, &gpu.storage);
-        let shard = |(index, mut rows): (usize, Vec<Row>)| {
-            let places = rows.iter_mut().enumerate();
-            places.for_each(|(place, row)| row.out = place as u32);
+        let spans = plan::spans(LANES, LANES, &gpu.storage);
+        let shard = |(index, spans): (usize, Vec<Span>)| {
+            let rows: Vec<_> = spans.iter().zip(0..).map(GeometryRow::of).collect();
             let words = gpu.storage.shards[index] * LANES;
             let start = device.buffer("start", words, written)?;
             let alive = device.buffer("alive", words, wgpu::BufferUsages::STORAGE)?;
             let words = rows.len() * size_of::<Partial>() / 4;
             let partials = device.buffer("partials", words, read)?;
-            let own = |name: &str| match name {
-                "start" => &start,
-                "partials" => &partials,
-                "alive" => &alive,
-                _ => &gpu.shards[index],
-            };
-            let over_samples: Vec<Row> = rows.iter().flat_map(|row| gpu.parts(row, most)).collect();
-            let passes = Dispatch::passes(device, &kernel, &common, &over_samples, inputs, own);
+            let own = Buffers::default()
+                .with(Slot::Particles, &gpu.shards[index])
+                .with(Slot::Start, &start)
+                .with(Slot::Partials, &partials)
+                .with(Slot::Alive, &alive);
+            let over_samples: Vec<_> = rows.iter().flat_map(|row| gpu.parts(row, most)).collect();
+            let passes = Dispatch::passes(device, &kernel, &common, &over_samples, inputs, &own);
             Ok(Shard {
                 dispatches: passes?,
                 rows,
@@ -109,7 +149,7 @@ impl GeometryStage {
             })
         };
         Ok(GeometryStage {
-            shards: rows
+            shards: spans
                 .into_iter()
                 .enumerate()
                 .map(shard)
@@ -179,10 +219,10 @@ impl Gpu {
     }
 
     /// This row for at most so many samples at a time, one after another.
-    fn parts(&self, row: &Row, most: usize) -> impl Iterator<Item = Row> + use<> {
+    fn parts(&self, row: &GeometryRow, most: usize) -> impl Iterator<Item = GeometryRow> + use<> {
         let (row, n) = (*row, self.train.runs[row.run as usize].n as usize);
         let starts = (0..n.max(1)).step_by(most);
-        starts.enumerate().map(move |(adds, start)| Row {
+        starts.enumerate().map(move |(adds, start)| GeometryRow {
             sample: start as u32,
             samples: most.min(n - start) as u32,
             adds: adds as u32,

@@ -87,17 +87,17 @@ impl Inputs {
     }
 
     /// The window that holds the samples of a row of a table.
-    pub fn window_of(&self, row: &plan::Row) -> u64 {
+    pub fn window_of(&self, row: &impl plan::Row) -> u64 {
         self.windows.of(self.place(row))
     }
 
     /// Where the samples of a row of a table begin in its window, in rows of X.
-    pub fn place_in(&self, window: u64, row: &plan::Row) -> u32 {
+    pub fn place_in(&self, window: u64, row: &impl plan::Row) -> u32 {
         (self.place(row) - self.windows.range(window).start) as u32
     }
 
-    fn place(&self, row: &plan::Row) -> u64 {
-        self.starts[row.run as usize] + u64::from(row.sample)
+    fn place(&self, row: &impl plan::Row) -> u64 {
+        self.starts[row.run()] + u64::from(row.sample())
     }
 
     /// X as a window binds it.

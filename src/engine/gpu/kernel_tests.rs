@@ -2,17 +2,17 @@
 
 use std::panic::AssertUnwindSafe;
 
-use super::geometry::{Partial, RunUnits};
+use super::geometry::{GeometryRow, Partial, RunUnits};
 use super::kernels::{Problem, render};
 use super::layout::LANES;
-use super::layout::{Row, Run, State};
+use super::layout::{Run, State};
 use super::shape::{D_HELD, D_MOST, NAIVE, Shape};
 use super::stages::{
     GEOMETRY, GRADIENT_SUMS, PREDICT, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY,
     VELOCITY_FROM_SUMS, VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE,
 };
 use super::stages::{naive, tiled};
-use crate::engine::plan::TURNS_MOST;
+use crate::engine::plan::{PredictRow, RangeRow, ReduceRow, TURNS_MOST, UpdateRow};
 use crate::model::StateFormat;
 
 const STAGES: [Stage; 10] = [
@@ -223,7 +223,7 @@ fn matrices_are_for_f16() {
 #[test]
 fn a_broken_kernel_is_not() {
     let source = written(PREDICT, 3, 1, &Shape::software(3, 8));
-    let sabotaged = source.replacen("struct Row", "struct Raw", 1);
+    let sabotaged = source.replacen("struct PredictRow", "struct PredictRaw", 1);
     assert!(naga::front::wgsl::parse_str(&sabotaged).is_err());
 }
 
@@ -275,13 +275,22 @@ pub(super) use same_layout;
 fn structs_are_the_same_on_both_sides() {
     let shape = Shape::software(3, 8);
     let residual = parse(RESIDUAL, 3, 1, &shape);
-    same_layout!(&residual, Row as "Row": run first count sample samples coordinate out slices
-        moments bits gradient_sum adds x);
+    let predict = parse(PREDICT, 3, 1, &shape);
+    same_layout!(&predict, PredictRow as "PredictRow": run first count sample samples x out moments slices bits
+        adds);
+    let reduce = parse(REDUCE, 3, 1, &shape);
+    same_layout!(&reduce, ReduceRow as "ReduceRow": run first tiles columns out adds);
+    let range = parse(RANGES[0], 3, 1, &shape);
+    same_layout!(&range, RangeRow as "RangeRow": run sample samples first ranges out);
+    let update = parse(VELOCITY_UPDATE, 3, 1, &shape);
+    same_layout!(&update, UpdateRow as "UpdateRow": run first count particle sample samples x gradient_sum
+        gradient_sums coordinate bits part adds);
     same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss parameter
         train norm_scaled samples m alpha lambda arcs ranges);
     same_layout!(&residual, State as "State": exponent diverged submit_step step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
+    same_layout!(&geometry, GeometryRow as "GeometryRow": run first count sample samples x out adds);
     same_layout!(&geometry, RunUnits as "Units": a w start informative);
     same_layout!(&geometry, Partial as "Partial": dead largest_a largest_w drift mass informative);
 }

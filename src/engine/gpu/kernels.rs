@@ -1,16 +1,15 @@
 //! Kernels: WGSL rendered for one d and one shape, and the pipelines made of it.
 
-use std::ops::Range;
-
 use minijinja::context;
 
 use super::device::Device;
 use super::shape::Shape;
+use super::slots::{Buffers, Slot};
 use super::stages::{
     GRADIENT_SUMS, RANGES, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY_FROM_SUMS,
     VELOCITY_GRADIENT_SUMS, VELOCITY_UPDATE, naive, tiled,
 };
-use super::templates::{SLOTS, halves, shared, write};
+use super::templates::{halves, shared, write};
 use crate::engine::Batch;
 use crate::engine::plan::ranges::RANGE_SUMS;
 use crate::error::Result;
@@ -136,6 +135,21 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
     write(stage, context! { ..own, ..shared(d, state) })
 }
 
+/// Compiles stages for one problem and one shape.
+pub(super) struct Compiler<'a> {
+    pub device: &'a Device,
+    pub problem: Problem,
+    pub shape: &'a Shape,
+    pub checks: bool,
+}
+
+impl Compiler<'_> {
+    pub fn kernel(&self, stage: Stage) -> Result<Kernel> {
+        let source = render(stage, &self.problem, self.shape)?;
+        Kernel::new(self.device, stage, &source, self.checks)
+    }
+}
+
 /// A compiled stage.
 pub(super) struct Kernel {
     pub stage: Stage,
@@ -179,35 +193,26 @@ impl Kernel {
         Ok(Kernel { stage, pipeline })
     }
 
-    /// Binds group 0 of the stage to the buffers of these names.
-    pub fn bind<'a>(
-        &self,
-        device: &Device,
-        buffer: impl Fn(&'static str) -> &'a wgpu::Buffer,
-    ) -> Result<wgpu::BindGroup> {
-        self.bind_group(device, 0, |name| buffer(name).as_entire_binding())
+    /// Binds group 0 of the stage.
+    pub fn bind(&self, device: &Device, buffers: &Buffers) -> Result<wgpu::BindGroup> {
+        let whole = |slot| Ok(buffers.get(slot)?.as_entire_binding());
+        self.bind_group(device, 0, whole)
     }
 
-    /// Binds group 1 of the stage to the buffers of these names, of the rows to these bytes, and to
-    /// `x`, the window of X.
+    /// Binds group 1 of the stage: its table and X to parts of them, the rest to whole buffers.
     pub fn bind_rows<'a>(
         &self,
         device: &Device,
-        buffer: impl Fn(&'static str) -> &'a wgpu::Buffer,
-        rows: Range<u64>,
+        buffers: &'a Buffers,
+        rows: wgpu::BufferBinding<'a>,
         x: wgpu::BindingResource<'a>,
     ) -> Result<wgpu::BindGroup> {
-        let part = |buffer| {
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer,
-                offset: rows.start,
-                size: wgpu::BufferSize::new(rows.end - rows.start),
+        self.bind_group(device, 1, |slot| {
+            Ok(match slot {
+                Slot::Rows => wgpu::BindingResource::Buffer(rows.clone()),
+                Slot::X => x.clone(),
+                slot => buffers.get(slot)?.as_entire_binding(),
             })
-        };
-        self.bind_group(device, 1, |name| match name {
-            "rows" => part(buffer(name)),
-            "x" => x.clone(),
-            name => buffer(name).as_entire_binding(),
         })
     }
 
@@ -215,22 +220,20 @@ impl Kernel {
         &self,
         device: &Device,
         group: u32,
-        resource: impl Fn(&'static str) -> wgpu::BindingResource<'a>,
+        resource: impl Fn(Slot) -> Result<wgpu::BindingResource<'a>>,
     ) -> Result<wgpu::BindGroup> {
-        let names = if group == 0 {
+        let slots = if group == 0 {
             self.stage.common
         } else {
             self.stage.shard
         };
-        let entries: Vec<_> = SLOTS
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| names.contains(name))
-            .map(|(binding, name)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: resource(name),
+        let entry = |slot: &Slot| -> Result<wgpu::BindGroupEntry> {
+            Ok(wgpu::BindGroupEntry {
+                binding: *slot as u32,
+                resource: resource(*slot)?,
             })
-            .collect();
+        };
+        let entries = slots.iter().map(entry).collect::<Result<Vec<_>>>()?;
         let what = format!("the bindings of {}", self.stage.name);
         device.scoped(&what, |device| {
             device.create_bind_group(&wgpu::BindGroupDescriptor {

@@ -4,7 +4,6 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::engine::plan;
 use crate::engine::{Clock, Update};
 use crate::model::{self, Loss, StateFormat, Train};
 use crate::particles::Particles;
@@ -101,45 +100,6 @@ impl State {
             shift_a: of_layer(a, scalars.scale(), 1.0),
             shift_w: of_layer(w, scalars.scale(), 1.0),
             ..still
-        }
-    }
-}
-
-/// [`plan::Row`] on the device, and where its samples begin in what is bound of X.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-pub(super) struct Row {
-    pub run: u32,
-    pub first: u32,
-    pub count: u32,
-    pub sample: u32,
-    pub samples: u32,
-    pub coordinate: u32,
-    pub out: u32,
-    pub slices: u32,
-    pub moments: u32,
-    pub bits: u32,
-    pub gradient_sum: u32,
-    pub adds: u32,
-    pub x: u32,
-}
-
-impl Row {
-    pub fn new(row: &plan::Row, x: u32) -> Self {
-        Row {
-            run: row.run,
-            first: row.first,
-            count: row.count,
-            sample: row.sample,
-            samples: row.samples,
-            coordinate: row.coordinate,
-            out: row.out,
-            slices: row.slices,
-            moments: row.moments,
-            bits: row.bits,
-            gradient_sum: row.gradient_sum,
-            adds: row.adds,
-            x,
         }
     }
 }

@@ -1,17 +1,16 @@
 //! The gpu engine: f32 on any adapter that wgpu knows. Nothing else in the crate knows wgpu.
 //!
-//! Particles live in shards of blocks ([`super::plan`]); a turn is predict, reduce, residual and
-//! velocity_update, the WGSL files of `shaders/` rendered for one d. Every sum has a fixed order
+//! Particles live in shards of blocks ([`super::plan`]); a step is predict, reduce, residual and
+//! velocity_update, the kernels of `shaders/kernels/` rendered for one d. Every sum has a fixed order
 //! and there are no float atomics: on one adapter and driver a run is repeatable bit for bit.
 //! Runs of d = 2 may take a short cut (`arcs`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::{self, Limits, Storage};
-use super::{Batch, Clock, Sample, ShortCuts, fits_memory, particles_of};
+use super::plan::Storage;
+use super::{Batch, Clock, Sample, ShortCuts};
 use crate::error::{Error, Result};
-use crate::model::StateFormat;
 
 mod adapter;
 mod advance;
@@ -27,6 +26,7 @@ mod kernels;
 mod layout;
 mod shape;
 mod side;
+mod slots;
 mod stages;
 #[cfg(test)]
 mod step_tests;
@@ -37,6 +37,7 @@ mod tune;
 mod turns;
 mod update;
 mod velocity;
+mod work;
 
 pub use adapter::{AdapterFacts, DRIVERS, Kind, adapters, default_adapter, select};
 pub use ceilings::ceilings;
@@ -46,13 +47,13 @@ use advance::Pace;
 use arcs::Arcs;
 use device::Device;
 use geometry::GeometryStage;
-use inputs::Inputs;
-use kernels::{Kernel, Problem, render};
+use kernels::{Compiler, Kernel, Problem};
 use layout::{SUBMIT_STEPS, State, block_words, shard_words};
-use shape::{D_HELD, Shape};
-use side::{Common, Dispatch, Side, SideKernels, sizes};
-use stages::REDUCE;
-use update::{PartKernel, Room, Update};
+use shape::Shape;
+use side::{Common, Dispatch, Side, SideKernels};
+use slots::Slot;
+use update::{PartKernel, Update};
+use work::{Work, check_shape};
 
 /// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns, how
 /// much of X is bound and the short cuts changes a bit of the results.
@@ -79,7 +80,7 @@ pub struct Options {
     /// How long a submit is made to last: 0.3 s where not given, as drivers reset a device that is
     /// silent for seconds.
     pub submit: Option<Duration>,
-    /// The most turns of loops that an invocation makes: [`plan::TURNS_MOST`] where not given (tests
+    /// The most turns of loops that an invocation makes: [`TURNS_MOST`](super::plan::TURNS_MOST) where not given (tests
     /// cut more, or not at all).
     pub turns: Option<usize>,
     /// Bound all indices and loops of the kernels (tests do; it costs time).
@@ -127,7 +128,7 @@ impl Gpu {
         let device = Arc::new(Device::open(options.adapter.as_deref())?);
         device.check_format(batch.state)?;
         let plain = Shape::new(&device.facts, batch.d, options.tile);
-        let places = arcs::places(&device, options.short_cuts, &batch, turns(options));
+        let places = arcs::places(&device, options.short_cuts, &batch, work::turns(options));
         let shape = match &options.kernels {
             Some(kernels) => plain.with(kernels)?,
             None if options.tune && tune::is_worth(&batch, &places) => {
@@ -139,176 +140,67 @@ impl Gpu {
     }
 
     fn on(device: Arc<Device>, batch: Batch, shape: Shape, options: &Options) -> Result<Self> {
-        let d = batch.d;
-        if d > D_HELD && !shape.tiled && !shape.naive {
-            return Err(Error::input(
-                "--kernels",
-                format!("tiled=false is for d up to {D_HELD}, and this experiment has d = {d}"),
-                "leave out tiled, or --kernels",
-            ));
-        }
-        if shape.naive && batch.state == StateFormat::F16 {
-            return Err(Error::input(
-                "--kernels",
-                "the naive kernels compute on f32, and this experiment stores \"f16\"",
-                "use precision.state = \"f32\", or leave out --kernels",
-            ));
-        }
-        if shape.tiled {
-            device.check_matrix(shape.tiles.matrix(batch.state), shape.tiles.tiled_subgroup)?;
-        }
-        let limits = Limits {
-            binding: device.binding(),
+        check_shape(&device, &batch, &shape)?;
+        let mut work = Work::new(&device, &batch, &shape, options)?;
+        let update = Update::new(&device, shape.family(), batch.d, &mut work)?;
+        let compiler = Compiler {
+            device: &device,
+            problem: Problem::of(&batch),
+            shape: &shape,
+            checks: options.checks,
         };
-        let trained = sizes(&batch, Sample::Train);
-        let tested = sizes(&batch, Sample::Test);
-        let turns = turns(options);
-        let mut tiling = shape.tiling(d, turns);
-        let storage = plan::storage(&trained, d, &tiling, &limits, options.shard_bytes)?;
-        let needed = bytes(&batch, &storage);
-        match device.facts.kind {
-            Kind::Software => fits_memory(&batch, needed.into())?,
-            _ => device.facts.fits(&particles_of(&batch), needed)?,
-        }
-        let bound = options.inputs_bytes.unwrap_or(limits.binding);
-        let inputs = |sample| {
-            let bound = (bound.min(limits.binding), tiling.predicted());
-            Inputs::new(&device, &batch, sample, shape.row_vectors(d), bound)
-        };
-        let (trained_on, tested_on) = (inputs(Sample::Train)?, inputs(Sample::Test)?);
-        tiling.reach.samples = tiling.reach.samples.min(trained_on.most());
-        let short_cuts = match shape.naive {
-            true => ShortCuts::Never,
-            false => options.short_cuts,
-        };
-        let places = arcs::places(&device, short_cuts, &batch, turns);
-        let (direct, predicted) = arcs::directly(&places, &storage, &trained);
-        let mut train = plan::prediction(&predicted, &trained, d, &tiling, &limits, &direct)?;
-        let test = plan::prediction(&tested, &trained, d, &tiling, &limits, &storage)?;
-
-        if shape.naive {
-            check_ranges(&[&train, &test], turns)?;
-        }
-
-        let problem = Problem::of(&batch);
-        let source = |stage| render(stage, &problem, &shape);
-        let compile = |stage| Kernel::new(&device, stage, &source(stage)?, options.checks);
-        let family = shape.family();
-        let cut = !(train.ranges.is_empty() && test.ranges.is_empty());
-        let ranges = family.ranges().into_iter().filter(|_| cut);
-        let kernels = SideKernels {
-            predict: compile(family.predict())?,
-            reduce: compile(REDUCE)?,
-            residual: family.residual().map(compile).transpose()?,
-            ranges: ranges.map(compile).collect::<Result<_>>()?,
-        };
-        let fair = plan::tiled::room(needed);
-        let room = Room {
-            bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
-            gradient_sums: fair.min(limits.binding),
-        };
-        let update = Update::new(
-            &device,
-            (family, &tiling),
-            d,
-            &trained,
-            &direct,
-            room,
-            &mut train,
-        )?;
+        let kernels = SideKernels::new(&compiler, work.has_ranges())?;
 
         let runs = batch.runs.len();
-        let both_ways = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_SRC
-            | wgpu::BufferUsages::COPY_DST;
-        let shards = storage
-            .shards
-            .iter()
-            .map(|&blocks| {
-                device.buffer("particles", shard_words(blocks, d, batch.state), both_ways)
-            })
+        let buffer = |label, words| device.buffer(label, words, BOTH_WAYS);
+        let shards = work.storage.shards.iter();
+        let shards = shards
+            .map(|&blocks| buffer("particles", shard_words(blocks, batch.d, batch.state)))
             .collect::<Result<Vec<_>>>()?;
-        let state = device.buffer("state", runs * size_of::<State>() / 4, both_ways)?;
-        let schedule = device.buffer("schedule", SUBMIT_STEPS * (1 + runs), both_ways)?;
+        let state = buffer("state", runs * size_of::<State>() / 4)?;
+        let schedule = buffer("schedule", SUBMIT_STEPS * (1 + runs))?;
         let common = Common {
-            state: &state,
-            schedule: &schedule,
+            buffers: &update
+                .buffers
+                .clone()
+                .with(Slot::State, &state)
+                .with(Slot::Schedule, &schedule),
             shards: &shards,
-            bits: &update.bits,
-            arcs: &places,
+            arcs: &work.places,
         };
-        let mut train = Side::new(
-            &device,
-            &kernels,
-            &batch,
-            Sample::Train,
-            &train,
-            trained_on,
-            &common,
-        )?;
-        let test = Side::new(
-            &device,
-            &kernels,
-            &batch,
-            Sample::Test,
-            &test,
-            tested_on,
-            &common,
-        )?;
-        let stages = update.named(family.step());
-        let parts =
-            PartKernel::compile(&device, stages, source, options.checks, |name| match name {
-                "runs" => &train.facts,
-                "state" => &state,
-                _ => &train.residual,
-            })?;
-        let mut step = Vec::new();
-        for (index, shard) in shards.iter().enumerate() {
-            let own = |name: &str| match name {
-                "velocity" => &update.velocity,
-                _ => shard,
-            };
-            step.extend(update.dispatches(&device, &parts, (index, None), &train.x, own)?);
-        }
-        let mut arcs = Arcs::new(
+        let side = |sample, plan, inputs| {
+            Side::new(&device, &kernels, (&batch, sample), plan, inputs, &common)
+        };
+        let mut train = side(Sample::Train, &work.train, work.trained_on)?;
+        let test = side(Sample::Test, &work.test, work.tested_on)?;
+        let mut step = update.step(&compiler, &train, &shards)?;
+        let arcs = Arcs::new(
             &device,
             &arcs::Shared {
                 batch: &batch,
-                storage: &storage,
-                tiling: &tiling,
-                places: &places,
+                storage: &work.storage,
+                tiling: &work.tiling,
+                places: &work.places,
                 shards: &shards,
-                state: &state,
-                schedule: &schedule,
                 train: &train,
                 checks: options.checks,
             },
         )?;
-        if let Some(arcs) = &mut arcs {
-            train.dispatches.append(&mut arcs.predict);
-            step.append(&mut arcs.update);
-        }
-        let history = |side: &Side| SUBMIT_STEPS * runs + side.slots * side.record;
-        let staged = (device::UPLOAD / 4).max(block_words(d));
-        let stored = storage
-            .shards
-            .iter()
-            .max()
-            .map_or(0, |blocks| blocks * block_words(d));
-        let words = staged
-            .min(stored)
-            .max(history(&train).max(history(&test)) + runs * size_of::<State>() / 4);
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let readback = device.buffer("readback", words, usage)?;
+        let arcs = arcs.map(|(arcs, first)| {
+            train.dispatches.extend(first.predict);
+            step.extend(first.update);
+            arcs
+        });
+        let readback = readback(&device, &batch, &work.storage, [&train, &test])?;
         Ok(Gpu {
             clocks: vec![Clock::default(); runs],
             pace: Pace::new(options.submit),
             checks: options.checks,
+            turns: work::turns(options),
+            storage: work.storage,
             batch,
             device,
             shape,
-            turns,
-            storage,
             shards,
             state,
             schedule,
@@ -325,33 +217,39 @@ impl Gpu {
             readback,
         })
     }
-}
 
-/// An error where a thread of the naive kernels would loop too long over the ranges of a run.
-fn check_ranges(plans: &[&plan::Prediction], turns: usize) -> Result<()> {
-    let most = plan::ranges::most_of_one_thread(turns);
-    let sums = plans.iter().flat_map(|plan| &plan.sums);
-    match sums.map(|sums| sums.ranges).max() {
-        Some(ranges) if ranges > most => Err(Error::input(
-            "--kernels",
-            format!(
-                "naive: samples in {ranges} ranges are too many for one thread, {most} at most"
-            ),
-            "use fewer samples, or leave out --kernels",
-        )),
-        _ => Ok(()),
+    fn compiler(&self) -> Compiler<'_> {
+        Compiler {
+            device: &self.device,
+            problem: Problem::of(&self.batch),
+            shape: &self.shape,
+            checks: self.checks,
+        }
     }
 }
 
-fn turns(options: &Options) -> usize {
-    options.turns.unwrap_or(plan::TURNS_MOST)
-}
+const BOTH_WAYS: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+    .union(wgpu::BufferUsages::COPY_SRC)
+    .union(wgpu::BufferUsages::COPY_DST);
 
-/// What particles and data take.
-fn bytes(batch: &Batch, storage: &Storage) -> u64 {
-    let particles = storage.shards.iter().sum::<usize>() * block_words(batch.d);
-    let samples: usize = batch.datasets.iter().map(|set| set.n()).sum();
-    ((particles + samples * batch.d) * batch.state.bytes()) as u64
+/// Room for the records of a submit, and for particles, a few megabytes at a time.
+fn readback(
+    device: &Device,
+    batch: &Batch,
+    storage: &Storage,
+    sides: [&Side; 2],
+) -> Result<wgpu::Buffer> {
+    let runs = batch.runs.len();
+    let history = |side: &Side| SUBMIT_STEPS * runs + side.slots * side.record;
+    let records = sides.map(history).into_iter().max().unwrap_or(0);
+    let staged = (device::UPLOAD / 4).max(block_words(batch.d));
+    let largest = storage.shards.iter().max();
+    let stored = largest.map_or(0, |blocks| blocks * block_words(batch.d));
+    let words = staged
+        .min(stored)
+        .max(records + runs * size_of::<State>() / 4);
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    device.buffer("readback", words, usage)
 }
 
 fn check(batch: &Batch) -> Result<()> {

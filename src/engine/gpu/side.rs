@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bytemuck::Pod;
+
 use super::device::Device;
 use super::inputs::{Inputs, set_of};
-use super::kernels::Kernel;
+use super::kernels::{Compiler, Kernel};
 use super::layout::{self, HEADER, NO_LOSS, SUBMIT_STEPS};
+use super::slots::{Buffers, Slot};
+use super::stages::REDUCE;
 use crate::engine::plan::{self, Prediction};
 use crate::engine::{Batch, Sample};
 use crate::error::Result;
@@ -17,8 +21,6 @@ const RECORDS_MOST: usize = 1 << 20;
 /// Places among [`super::stages::Family::ranges`].
 const MASSES: usize = 1;
 const STEP: usize = 3;
-
-const ROW_BYTES: u64 = size_of::<layout::Row>() as u64;
 
 /// Rows of a piece of a table: so few that what they name, at most [`plan::TURNS_MOST`] turns each,
 /// is over soon on a slow adapter, too.
@@ -50,30 +52,31 @@ impl Launch {
 }
 
 impl Dispatch {
-    /// A stage whose work is a table, which names samples in one window of X. `other` gives the
-    /// buffers beside the two.
-    fn rows<'a>(
+    /// A stage whose work is a table, which names samples in one window of X.
+    fn rows<R: plan::Row + Pod>(
         device: &Device,
         kernel: &Kernel,
         common: &wgpu::BindGroup,
-        rows: &[plan::Row],
+        mut rows: Vec<R>,
         (inputs, window): (&Inputs, u64),
-        other: impl Fn(&str) -> &'a wgpu::Buffer,
+        buffers: &Buffers,
     ) -> Result<Self> {
-        let placed = |row| layout::Row::new(row, inputs.place_in(window, row));
-        let table: Vec<_> = rows.iter().map(placed).collect();
+        for row in &mut rows {
+            let x = inputs.place_in(window, &*row);
+            row.place(x);
+        }
         let label = format!("{} rows", kernel.stage.name);
-        let table = device.upload(&label, &table)?;
-        let buffer = |name: &str| match name {
-            "rows" => &table,
-            name => other(name),
-        };
+        let table = device.upload(&label, &rows)?;
         let launch = |range: Range<usize>| -> Result<Launch> {
-            let bytes = range.start as u64 * ROW_BYTES..range.end as u64 * ROW_BYTES;
+            let table = wgpu::BufferBinding {
+                buffer: &table,
+                offset: (range.start * size_of::<R>()) as u64,
+                size: wgpu::BufferSize::new((range.len() * size_of::<R>()) as u64),
+            };
             Ok(Launch {
                 pipeline: kernel.pipeline.clone(),
                 common: common.clone(),
-                own: Some(kernel.bind_rows(device, buffer, bytes, inputs.bound(window))?),
+                own: Some(kernel.bind_rows(device, buffers, table, inputs.bound(window))?),
                 workgroups: plan::fold(range.len(), device.workgroups()),
             })
         };
@@ -90,27 +93,26 @@ impl Dispatch {
 
     /// A stage whose work is a table: one dispatch for each window of X that it names samples of,
     /// and where rows add to what others left, one after another, as [`plan::Row::adds`] says.
-    /// `other` gives the buffers beside rows and X.
-    pub fn passes<'a>(
+    pub fn passes<R: plan::Row + Pod>(
         device: &Device,
         kernel: &Kernel,
         common: &wgpu::BindGroup,
-        rows: &[plan::Row],
+        rows: &[R],
         inputs: &Inputs,
-        other: impl Fn(&str) -> &'a wgpu::Buffer,
+        buffers: &Buffers,
     ) -> Result<Vec<Self>> {
-        let names_samples = kernel.stage.shard.contains(&"x");
-        let mut passes: BTreeMap<(u32, u64), Vec<plan::Row>> = BTreeMap::new();
+        let names_samples = kernel.stage.shard.contains(&Slot::X);
+        let mut passes: BTreeMap<(u32, u64), Vec<R>> = BTreeMap::new();
         for row in rows {
             let window = if names_samples {
                 inputs.window_of(row)
             } else {
                 0
             };
-            passes.entry((row.adds, window)).or_default().push(*row);
+            passes.entry((row.adds(), window)).or_default().push(*row);
         }
         let one = |((_, window), rows): ((u32, u64), Vec<_>)| {
-            Dispatch::rows(device, kernel, common, &rows, (inputs, window), &other)
+            Dispatch::rows(device, kernel, common, rows, (inputs, window), buffers)
         };
         passes.into_iter().map(one).collect()
     }
@@ -151,23 +153,35 @@ pub(super) struct SideKernels {
     pub ranges: Vec<Kernel>,
 }
 
+impl SideKernels {
+    /// With the kernels for ranges of samples, if they are needed.
+    pub fn new(compiler: &Compiler, ranges: bool) -> Result<Self> {
+        let family = compiler.shape.family();
+        let compile = |stage| compiler.kernel(stage);
+        let ranges = family.ranges().into_iter().filter(|_| ranges);
+        Ok(SideKernels {
+            predict: compile(family.predict())?,
+            reduce: compile(REDUCE)?,
+            residual: family.residual().map(compile).transpose()?,
+            ranges: ranges.map(compile).collect::<Result<_>>()?,
+        })
+    }
+}
+
 /// What both kinds of samples have in common.
 pub(super) struct Common<'a> {
-    pub state: &'a wgpu::Buffer,
-    pub schedule: &'a wgpu::Buffer,
+    /// State, schedule, and activation bits for kernels that leave them.
+    pub buffers: &'a Buffers,
     pub shards: &'a [wgpu::Buffer],
-    /// Activation bits; nothing but for kernels that leave them.
-    pub bits: &'a wgpu::Buffer,
     /// The place of each run among those that take the short cut for d = 2.
     pub arcs: &'a [Option<u32>],
 }
 
 pub(super) struct Side {
     pub runs: Vec<layout::Run>,
-    /// Buffers that others bind as well.
-    pub facts: wgpu::Buffer,
     pub x: Inputs,
-    pub y: wgpu::Buffer,
+    /// All buffers that its stages share, of which some are read as well:
+    pub buffers: Buffers,
     pub residual: wgpu::Buffer,
     pub history: wgpu::Buffer,
     /// Σ η g of the steps taken, in f64, as g lies.
@@ -185,6 +199,7 @@ pub(super) fn sizes(batch: &Batch, sample: Sample) -> Vec<plan::Size> {
     let runs = batch.runs.iter();
     runs.map(|run| plan::Size {
         m: run.held_count(),
+        particle: run.held().start,
         n: n(run),
     })
     .collect()
@@ -194,13 +209,11 @@ impl Side {
     pub fn new(
         device: &Device,
         kernels: &SideKernels,
-        batch: &Batch,
-        sample: Sample,
+        (batch, sample): (&Batch, Sample),
         plan: &Prediction,
         x: Inputs,
         common: &Common,
     ) -> Result<Self> {
-        let y = device.upload("y", &targets(batch, sample))?;
         let runs = facts(batch, sample, plan, &x, common.arcs);
         let last = runs
             .last()
@@ -208,8 +221,6 @@ impl Side {
         let (predictions, record) = (last.0 as usize, last.1 as usize);
         let slots = (RECORDS_MOST / record.max(1)).clamp(1, SUBMIT_STEPS);
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let facts = device.upload("runs", &runs)?;
-        let sums = device.buffer("sums", plan.words, storage)?;
         let both_ways = storage | wgpu::BufferUsages::COPY_DST;
         let residual = device.buffer("residual", predictions, both_ways)?;
         let history = device.buffer(
@@ -219,20 +230,19 @@ impl Side {
         )?;
         let words = predictions * size_of::<f64>() / 4;
         let accumulated = device.buffer("accumulated", words, both_ways)?;
-        let buffer = |name: &str| match name {
-            "runs" => &facts,
-            "state" => common.state,
-            "schedule" => common.schedule,
-            "y" => &y,
-            "sums" => &sums,
-            "residual" => &residual,
-            "accumulated" => &accumulated,
-            _ => &history,
-        };
-        let predict_common = kernels.predict.bind(device, buffer)?;
+        let buffers = common
+            .buffers
+            .clone()
+            .with(Slot::Runs, &device.upload("runs", &runs)?)
+            .with(Slot::Y, &device.upload("y", &targets(batch, sample))?)
+            .with(Slot::Sums, &device.buffer("sums", plan.words, storage)?)
+            .with(Slot::Residual, &residual)
+            .with(Slot::Accumulated, &accumulated)
+            .with(Slot::History, &history);
+        let predict_common = kernels.predict.bind(device, &buffers)?;
         let mut dispatches = Vec::new();
         for (rows, shard) in plan.predict.iter().zip(common.shards) {
-            let own = |name: &str| if name == "bits" { common.bits } else { shard };
+            let own = buffers.clone().with(Slot::Particles, shard);
             let predict = &kernels.predict;
             dispatches.extend(Dispatch::passes(
                 device,
@@ -240,39 +250,36 @@ impl Side {
                 &predict_common,
                 rows,
                 &x,
-                own,
+                &own,
             )?);
         }
         if !plan.reduce.is_empty() {
-            let own = kernels.reduce.bind(device, buffer)?;
+            let own = kernels.reduce.bind(device, &buffers)?;
             let (reduce, rows) = (&kernels.reduce, &plan.reduce);
-            dispatches.extend(Dispatch::passes(device, reduce, &own, rows, &x, |_| &sums)?);
+            dispatches.extend(Dispatch::passes(device, reduce, &own, rows, &x, &buffers)?);
         }
         for (order, kernel) in kernels.ranges.iter().enumerate() {
-            let needs = |row: &&plan::Row| match (order, sample) {
+            let needs = |row: &&plan::RangeRow| match (order, sample) {
                 (MASSES, Sample::Test) => false,
                 (MASSES, Sample::Train) => batch.runs[row.run as usize].loss.is_coupled(),
                 (STEP, _) => row.sample == 0,
                 _ => true,
             };
             let rows: Vec<_> = plan.ranges.iter().filter(needs).copied().collect();
-            let own = kernel.bind(device, buffer)?;
-            dispatches.extend(Dispatch::passes(device, kernel, &own, &rows, &x, |_| {
-                &sums
-            })?);
+            let own = kernel.bind(device, &buffers)?;
+            dispatches.extend(Dispatch::passes(device, kernel, &own, &rows, &x, &buffers)?);
         }
         let whole = |run: &layout::Run| run.arcs == layout::NONE && run.ranges == 1;
         if let Some(residual) = &kernels.residual
             && runs.iter().any(whole)
         {
-            let own = residual.bind(device, buffer)?;
+            let own = residual.bind(device, &buffers)?;
             dispatches.push(Dispatch::each(device, residual, own, runs.len()));
         }
         Ok(Side {
             runs,
-            facts,
             x,
-            y,
+            buffers,
             residual,
             history,
             accumulated,

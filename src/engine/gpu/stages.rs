@@ -1,5 +1,6 @@
 //! The stages on a GPU: which file of `shaders/` has each, and what it binds.
 
+use super::slots::Slot::{self, *};
 use crate::engine::plan::Part;
 
 /// A stage: its name, its WGSL file, and what it binds.
@@ -8,9 +9,9 @@ pub(super) struct Stage {
     pub name: &'static str,
     pub file: &'static str,
     /// Group 0: what belongs to the samples.
-    pub common: &'static [&'static str],
+    pub common: &'static [Slot],
     /// Group 1: the rows, the samples that they name, and what belongs to a shard.
-    pub shard: &'static [&'static str],
+    pub shard: &'static [Slot],
 }
 
 /// Kernels that together compute a step.
@@ -94,27 +95,27 @@ impl Family {
 pub(super) const PREDICT: Stage = Stage {
     name: "predict",
     file: "kernels/predict.wgsl",
-    common: &["runs", "state", "schedule", "sums"],
-    shard: &["rows", "x", "particles"],
+    common: &[Runs, State, Schedule, Sums],
+    shard: &[Rows, X, Particles],
 };
 pub(super) const REDUCE: Stage = Stage {
     name: "reduce",
     file: "kernels/reduce.wgsl",
-    common: &["runs", "state", "schedule", "sums"],
-    shard: &["rows"],
+    common: &[Runs, State, Schedule, Sums],
+    shard: &[Rows],
 };
 pub(super) const RESIDUAL: Stage = Stage {
     name: "residual",
     file: "kernels/residual.wgsl",
     common: &[
-        "runs",
-        "state",
-        "schedule",
-        "y",
-        "sums",
-        "residual",
-        "history",
-        "accumulated",
+        Runs,
+        State,
+        Schedule,
+        Y,
+        Sums,
+        Residual,
+        History,
+        Accumulated,
     ],
     shard: &[],
 };
@@ -123,81 +124,71 @@ pub(super) const RANGES: [Stage; 4] = [
     Stage {
         name: "range_predictions",
         file: "kernels/residual_range.wgsl",
-        common: &[
-            "runs", "state", "schedule", "y", "sums", "residual", "history",
-        ],
-        shard: &["rows"],
+        common: &[Runs, State, Schedule, Y, Sums, Residual, History],
+        shard: &[Rows],
     },
     Stage {
         name: "range_masses",
         file: "kernels/residual_range.wgsl",
-        common: &["runs", "state", "schedule", "y", "sums", "residual"],
-        shard: &["rows"],
+        common: &[Runs, State, Schedule, Y, Sums, Residual],
+        shard: &[Rows],
     },
     Stage {
         name: "range_residuals",
         file: "kernels/residual_range.wgsl",
-        common: &[
-            "runs",
-            "state",
-            "schedule",
-            "y",
-            "sums",
-            "residual",
-            "accumulated",
-        ],
-        shard: &["rows"],
+        common: &[Runs, State, Schedule, Y, Sums, Residual, Accumulated],
+        shard: &[Rows],
     },
     Stage {
         name: "range_step",
         file: "kernels/residual_range.wgsl",
-        common: &["runs", "state", "schedule", "sums", "history"],
-        shard: &["rows"],
+        common: &[Runs, State, Schedule, Sums, History],
+        shard: &[Rows],
     },
 ];
 pub(super) const VELOCITY_UPDATE: Stage = Stage {
     name: "velocity_update",
     file: "kernels/velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles"],
+    common: &[Runs, State, Residual],
+    shard: &[Rows, X, Particles],
 };
 pub(super) const VELOCITY: Stage = Stage {
     name: "velocity",
     file: "kernels/velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles", "velocity"],
+    common: &[Runs, State, Residual],
+    shard: &[Rows, X, Particles, Velocity],
 };
 /// Partial sums of G of runs that move, and the step from them.
 pub(super) const GRADIENT_SUMS: Stage = Stage {
     name: "accumulate_gradient",
     file: "kernels/velocity_update.wgsl",
-    common: &["runs", "state", "residual"],
-    shard: &["rows", "x", "particles", "gradient_sums"],
+    common: &[Runs, State, Residual],
+    shard: &[Rows, X, Particles, GradientSums],
 };
 pub(super) const UPDATE_FROM_SUMS: Stage = Stage {
     name: "update_from_sums",
     file: "kernels/velocity_update.wgsl",
-    common: &["state"],
-    shard: &["rows", "particles", "gradient_sums"],
+    common: &[State],
+    shard: &[Rows, Particles, GradientSums],
 };
 /// Partial sums of G of any run, and the velocity from them.
 pub(super) const VELOCITY_GRADIENT_SUMS: Stage = Stage {
     name: "velocity_accumulate_gradient",
     file: "kernels/velocity_update.wgsl",
-    common: &["runs", "residual"],
-    shard: &["rows", "x", "particles", "gradient_sums"],
+    common: &[Runs, Residual],
+    shard: &[Rows, X, Particles, GradientSums],
 };
 pub(super) const VELOCITY_FROM_SUMS: Stage = Stage {
     name: "velocity_from_sums",
     file: "kernels/velocity_update.wgsl",
-    common: &["state"],
-    shard: &["rows", "particles", "velocity", "gradient_sums"],
+    common: &[State],
+    shard: &[Rows, Particles, Velocity, GradientSums],
 };
 pub(super) const GEOMETRY: Stage = Stage {
     name: "geometry",
     file: "kernels/geometry.wgsl",
-    common: &["runs", "units"],
-    shard: &["rows", "x", "particles", "start", "alive", "partials"],
+    common: &[Runs, Units],
+    shard: &[Rows, X, Particles, Start, Alive, Partials],
 };
 
 pub(super) mod naive {
@@ -206,62 +197,52 @@ pub(super) mod naive {
     //!
     //! velocity is left in a buffer, update adds it. residual is four kernels, as no thread waits for others.
 
-    use super::Stage;
+    use super::{Slot::*, Stage};
 
     pub(in super::super) const PREDICT: Stage = Stage {
         name: "naive_predict",
         file: "kernels/naive/predict.wgsl",
-        common: &["runs", "state", "schedule", "sums"],
-        shard: &["rows", "x", "particles"],
+        common: &[Runs, State, Schedule, Sums],
+        shard: &[Rows, X, Particles],
     };
     const RESIDUAL: &str = "kernels/naive/residual.wgsl";
     pub(in super::super) const RANGES: [Stage; 4] = [
         Stage {
             name: "naive_predictions",
             file: RESIDUAL,
-            common: &[
-                "runs", "state", "schedule", "y", "sums", "residual", "history",
-            ],
-            shard: &["rows"],
+            common: &[Runs, State, Schedule, Y, Sums, Residual, History],
+            shard: &[Rows],
         },
         Stage {
             name: "naive_masses",
             file: RESIDUAL,
-            common: &["runs", "state", "schedule", "y", "sums", "residual"],
-            shard: &["rows"],
+            common: &[Runs, State, Schedule, Y, Sums, Residual],
+            shard: &[Rows],
         },
         Stage {
             name: "naive_residuals",
             file: RESIDUAL,
-            common: &[
-                "runs",
-                "state",
-                "schedule",
-                "y",
-                "sums",
-                "residual",
-                "accumulated",
-            ],
-            shard: &["rows"],
+            common: &[Runs, State, Schedule, Y, Sums, Residual, Accumulated],
+            shard: &[Rows],
         },
         Stage {
             name: "naive_step",
             file: RESIDUAL,
-            common: &["runs", "state", "schedule", "sums", "history"],
-            shard: &["rows"],
+            common: &[Runs, State, Schedule, Sums, History],
+            shard: &[Rows],
         },
     ];
     pub(in super::super) const VELOCITY: Stage = Stage {
         name: "naive_velocity",
         file: "kernels/naive/velocity.wgsl",
-        common: &["runs", "state", "residual"],
-        shard: &["rows", "x", "particles", "velocity"],
+        common: &[Runs, State, Residual],
+        shard: &[Rows, X, Particles, Velocity],
     };
     pub(in super::super) const UPDATE: Stage = Stage {
         name: "naive_update",
         file: "kernels/naive/update.wgsl",
-        common: &["state"],
-        shard: &["rows", "particles", "velocity"],
+        common: &[State],
+        shard: &[Rows, Particles, Velocity],
     };
 
     /// Those that do not go over samples range by range.
@@ -277,77 +258,77 @@ pub(super) mod tiled {
     //! makes those of one chunk of particles again before it is updated ([`plan::tiled`]). Where samples
     //! are cut into ranges, velocity_update_tiled is two kernels (plan/gradient_sums.rs).
 
-    use super::Stage;
+    use super::{Slot::*, Stage};
 
     pub(in super::super) const PREDICT: Stage = Stage {
         name: "predict_tiled",
         file: "kernels/predict_tiled.wgsl",
-        common: &["runs", "state", "schedule", "sums"],
-        shard: &["rows", "x", "particles", "bits"],
+        common: &[Runs, State, Schedule, Sums],
+        shard: &[Rows, X, Particles, Bits],
     };
     /// The bits of runs that move.
     pub(in super::super) const PREDICT_BITS: Stage = Stage {
         name: "predict_bits",
         file: "kernels/predict_tiled.wgsl",
-        common: &["runs", "state"],
-        shard: &["rows", "x", "particles", "bits"],
+        common: &[Runs, State],
+        shard: &[Rows, X, Particles, Bits],
     };
     pub(in super::super) const VELOCITY_UPDATE: Stage = Stage {
         name: "velocity_update_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["runs", "state", "residual"],
-        shard: &["rows", "x", "particles", "bits", "parts"],
+        common: &[Runs, State, Residual],
+        shard: &[Rows, X, Particles, Bits, Parts],
     };
     /// Partial sums of G of runs that move, and the step of w from them.
     pub(in super::super) const GRADIENT_SUMS: Stage = Stage {
         name: "accumulate_gradient_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["runs", "state", "residual"],
-        shard: &["rows", "x", "bits", "gradient_sums"],
+        common: &[Runs, State, Residual],
+        shard: &[Rows, X, Bits, GradientSums],
     };
     pub(in super::super) const UPDATE_FROM_SUMS: Stage = Stage {
         name: "update_from_sums_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["state"],
-        shard: &["rows", "particles", "parts", "gradient_sums"],
+        common: &[State],
+        shard: &[Rows, Particles, Parts, GradientSums],
     };
     pub(in super::super) const UPDATE_OUTPUT: Stage = Stage {
         name: "update_output",
         file: "kernels/update_output.wgsl",
-        common: &["state"],
-        shard: &["rows", "particles", "parts"],
+        common: &[State],
+        shard: &[Rows, Particles, Parts],
     };
     /// The bits of any run.
     pub(in super::super) const VELOCITY_BITS: Stage = Stage {
         name: "velocity_bits",
         file: "kernels/predict_tiled.wgsl",
-        common: &["runs"],
-        shard: &["rows", "x", "particles", "bits"],
+        common: &[Runs],
+        shard: &[Rows, X, Particles, Bits],
     };
     pub(in super::super) const VELOCITY: Stage = Stage {
         name: "velocity_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["runs", "state", "residual"],
-        shard: &["rows", "x", "particles", "bits", "parts", "velocity"],
+        common: &[Runs, State, Residual],
+        shard: &[Rows, X, Particles, Bits, Parts, Velocity],
     };
     /// Partial sums of G of any run, and the velocity of w from them.
     pub(in super::super) const VELOCITY_GRADIENT_SUMS: Stage = Stage {
         name: "velocity_accumulate_gradient_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["runs", "residual"],
-        shard: &["rows", "x", "bits", "gradient_sums"],
+        common: &[Runs, Residual],
+        shard: &[Rows, X, Bits, GradientSums],
     };
     pub(in super::super) const VELOCITY_FROM_SUMS: Stage = Stage {
         name: "velocity_from_sums_tiled",
         file: "kernels/velocity_update_tiled.wgsl",
-        common: &["state"],
-        shard: &["rows", "particles", "parts", "velocity", "gradient_sums"],
+        common: &[State],
+        shard: &[Rows, Particles, Parts, Velocity, GradientSums],
     };
     pub(in super::super) const VELOCITY_OUTPUT: Stage = Stage {
         name: "velocity_output",
         file: "kernels/update_output.wgsl",
-        common: &["state"],
-        shard: &["rows", "particles", "parts", "velocity"],
+        common: &[State],
+        shard: &[Rows, Particles, Parts, Velocity],
     };
 
     /// All of them.
@@ -377,46 +358,39 @@ pub(super) mod tiled {
 pub(super) mod arcs {
     //! The stages of the short cut for d = 2.
 
-    use super::Stage;
+    use super::{Slot::*, Stage};
 
     pub(in super::super) const MEASURE_ARCS: Stage = Stage {
         name: "measure_arcs",
         file: "kernels/measure_arcs.wgsl",
-        common: &["runs", "magnitudes"],
-        shard: &["rows", "particles"],
+        common: &[Runs, Magnitudes],
+        shard: &[Rows, Particles],
     };
     pub(in super::super) const PREDICT_ARCS: Stage = Stage {
         name: "predict_arcs",
         file: "kernels/predict_arcs.wgsl",
         common: &[
-            "runs",
-            "state",
-            "schedule",
-            "arc_runs",
-            "circle",
-            "arc_sums",
-            "arc_moments",
-            "magnitudes",
+            Runs, State, Schedule, ArcRuns, Circle, ArcSums, ArcMoments, Magnitudes,
         ],
-        shard: &["rows", "particles", "positions"],
+        shard: &[Rows, Particles, Positions],
     };
     pub(in super::super) const RESIDUAL_ARCS: Stage = Stage {
         name: "residual_arcs",
         file: "kernels/residual.wgsl",
         common: &[
-            "runs",
-            "state",
-            "schedule",
-            "y",
-            "residual",
-            "history",
-            "accumulated",
-            "arc_runs",
-            "circle",
-            "arc_sums",
-            "arc_moments",
-            "magnitudes",
-            "gradients",
+            Runs,
+            State,
+            Schedule,
+            Y,
+            Residual,
+            History,
+            Accumulated,
+            ArcRuns,
+            Circle,
+            ArcSums,
+            ArcMoments,
+            Magnitudes,
+            Gradients,
         ],
         shard: &[],
     };
@@ -424,19 +398,19 @@ pub(super) mod arcs {
     pub(in super::super) const GRADIENTS_GIVEN_ARCS: Stage = Stage {
         name: "gradients_given_arcs",
         file: "kernels/gradients_given_arcs.wgsl",
-        common: &["runs", "residual", "arc_runs", "circle", "gradients"],
+        common: &[Runs, Residual, ArcRuns, Circle, Gradients],
         shard: &[],
     };
     pub(in super::super) const VELOCITY_UPDATE_ARCS: Stage = Stage {
         name: "velocity_update_arcs",
         file: "kernels/velocity_update_arcs.wgsl",
-        common: &["runs", "state", "arc_runs", "magnitudes", "gradients"],
-        shard: &["rows", "particles", "positions"],
+        common: &[Runs, State, ArcRuns, Magnitudes, Gradients],
+        shard: &[Rows, Particles, Positions],
     };
     pub(in super::super) const VELOCITY_ARCS: Stage = Stage {
         name: "velocity_arcs",
         file: "kernels/velocity_update_arcs.wgsl",
-        common: &["runs", "state", "arc_runs", "gradients"],
-        shard: &["rows", "particles", "velocity", "positions"],
+        common: &[Runs, State, ArcRuns, Gradients],
+        shard: &[Rows, Particles, Velocity, Positions],
     };
 }

@@ -4,41 +4,12 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use super::layout::LANES;
 use super::layout::{HEADER, SUBMIT_STEPS, train_code};
+use super::slots::Slot;
 use super::stages::Stage;
 use crate::engine::step::rescale_above;
 use crate::error::{Error, Result};
 use crate::model::loss::Wgsl;
 use crate::model::{Loss, StateFormat, Train};
-
-/// The names of all bindings; a name's place is its binding number in every stage.
-pub(super) const SLOTS: [&str; 26] = [
-    "runs",
-    "state",
-    "schedule",
-    "x",
-    "y",
-    "sums",
-    "residual",
-    "history",
-    "accumulated",
-    "rows",
-    "particles",
-    "velocity",
-    "bits",
-    "parts",
-    "units",
-    "start",
-    "partials",
-    "arc_runs",
-    "circle",
-    "arc_sums",
-    "arc_moments",
-    "magnitudes",
-    "gradients",
-    "positions",
-    "gradient_sums",
-    "alive",
-];
 
 macro_rules! wgsl {
     ($name:literal) => {
@@ -46,7 +17,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 42] = [
+const FILES: [(&str, &str); 43] = [
     wgsl!("kernels/geometry.wgsl"),
     wgsl!("kernels/gradients_given_arcs.wgsl"),
     wgsl!("kernels/measure_arcs.wgsl"),
@@ -84,6 +55,7 @@ const FILES: [(&str, &str); 42] = [
     wgsl!("lib/partial_sums.wgsl"),
     wgsl!("lib/product.wgsl"),
     wgsl!("lib/residual.wgsl"),
+    wgsl!("lib/rows.wgsl"),
     wgsl!("lib/schedule.wgsl"),
     wgsl!("lib/step.wgsl"),
     wgsl!("lib/storage.wgsl"),
@@ -93,7 +65,7 @@ const FILES: [(&str, &str); 42] = [
 
 /// What all templates know.
 pub(super) fn shared(d: usize, state: StateFormat) -> Value {
-    let slot = Value::from_pairs(SLOTS.iter().enumerate().map(|(i, name)| (*name, i)));
+    let slot = Value::from_pairs(Slot::ALL.iter().map(|slot| (slot.name(), *slot as u32)));
     let losses: Vec<Value> = Loss::ALL.iter().map(of_loss).collect();
     let train = Value::from_pairs(
         [

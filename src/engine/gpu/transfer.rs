@@ -225,8 +225,9 @@ mod tests {
 
     #[test]
     fn stretches_cover_a_range_once_and_stay_in_their_piece() {
-        let piece = |run, particles, shard, block| Piece {
+        let piece = |run, particles: Range<usize>, shard, block| Piece {
             run,
+            particle: particles.start,
             particles,
             shard,
             block,

@@ -183,7 +183,9 @@ mod tests {
     use super::super::shape::{D_MOST, NAIVE};
     use super::super::tune::alternatives;
     use super::*;
-    use crate::engine::plan::{self, Limits, Part, Row, Size, TURNS_MOST, Tiling};
+    use crate::engine::plan::{
+        self, Limits, Part, Pass, PredictRow, Size, TURNS_MOST, Tiling, UpdateRow,
+    };
 
     /// What the tuner starts from, by lanes of a subgroup.
     fn starts(d: usize) -> Vec<(Kind, usize, Shape)> {
@@ -213,21 +215,25 @@ mod tests {
         all
     }
 
+    fn size(m: usize, n: usize) -> Size {
+        Size { m, n, particle: 0 }
+    }
+
     fn naive(d: usize) -> Shape {
         Shape::software(d, 8).with(NAIVE).unwrap()
     }
 
     /// Turns of the kernels that make or use the sums of a row, by the table it is from.
-    fn predict(shape: &Shape, row: &Row, d: usize) -> usize {
+    fn predict(shape: &Shape, row: &PredictRow, d: usize) -> usize {
         match (shape.tiled, row.moments) {
             (true, plan::NONE) | (false, _) => shape.predict_turns(row.count as usize, d),
             (true, _) => shape.tiles.moments_turns(row.count as usize, d),
         }
     }
 
-    fn update(shape: &Shape, part: Part, row: &Row, d: usize) -> usize {
+    fn update(shape: &Shape, part: Part, row: &UpdateRow, d: usize) -> usize {
         match part {
-            Part::Bits => shape.predict_turns(row.count as usize, d),
+            Part::Bits => panic!("bits are rows of predict"),
             Part::Velocity | Part::GradientSums => shape.velocity_turns(row.samples as usize, d),
             Part::FromSums => {
                 let joined = if shape.tiled {
@@ -235,7 +241,7 @@ mod tests {
                 } else {
                     0
                 };
-                looped(row.slices as usize, 0) + joined
+                looped(row.gradient_sums as usize, 0) + joined
             }
             Part::Output => looped(d.div_ceil(shape.tiles.tiled_update_coordinates), 0),
             Part::Update => looped(d + 1, 0),
@@ -268,7 +274,7 @@ mod tests {
             meet(predict(shape, row, d));
         }
         for row in &sums.reduce {
-            meet(looped(row.count as usize, 0));
+            meet(looped(row.tiles as usize, 0));
         }
         let (groups, ranges) = (sums.sums[0].groups, sums.sums[0].ranges);
         let threads = shape.residual_threads;
@@ -279,8 +285,13 @@ mod tests {
             meet(residual(row.samples as usize, groups, ranges, threads));
         }
         for pass in passes.iter().flatten() {
-            for row in &pass.rows {
-                meet(update(shape, pass.part, row, d));
+            match pass {
+                Pass::Bits(rows) => rows
+                    .iter()
+                    .for_each(|row| meet(shape.predict_turns(row.count as usize, d))),
+                Pass::Update(part, rows) => rows
+                    .iter()
+                    .for_each(|row| meet(update(shape, *part, row, d))),
             }
         }
         worst
@@ -339,7 +350,7 @@ mod tests {
                 let tiling = shape.tiling(d, TURNS_MOST);
                 // Tables that are not too long to walk.
                 for (m, n) in SIZES.into_iter().filter(|(m, _)| m * d <= 20_000_000) {
-                    let turns = worst(&shape, &tiling, Size { m, n }, d);
+                    let turns = worst(&shape, &tiling, size(m, n), d);
                     assert!(
                         turns <= TURNS_MOST,
                         "{turns}: d = {d}, m = {m}, n = {n}, {shape:?}"
@@ -350,7 +361,7 @@ mod tests {
         let shape = Shape::hardware(3);
         let tiling = shape.tiling(3, TURNS_MOST);
         for (m, n) in [(1, 100_000_000), (100_000_000, 1)] {
-            let turns = worst(&shape, &tiling, Size { m, n }, 3);
+            let turns = worst(&shape, &tiling, size(m, n), 3);
             assert!(turns <= TURNS_MOST, "{turns}: m = {m}, n = {n}");
         }
     }
@@ -361,10 +372,7 @@ mod tests {
         for d in [1, 64, 65] {
             let shape = Shape::software(d, 8);
             let tiling = shape.tiling(d, usize::MAX / 2);
-            let size = Size {
-                m: 1000,
-                n: 1_000_000,
-            };
+            let size = size(1000, 1_000_000);
             let turns = worst(&shape, &tiling, size, d);
             assert!(turns > 65_535, "d = {d}: {turns}");
         }

@@ -1,32 +1,26 @@
 //! velocity and update on the device: kernels and tables in their order, and what they share.
 
+use bytemuck::Pod;
+
 use super::Gpu;
 use super::device::Device;
 use super::inputs::Inputs;
-use super::kernels::{Kernel, Problem, render};
+use super::kernels::{Compiler, Kernel};
 use super::layout::block_words;
-use super::side::Dispatch;
+use super::side::{Dispatch, Side};
+use super::slots::{Buffers, Slot};
 use super::stages::{Family, Stage};
-use crate::engine::plan::{self, Part, Pass, Size, Storage, Tiling};
+use super::work::Work;
+use crate::engine::plan::{self, Part, Pass};
 use crate::error::Result;
 
 /// Who updates the particles.
 pub(super) struct Update {
     /// In each shard, one after another.
     passes: Vec<Vec<Pass>>,
-    /// Activation bits, and parts of w·G: nothing but for the kernels tiled over d.
-    pub bits: wgpu::Buffer,
-    parts: wgpu::Buffer,
-    /// Partial sums of G: nothing but for runs whose samples are cut into ranges.
-    gradient_sums: wgpu::Buffer,
-    /// The velocity of a shard: nothing but for the naive kernels.
-    pub velocity: wgpu::Buffer,
-}
-
-/// The most bytes that what is passed on from kernel to kernel may take.
-pub(super) struct Room {
-    pub bits: u64,
-    pub gradient_sums: u64,
+    /// What kernels leave to one another: activation bits and parts of w·G where they are tiled over d,
+    /// partial sums of G where samples are cut into ranges, the velocity of a shard for the naive ones.
+    pub buffers: Buffers,
 }
 
 /// A kernel of velocity or update, with what it binds of the samples.
@@ -38,26 +32,16 @@ pub(super) struct PartKernel {
 
 impl Update {
     /// Cuts the work, and makes predict leave what it needs on the training samples.
-    pub fn new(
-        device: &Device,
-        (family, tiling): (Family, &Tiling),
-        d: usize,
-        trained: &[Size],
-        storage: &Storage,
-        room: Room,
-        train: &mut plan::Prediction,
-    ) -> Result<Self> {
-        let (passes, bits, parts, gradient_sums) = match &tiling.tiled {
-            _ if family == Family::Naive => (
-                plan::velocity_then_update(trained, tiling, storage),
-                0,
-                0,
-                0,
-            ),
-            Some(cut) => {
-                let update =
-                    cut.update(trained, d, tiling, storage, (room.bits, room.gradient_sums));
-                update.keep(train, trained, tiling.lanes);
+    pub fn new(device: &Device, family: Family, d: usize, work: &mut Work) -> Result<Self> {
+        let (tiling, storage, trained) = (&work.tiling, &work.direct, &work.trained);
+        let (passes, bits, parts, gradient_sums) = match (family, &tiling.tiled) {
+            (Family::Naive, _) => {
+                let passes = plan::velocity_then_update(trained, tiling, storage);
+                (passes, 0, 0, 0)
+            }
+            (_, Some(cut)) => {
+                let update = cut.update(trained, d, tiling, storage, work.room);
+                update.keep(&mut work.train, trained, tiling.lanes);
                 (
                     update.passes,
                     update.bits,
@@ -65,8 +49,8 @@ impl Update {
                     update.gradient_sums,
                 )
             }
-            None => {
-                let update = plan::update(trained, d, tiling, storage, room.gradient_sums);
+            (_, None) => {
+                let update = plan::update(trained, d, tiling, storage, work.room.1);
                 (update.passes, 0, 0, update.gradient_sums)
             }
         };
@@ -79,18 +63,44 @@ impl Update {
             _ => 0,
         };
         let usage = wgpu::BufferUsages::STORAGE;
+        let empty = Buffers::default();
         Ok(Update {
             passes,
-            bits: device.buffer("bits", bits, usage)?,
-            parts: device.buffer("parts", parts, usage)?,
-            gradient_sums: device.buffer("gradient sums", gradient_sums, usage)?,
-            velocity: device.buffer("velocity of a shard", velocity, usage)?,
+            buffers: empty
+                .with(Slot::Bits, &device.buffer("bits", bits, usage)?)
+                .with(Slot::Parts, &device.buffer("parts", parts, usage)?)
+                .with(
+                    Slot::GradientSums,
+                    &device.buffer("gradient sums", gradient_sums, usage)?,
+                )
+                .with(
+                    Slot::Velocity,
+                    &device.buffer("velocity of a shard", velocity, usage)?,
+                ),
         })
     }
 
+    /// What takes the step of all runs, shard by shard.
+    pub fn step(
+        &self,
+        compiler: &Compiler,
+        train: &Side,
+        shards: &[wgpu::Buffer],
+    ) -> Result<Vec<Dispatch>> {
+        let stages = self.named(compiler.shape.family().step());
+        let kernels = PartKernel::compile(compiler, stages, &train.buffers)?;
+        let mut step = Vec::new();
+        for (shard, particles) in shards.iter().enumerate() {
+            let own = Buffers::default().with(Slot::Particles, particles);
+            let place = (shard, None);
+            step.extend(self.dispatches(compiler.device, &kernels, place, &train.x, &own)?);
+        }
+        Ok(step)
+    }
+
     /// Those of some stages that its passes name.
-    pub fn named(&self, stages: Vec<(Part, Stage)>) -> Vec<(Part, Stage)> {
-        let named = |part| self.passes.iter().flatten().any(|pass| pass.part == part);
+    fn named(&self, stages: Vec<(Part, Stage)>) -> Vec<(Part, Stage)> {
+        let named = |part| self.passes.iter().flatten().any(|pass| pass.part() == part);
         stages
             .into_iter()
             .filter(|(part, _)| named(*part))
@@ -98,29 +108,23 @@ impl Update {
     }
 
     /// What is to be dispatched in one shard, for all runs or for one.
-    pub fn dispatches<'a>(
-        &'a self,
+    pub fn dispatches(
+        &self,
         device: &Device,
         kernels: &[PartKernel],
         (shard, run): (usize, Option<usize>),
         inputs: &Inputs,
-        other: impl Fn(&str) -> &'a wgpu::Buffer,
+        others: &Buffers,
     ) -> Result<Vec<Dispatch>> {
-        let buffer = |name: &str| match name {
-            "bits" => &self.bits,
-            "parts" => &self.parts,
-            "gradient_sums" => &self.gradient_sums,
-            name => other(name),
-        };
+        let buffers = self.buffers.and(others);
         let mut dispatches = Vec::new();
         for pass in &self.passes[shard] {
-            let wanted = |row: &&plan::Row| run.is_none_or(|run| row.run as usize == run);
-            let rows: Vec<_> = pass.rows.iter().filter(wanted).copied().collect();
-            let own = kernels.iter().filter(|kernel| kernel.part == pass.part);
-            for PartKernel { kernel, common, .. } in own {
-                dispatches.extend(Dispatch::passes(
-                    device, kernel, common, &rows, inputs, buffer,
-                )?);
+            let own = kernels.iter().filter(|kernel| kernel.part == pass.part());
+            for kernel in own {
+                dispatches.extend(match pass {
+                    Pass::Bits(rows) => kernel.on(device, rows, run, inputs, &buffers)?,
+                    Pass::Update(_, rows) => kernel.on(device, rows, run, inputs, &buffers)?,
+                });
             }
         }
         Ok(dispatches)
@@ -128,17 +132,15 @@ impl Update {
 }
 
 impl PartKernel {
-    /// Compiles the stages of a step or of a velocity. `buffer` gives what belongs to the samples.
-    pub fn compile<'a>(
-        device: &Device,
+    /// Compiles the stages of a step or of a velocity. `buffers` belong to the samples.
+    fn compile(
+        compiler: &Compiler,
         stages: Vec<(Part, Stage)>,
-        source: impl Fn(Stage) -> Result<String>,
-        checks: bool,
-        buffer: impl Fn(&str) -> &'a wgpu::Buffer,
+        buffers: &Buffers,
     ) -> Result<Vec<Self>> {
         let one = |(part, stage)| {
-            let kernel = Kernel::new(device, stage, &source(stage)?, checks)?;
-            let common = kernel.bind(device, &buffer)?;
+            let kernel = compiler.kernel(stage)?;
+            let common = kernel.bind(compiler.device, buffers)?;
             Ok(PartKernel {
                 part,
                 kernel,
@@ -147,24 +149,26 @@ impl PartKernel {
         };
         stages.into_iter().map(one).collect()
     }
+
+    /// What it does on a table, for all runs or for one.
+    fn on<R: plan::Row + Pod>(
+        &self,
+        device: &Device,
+        rows: &[R],
+        run: Option<usize>,
+        inputs: &Inputs,
+        buffers: &Buffers,
+    ) -> Result<Vec<Dispatch>> {
+        let wanted = |row: &&R| run.is_none_or(|run| row.run() == run);
+        let rows: Vec<_> = rows.iter().filter(wanted).copied().collect();
+        Dispatch::passes(device, &self.kernel, &self.common, &rows, inputs, buffers)
+    }
 }
 
 impl Gpu {
     /// The kernels of velocity, which no run needs to advance.
     pub(super) fn velocity_kernels(&self) -> Result<Vec<PartKernel>> {
-        let problem = Problem::of(&self.batch);
-        let source = |stage| render(stage, &problem, &self.shape);
         let stages = self.update.named(self.shape.family().velocity());
-        PartKernel::compile(
-            &self.device,
-            stages,
-            source,
-            self.checks,
-            |name| match name {
-                "runs" => &self.train.facts,
-                "state" => &self.state,
-                _ => &self.train.residual,
-            },
-        )
+        PartKernel::compile(&self.compiler(), stages, &self.train.buffers)
     }
 }

@@ -4,6 +4,7 @@ use super::Gpu;
 use super::device::UPLOAD;
 use super::layout::{State, block_words};
 use super::side::Dispatch;
+use super::slots::{Buffers, Slot};
 use crate::engine::Update;
 use crate::error::{Error, Result};
 use crate::model::{StateFormat, Train};
@@ -60,7 +61,7 @@ impl Gpu {
         };
         let given = match self.gradients_given.take() {
             Some(given) => given,
-            None => arcs.gradients_given(&self.device, &self.train, self.checks)?,
+            None => arcs.gradients_given(&self.device, self.checks)?,
         };
         let done = self.one_by_one("gradients", &given);
         self.gradients_given = Some(given);
@@ -120,24 +121,14 @@ impl Gpu {
     }
 
     /// What is to be dispatched in one shard.
-    fn velocity_stages<'a>(
-        &'a self,
-        run: usize,
-        shard: usize,
-        other: impl Fn(&str) -> &'a wgpu::Buffer,
-    ) -> Result<Vec<Dispatch>> {
-        let device = &self.device;
+    fn velocity_stages(&self, run: usize, shard: usize, own: &Buffers) -> Result<Vec<Dispatch>> {
+        let (device, inputs) = (&self.device, &self.train.x);
         if let (Some(arcs), Some(kernel)) = (self.arcs_of(run), &self.velocity_arcs) {
-            let buffer = |name: &str| match name {
-                "runs" => &self.train.facts,
-                "state" => &self.state,
-                name => other(name),
-            };
-            return arcs.velocity(device, kernel, (run, shard), &self.train.x, buffer);
+            return arcs.velocity(device, kernel, (run, shard), inputs, own);
         }
         let kernels = self.velocity.as_deref().unwrap_or_default();
-        let stages = &self.update;
-        stages.dispatches(device, kernels, (shard, Some(run)), &self.train.x, other)
+        self.update
+            .dispatches(device, kernels, (shard, Some(run)), inputs, own)
     }
 
     fn velocity_of(&self, run: usize) -> Result<Particles> {
@@ -156,8 +147,10 @@ impl Gpu {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
             let words = self.storage.shards[shard] * block_words(d);
             let out = self.device.buffer("velocity", words, usage)?;
-            let buffer = |name: &str| if name == "velocity" { &out } else { particles };
-            let stages = self.velocity_stages(run, shard, buffer)?;
+            let own = Buffers::default()
+                .with(Slot::Particles, particles)
+                .with(Slot::Velocity, &out);
+            let stages = self.velocity_stages(run, shard, &own)?;
             self.one_by_one("velocity", &stages)?;
             self.read_shard((&out, StateFormat::F32), shard, run, &(0..m), &mut velocity)?;
         }

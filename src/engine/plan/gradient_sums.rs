@@ -9,7 +9,7 @@
 //! Particles are updated chunk by chunk, so that partial sums take little memory however many
 //! particles there are.
 
-use super::{Part, Pass, Row, Size};
+use super::{Part, Pass, Size, UpdateRow};
 
 /// Partial sums of a run are as many as make about so many workgroups …
 const WORKGROUPS: usize = 256;
@@ -29,8 +29,8 @@ pub(super) struct Ranges {
 /// Workgroups that make and use the partial sums of the same particles.
 #[derive(Debug, Default)]
 pub(super) struct GradientSums {
-    pub ranges: Vec<Row>,
-    pub totals: Vec<Row>,
+    pub ranges: Vec<UpdateRow>,
+    pub totals: Vec<UpdateRow>,
     /// Words of their partial sums.
     pub words: usize,
 }
@@ -57,21 +57,21 @@ impl Ranges {
 
 impl GradientSums {
     /// Has the row of a workgroup done range by range; its partial sums take so many words each.
-    pub fn cut(&mut self, row: Row, ranges: &Ranges, words: usize) {
+    pub fn cut(&mut self, row: UpdateRow, ranges: &Ranges, words: usize) {
         let first = self.words;
         let starts = (0..ranges.n).step_by(ranges.most);
         self.ranges
-            .extend(starts.enumerate().map(|(range, start)| Row {
+            .extend(starts.enumerate().map(|(range, start)| UpdateRow {
                 sample: start as u32,
                 samples: ranges.most.min(ranges.n - start) as u32,
                 gradient_sum: (first + range % ranges.sums * words) as u32,
                 adds: (range / ranges.sums) as u32,
                 ..row
             }));
-        self.totals.push(Row {
+        self.totals.push(UpdateRow {
             sample: 0,
             samples: 0,
-            slices: ranges.sums as u32,
+            gradient_sums: ranges.sums as u32,
             gradient_sum: first as u32,
             ..row
         });

@@ -5,7 +5,7 @@
 //! softmin's weights); who needs them adds those of all ranges up, in one order. Ranges depend on
 //! the run alone.
 
-use super::{Row, Tiling};
+use super::{RangeRow, Tiling};
 
 /// Sums of a range.
 pub const RANGE_SUMS: usize = 3;
@@ -31,18 +31,20 @@ pub fn most_of_one_thread(turns: usize) -> usize {
 
 /// The rows of a run of n samples whose sums begin at a word; none where one workgroup is enough, unless
 /// `always` there are.
-pub(super) fn rows(run: usize, n: usize, most: usize, first: usize, always: bool) -> Vec<Row> {
+pub(super) fn rows(run: usize, n: usize, most: usize, first: usize, always: bool) -> Vec<RangeRow> {
     if n <= most && !always {
         return Vec::new();
     }
     let count = n.div_ceil(most).max(1);
     let one = |range: usize| {
         let sample = range * most;
-        Row {
+        RangeRow {
+            run: run as u32,
             sample: sample as u32,
             samples: most.min(n - sample) as u32,
+            first: first as u32,
+            ranges: count as u32,
             out: (first + range * RANGE_SUMS) as u32,
-            ..Row::of(run, first, count)
         }
     };
     (0..count).map(one).collect()

@@ -1,91 +1,202 @@
-//! Rows of the tables of work.
-//!
-//! Rows that add to what others of their table have left are done after those ([`Row::adds`]).
+//! Rows of the tables of work: a type per table, a row per workgroup. Kernels read them as they are
+//! (shaders/lib/rows.wgsl).
 
-/// [`Row::moments`] of a workgroup that leaves the moments to another one, and [`Row::bits`] of
-/// one that keeps none.
+use bytemuck::{Pod, Zeroable};
+
+/// In place of a word: [`PredictRow::moments`] of a workgroup that leaves the moments to another one, and
+/// [`PredictRow::bits`] of one that keeps none.
 pub const NONE: u32 = u32::MAX;
 
-/// The work of one workgroup.
-///
-/// | field | predict | reduce | velocity_update |
-/// |---|---|---|---|
-/// | run | its run | its run | its run |
-/// | first | first particle in the shard | first sum to read | first particle in the shard |
-/// | count | particles | tiles to add | particles |
-/// | sample, samples | samples of the run | 0, sums to make | samples of the run |
-/// | out | where its sums go | where its sums go | 0 |
-/// | slices | threads that share a sample | 0 | 0 |
-/// | moments | where the moments go | – | – |
-///
-/// The kernels for runs whose samples are cut (gradient_sums.rs, ranges.rs):
-///
-/// | field | gradient_sums | update_from_sums | residual's |
-/// |---|---|---|---|
-/// | run | its run | its run | its run |
-/// | first, count | as velocity_update | the same | where the sums of all ranges lie, ranges |
-/// | sample, samples | samples of the run | 0, 0 | samples of the run |
-/// | out | – | – | where its own sums lie |
-/// | slices | 0 | partial sums of G | 0 |
-/// | gradient_sum | where its partial sum of G goes | the first of them | 0 |
-///
-/// The kernels tiled over d:
-///
-/// | field | predict_tiled | velocity_update_tiled | update_output |
-/// |---|---|---|---|
-/// | run, first, count | run, first particle in the shard, particles | the same | the same |
-/// | sample, samples | samples of the run | samples of the run | 0, 0 |
-/// | coordinate | 0 | its first one | 0 |
-/// | out | where its sums go | where its part of w·G goes | the first part |
-/// | slices | 0 | 0 | 0 |
-/// | moments | where they go: then it makes nothing else | – | – |
-/// | bits | of its first particle on sample 0, or [`NONE`] | the same | – |
+/// What all rows have.
+pub trait Row: Copy {
+    fn run(&self) -> usize;
+
+    /// 0, or how many rows before it have left sums in the places where it adds its own: it is done after those.
+    fn adds(&self) -> u32 {
+        0
+    }
+
+    /// The first sample of its run, where its kernel reads X.
+    fn sample(&self) -> u32 {
+        0
+    }
+
+    /// Says where its samples begin in what is bound of X, where its kernel reads X.
+    fn place(&mut self, _x: u32) {}
+}
+
+/// Particles side by side in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub struct Span {
     pub run: u32,
+    /// The first in the shard, and their number.
     pub first: u32,
     pub count: u32,
+    /// Index of the first in its network.
+    pub particle: u32,
+}
+
+impl Span {
+    /// At most so many of them at a time, in order.
+    pub fn parts(self, most: usize) -> impl Iterator<Item = Span> {
+        let count = self.count as usize;
+        (0..count).step_by(most).map(move |start| Span {
+            first: self.first + start as u32,
+            count: most.min(count - start) as u32,
+            particle: self.particle + start as u32,
+            ..self
+        })
+    }
+}
+
+/// predict: sums over particles for some samples, and their moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PredictRow {
+    pub run: u32,
+    /// First particle in the shard, and their number.
+    pub first: u32,
+    pub count: u32,
+    /// First sample of the run, their number, and where they begin in what is bound of X.
     pub sample: u32,
     pub samples: u32,
-    pub coordinate: u32,
+    pub x: u32,
+    /// Where the sums go, one per sample.
     pub out: u32,
-    pub slices: u32,
+    /// Where the moments go, or [`NONE`]; in predict_tiled such a row makes nothing else.
     pub moments: u32,
+    /// predict: threads that share a sample.
+    pub slices: u32,
+    /// predict_tiled: where the activation bits of its first particle on sample 0 go, or [`NONE`].
     pub bits: u32,
-    pub gradient_sum: u32,
-    /// 0, or how many rows before it have left sums in the places where it adds its own.
     pub adds: u32,
 }
 
-impl Row {
-    /// A row that does nothing yet.
-    pub(in crate::engine) fn of(run: usize, first: usize, count: usize) -> Self {
-        Row {
-            run: run as u32,
-            first: first as u32,
-            count: count as u32,
-            sample: 0,
-            samples: 0,
-            coordinate: 0,
-            out: 0,
-            slices: 0,
+impl PredictRow {
+    /// Of particles on no samples yet; leaves no moments and no bits.
+    pub(super) fn of(span: Span) -> Self {
+        PredictRow {
+            run: span.run,
+            first: span.first,
+            count: span.count,
             moments: NONE,
             bits: NONE,
-            gradient_sum: 0,
-            adds: 0,
+            ..Self::zeroed()
         }
     }
+}
 
-    /// This row for at most so many of its particles at a time, one after another.
-    pub(super) fn parts(self, most: usize) -> impl Iterator<Item = Row> {
-        let count = self.count as usize;
-        let one = move |(adds, start): (usize, usize)| Row {
-            first: self.first + start as u32,
-            count: most.min(count - start) as u32,
-            adds: adds as u32,
-            ..self
-        };
-        (0..count).step_by(most).enumerate().map(one)
+/// reduce: adds up the sums of consecutive tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ReduceRow {
+    pub run: u32,
+    /// The first sum of the first tile.
+    pub first: u32,
+    pub tiles: u32,
+    /// Sums to make, side by side.
+    pub columns: u32,
+    /// Where they go.
+    pub out: u32,
+    pub adds: u32,
+}
+
+/// residual of one range of the samples of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct RangeRow {
+    pub run: u32,
+    /// First sample of the run, and their number.
+    pub sample: u32,
+    pub samples: u32,
+    /// Where the sums of the first range of the run lie, and how many ranges there are.
+    pub first: u32,
+    pub ranges: u32,
+    /// Where its own sums lie.
+    pub out: u32,
+}
+
+/// velocity and update of some particles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct UpdateRow {
+    pub run: u32,
+    /// First particle in the shard, and their number.
+    pub first: u32,
+    pub count: u32,
+    /// Index of the first particle in its network, whoever else holds parts of it.
+    pub particle: u32,
+    /// First sample of the run, their number, and where they begin in what is bound of X.
+    pub sample: u32,
+    pub samples: u32,
+    pub x: u32,
+    /// Partial sums of G, where samples are cut into ranges: the first word, and how many are to be added up.
+    pub gradient_sum: u32,
+    pub gradient_sums: u32,
+    /// Tiled over d: the first coordinate, the activation bits of the first particle on sample 0, and where
+    /// its part of w·G goes; for the output weights, the first part.
+    pub coordinate: u32,
+    pub bits: u32,
+    pub part: u32,
+    pub adds: u32,
+}
+
+impl UpdateRow {
+    /// Of particles on no samples yet.
+    pub(super) fn of(span: Span) -> Self {
+        UpdateRow {
+            run: span.run,
+            first: span.first,
+            count: span.count,
+            particle: span.particle,
+            bits: NONE,
+            ..Self::zeroed()
+        }
+    }
+}
+
+impl Row for PredictRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+    fn adds(&self) -> u32 {
+        self.adds
+    }
+    fn sample(&self) -> u32 {
+        self.sample
+    }
+    fn place(&mut self, x: u32) {
+        self.x = x;
+    }
+}
+
+impl Row for ReduceRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+    fn adds(&self) -> u32 {
+        self.adds
+    }
+}
+
+impl Row for RangeRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+}
+
+impl Row for UpdateRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+    fn adds(&self) -> u32 {
+        self.adds
+    }
+    fn sample(&self) -> u32 {
+        self.sample
+    }
+    fn place(&mut self, x: u32) {
+        self.x = x;
     }
 }
 
@@ -109,16 +220,25 @@ pub enum Part {
 /// A table of one kernel; passes are done one after another, and the rows of a pass in the order of
 /// [`Row::adds`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pass {
-    pub part: Part,
-    pub rows: Vec<Row>,
+pub enum Pass {
+    /// [`Part::Bits`].
+    Bits(Vec<PredictRow>),
+    /// Any other part.
+    Update(Part, Vec<UpdateRow>),
 }
 
 impl Pass {
+    pub fn part(&self) -> Part {
+        match self {
+            Pass::Bits(_) => Part::Bits,
+            Pass::Update(part, _) => *part,
+        }
+    }
+
     /// Appends a pass, if it has rows.
-    pub(super) fn append(passes: &mut Vec<Pass>, part: Part, rows: Vec<Row>) {
+    pub(super) fn append(passes: &mut Vec<Pass>, part: Part, rows: Vec<UpdateRow>) {
         if !rows.is_empty() {
-            passes.push(Pass { part, rows });
+            passes.push(Pass::Update(part, rows));
         }
     }
 }

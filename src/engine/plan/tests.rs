@@ -23,7 +23,7 @@ const TILING: Tiling = Tiling {
 const LIMITS: Limits = Limits { binding: 128 << 20 };
 
 fn size(m: usize, n: usize) -> Size {
-    Size { m, n }
+    Size { m, n, particle: 0 }
 }
 
 fn plan(sizes: &[Size], d: usize, tiling: &Tiling, shard: Option<u64>) -> (Storage, Prediction) {
@@ -69,10 +69,10 @@ fn check_sums(sizes: &[Size], prediction: &Prediction) {
         }
     }
     for row in &prediction.reduce {
-        for i in 0..row.samples {
+        for i in 0..row.columns {
             written[(row.out + i) as usize] += 1;
             let stride = prediction.sums[row.run as usize].stride;
-            for tile in 0..row.count as usize {
+            for tile in 0..row.tiles as usize {
                 let from = (row.first + i) as usize + tile * stride;
                 assert!(from < prediction.sums[row.run as usize].first);
             }
@@ -127,6 +127,46 @@ fn tiles_depend_on_the_run_alone() {
         sums(&[size(99, 1), size(3, 500), size(5000, 37)], None)
     );
     assert_ne!(alone, sums(&[size(5001, 37)], None));
+}
+
+/// Rows of velocity name their particles by the index in the network, of which a part may be held.
+#[test]
+fn update_rows_know_their_particles() {
+    let held = [
+        size(5000, 37),
+        Size {
+            particle: 777,
+            ..size(300, 1_000_003)
+        },
+    ];
+    for (shard, naive) in [(None, false), (Some(64 * 4 * 4 * 40), true)] {
+        let storage = storage(&held, 3, &TILING, &LIMITS, shard).unwrap();
+        let passes = match naive {
+            false => update(&held, 3, &TILING, &storage, 1 << 20).passes,
+            true => velocity_then_update(&held, &TILING, &storage),
+        };
+        let mut found = [0, 0];
+        for (passes, index) in passes.iter().zip(0..) {
+            for pass in passes {
+                let Pass::Update(_, rows) = pass else {
+                    panic!("these kernels keep no bits")
+                };
+                for row in rows {
+                    let (run, slot) = (row.run as usize, row.first as usize);
+                    let own = |p: &&Piece| {
+                        let first = p.block * TILING.lanes;
+                        p.shard == index && (first..first + p.particles.len()).contains(&slot)
+                    };
+                    let piece = storage.pieces.iter().find(own).unwrap();
+                    let local = piece.particles.start + slot - piece.block * TILING.lanes;
+                    assert_eq!(piece.run, run);
+                    assert_eq!(row.particle as usize, held[run].particle + local);
+                    found[run] += 1;
+                }
+            }
+        }
+        assert!(found.iter().all(|rows| *rows > 1));
+    }
 }
 
 #[test]

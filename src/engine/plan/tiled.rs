@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::gradient_sums::{GradientSums, Ranges};
-use super::{NONE, Part, Pass, Piece, Prediction, Reach, Row, Size, Storage, Tiling};
+use super::{
+    NONE, Part, Pass, Piece, PredictRow, Prediction, Reach, Size, Span, Storage, Tiling, UpdateRow,
+};
 
 /// Bits may always take this many bytes, and beyond it 1/8 of the particles and data.
 const BITS_FREE: u64 = 4 << 20;
@@ -46,21 +48,33 @@ pub fn room(bytes: u64) -> u64 {
 }
 
 impl Cut {
-    /// The rows of one tile: its moments, then its samples.
-    pub(super) fn predict(&self, tile: Row, n: usize, reach: &Reach) -> impl Iterator<Item = Row> {
-        let moments = Row {
-            moments: tile.out + n as u32,
-            ..tile
+    /// The rows of one tile, whose sums go to a word: its moments, then its samples.
+    pub(super) fn predict(
+        &self,
+        tile: Span,
+        out: usize,
+        n: usize,
+        reach: &Reach,
+    ) -> impl Iterator<Item = PredictRow> {
+        let moments = move |(adds, part): (usize, Span)| PredictRow {
+            out: out as u32,
+            moments: (out + n) as u32,
+            adds: adds as u32,
+            ..PredictRow::of(part)
         };
-        let parts = tile.parts(reach.particles);
-        moments
-            .parts(reach.moments)
-            .chain(parts.flat_map(move |part| self.samples(part, n)))
+        let sums = move |(adds, part): (usize, Span)| PredictRow {
+            out: out as u32,
+            adds: adds as u32,
+            ..PredictRow::of(part)
+        };
+        let moments = tile.parts(reach.moments).enumerate().map(moments);
+        let sums = tile.parts(reach.particles).enumerate().map(sums);
+        moments.chain(sums.flat_map(move |part| self.samples(part, n)))
     }
 
-    fn samples(&self, tile: Row, n: usize) -> impl Iterator<Item = Row> {
+    fn samples(&self, tile: PredictRow, n: usize) -> impl Iterator<Item = PredictRow> {
         let most = self.samples;
-        (0..n).step_by(most).map(move |sample| Row {
+        (0..n).step_by(most).map(move |sample| PredictRow {
             sample: sample as u32,
             samples: most.min(n - sample) as u32,
             out: tile.out + sample as u32,
@@ -100,14 +114,12 @@ impl Cut {
                 let first = (piece.shard, start as u32);
                 update.kept.insert(first, bits as u32);
             }
-            let m = piece.particles.len();
             let size = sizes[piece.run];
             let workgroups = size.m.div_ceil(self.particles) * columns;
             let ranges = Ranges::new(size, tiling.reach.samples, workgroups, words_of_sum);
             let own_sums = ranges.map_or(0, |r| r.sums() * columns * words_of_sum);
-            for first in (0..m).step_by(self.particles) {
-                let count = self.particles.min(m - first);
-                let own = padded(count) * words(piece);
+            for span in piece.span(tiling.lanes).parts(self.particles) {
+                let own = padded(span.count as usize) * words(piece);
                 let full = !keeps && (bits + own) as u64 * 4 > room
                     || own_sums > 0
                         && (chunk.gradient_sums.words + own_sums) as u64 * 4 > gradient_sums;
@@ -116,13 +128,17 @@ impl Cut {
                     shard = piece.shard;
                     bits = if keeps { bits } else { 0 };
                 }
-                let row = Row {
-                    bits: bits as u32,
-                    ..Row::of(piece.run, start + first, count)
-                };
                 if !keeps {
-                    chunk.make_bits(self, row, sizes[piece.run], d, tiling);
+                    let row = PredictRow {
+                        bits: bits as u32,
+                        ..PredictRow::of(span)
+                    };
+                    chunk.make_bits(self, row, size, d, tiling);
                 }
+                let row = UpdateRow {
+                    bits: bits as u32,
+                    ..UpdateRow::of(span)
+                };
                 chunk.update(self, row, size, d, ranges.as_ref());
                 bits += own;
                 update.bits = update.bits.max(bits);
@@ -138,10 +154,10 @@ impl Cut {
 /// Particles that are updated together.
 #[derive(Default)]
 struct Chunk {
-    bits: Vec<Row>,
-    velocity: Vec<Row>,
+    bits: Vec<PredictRow>,
+    velocity: Vec<UpdateRow>,
     gradient_sums: GradientSums,
-    output: Vec<Row>,
+    output: Vec<UpdateRow>,
     /// Words of parts of w·G.
     parts: usize,
 }
@@ -149,7 +165,7 @@ struct Chunk {
 impl Chunk {
     /// Has the bits of the particles of `row` made again, together with those before them as far as
     /// a tile of predict goes.
-    fn make_bits(&mut self, cut: &Cut, row: Row, size: Size, d: usize, tiling: &Tiling) {
+    fn make_bits(&mut self, cut: &Cut, row: PredictRow, size: Size, d: usize, tiling: &Tiling) {
         let tile = tiling.tile_of(size, d).min(tiling.reach.particles) as u32;
         let rows = size.n.div_ceil(cut.samples);
         let last = self.bits.len().saturating_sub(rows);
@@ -166,17 +182,17 @@ impl Chunk {
     }
 
     /// Has the particles of `row` updated.
-    fn update(&mut self, cut: &Cut, row: Row, size: Size, d: usize, ranges: Option<&Ranges>) {
-        self.output.push(Row {
-            out: self.parts as u32,
+    fn update(&mut self, cut: &Cut, row: UpdateRow, size: Size, d: usize, ranges: Option<&Ranges>) {
+        self.output.push(UpdateRow {
+            part: self.parts as u32,
             bits: NONE,
             ..row
         });
         for coordinate in (0..d).step_by(cut.coordinates) {
-            let row = Row {
+            let row = UpdateRow {
                 samples: size.n as u32,
                 coordinate: coordinate as u32,
-                out: self.parts as u32,
+                part: self.parts as u32,
                 ..row
             };
             match ranges {
@@ -193,7 +209,9 @@ impl Chunk {
     /// Leaves its passes, and is empty again.
     fn close(&mut self, passes: &mut Vec<Pass>) {
         let mut chunk = std::mem::take(self);
-        Pass::append(passes, Part::Bits, chunk.bits);
+        if !chunk.bits.is_empty() {
+            passes.push(Pass::Bits(chunk.bits));
+        }
         Pass::append(passes, Part::Velocity, chunk.velocity);
         chunk.gradient_sums.close(passes);
         Pass::append(passes, Part::Output, chunk.output);

@@ -22,6 +22,7 @@ use super::kernels::Kernel;
 use super::layout::LANES;
 use super::layout::NONE;
 use super::side::{Dispatch, Side};
+use super::slots::{Buffers, Slot};
 use crate::engine::gpu::stages::arcs::{
     GRADIENTS_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
     VELOCITY_UPDATE_ARCS,
@@ -31,7 +32,7 @@ use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
 use kernels::{ArcShape, render};
-use tables::{Tables, is_within_reach};
+use tables::{ArcRow, Tables, is_within_reach};
 
 /// The place of each run among those that take the short cut.
 /// Invocations make so many turns at most.
@@ -83,65 +84,38 @@ pub(super) struct Shared<'a> {
     /// See [`places`].
     pub places: &'a [Option<u32>],
     pub shards: &'a [wgpu::Buffer],
-    pub state: &'a wgpu::Buffer,
-    pub schedule: &'a wgpu::Buffer,
     pub train: &'a Side,
     pub checks: bool,
 }
 
-impl<'a> Shared<'a> {
-    fn named(&self, name: &str) -> &'a wgpu::Buffer {
-        match name {
-            "runs" => &self.train.facts,
-            "state" => self.state,
-            "schedule" => self.schedule,
-            "y" => &self.train.y,
-            "residual" => &self.train.residual,
-            "accumulated" => &self.train.accumulated,
-            _ => &self.train.history,
-        }
-    }
-}
-
-struct Buffers {
-    arc_runs: wgpu::Buffer,
-    circle: wgpu::Buffer,
-    sums: wgpu::Buffer,
-    moments: wgpu::Buffer,
+struct ArcBuffers {
+    /// Those of the circles, and those of the training samples.
+    common: Buffers,
     magnitudes: wgpu::Buffer,
-    gradients: wgpu::Buffer,
     /// Of every particle, shard by shard.
     positions: Vec<wgpu::Buffer>,
 }
 
-impl Buffers {
-    fn new(device: &Device, tables: &Tables, storage: &Storage) -> Result<Self> {
+impl ArcBuffers {
+    fn new(device: &Device, tables: &Tables, shared: &Shared) -> Result<Self> {
         let usage = wgpu::BufferUsages::STORAGE;
         let buffer = |label, words| device.buffer(label, words, usage);
         let cleared = usage | wgpu::BufferUsages::COPY_DST;
-        let positions = storage.shards.iter();
-        Ok(Buffers {
-            arc_runs: device.upload("arc runs", &tables.runs)?,
-            circle: device.upload("circle", &tables.circle)?,
-            sums: buffer("arc sums", tables.sums)?,
-            moments: buffer("arc moments", tables.moments)?,
-            magnitudes: device.buffer("magnitudes", tables.runs.len(), cleared)?,
-            gradients: buffer("gradients", tables.gradients)?,
+        let magnitudes = device.buffer("magnitudes", tables.runs.len(), cleared)?;
+        let train = shared.train.buffers.clone();
+        let positions = shared.storage.shards.iter();
+        Ok(ArcBuffers {
+            common: train
+                .with(Slot::ArcRuns, &device.upload("arc runs", &tables.runs)?)
+                .with(Slot::Circle, &device.upload("circle", &tables.circle)?)
+                .with(Slot::ArcSums, &buffer("arc sums", tables.sums)?)
+                .with(Slot::ArcMoments, &buffer("arc moments", tables.moments)?)
+                .with(Slot::Gradients, &buffer("gradients", tables.gradients)?)
+                .with(Slot::Magnitudes, &magnitudes),
+            magnitudes,
             positions: positions
                 .map(|blocks| buffer("positions", blocks * LANES))
                 .collect::<Result<_>>()?,
-        })
-    }
-
-    fn named(&self, name: &str) -> Option<&wgpu::Buffer> {
-        Some(match name {
-            "arc_runs" => &self.arc_runs,
-            "circle" => &self.circle,
-            "arc_sums" => &self.sums,
-            "arc_moments" => &self.moments,
-            "magnitudes" => &self.magnitudes,
-            "gradients" => &self.gradients,
-            _ => return None,
         })
     }
 }
@@ -153,11 +127,15 @@ pub(super) struct Arcs {
     residual_threads: BTreeSet<u32>,
     /// How many runs these are.
     runs: usize,
-    buffers: Buffers,
-    rows: Vec<Vec<Row>>,
+    buffers: ArcBuffers,
+    rows: Vec<Vec<ArcRow>>,
     /// What a submit begins with: the host may have written particles since the last one.
     measure: Vec<Dispatch>,
-    /// predict_arcs and residual_arcs, to follow the training side's stages.
+}
+
+/// What follows the direct kernels in a step.
+pub(super) struct ArcStep {
+    /// predict_arcs and residual_arcs.
     pub predict: Vec<Dispatch>,
     /// velocity_update_arcs.
     pub update: Vec<Dispatch>,
@@ -165,7 +143,7 @@ pub(super) struct Arcs {
 
 impl Arcs {
     /// None where no run takes the short cut.
-    pub fn new(device: &Device, shared: &Shared) -> Result<Option<Self>> {
+    pub fn new(device: &Device, shared: &Shared) -> Result<Option<(Self, ArcStep)>> {
         if shared.places.iter().all(Option::is_none) {
             return Ok(None);
         }
@@ -178,11 +156,10 @@ impl Arcs {
             ..
         } = shared;
         let tables = Tables::new(batch, places, storage, tiling, &shape);
-        let buffers = Buffers::new(device, &tables, storage)?;
+        let buffers = ArcBuffers::new(device, &tables, shared)?;
         let compile = |stage, shape: &ArcShape| -> Result<(Kernel, wgpu::BindGroup)> {
             let kernel = Kernel::new(device, stage, &render(stage, shape)?, shared.checks)?;
-            let buffer = |name| buffers.named(name).unwrap_or_else(|| shared.named(name));
-            let common = kernel.bind(device, buffer)?;
+            let common = kernel.bind(device, &buffers.common)?;
             Ok((kernel, common))
         };
         let over_particles = |stage| -> Result<Vec<Dispatch>> {
@@ -190,17 +167,16 @@ impl Arcs {
             let mut dispatches = Vec::new();
             let shards = shared.shards.iter().zip(&buffers.positions);
             for (rows, (particles, positions)) in tables.rows.iter().zip(shards) {
-                let buffer = |name: &str| match name {
-                    "positions" => positions,
-                    _ => particles,
-                };
+                let own = Buffers::default()
+                    .with(Slot::Particles, particles)
+                    .with(Slot::Positions, positions);
                 dispatches.extend(Dispatch::passes(
                     device,
                     &kernel,
                     &common,
                     rows,
                     &shared.train.x,
-                    buffer,
+                    &own,
                 )?);
             }
             Ok(dispatches)
@@ -216,16 +192,19 @@ impl Arcs {
             let (kernel, common) = compile(RESIDUAL_ARCS, &shape)?;
             predict.push(Dispatch::each(device, &kernel, common, runs.len()));
         }
-        Ok(Some(Arcs {
-            measure: over_particles(MEASURE_ARCS)?,
+        let step = ArcStep {
             predict,
             update: over_particles(VELOCITY_UPDATE_ARCS)?,
+        };
+        let arcs = Arcs {
+            measure: over_particles(MEASURE_ARCS)?,
             shape,
             residual_threads,
             runs: tables.runs.len(),
             rows: tables.rows,
             buffers,
-        }))
+        };
+        Ok(Some((arcs, step)))
     }
 
     /// Encodes what a submit begins with.
@@ -241,12 +220,7 @@ impl Arcs {
     }
 
     /// What makes velocity read a residual that the host has set, which no run needs to advance.
-    pub fn gradients_given(
-        &self,
-        device: &Device,
-        train: &Side,
-        checks: bool,
-    ) -> Result<Vec<Dispatch>> {
+    pub fn gradients_given(&self, device: &Device, checks: bool) -> Result<Vec<Dispatch>> {
         let of_size = |&threads: &u32| {
             let shape = ArcShape {
                 residual_threads: threads as usize,
@@ -254,14 +228,7 @@ impl Arcs {
             };
             let source = render(GRADIENTS_GIVEN_ARCS, &shape)?;
             let kernel = Kernel::new(device, GRADIENTS_GIVEN_ARCS, &source, checks)?;
-            let buffer = |name| match name {
-                "runs" => &train.facts,
-                "residual" => &train.residual,
-                "arc_runs" => &self.buffers.arc_runs,
-                "circle" => &self.buffers.circle,
-                _ => &self.buffers.gradients,
-            };
-            let common = kernel.bind(device, buffer)?;
+            let common = kernel.bind(device, &self.buffers.common)?;
             Ok(Dispatch::each(device, &kernel, common, self.runs))
         };
         self.residual_threads.iter().map(of_size).collect()
@@ -274,22 +241,21 @@ impl Arcs {
     }
 
     /// What is to be dispatched for the velocity of a run in one shard.
-    pub fn velocity<'a>(
-        &'a self,
+    pub fn velocity(
+        &self,
         device: &Device,
         kernel: &Kernel,
         (run, shard): (usize, usize),
         inputs: &Inputs,
-        other: impl Fn(&str) -> &'a wgpu::Buffer,
+        own: &Buffers,
     ) -> Result<Vec<Dispatch>> {
-        let buffer = |name: &str| match name {
-            "positions" => &self.buffers.positions[shard],
-            name => self.buffers.named(name).unwrap_or_else(|| other(name)),
-        };
-        let common = kernel.bind(device, buffer)?;
-        let own = self.rows[shard].iter().filter(|r| r.run as usize == run);
-        let own: Vec<_> = own.copied().collect();
-        Dispatch::passes(device, kernel, &common, &own, inputs, buffer)
+        let common = kernel.bind(device, &self.buffers.common)?;
+        let own = own
+            .clone()
+            .with(Slot::Positions, &self.buffers.positions[shard]);
+        let rows = self.rows[shard].iter().filter(|row| row.run() == run);
+        let rows: Vec<_> = rows.copied().collect();
+        Dispatch::passes(device, kernel, &common, &rows, inputs, &own)
     }
 }
 

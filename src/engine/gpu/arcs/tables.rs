@@ -37,15 +37,36 @@ pub(super) struct ArcRun {
     pub threads: u32,
 }
 
+/// The work of one workgroup on a tile of particles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct ArcRow {
+    pub run: u32,
+    /// First particle in the shard, and their number.
+    pub first: u32,
+    pub count: u32,
+    /// Index of the first particle in its network.
+    pub particle: u32,
+    /// Where the moments go.
+    pub moments: u32,
+    /// To which copy of the sums it adds.
+    pub copy: u32,
+}
+
+impl Row for ArcRow {
+    fn run(&self) -> usize {
+        self.run as usize
+    }
+}
+
 /// The runs that take the short cut.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Tables {
     pub runs: Vec<ArcRun>,
     /// See lib/arcs/circle.wgsl.
     pub circle: Vec<[u32; 2]>,
-    /// The rows of each shard: a tile of particles, where its moments go (`out`), and to which copy of
-    /// the sums it adds (`slices`).
-    pub rows: Vec<Vec<Row>>,
+    /// The rows of each shard.
+    pub rows: Vec<Vec<ArcRow>>,
     /// Lengths of buffers, in words.
     pub sums: usize,
     pub gradients: usize,
@@ -112,6 +133,7 @@ impl Tables {
             });
             let size = Size {
                 m: run.held_count(),
+                particle: run.held().start,
                 n: data.n(),
             };
             let tile = tile_within(tiling.tile_of(size, D), shape.tile);
@@ -143,15 +165,16 @@ impl Tables {
     fn append_rows(&mut self, facts: &ArcRun, storage: &Storage, tile: usize) {
         let run = facts.run as usize;
         for piece in storage.pieces.iter().filter(|piece| piece.run == run) {
-            for start in piece.particles.clone().step_by(tile) {
-                let first = piece.block * LANES + start - piece.particles.start;
-                let count = tile.min(piece.particles.end - start);
-                let index = (start / tile) as u32;
-                self.rows[piece.shard].push(Row {
-                    out: MOMENTS as u32 * (facts.moments + index),
+            let first = (piece.particles.start / tile) as u32;
+            for (index, span) in (first..).zip(piece.span(LANES).parts(tile)) {
+                self.rows[piece.shard].push(ArcRow {
+                    run: span.run,
+                    first: span.first,
+                    count: span.count,
+                    particle: span.particle,
+                    moments: MOMENTS as u32 * (facts.moments + index),
                     // Neighbours share: a core of a processor takes rows side by side.
-                    slices: index * facts.copies / facts.tiles,
-                    ..Row::of(run, first, count)
+                    copy: index * facts.copies / facts.tiles,
                 });
             }
         }
@@ -307,7 +330,15 @@ mod tests {
             runs,
             state: StateFormat::F32,
         };
-        let sizes: Vec<Size> = batch.runs.iter().map(|r| Size { m: r.m, n: 3 }).collect();
+        let sizes: Vec<Size> = batch
+            .runs
+            .iter()
+            .map(|r| Size {
+                m: r.m,
+                n: 3,
+                particle: 0,
+            })
+            .collect();
         let tiling = Shape::software(2, 8).tiling(2, TURNS_MOST);
         let limits = Limits { binding: 1 << 27 };
         let of = |shard| {
@@ -327,7 +358,7 @@ mod tests {
         assert_eq!((&whole.runs, &whole.circle), (&cut.runs, &cut.circle));
         let tiles = |tables: &Tables| {
             let rows = tables.rows.iter().flatten();
-            let mut tiles: Vec<_> = rows.map(|r| (r.run, r.count, r.out)).collect();
+            let mut tiles: Vec<_> = rows.map(|r| (r.run, r.count, r.moments)).collect();
             tiles.sort_unstable();
             tiles
         };
@@ -342,7 +373,7 @@ mod tests {
             assert!(outs.into_iter().eq(places.map(|tile| 3 * tile)));
             assert!(1 << facts.headroom >= sizes[run as usize].m);
             let copies = cut.rows.iter().flatten().filter(|row| row.run == run);
-            let used = copies.map(|row| row.slices + 1).max();
+            let used = copies.map(|row| row.copy + 1).max();
             assert_eq!(used, Some(facts.copies));
         }
         let last = cut.runs[2];

@@ -2,7 +2,7 @@
 
 use super::kernels::{ArcShape, render};
 
-use super::tables::ArcRun;
+use super::tables::{ArcRow, ArcRun};
 use crate::engine::gpu::kernel_tests::{same_layout, validated};
 use crate::engine::gpu::stages::Stage;
 use crate::engine::gpu::stages::arcs::{
@@ -58,4 +58,5 @@ fn structs_are_the_same_on_both_sides() {
     let predict = validated(&render(PREDICT_ARCS, &shape).unwrap());
     same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies gradients moments tiles
         headroom threads);
+    same_layout!(&predict, ArcRow as "ArcRow": run first count particle moments copy);
 }

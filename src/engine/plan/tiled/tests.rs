@@ -30,7 +30,7 @@ const LIMITS: Limits = Limits { binding: 128 << 20 };
 const D: usize = 67;
 
 fn size(m: usize, n: usize) -> Size {
-    Size { m, n }
+    Size { m, n, particle: 0 }
 }
 
 fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, Update) {
@@ -54,12 +54,16 @@ fn sizes() -> [Size; 6] {
 
 /// Words of bits that a row makes or reads, on these samples: every word of its blocks, with the
 /// run and the block.
-fn words(row: &Row, sizes: &[Size], samples: std::ops::Range<usize>) -> Vec<(usize, (u32, usize))> {
-    let of_run = sizes[row.run as usize].n.div_ceil(32);
-    let blocks = (row.count as usize).div_ceil(64);
+fn words(
+    (run, first, count, bits): (u32, u32, u32, u32),
+    sizes: &[Size],
+    samples: std::ops::Range<usize>,
+) -> Vec<(usize, (u32, usize))> {
+    let of_run = sizes[run as usize].n.div_ceil(32);
+    let blocks = (count as usize).div_ceil(64);
     let each = (0..blocks).flat_map(|b| samples.clone().step_by(32).map(move |s| (b, s / 32)));
-    let owner = |block| (row.run, row.first as usize / 64 + block);
-    let at = |block, word| row.bits as usize + (block * of_run + word) * 64;
+    let owner = |block| (run, first as usize / 64 + block);
+    let at = |block, word| bits as usize + (block * of_run + word) * 64;
     let lanes = |(block, word)| (0..64).map(move |lane| (at(block, word) + lane, owner(block)));
     each.flat_map(lanes).collect()
 }
@@ -79,9 +83,10 @@ fn bits_are_made_before_they_are_read() {
         assert_eq!(kept, room == 1 << 20);
         for (shard, passes) in update.passes.iter().enumerate() {
             let mut made = BTreeMap::new();
-            let make = |made: &mut BTreeMap<_, _>, row: &Row| {
+            let make = |made: &mut BTreeMap<_, _>, row: &PredictRow| {
                 let samples = row.sample as usize..(row.sample + row.samples) as usize;
-                let words = words(row, &sizes, samples);
+                let particles = (row.run, row.first, row.count, row.bits);
+                let words = words(particles, &sizes, samples);
                 assert!(words.iter().all(|(word, _)| *word < update.bits));
                 made.extend(words);
             };
@@ -89,18 +94,19 @@ fn bits_are_made_before_they_are_read() {
             keepers.for_each(|row| make(&mut made, row));
             let mut rows = 0;
             for pass in passes {
-                for row in &pass.rows {
-                    match pass.part {
-                        Part::Bits => make(&mut made, row),
-                        Part::Velocity => {
+                match pass {
+                    Pass::Bits(rows) => rows.iter().for_each(|row| make(&mut made, row)),
+                    Pass::Update(Part::Velocity, rows) => {
+                        for row in rows {
                             let n = sizes[row.run as usize].n;
-                            for (word, owner) in words(row, &sizes, 0..n) {
+                            let particles = (row.run, row.first, row.count, row.bits);
+                            for (word, owner) in words(particles, &sizes, 0..n) {
                                 assert_eq!(made.get(&word), Some(&owner));
                             }
                         }
-                        Part::Output => rows += 1,
-                        part => panic!("{part:?}: no run is that long"),
                     }
+                    Pass::Update(Part::Output, own) => rows += own.len(),
+                    Pass::Update(part, _) => panic!("{part:?}: no run is that long"),
                 }
             }
             assert!(rows > 0);
@@ -117,12 +123,15 @@ fn every_coordinate_of_every_particle_is_updated_once() {
             let mut seen = vec![[0; D + 1]; blocks * 64];
             for pass in &update.passes[shard] {
                 let mut parts = vec![false; update.parts];
-                for row in &pass.rows {
-                    let coordinates = match pass.part {
+                let Pass::Update(part, rows) = pass else {
+                    continue;
+                };
+                for row in rows {
+                    let coordinates = match part {
                         Part::Bits | Part::GradientSums | Part::FromSums | Part::Update => 0..0,
                         Part::Velocity => {
-                            let out = row.out as usize;
-                            for part in &mut parts[out..out + CUT.particles] {
+                            let first = row.part as usize;
+                            for part in &mut parts[first..first + CUT.particles] {
                                 assert!(!std::mem::replace(part, true));
                             }
                             let first = row.coordinate as usize;
@@ -158,7 +167,7 @@ fn sums_are_written_once() {
         };
         (first..first + count).for_each(|at| written[at as usize] += 1);
     }
-    let reduced: usize = predict.reduce.iter().map(|row| row.samples as usize).sum();
+    let reduced: usize = predict.reduce.iter().map(|row| row.columns as usize).sum();
     assert_eq!(written.iter().sum::<usize>() + reduced, predict.words);
     assert!(written.iter().all(|times| *times <= 1));
 }
@@ -173,10 +182,14 @@ fn memory_stays_near_particles_and_data() {
     let predict = prediction(&sizes, &sizes, d, &TILING, &limits, &storage).unwrap();
     let room = room(bytes).min(limits.binding);
     let update = CUT.update(&sizes, d, &TILING, &storage, (room, room));
-    let rows = |rows: &Vec<Row>| rows.len() * size_of::<Row>();
+    let rows = |rows: &Vec<PredictRow>| rows.len() * size_of::<PredictRow>();
+    let of_pass = |pass: &Pass| match pass {
+        Pass::Bits(bits) => rows(bits),
+        Pass::Update(_, rows) => rows.len() * size_of::<UpdateRow>(),
+    };
     let passes = update.passes.iter().flatten();
-    let tables = passes.map(|pass| rows(&pass.rows)).sum::<usize>()
-        + predict.predict.iter().map(rows).sum::<usize>();
+    let tables =
+        passes.map(of_pass).sum::<usize>() + predict.predict.iter().map(rows).sum::<usize>();
     let more = (update.bits + update.parts + update.gradient_sums + predict.words) * 4 + tables;
     assert!(more as f64 <= 0.3 * bytes as f64, "{more} beside {bytes}");
     assert!(super::room(100) as usize == 4 << 20);
