@@ -1,11 +1,12 @@
-//! Steps and evaluations: many turns of predict → residual → velocity_update in one submit, or one
-//! stage in each where a turn takes long.
+//! Steps and evaluations: many steps of predict → residual → velocity_update in one submit, or one
+//! stage in each where a step takes long.
 
 use std::time::{Duration, Instant};
 
 use super::Gpu;
+use super::dispatch::{Dispatch, Launch};
 use super::layout::{HEADER, NONE, SUBMIT_STEPS, State};
-use super::side::{Dispatch, Launch, Side};
+use super::sample_set::SampleSet;
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
 
@@ -14,105 +15,105 @@ const SUBMIT: Duration = Duration::from_millis(300);
 
 /// What a submit should hold, learnt from those before.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct SubmitSize {
     /// How long a submit is made to last.
-    aim: Duration,
-    turns: usize,
-    /// Whether a single turn may last so long that its stages are submitted one by one, and piece by
+    target: Duration,
+    steps: usize,
+    /// Whether a single step may last so long that its stages are submitted one by one, and piece by
     /// piece.
-    parted: bool,
+    piecewise: bool,
 }
 
-impl Pace {
-    pub fn new(aim: Option<Duration>) -> Self {
-        Pace {
-            aim: aim.unwrap_or(SUBMIT),
-            turns: 1,
+impl SubmitSize {
+    pub fn new(target: Option<Duration>) -> Self {
+        SubmitSize {
+            target: target.unwrap_or(SUBMIT),
+            steps: 1,
             // Nobody knows yet how fast the adapter is.
-            parted: true,
+            piecewise: true,
         }
     }
 
-    fn learn(&mut self, turns: usize, took: Duration) {
-        if took > self.aim * 3 / 2 {
-            self.parted = turns == 1;
-            self.turns = (turns / 2).max(1);
-        } else if took < self.aim / 2 && turns == self.turns {
-            self.turns = if self.parted {
+    fn learn(&mut self, steps: usize, took: Duration) {
+        if took > self.target * 3 / 2 {
+            self.piecewise = steps == 1;
+            self.steps = (steps / 2).max(1);
+        } else if took < self.target / 2 && steps == self.steps {
+            self.steps = if self.piecewise {
                 1
             } else {
-                (turns * 2).min(SUBMIT_STEPS)
+                (steps * 2).min(SUBMIT_STEPS)
             };
-            self.parted = false;
+            self.piecewise = false;
         }
     }
 }
 
-/// The turns of one submit.
-struct Turns<'a> {
-    /// η (turns, runs)
+/// The steps of one submit.
+struct SubmitSteps<'a> {
+    /// η (steps, runs)
     eta: &'a [f64],
     evaluate: &'a [bool],
 }
 
 impl Gpu {
-    /// Takes the steps, as few submits as their pace allows.
+    /// Takes the steps, in as few submits as their size allows.
     pub(super) fn take_steps(&mut self, steps: &Steps) -> Result<Vec<Vec<Evaluation>>> {
         let runs = self.batch.runs.len();
         let mut evaluations = Vec::new();
         let mut done = 0;
         while done < steps.len() {
-            let most = self.pace.turns.min(steps.len() - done);
-            let turns = within_slots(&steps.evaluate[done..done + most], self.train.slots);
+            let most = self.submit_size.steps.min(steps.len() - done);
+            let count = within_slots(&steps.evaluate[done..done + most], self.train.slots);
             let started = Instant::now();
-            let part = Turns {
-                eta: &steps.eta[done * runs..(done + turns) * runs],
-                evaluate: &steps.evaluate[done..done + turns],
+            let part = SubmitSteps {
+                eta: &steps.eta[done * runs..(done + count) * runs],
+                evaluate: &steps.evaluate[done..done + count],
             };
             evaluations.extend(self.submit(Sample::Train, &part, true)?);
-            self.pace.learn(turns, started.elapsed());
-            done += turns;
+            self.submit_size.learn(count, started.elapsed());
+            done += count;
         }
         Ok(evaluations)
     }
 
     /// Evaluates the present state, and leaves g and the coefficients of a step on the device.
     pub(super) fn observe(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
-        let still = vec![0.0; self.batch.runs.len()];
-        let turn = Turns {
-            eta: &still,
+        let eta = vec![0.0; self.batch.runs.len()];
+        let still = SubmitSteps {
+            eta: &eta,
             evaluate: &[true],
         };
-        Ok(self.submit(sample, &turn, false)?.swap_remove(0))
+        Ok(self.submit(sample, &still, false)?.swap_remove(0))
     }
 
     fn submit(
         &mut self,
         sample: Sample,
-        turns: &Turns,
+        steps: &SubmitSteps,
         update: bool,
     ) -> Result<Vec<Vec<Evaluation>>> {
         let runs = self.batch.runs.len();
-        self.send(turns)?;
-        let side = match sample {
+        self.send(steps)?;
+        let set = match sample {
             Sample::Train => &self.train,
             Sample::Test => &self.test,
         };
-        let count = turns.evaluate.len();
-        let evaluated = turns.evaluate.iter().filter(|wanted| **wanted).count();
+        let count = steps.evaluate.len();
+        let evaluated = steps.evaluate.iter().filter(|wanted| **wanted).count();
         let state_bytes = (runs * size_of::<State>()) as u64;
         let factor_bytes = (count * runs * 4) as u64;
-        let record_bytes = (evaluated * side.record * 4) as u64;
+        let record_bytes = (evaluated * set.record * 4) as u64;
         let label = if update { "advance" } else { "observe" };
         // Short cuts are for training.
         let arcs = self.arcs.iter().filter(|_| sample == Sample::Train);
         let begin = |encoder: &mut wgpu::CommandEncoder| {
             arcs.clone().for_each(|arcs| arcs.begin(encoder));
         };
-        let step = if update { &self.step[..] } else { &[] };
-        let stages = side.dispatches.iter().chain(step);
+        let update = if update { &self.step[..] } else { &[] };
+        let stages = set.dispatches.iter().chain(update);
         let mut left = count;
-        if self.pace.parted {
+        if self.submit_size.piecewise {
             self.device.run(label, begin)?;
             for _ in 0..count {
                 self.one_by_one(label, stages.clone())?;
@@ -126,11 +127,11 @@ impl Gpu {
             encode(encoder, label, (0..left).flat_map(|_| stages.clone()));
             let back = &self.readback;
             encoder.copy_buffer_to_buffer(&self.state, 0, back, 0, state_bytes);
-            encoder.copy_buffer_to_buffer(&side.history, 0, back, state_bytes, factor_bytes);
+            encoder.copy_buffer_to_buffer(&set.history, 0, back, state_bytes, factor_bytes);
             if record_bytes > 0 {
                 let records = (SUBMIT_STEPS * runs * 4) as u64;
                 let to = state_bytes + factor_bytes;
-                encoder.copy_buffer_to_buffer(&side.history, records, back, to, record_bytes);
+                encoder.copy_buffer_to_buffer(&set.history, records, back, to, record_bytes);
             }
         })?;
         let clocks = &mut self.clocks;
@@ -140,18 +141,18 @@ impl Gpu {
             let (states, rest) = bytes.split_at(state_bytes as usize);
             let (factors, records) = rest.split_at(factor_bytes as usize);
             let factors: &[f32] = bytemuck::cast_slice(factors);
-            let mut records = bytemuck::cast_slice::<u8, u32>(records).chunks(side.record.max(1));
+            let mut records = bytemuck::cast_slice::<u8, u32>(records).chunks(set.record.max(1));
             let mut evaluations = Vec::new();
-            for (turn, &wanted) in turns.evaluate.iter().enumerate() {
+            for (step, &wanted) in steps.evaluate.iter().enumerate() {
                 if wanted && let Some(record) = records.next() {
-                    let one = |run| evaluation(side, run, record, &mut clocks[run], batch);
+                    let one = |run| evaluation(set, run, record, &mut clocks[run], batch);
                     evaluations.push((0..runs).map(one).collect());
                 }
                 for (run, clock) in clocks.iter_mut().enumerate() {
-                    let at = turn * runs + run;
+                    let at = step * runs + run;
                     if factors[at] > 0.0 {
                         clock.step += 1;
-                        clock.time += turns.eta[at] * f64::from(factors[at]);
+                        clock.time += steps.eta[at] * f64::from(factors[at]);
                     }
                 }
             }
@@ -183,9 +184,9 @@ impl Gpu {
             })?;
             done += part.len();
             let took = started.elapsed();
-            if took < self.pace.aim / 4 {
+            if took < self.submit_size.target / 4 {
                 count *= 2;
-            } else if took > self.pace.aim {
+            } else if took > self.submit_size.target {
                 count = (count / 2).max(1);
             }
         }
@@ -193,9 +194,9 @@ impl Gpu {
     }
 
     /// Sends η, the evaluations and the clocks of a submit.
-    fn send(&self, turns: &Turns) -> Result<()> {
+    fn send(&self, steps: &SubmitSteps) -> Result<()> {
         let mut slot = 0;
-        let slots: Vec<u32> = turns
+        let slots: Vec<u32> = steps
             .evaluate
             .iter()
             .map(|wanted| match wanted {
@@ -206,7 +207,7 @@ impl Gpu {
                 false => NONE,
             })
             .collect();
-        let eta: Vec<f32> = turns.eta.iter().map(|&eta| eta as f32).collect();
+        let eta: Vec<f32> = steps.eta.iter().map(|&eta| eta as f32).collect();
         let states: Vec<State> = self
             .clocks
             .iter()
@@ -257,13 +258,13 @@ fn within_slots(evaluate: &[bool], slots: usize) -> usize {
 }
 
 fn evaluation(
-    side: &Side,
+    set: &SampleSet,
     run: usize,
     record: &[u32],
     clock: &mut Clock,
     batch: &crate::engine::Batch,
 ) -> Evaluation {
-    let facts = &side.runs[run];
+    let facts = &set.runs[run];
     let own = &record[facts.history as usize..][..HEADER + facts.n as usize];
     let value = |bits: &u32| f64::from(f32::from_bits(*bits));
     let m = batch.runs[run].m as f64;
@@ -294,22 +295,22 @@ mod tests {
 
     #[test]
     fn submits_grow_while_short_and_shrink_when_long() {
-        let mut pace = Pace::new(None);
+        let mut size = SubmitSize::new(None);
         for _ in 0..20 {
-            pace.learn(pace.turns, Duration::from_millis(1));
+            size.learn(size.steps, Duration::from_millis(1));
         }
-        assert_eq!(pace.turns, SUBMIT_STEPS);
-        pace.learn(3, Duration::from_millis(1));
-        assert_eq!(pace.turns, SUBMIT_STEPS);
-        pace.learn(SUBMIT_STEPS, Duration::from_secs(1));
-        assert_eq!((pace.turns, pace.parted), (SUBMIT_STEPS / 2, false));
-        pace.learn(1, Duration::from_secs(1));
-        assert_eq!((pace.turns, pace.parted), (1, true));
-        pace.learn(1, SUBMIT);
-        assert_eq!((pace.turns, pace.parted), (1, true));
-        for turns in [1, 2] {
-            pace.learn(1, Duration::from_millis(1));
-            assert_eq!((pace.turns, pace.parted), (turns, false));
+        assert_eq!(size.steps, SUBMIT_STEPS);
+        size.learn(3, Duration::from_millis(1));
+        assert_eq!(size.steps, SUBMIT_STEPS);
+        size.learn(SUBMIT_STEPS, Duration::from_secs(1));
+        assert_eq!((size.steps, size.piecewise), (SUBMIT_STEPS / 2, false));
+        size.learn(1, Duration::from_secs(1));
+        assert_eq!((size.steps, size.piecewise), (1, true));
+        size.learn(1, SUBMIT);
+        assert_eq!((size.steps, size.piecewise), (1, true));
+        for steps in [1, 2] {
+            size.learn(1, Duration::from_millis(1));
+            assert_eq!((size.steps, size.piecewise), (steps, false));
         }
     }
 }

@@ -5,8 +5,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Gpu;
+use super::dispatch::Dispatch;
 use super::layout::LANES;
-use super::side::Dispatch;
 use super::slots::{Buffers, Slot};
 use super::stages::GEOMETRY;
 use super::turns::geometry_samples;

@@ -18,14 +18,15 @@ mod arcs;
 mod ceilings;
 mod contract;
 mod device;
+mod dispatch;
 mod geometry;
 mod inputs;
 #[cfg(test)]
 mod kernel_tests;
 mod kernels;
 mod layout;
+mod sample_set;
 mod shape;
-mod side;
 mod slots;
 mod stages;
 #[cfg(test)]
@@ -43,14 +44,15 @@ pub use adapter::{AdapterFacts, DRIVERS, Kind, adapters, default_adapter, select
 pub use ceilings::ceilings;
 pub use shape::{D_MOST, NAIVE};
 
-use advance::Pace;
+use advance::SubmitSize;
 use arcs::Arcs;
 use device::Device;
+use dispatch::Dispatch;
 use geometry::GeometryStage;
 use kernels::{Compiler, Kernel, Problem};
 use layout::{SUBMIT_STEPS, State, block_words, shard_words};
+use sample_set::{Common, SampleSet, SampleSetKernels};
 use shape::Shape;
-use side::{Common, Dispatch, Side, SideKernels};
 use slots::Slot;
 use update::{PartKernel, Update};
 use work::{Work, check_shape};
@@ -98,10 +100,10 @@ pub struct Gpu {
     shards: Vec<wgpu::Buffer>,
     state: wgpu::Buffer,
     schedule: wgpu::Buffer,
-    train: Side,
-    test: Side,
+    train: SampleSet,
+    test: SampleSet,
     update: Update,
-    /// What follows the training side's stages in a step.
+    /// What follows the stages on training samples in a step.
     step: Vec<Dispatch>,
     /// What the runs that take the short cut for d = 2 need.
     arcs: Option<Arcs>,
@@ -115,7 +117,7 @@ pub struct Gpu {
     clocks: Vec<Clock>,
     /// Whether the device holds what predict leaves for velocity at the present state.
     predicted: bool,
-    pace: Pace,
+    submit_size: SubmitSize,
 }
 
 impl Gpu {
@@ -149,7 +151,7 @@ impl Gpu {
             shape: &shape,
             checks: options.checks,
         };
-        let kernels = SideKernels::new(&compiler, work.has_ranges())?;
+        let kernels = SampleSetKernels::new(&compiler, work.has_ranges())?;
 
         let runs = batch.runs.len();
         let buffer = |label, words| device.buffer(label, words, BOTH_WAYS);
@@ -168,11 +170,11 @@ impl Gpu {
             shards: &shards,
             arcs: &work.places,
         };
-        let side = |sample, plan, inputs| {
-            Side::new(&device, &kernels, (&batch, sample), plan, inputs, &common)
+        let set = |sample, plan, inputs| {
+            SampleSet::new(&device, &kernels, (&batch, sample), plan, inputs, &common)
         };
-        let mut train = side(Sample::Train, &work.train, work.trained_on)?;
-        let test = side(Sample::Test, &work.test, work.tested_on)?;
+        let mut train = set(Sample::Train, &work.train, work.trained_on)?;
+        let test = set(Sample::Test, &work.test, work.tested_on)?;
         let mut step = update.step(&compiler, &train, &shards)?;
         let arcs = Arcs::new(
             &device,
@@ -194,7 +196,7 @@ impl Gpu {
         let readback = readback(&device, &batch, &work.storage, [&train, &test])?;
         Ok(Gpu {
             clocks: vec![Clock::default(); runs],
-            pace: Pace::new(options.submit),
+            submit_size: SubmitSize::new(options.submit),
             checks: options.checks,
             turns: work::turns(options),
             storage: work.storage,
@@ -237,11 +239,11 @@ fn readback(
     device: &Device,
     batch: &Batch,
     storage: &Storage,
-    sides: [&Side; 2],
+    sets: [&SampleSet; 2],
 ) -> Result<wgpu::Buffer> {
     let runs = batch.runs.len();
-    let history = |side: &Side| SUBMIT_STEPS * runs + side.slots * side.record;
-    let records = sides.map(history).into_iter().max().unwrap_or(0);
+    let history = |set: &SampleSet| SUBMIT_STEPS * runs + set.slots * set.record;
+    let records = sets.map(history).into_iter().max().unwrap_or(0);
     let staged = (device::UPLOAD / 4).max(block_words(batch.d));
     let largest = storage.shards.iter().max();
     let stored = largest.map_or(0, |blocks| blocks * block_words(batch.d));

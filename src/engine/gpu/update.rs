@@ -4,10 +4,11 @@ use bytemuck::Pod;
 
 use super::Gpu;
 use super::device::Device;
+use super::dispatch::Dispatch;
 use super::inputs::Inputs;
 use super::kernels::{Compiler, Kernel};
 use super::layout::block_words;
-use super::side::{Dispatch, Side};
+use super::sample_set::SampleSet;
 use super::slots::{Buffers, Slot};
 use super::stages::{Family, Stage};
 use super::work::Work;
@@ -84,7 +85,7 @@ impl Update {
     pub fn step(
         &self,
         compiler: &Compiler,
-        train: &Side,
+        train: &SampleSet,
         shards: &[wgpu::Buffer],
     ) -> Result<Vec<Dispatch>> {
         let stages = self.named(compiler.shape.family().step());

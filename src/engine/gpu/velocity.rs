@@ -2,8 +2,8 @@
 
 use super::Gpu;
 use super::device::UPLOAD;
+use super::dispatch::Dispatch;
 use super::layout::{State, block_words};
-use super::side::Dispatch;
 use super::slots::{Buffers, Slot};
 use crate::engine::Update;
 use crate::error::{Error, Result};

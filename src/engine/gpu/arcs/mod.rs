@@ -17,11 +17,12 @@ use std::collections::BTreeSet;
 
 use super::Gpu;
 use super::device::Device;
+use super::dispatch::Dispatch;
 use super::inputs::Inputs;
 use super::kernels::Kernel;
 use super::layout::LANES;
 use super::layout::NONE;
-use super::side::{Dispatch, Side};
+use super::sample_set::SampleSet;
 use super::slots::{Buffers, Slot};
 use crate::engine::gpu::stages::arcs::{
     GRADIENTS_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
@@ -84,7 +85,7 @@ pub(super) struct Shared<'a> {
     /// See [`places`].
     pub places: &'a [Option<u32>],
     pub shards: &'a [wgpu::Buffer],
-    pub train: &'a Side,
+    pub train: &'a SampleSet,
     pub checks: bool,
 }
 
