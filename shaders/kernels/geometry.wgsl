@@ -1,4 +1,5 @@
 // geometry: what {{ lanes }} particles contribute to the geometry of their run, a thread each. d = {{ d }}
+{%- from "lib/activation.wgsl" import is_on %}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import read_inputs, read_particles %}
 {%- from "lib/rows.wgsl" import geometry_row %}
@@ -56,7 +57,7 @@ fn is_active(work: GeometryRow, at: u32) -> bool {
 {%- for k in range(loops * unrolled, d) %}
         z = fma(particle(at + {{ k * lanes }}u), input(row + {{ k // 4 }}u).{{ axes[k % 4] }}, z);
 {%- endfor %}
-        if z > 0.0 {
+        if {{ is_on("z") }} {
             return true;
         }
     }

@@ -10,6 +10,7 @@
 {%- endif %}
 {%- from "lib/workgroup.wgsl" import builtins, own_row, broadcast %}
 {%- from "lib/storage.wgsl" import vectors, planes, read_particles, read_inputs %}
+{%- from "lib/activation.wgsl" import sigma %}
 {%- from "lib/moments.wgsl" import moments_by_threads %}
 {%- set width = 1 if subgroup_width > 1 else 4 %}
 {%- set fetched = subgroup_width if subgroup_width > 1 else 4 %}
@@ -63,7 +64,7 @@ fn staged(at: u32) -> V {
 {%- endfor %}
             let a_{{ p }} = {{ particle_of("w" ~ d, p) }};
 {%- for s in range(samples) %}
-            part{{ s }} = fma(a_{{ p }}, max(z{{ s }}, 0.0), part{{ s }});
+            part{{ s }} = fma(a_{{ p }}, {{ sigma("z" ~ s) }}, part{{ s }});
 {%- endfor %}
 {%- endfor %}
 {%- endmacro %}

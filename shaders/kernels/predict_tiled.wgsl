@@ -7,6 +7,7 @@
 // Z = W Xᵀ: the columns are samples. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import vectors as types, planes, read_particles, read_inputs %}
+{%- from "lib/activation.wgsl" import sigma %}
 {%- from "lib/moments.wgsl" import moments_by_groups %}
 {%- from "lib/product.wgsl" import product %}
 {%- from "lib/cooperative_product.wgsl" import memory, cooperative_product %}
@@ -112,7 +113,7 @@ fn {{ entry }}({{ builtins(lane=tile.subgroup_width > 1, subgroup=tile.edge > 0)
 {%- endfor %}
 {%- for s in range(tile.columns_held) %}
         let part{{ s }} = {% for q in range(tile.fours) -%}
-            {% if q > 0 %} + {% endif %}a{{ q }} * max(z{{ s }}_{{ q }}, V(0.0)){% endfor %};
+            {% if q > 0 %} + {% endif %}a{{ q }} * {{ sigma("z" ~ s ~ "_" ~ q, "V(0.0)") }}{% endfor %};
         f{{ s }} += (part{{ s }}.x + part{{ s }}.y) + (part{{ s }}.z + part{{ s }}.w);
 {%- endfor %}
         if row.bits == NONE {

@@ -2,6 +2,7 @@
 // words of four particles in a vector. Macros.
 // Needs: to keep them common.wgsl, rows.wgsl (PredictRow), the bindings `runs` and `bits`, and inside
 // predict_tiled z{s}_{q}, v{q}, `row`, `t`, `start`, `p`, `c`.
+{%- from "lib/activation.wgsl" import is_on %}
 {%- macro word_at() %}
 // Where the activation bits of the v-th four particles for the word-th 32 of their samples lie.
 fn word_at(first: u32, words: u32, v: u32, word: u32) -> u32 {
@@ -36,7 +37,7 @@ var<workgroup> marks: array<atomic<u32>, {{ tile.particles * tile.columns // 32 
 {%- for q in range(tile.fours) %}
         var mark{{ word }}_{{ q }} = vec4<u32>(0u);
 {%- for s in range(tile.columns_held) if s * tile.down // 32 == word %}
-        mark{{ word }}_{{ q }} |= select(vec4<u32>(0u), vec4<u32>(1u << (c + {{ s * tile.down % 32 }}u)), z{{ s }}_{{ q }} > V(0.0));
+        mark{{ word }}_{{ q }} |= select(vec4<u32>(0u), vec4<u32>(1u << (c + {{ s * tile.down % 32 }}u)), {{ is_on("z" ~ s ~ "_" ~ q, "V(0.0)") }});
 {%- endfor %}
 {%- if tile.down > 1 %}
 {%- for e in range(4) %}

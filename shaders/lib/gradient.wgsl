@@ -3,6 +3,7 @@
 // Needs: storage.wgsl (V); for the partial sums `row` (UpdateRow), `t` and the binding `gradient_sums`.
 // Vector v of particles has w{v}_{k}, a{v} and G{v}_{k}; k counts coordinates.
 {%- from "lib/workgroup.wgsl" import broadcast %}
+{%- from "lib/activation.wgsl" import weighted_slope %}
 
 {#- Adds g_own σ'(w·x) x to G, x in x0, x1, … (four coordinates each). Of a subgroup all lanes add what each
     of `subgroup_width` lanes has. Needs variables z{v} and m{v}. #}
@@ -17,8 +18,7 @@
 {%- endfor %}
 {%- endfor %}
 {%- for v in range(vectors) %}
-        // σ'(0) = 0
-        m{{ v }} = select(V(0.0), V(g_{{ s }}), z{{ v }} > V(0.0));
+        m{{ v }} = {{ weighted_slope("V(g_" ~ s ~ ")", "z" ~ v, "V(0.0)") }};
 {%- for k in range(d) %}
         G{{ v }}_{{ k }} = fma(m{{ v }}, V(x_{{ k }}_{{ s }}), G{{ v }}_{{ k }});
 {%- endfor %}

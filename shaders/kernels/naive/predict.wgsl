@@ -2,6 +2,7 @@
 // A thread has one sample. d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import words %}
+{%- from "lib/activation.wgsl" import sigma %}
 {%- from "lib/rows.wgsl" import predict_row %}
 {% include "lib/common.wgsl" %}
 {{ predict_row() }}
@@ -38,7 +39,7 @@ fn {{ entry }}({{ builtins() }}) {
             z += w * x[word_of_input(row.x + t, k)];
             w2 += w * w;
         }
-        f += a * max(z, 0.0);
+        f += a * {{ sigma("z") }};
         sum_a2 += a * a;
         sum_w2 += w2;
         sum_aw += abs(a) * sqrt(w2);

@@ -3,6 +3,7 @@
 // d = {{ d }}
 {%- from "lib/workgroup.wgsl" import builtins, own_row %}
 {%- from "lib/storage.wgsl" import words %}
+{%- from "lib/activation.wgsl" import weighted_slope %}
 {%- from "lib/rows.wgsl" import update_row %}
 {% include "lib/common.wgsl" %}
 {{ update_row() }}
@@ -37,9 +38,8 @@ fn {{ entry }}({{ builtins() }}) {
         for (var k = 0u; k < {{ d }}u; k += 1u) {
             z += particles[word_of(j, k)] * x[word_of_input(row.x + i, k)];
         }
-        // σ'(0) = 0
-        if z > 0.0 {
-            let g_i = g[runs[row.run].residual + row.sample + i];
+        let g_i = {{ weighted_slope("g[runs[row.run].residual + row.sample + i]", "z") }};
+        if g_i != 0.0 {
             for (var k = 0u; k < {{ d }}u; k += 1u) {
                 velocities[word_of(j, k)] += now.force_w * a * g_i * x[word_of_input(row.x + i, k)];
             }

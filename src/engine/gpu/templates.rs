@@ -17,7 +17,7 @@ macro_rules! wgsl {
     };
 }
 
-const FILES: [(&str, &str); 43] = [
+const FILES: [(&str, &str); 44] = [
     wgsl!("kernels/geometry.wgsl"),
     wgsl!("kernels/gradients_given_arcs.wgsl"),
     wgsl!("kernels/measure_arcs.wgsl"),
@@ -35,6 +35,7 @@ const FILES: [(&str, &str); 43] = [
     wgsl!("kernels/velocity_update.wgsl"),
     wgsl!("kernels/velocity_update_arcs.wgsl"),
     wgsl!("kernels/velocity_update_tiled.wgsl"),
+    wgsl!("lib/activation.wgsl"),
     wgsl!("lib/activation_bits.wgsl"),
     wgsl!("lib/arcs/circle.wgsl"),
     wgsl!("lib/arcs/fixed_point.wgsl"),
