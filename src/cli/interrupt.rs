@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::terminal;
 use crate::error::INTERRUPTED;
 
-/// Raised by a request; the flow looks at it between stretches of steps.
+/// Raised by a request; the flow reads it between groups of steps.
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Takes requests from now on; what they raise.
@@ -19,8 +19,8 @@ pub fn listen() -> &'static AtomicBool {
     &STOP
 }
 
-/// Stops after the present stretch of steps; at once when asked again, as long solves and steps need.
-/// Files are replaced whole, so none is left half written.
+/// Stops after the present group of steps, and at once on a second request, for long solves and steps. Files are
+/// replaced atomically, so none is left half written.
 fn on_interrupt() {
     if STOP.swap(true, Ordering::Relaxed) {
         std::process::exit(INTERRUPTED.into());

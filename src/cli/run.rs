@@ -7,7 +7,7 @@ use super::interrupt;
 use super::pages::finish;
 use super::progress::ProgressLine;
 use super::table::{TextTable, number, print};
-use super::{endings, verdicts};
+use super::{stop_messages, verdicts};
 use crate::digits::counted;
 use crate::engine::select::{Choice, How, Selection, select};
 use crate::error::{Error, Result};
@@ -31,9 +31,9 @@ pub fn run(args: RunArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     folder.ask_for(selection.request());
-    let told = (&args.pages, &args.verbosity);
+    let page_options = (&args.pages, &args.verbosity);
     let how = (&selection, &args.check);
-    go(&grid, &mut folder, StartMode::Fresh, how, told)
+    go(&grid, &mut folder, StartMode::Fresh, how, page_options)
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -78,9 +78,9 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.change_experiment();
     }
-    let told = (&args.pages, &args.verbosity);
+    let page_options = (&args.pages, &args.verbosity);
     let how = (&selection, &args.check);
-    go(&grid, &mut folder, StartMode::Resume, how, told)
+    go(&grid, &mut folder, StartMode::Resume, how, page_options)
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -100,8 +100,8 @@ fn same_engine(checkpoint: &Checkpoint) -> Result<Selection> {
     })
 }
 
-/// Trains, tells what came of it, and draws it. What standard output does not take is an error at
-/// the end alone: the results are in the folder.
+/// Trains, prints the results and draws them. A failure to write to standard output is reported at the end only, as
+/// the results are in the folder.
 fn go(
     grid: &Grid,
     folder: &mut RunFolder,
@@ -110,7 +110,7 @@ fn go(
     (pages, verbosity): (&PageArgs, &VerbosityArgs),
 ) -> Result<()> {
     verbosity.say(&selection.reason);
-    for line in endings::never_met(grid) {
+    for line in stop_messages::never_met(grid) {
         verbosity.say(&line);
     }
     let trained = compute(
@@ -143,7 +143,7 @@ fn go(
             printed = printed.and(print("\n").and_then(|()| verdicts::print(&verdicts)));
         }
     }
-    for line in endings::told(grid, &summary) {
+    for line in stop_messages::describe(grid, &summary) {
         verbosity.say(&line);
     }
     tell(folder, grid, &summary, verbosity);
@@ -158,7 +158,7 @@ fn go(
     finish(done, folder, pages, verbosity).and(printed)
 }
 
-/// What there is to say beside the results: runs that never started, and what they have outdated.
+/// Messages beside the results: runs that never started, and files that are outdated now.
 fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, verbosity: &VerbosityArgs) {
     let certified = optimality(folder, summary).ok().and_then(|o| o.outdated);
     let compared = width(folder, summary).map_or(Vec::new(), |w| w.outdated);
@@ -199,7 +199,7 @@ pub(super) fn compute(
 /// A line per run: its parameters and what is defined of its observables.
 fn report(summary: &Summary, grid: &Grid) -> Result<()> {
     let runs = &summary.runs;
-    // margin_f2 means something where features stay what they were.
+    // margin_f2 is meaningful where features are fixed.
     let output_only = grid
         .runs
         .iter()

@@ -1,8 +1,7 @@
-//! What a person reads: messages on standard error, and what may be sent to a terminal at all.
+//! Messages on standard error, and which characters may be sent to a terminal.
 //!
-//! The terminal is not the run. It may be closed, full or gone while a run goes on, so a message
-//! that cannot be written is dropped. Titles, keys, paths, columns and names of claims come from
-//! files of other people: whatever would steer a terminal is shown as what it is.
+//! The terminal may be closed while a run goes on, so a message that cannot be written is dropped. Titles, keys,
+//! paths, columns and names of claims come from files of other people: control characters in them are escaped.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};

@@ -1,4 +1,4 @@
-//! Loads ensembles, measures their gaps and their variance, and collects what must be said of them.
+//! Loads ensembles, measures their gaps and their variance, and collects notes for the reader.
 
 use serde_json::{Map, Value};
 

@@ -4,7 +4,7 @@ use super::ensemble::{Ensemble, Relation};
 use super::inputs::CommonInputs;
 use super::network::NetworkSummary;
 use super::report::Gap;
-use super::transport::sliced_w2;
+use super::sliced_wasserstein::sliced_w2;
 
 /// Pairs of runs that a gap or a floor is averaged over, at most.
 pub const MOST_PAIRS: usize = 16;

@@ -40,8 +40,8 @@ mod gaps;
 mod inputs;
 mod network;
 mod report;
+mod sliced_wasserstein;
 mod stored;
-mod transport;
 mod variance;
 
 use std::path::{Path, PathBuf};
@@ -50,8 +50,8 @@ pub use ensemble::Relation;
 pub use gaps::MOST_PAIRS;
 pub use network::MOST_PARTICLES;
 pub use report::{ComparisonReport, EnsembleReport, Gap, PairReport, VarianceReport, WidthReport};
+pub use sliced_wasserstein::{PointCloud, sliced_w2, w2_squared};
 pub use stored::{StoredComparison, StoredEnsemble, StoredGap, StoredPair, StoredPowerLaw};
-pub use transport::{PointCloud, sliced_w2, w2_squared};
 pub use variance::{PowerLaw, fit, variance};
 
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! A trained network as two measures and its predictions.
 
-use super::transport::PointCloud;
+use super::sliced_wasserstein::PointCloud;
 use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! compare.json read back: what it says in short, and of which states it says it.
+//! compare.json read back: its results, and the states of the runs that they belong to.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! From f64 to the single or half precision of the engines: what would not survive is refused or
-//! told, because a training on it would answer another question.
+//! From f64 to the single or half precision of the engines. Values that rounding would change too much are refused
+//! or reported, as a training on them would be one on other data.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};

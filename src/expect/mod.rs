@@ -1,20 +1,20 @@
 //! What a paper shows, judged: the checks of `[expect]` against what was trained.
 //!
-//! [`gather`] collects what the checks look at ([`Measured`]: a number per run and quantity), from
+//! [`measurements`] collects what the checks look at ([`Measured`]: a number per run and quantity), from
 //! summary.json and, where a check asks for them, from certificates and comparisons that it makes.
 //! [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per claim. A value
 //! that is missing, not a number, or of a run that diverged never passes; a claim about runs that the
 //! grid does not have is not judged.
 
-mod gather;
 mod judge;
+mod measurements;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use gather::gather;
 pub use judge::{Measured, judge};
+pub use measurements::gather;
 
 use crate::error::{Error, Result};
 use crate::experiment::Grid;
@@ -53,7 +53,7 @@ fn judged_before() -> bool {
 /// that claims nothing.
 ///
 /// # Errors
-/// Those of [`gather`], and a file that cannot be written.
+/// Those of [`measurements`], and a file that cannot be written.
 pub fn conclude(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Vec<Verdict>> {
     if grid.expect.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What a user gave for one run.
+//! The keys that a user gave for one run.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Everything that is wrong in an experiment, to be told at once and in the order of its lines.
+//! All mistakes of an experiment, reported together and in the order of its lines.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::unknown::is_within;
 use super::value::ValueError;
 use crate::error::{Error, Result};
 
-/// Where something stands.
+/// A location in the file or on the command line.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
     /// As messages name it.

@@ -1,45 +1,45 @@
-//! Axes that suit the values: scale, ends, ticks and their words.
+//! Axes fitted to the values: scale, ends, ticks and their labels.
 
 use std::ops::Range;
 
 use super::figure::{Axis, Scale};
 
-/// Values further apart than this are drawn on a logarithmic axis: a little more than a decade.
+/// Ratio of the largest to the least value above which an axis is logarithmic: a little more than a decade.
 pub const FAR: f64 = 12.0;
-/// Where axes end at the latest, so that their ends and lengths are numbers: runs that diverge have
-/// rows up to the end of f64, and a long axis has much room beyond.
+/// Axes end here at the latest, so that their ends and lengths are finite: runs that diverge have values up to
+/// the largest f64, and axes have room beyond the outermost value.
 const LARGEST: f64 = 1e280;
 /// Room beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 /// Decades that have a tick each, at most.
 const DECADES: usize = 24;
 
-/// An axis with everything settled.
+/// An axis with scale, ends and ticks chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedAxis {
     pub scale: Scale,
     /// Ends, in values.
     pub low: f64,
     pub high: f64,
-    /// Value and word; a tick without a word where there is no room for one.
+    /// Value and label; the label is empty where there is no room for it.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl FittedAxis {
-    /// Chooses for these values; `room` is the most ticks with words.
+    /// Chooses for these values; `room` is the most ticks with labels.
     pub fn new(axis: &Axis, values: impl Iterator<Item = f64>, room: usize) -> Self {
-        let mut seen = ValueRange::default();
-        values.for_each(|v| seen.add(v));
+        let mut range = ValueRange::default();
+        values.for_each(|v| range.add(v));
         if let Some(value) = axis.include {
-            seen.add(value);
+            range.add(value);
         }
         if let Some((low, high)) = axis.range {
-            (seen.low, seen.high) = (low, high);
+            (range.low, range.high) = (low, high);
         }
-        let scale = seen.scale(axis.scale);
+        let scale = range.scale(axis.scale);
         let (low, high) = match axis.range {
             Some(range) if range.0 < range.1 => range,
-            _ => seen.ends(scale),
+            _ => range.ends(scale),
         };
         let mut fitted = FittedAxis {
             scale,
@@ -86,7 +86,7 @@ impl FittedAxis {
         }
     }
 
-    /// Ticks at given places, with words as far as they do not run into each other.
+    /// Ticks at given values, with labels where those do not overlap.
     fn wanted(&self, wanted: &[f64], room: usize) -> Vec<(f64, String)> {
         let mut last = f64::NEG_INFINITY;
         let each = wanted.iter().zip(alike(wanted)).map(|(&v, word)| {
@@ -111,7 +111,7 @@ impl FittedAxis {
                 _ => String::new(),
             };
             let ticks = (from..=to).map(|k| (10f64.powi(k), words(k)));
-            // As many ticks as that would be a black bar.
+            // More ticks would merge into a black bar.
             let few = decades <= DECADES;
             return ticks.filter(|(_, word)| few || !word.is_empty()).collect();
         }
@@ -150,7 +150,7 @@ impl FittedAxis {
     }
 }
 
-/// What the values of an axis are like.
+/// The range of an axis's values.
 #[derive(Debug)]
 struct ValueRange {
     low: f64,
@@ -230,7 +230,7 @@ impl ValueRange {
     }
 }
 
-/// Decades from one word to the next: the least round number that leaves room for all words.
+/// Decades from one label to the next: the least round number that leaves room for all labels.
 fn stride(from: i32, to: i32, room: usize) -> i32 {
     let words = |stride: &i32| to.div_euclid(*stride) - (from - 1).div_euclid(*stride);
     let round = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80];
@@ -239,8 +239,7 @@ fn stride(from: i32, to: i32, room: usize) -> i32 {
     all.find(suits).unwrap_or(1)
 }
 
-/// Words of values that stand on one axis: where some need a power of ten, all but the nearest to
-/// 1 have one.
+/// Labels of the values on one axis: if some need a power of ten, all but the one nearest to 1 have one.
 fn alike(values: &[f64]) -> Vec<String> {
     let written = |v: f64| match v {
         0.0 => 0,
@@ -303,7 +302,7 @@ fn exponent(v: f64) -> i32 {
     (v.abs() * (1.0 + 1e-12)).log10().floor() as i32
 }
 
-/// With a power of ten unless its own is among the near ones.
+/// The value with a power of ten, unless its exponent is in `near`.
 fn decimal(v: f64, near: Range<i32>) -> String {
     if v == 0.0 {
         return "0".into();

@@ -1,18 +1,18 @@
-//! A column of the metrics as a line that can be read: a mean over seeds, thinned where there are too
-//! many records, averaged where they swing.
+//! A column of the metrics as a readable line: a mean over seeds, thinned where there are many records, averaged
+//! where it oscillates.
 
 use std::collections::BTreeMap;
 
-use super::cloud::thousands;
 use super::colour::Colour;
 use super::figure::Mark;
 use super::folder::{Family, Folder};
+use super::particle_cloud::thousands;
 
 /// Points of a curve, at most; more are drawn as the extremes of bins.
 const POINTS: usize = 400;
-/// A curve that goes up and down this many times the height of its panel would be a blot.
+/// Curves whose total variation exceeds this many heights of their panel are averaged.
 const SWINGS: f64 = 6.0;
-/// Bins of a curve that swings, for each decade of steps: the same ones for runs of any length.
+/// Bins per decade of steps of an averaged curve; the same for runs of any length.
 const BINS: f64 = 6.0;
 
 /// Step, and mean, least and most of the seeds.
@@ -25,7 +25,7 @@ pub struct Curve {
     thinned: Thinned,
 }
 
-/// What was done to a curve that could not be read.
+/// What was done to a curve to make it readable.
 enum Thinned {
     Not,
     /// Of so many rows the extremes of bins are left.

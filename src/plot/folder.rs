@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::axis::plain;
-use super::cloud::thousands;
 use super::figure::Figure;
+use super::particle_cloud::thousands;
 use crate::certify::run_certificate::RunCertificate;
 use crate::compare::StoredComparison;
 use crate::data::{self, Dataset};

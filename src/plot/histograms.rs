@@ -1,9 +1,9 @@
 //! Histograms of masses |a||w| and of angles, of all particles.
 
 use super::axis::FAR;
-use super::cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::colour::of_sign;
 use super::figure::{Axis, Figure, Mark, Panel, Scale, Sign};
+use super::particle_cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::predictor::ShownRun;
 
 /// Bars of a histogram.

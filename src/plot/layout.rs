@@ -16,8 +16,8 @@ const LABEL: f64 = 1.55 * WORDS;
 const TICK: f64 = 25.0;
 /// Words of ticks on an upright axis, at most.
 const MOST_UP: usize = 6;
-/// Turns that words and the room for them take to agree, at most.
-const TURNS: usize = 8;
+/// Iterations until labels and the room for them agree, at most.
+const ITERATIONS: usize = 8;
 /// Height of a line of a title, in sizes of its words.
 pub const TITLE: f64 = 1.2;
 /// Room right of a plane, at least.
@@ -182,12 +182,12 @@ fn ys(panel: &Panel) -> impl Iterator<Item = f64> {
     panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y)
 }
 
-/// Room left of planes: the labels and the widest words of ticks; and right of them: what words at
-/// their ends need. Which words there are depends on how much room they leave, so it takes some turns;
-/// room once given stays, or two sets of words could take turns for ever.
+/// Room left of planes, for axis labels and the widest tick labels, and right of them, for tick labels at their
+/// ends. Tick labels depend on the room that is left, so this is a fixed-point iteration; room never shrinks in it,
+/// or two sets of labels could alternate without end.
 fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
     let (mut left, mut right) = (0.0, AFTER);
-    for _ in 0..TURNS {
+    for _ in 0..ITERATIONS {
         let plane = width - left - right;
         let of = |panel: &Panel| match panel.bare {
             true => EDGE / 2.0,

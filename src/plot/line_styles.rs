@@ -1,13 +1,13 @@
-//! How the families of a picture are told apart: by colour along one key of the grid, one of
-//! numbers where there is any, and by dashes, or panels, for whatever else differs.
+//! How the families of a picture are told apart: by colour for one key of the grid, a numeric one if there is
+//! any, and by dashes, or panels, for all other keys.
 
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Dash, Figure, Sign};
 use super::folder::Family;
 
-/// Dashes that are told apart, in the order of their use.
+/// Dashes that can be told apart, in the order of their use.
 const DASHES: [Dash; 3] = [Dash::Solid, Dash::Dashed, Dash::Dotted];
-/// Colours that are told apart, at most.
+/// Colours that can be told apart, at most.
 const COLOURS: usize = 8;
 /// Lines of a panel, at most.
 const LINES: usize = 12;
@@ -20,13 +20,13 @@ pub struct LineStyles<'a> {
     pub each: Vec<LineStyle<'a>>,
     /// What the colours stand for, in the order of their key's values.
     colours: Vec<(String, Colour)>,
-    /// What else the families differ in, one for each dash.
+    /// What each dash stands for, in the order of [`DASHES`].
     dash_labels: Vec<String>,
     /// Families of the folder.
     all: usize,
 }
 
-/// How one family looks.
+/// A family with its colour and dash.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LineStyle<'a> {
     pub family: &'a Family,
@@ -78,8 +78,8 @@ impl<'a> LineStyles<'a> {
         }
     }
 
-    /// For a figure that needs the dashes itself: the families of each manner, in solid lines, under
-    /// its name. One part without a name where colours tell all families apart.
+    /// For a figure that uses dashes for something else: the families of each dash, in solid lines, with its label.
+    /// A single part without a label where colours tell all families apart.
     pub fn apart(&self) -> Vec<(Option<String>, LineStyles<'a>)> {
         if self.dash_labels.len() < 2 {
             return vec![(None, self.clone())];
@@ -129,15 +129,15 @@ impl<'a> LineStyles<'a> {
         }
     }
 
-    /// Says that only some families are shown, if that is so.
+    /// A note that only some families are shown, if so.
     pub fn some_of_all(&self) -> Option<String> {
         let (shown, all) = (self.each.len(), self.all);
         (shown < all).then(|| format!("{shown} of {all} combinations of parameters"))
     }
 }
 
-/// The key that colours stand for: one that leaves no more to the dashes than there are of them, then
-/// one of numbers, then the one with the most values.
+/// The key that colours stand for: one that leaves no more combinations than there are dashes, preferably a
+/// numeric one, then the one with the most values.
 fn coloured(families: &[Family]) -> Option<String> {
     let keys = families.first()?.parameters.iter().map(|(key, _)| key);
     let suits = |key: &&String| {
@@ -146,7 +146,7 @@ fn coloured(families: &[Family]) -> Option<String> {
         let numeric = families.iter().all(|f| f.number(key).is_some());
         (values > 1, others <= DASHES.len(), numeric, values)
     };
-    // Of several that are as good the last is taken, so the first key must come last.
+    // The last of several equally good keys is taken, so the first key has to come last.
     let best = keys.rev().max_by_key(suits)?;
     suits(&best).0.then(|| best.clone())
 }
@@ -212,7 +212,7 @@ pub mod tests {
         figure.legend.into_iter().map(|entry| entry.label).collect()
     }
 
-    /// No two families look alike, and there are no more looks than can be told apart.
+    /// No two families have one style, and there are no more colours and dashes than can be told apart.
     fn told_apart(line_styles: &LineStyles) -> bool {
         let each = line_styles.each.iter().enumerate();
         let mut pairs = each.flat_map(|(k, a)| line_styles.each[..k].iter().map(move |b| (a, b)));

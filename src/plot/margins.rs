@@ -43,7 +43,7 @@ pub fn margins(folder: &Folder) -> Figure {
     figure
 }
 
-/// What a margin of a run can reach at most, between two bounds.
+/// Bounds of the largest value that a margin can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MarginBounds {
     pub low: f64,
@@ -63,15 +63,15 @@ impl MarginBounds {
         }
     }
 
-    /// What else has to be said of it.
+    /// A note for the figure, if one is needed.
     pub fn note(&self) -> Option<&'static str> {
         self.mean
             .then_some("bounds: mean over the seeds, each of which has its own optimum")
     }
 }
 
-/// Bounds of what a margin of a run can reach. γ1 is a matter of the samples alone, so that the
-/// certificate of any run on them will do.
+/// Bounds of the largest value of a run's margin. γ1 depends on the samples alone, so the certificate of any run
+/// on them is used.
 pub fn margin_bounds_of(folder: &Folder, run: usize, column: &str) -> Option<MarginBounds> {
     let alpha = folder.experiment(run).network.alpha();
     let (kind, factor) = match column {
@@ -93,8 +93,8 @@ pub fn margin_bounds_of(folder: &Folder, run: usize, column: &str) -> Option<Mar
     })
 }
 
-/// The bounds of a family: their means over its runs, beside the mean of which they are drawn. None
-/// where some run has none.
+/// The bounds of a family: their means over its runs, as its curve is the mean too. `None` where some run has
+/// none.
 pub fn margin_bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<MarginBounds> {
     let each = family
         .runs
@@ -110,7 +110,7 @@ pub fn margin_bounds_over(folder: &Folder, family: &Family, column: &str) -> Opt
     })
 }
 
-/// What infinitely many features would reach, where that is what bounds a margin.
+/// Label of the margin that infinitely many features reach.
 pub const LAW: &str = "γ₂ of infinitely many features";
 /// Dashes tell curves apart.
 pub const LAW_DASH: Dash = Dash::Dotted;
@@ -203,12 +203,12 @@ fn bounds(
     panel.marks.splice(place..place, bounds);
 }
 
-/// As good as one value in a picture.
+/// Whether two values look the same in a picture.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-3 * b.abs()
 }
 
-/// Before the data are separated margins are far below 0: the axis is for what comes after.
+/// Cuts the axis below: before the data are separated, margins are far below 0.
 fn cut_below(panel: &mut Panel, figure: &mut Figure) {
     let ys = || panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
     let (low, high) = ys()

@@ -1,50 +1,50 @@
 //! Figures from a run folder: which ones apply is decided from what the folder holds, and no
 //! engine is needed.
 //!
-//! `folder` reads the folder, `compared` its comparison · `line_styles` tells its families apart, `pick` takes
-//! a few · `curves`, `margins`, `against`, `widths`, `predictor`, `particles`, `histograms` and
-//! `variation` make each a [`Figure`], which is data and nothing else · `axis` and `layout` settle what
-//! depends on values and sizes · `render` draws it as SVG, with its numbers by `values` · `raster`
-//! makes pixels of that, and [`movie`] frames. One drawing path: a PNG is the SVG beside it.
+//! `folder` reads the folder, `compared_families` its comparison · `line_styles` tells its families apart,
+//! `shown_families` takes a few · `curves`, `margins`, `final_values`, `width_asymptotics`, `predictor`, `particles`,
+//! `histograms` and `first_variation` each make a [`Figure`], which is data only · `axis` and `layout` compute what
+//! depends on values and sizes · `render` draws it as SVG, with its numbers by `values` · `raster` makes pixels of
+//! that, and [`movie`] frames. There is one way of drawing: a PNG is the SVG beside it.
 //!
 //! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
 //! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
 
-mod against;
 pub mod axis;
 mod canvas;
-mod cloud;
 mod colour;
-mod compared;
+mod compared_families;
 mod curve;
 mod curves;
 pub mod figure;
+mod final_values;
+mod first_variation;
 mod folder;
 mod histograms;
+mod input_plane;
 pub mod layout;
 mod line_styles;
 mod margins;
 mod movie;
 mod over_steps;
+mod particle_cloud;
 mod particles;
-mod pick;
-mod plane;
 mod predictor;
+mod projection;
 mod raster;
 mod render;
+mod shown_families;
 mod values;
-mod variation;
-mod view;
-mod widths;
+mod width_asymptotics;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cloud::{ParticleCloud, SnapshotSeries};
 pub use colour::Colour;
 pub use figure::Figure;
 pub use folder::Folder;
 pub use movie::{Movie, movie};
+use particle_cloud::{ParticleCloud, SnapshotSeries};
 use predictor::ShownRun;
 pub use raster::{Raster, raster};
 pub use render::render;
@@ -61,11 +61,11 @@ const RUNS: usize = 4;
 /// A file of the folder that is damaged; data that cannot be read again.
 pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     let mut figures = curves::curves(folder);
-    figures.extend(against::against(folder));
+    figures.extend(final_values::against(folder));
     if let Some(note) = folder.divergence() {
         figures.iter_mut().for_each(|figure| figure.remark(&note));
     }
-    figures.extend(widths::widths(folder));
+    figures.extend(width_asymptotics::widths(folder));
     let clouds = clouds(folder)?;
     let shown = clouds
         .iter()
@@ -90,7 +90,7 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     if let (Some(last), Some(snapshots)) = (shown.last(), snapshots.last()) {
         let of_last = [
             histograms::histograms(last, snapshots.as_ref()),
-            variation::variation(folder, last)?,
+            first_variation::variation(folder, last)?,
         ];
         figures.extend(of_last.into_iter().flatten().map(|mut figure| {
             folder.one_seed(&[last.run], &mut figure);
@@ -103,7 +103,7 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
 /// The particles of some runs, one of each family that is picked.
 fn clouds(folder: &Folder) -> Result<Vec<(usize, String, ParticleCloud)>> {
     let mut clouds = Vec::new();
-    for family in pick::pick(&folder.families, RUNS) {
+    for family in shown_families::pick(&folder.families, RUNS) {
         if let Some((run, path)) = folder.particles(family) {
             clouds.push((run, family.label(), ParticleCloud::read(&path)?));
         }
@@ -135,7 +135,7 @@ pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
     paths.collect()
 }
 
-/// Removes pictures that would tell of other results than the rest.
+/// Removes pictures of earlier results.
 fn remove_outdated(place: &Path, figures: &[Figure]) -> Result<()> {
     for entry in std::fs::read_dir(place)
         .map_err(|e| Error::reading(place, e))?

@@ -1,11 +1,11 @@
 //! Particles as directions with mass: in the plane, on the sphere with depth, or along their first
 //! two principal axes; with the tails that their last snapshots leave.
 
-use super::cloud::{ParticleCloud, SnapshotSeries};
 use super::colour::{Colour, LIGHT, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Sign};
+use super::particle_cloud::{ParticleCloud, SnapshotSeries};
 use super::predictor::ShownRun;
-use super::view::{Particle, Projection, View};
+use super::projection::{Particle, Projection, View};
 
 /// Particles that have tails, at most, and snapshots that make a tail.
 const TAILS: usize = 400;
@@ -92,7 +92,7 @@ fn plane(
         line(vec![(-1.08, 0.0), (1.08, 0.0)], LIGHT, 0.5),
         line(vec![(0.0, -1.08), (0.0, 1.08)], LIGHT, 0.5),
     ];
-    // What was farther out than anything is now has left the picture.
+    // Points farther out than any present particle are outside the picture.
     let inside = |(x, y): (f64, f64)| match x.abs().max(y.abs()) <= 1.08 {
         true => (x, y),
         false => (x, f64::NAN),
@@ -240,7 +240,7 @@ pub type Tail = (Vec<Vec<f64>>, f64);
 pub fn tails(snapshots: &SnapshotSeries, end: usize) -> Vec<Tail> {
     let from = (end + 1).saturating_sub(TAIL);
     let stride = snapshots.m.div_ceil(TAILS).max(1);
-    // Twins and signs alternate: an even stride would see one kind only.
+    // Twins and signs alternate, so that an even stride would take one kind only.
     let stride = if stride > 1 { stride | 1 } else { stride };
     let of = |j: usize| {
         let points =

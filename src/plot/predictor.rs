@@ -1,11 +1,11 @@
 //! The trained function over its inputs, with the data: a curve in one dimension, a map in two.
 
-use super::cloud::ParticleCloud;
 use super::colour::{BLACK, Colour, GREY, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
+use super::input_plane::{InputPlane, Sampled};
 use super::line_styles::LineStyles;
-use super::plane::{InputPlane, Sampled};
+use super::particle_cloud::ParticleCloud;
 use crate::data::Dataset;
 use crate::error::Result;
 

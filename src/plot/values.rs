@@ -4,7 +4,7 @@
 //! series: [{ label, points: [[x, y], …] }], spans: [{ label, low, high }], field }] }`, boxes in the
 //! units of the viewBox, values to five digits, those of spans to nine. A span goes across the panel
 //! between two y; a field is null or `{ label, x: [low, high], y: [low, high], columns, values }`.
-//! What has no coordinates to read, or only carries the eye, is left out.
+//! Marks without coordinates, and guides, are left out.
 
 use serde::Serialize;
 

@@ -1,18 +1,18 @@
 //! report.html: a run folder on one page that needs no network. What the experiment is, whether its
 //! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
 //!
-//! `words` tells the experiment · [`verdicts`] and [`width`] what is proved, claimed and compared ·
+//! `description` tells the experiment · [`verdicts`] and [`width`] what is proved, claimed and compared ·
 //! [`figures`] takes in the drawings, which `svg` makes harmless · `tables` thins what is long · the page itself is
 //! assets/report.html, with the look of assets/page.css and the hover values and zoom of
 //! assets/report.js over assets/axes.js. Pure reading: no engine is needed.
 
+mod description;
 pub mod figures;
 mod repeat;
 mod svg;
 mod tables;
 pub mod verdicts;
 pub mod width;
-mod words;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ fn render(parts: &Parts) -> std::result::Result<String, minijinja::Error> {
         style => STYLE,
         script => SCRIPT,
         policy => policy(),
-        words => words::paragraphs(&parts.grid),
+        words => description::paragraphs(&parts.grid),
         toml => &parts.toml,
         summary => Serde(&parts.summary),
         missing => &parts.missing,

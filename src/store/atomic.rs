@@ -8,13 +8,13 @@ use std::thread;
 
 use tempfile::NamedTempFile;
 
-use super::places::{LEFTOVER, open_regular, sync_folder};
+use super::filesystem::{LEFTOVER, open_regular, sync_folder};
 use crate::error::{Error, Result};
 
-/// Files that wait to be brought to the disk, each of them open.
+/// Files that wait to be synced, at most; each is open.
 const WAITING: usize = 64;
 
-/// Requests to the disk at a time, which it answers together.
+/// Syncs at a time, which a disk combines.
 const ABREAST: usize = 16;
 
 /// Lets `fill` write beside `path`, then renames onto it. On any error the old file stays; a new
@@ -28,7 +28,7 @@ pub fn write_atomically(
     writes.commit()
 }
 
-/// The same, but that a loss of power may take it back until it is synced.
+/// As [`write_atomically`], without a sync: a loss of power may undo it.
 pub fn write_unsynced(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
@@ -36,8 +36,8 @@ pub fn write_unsynced(
     Written::beside(path, fill)?.put_in_place()
 }
 
-/// Several files that are brought to the disk side by side: each appears whole or not at all, in the
-/// order in which they were written, and all have appeared after [`Writes::commit`].
+/// Several files that are synced together. Each appears whole or not at all, in the order in which they were
+/// written, and all have appeared after [`Writes::commit`].
 #[derive(Debug, Default)]
 pub struct Writes {
     written: Vec<Written>,
@@ -58,12 +58,12 @@ impl Writes {
         }
     }
 
-    /// Has a file as it is now on the disk before any of those that wait appears.
+    /// Has the present content of another file synced before any of these appears.
     pub fn rely_on(&mut self, path: &Path) {
         self.relied_on.push(path.to_path_buf());
     }
 
-    /// Has all of them appear, to stay.
+    /// Syncs all files and renames them into place.
     pub fn commit(&mut self) -> Result<()> {
         let written = std::mem::take(&mut self.written);
         let relied_on = std::mem::take(&mut self.relied_on);
@@ -103,10 +103,10 @@ impl Written {
             .prefix(LEFTOVER)
             .permissions_like_create()
             .tempfile_in(folder)
-            // Of the kind alone: its words name the file beside.
+            // The kind alone, as the message would name the temporary file.
             .map_err(|e| at(e.kind().into()))?;
-        // Held until the file is in place or its process is gone: who clears leftovers away looks. A
-        // file system without locks has no such helper either.
+        // Locked until the file is in place or its process has ended: locked files are not removed as leftovers. On a
+        // file system without locks nothing is removed.
         let _ = beside.as_file().try_lock();
         let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file_mut());
         fill(&mut writer)?;

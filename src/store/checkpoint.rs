@@ -9,10 +9,10 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 
 use super::Writes;
+use super::digest::{HashingWriter, has_valid_digest};
+use super::filesystem::{entries, name, open_regular};
 use super::format::{FORMAT, RunMetadata, TensorLayout, decode, encode, header, size_of_value};
-use super::places::{entries, name, open_regular};
-use super::seal::{HashingWriter, has_valid_digest};
-use super::state::{BLOCK, StateEncoding, blocks};
+use super::state_encoding::{BLOCK, StateEncoding, blocks};
 use crate::engine::{Clock, DualState, Engine, Precision};
 use crate::error::{Error, Result};
 use crate::model::Train;

@@ -1,15 +1,15 @@
-//! The time that an experiment took so far, over all its sessions.
+//! Computing time of an experiment, over all its sessions.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::places::open_regular;
+use super::filesystem::open_regular;
 use super::{Summary, write_atomically};
 use crate::error::{Error, Result};
 
-/// Seconds of this session and of those before. They are kept in a file of their own (`.seconds`):
-/// a kill loses what went by since the last save, as it loses the steps.
+/// Seconds of this session and of those before. They are saved in a file (`.seconds`); a kill loses those since
+/// the last save, as it loses the steps.
 #[derive(Debug)]
 pub struct Elapsed {
     path: PathBuf,
@@ -88,8 +88,8 @@ mod tests {
         elapsed.keep_in(&path);
         elapsed.save().unwrap();
         assert!((1000.0..1001.0).contains(&later()));
-        let told = r#"{"engine":"","adapter":"","version":"","wall_seconds":2000,"runs":[]}"#;
-        std::fs::write(&summary, told).unwrap();
+        let text = r#"{"engine":"","adapter":"","version":"","wall_seconds":2000,"runs":[]}"#;
+        std::fs::write(&summary, text).unwrap();
         assert!((2000.0..2001.0).contains(&later()));
         std::fs::write(&path, "NaN").unwrap();
         assert!((2000.0..2001.0).contains(&later()));

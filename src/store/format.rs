@@ -6,8 +6,8 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
-use super::seal;
-use super::state::StateEncoding;
+use super::digest;
+use super::state_encoding::StateEncoding;
 use crate::data::Standardization;
 use crate::engine::{Clock, DualState, Precision};
 use crate::observe::BestMargins;
@@ -53,7 +53,7 @@ pub fn header(
     let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
     let mut metadata = HashMap::from([
         ("format".into(), FORMAT.to_string()),
-        (seal::KEY.into(), seal::BLANK.into()),
+        (digest::KEY.into(), digest::BLANK.into()),
         ("scaling".into(), format!("{:?}", label.scaling)),
         ("loss".into(), label.loss.clone()),
         ("seed".into(), label.seed.to_string()),

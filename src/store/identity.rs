@@ -124,27 +124,30 @@ mod tests {
     #[test]
     fn differences_are_named() {
         let was = identity(&[], 0.5);
-        let told = |sets: &[&str], x| was.differences(&identity(sets, x));
-        assert!(told(&[], 0.5).is_empty());
+        let differences = |sets: &[&str], x| was.differences(&identity(sets, x));
+        assert!(differences(&[], 0.5).is_empty());
         for free in [
             "flow.steps=7",
             "output.records=3",
             "title=\"t\"",
             "flow.stop={risk=0.1}",
         ] {
-            assert!(told(&[free], 0.5).is_empty(), "{free}");
+            assert!(differences(&[free], 0.5).is_empty(), "{free}");
         }
-        assert_eq!(told(&["seed=9"], 0.5), ["seed = 9 instead of seed = 1"]);
+        assert_eq!(
+            differences(&["seed=9"], 0.5),
+            ["seed = 9 instead of seed = 1"]
+        );
         for key in [
             "risk.loss=\"square\"",
             "network.scaling=\"ntk\"",
             "flow.step=0.25",
             "risk.weight_decay=0.5",
         ] {
-            assert_eq!(told(&[key], 0.5).len(), 1, "{key}");
+            assert_eq!(differences(&[key], 0.5).len(), 1, "{key}");
         }
         assert_eq!(
-            told(&[], 0.25),
+            differences(&[], 0.25),
             ["other training samples", "other test samples"]
         );
         assert_eq!(was.steps(), Some(20_000));

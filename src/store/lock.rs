@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::places::must_be_regular;
+use super::filesystem::must_be_regular;
 use crate::error::{Error, Result};
 
-/// How long a lock is waited for.
+/// How long to wait for a lock.
 const DYING: Duration = Duration::from_secs(1);
 
 /// Who holds a lock, as its file tells.
@@ -74,7 +74,7 @@ pub fn try_lock(dir: &Path) -> Result<Option<File>> {
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(e)) => return Err(Error::writing(&path, e)),
     }
-    // The lock is held all the same: the words are for others' messages.
+    // The lock is held in any case; the text is for messages of other processes.
     let _ = file.set_len(0);
     let _ = serde_json::to_string(&Owner::this_process())
         .map(|text| file.write_all((text + "\n").as_bytes()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::places::open_if_there;
+use super::filesystem::open_if_there;
 use super::write_atomically;
 use crate::error::{Error, Result};
 use crate::observe::MetricsRow;

@@ -5,19 +5,19 @@
 
 mod atomic;
 mod checkpoint;
+mod checkpoint_retention;
+mod digest;
 mod elapsed;
+mod filesystem;
 mod format;
 mod identity;
-mod kept;
 mod lock;
 mod metrics;
 mod npz;
-mod places;
 mod polished;
-mod seal;
 mod snapshot_log;
 mod snapshots;
-mod state;
+mod state_encoding;
 mod summary;
 
 use std::fs::File;
@@ -27,21 +27,21 @@ use std::path::{Path, PathBuf};
 pub use crate::arrays::NpzReader;
 pub use atomic::{Writes, write_atomically};
 pub use checkpoint::Checkpoint;
+pub use checkpoint_retention::Checkpoints;
 pub use elapsed::Elapsed;
 pub use format::RunMetadata;
 pub use identity::Identity;
-pub use kept::Checkpoints;
 pub use metrics::Metrics;
 pub use npz::NpzWriter;
 pub use polished::{read_polished, remove_polished, write_polished};
 pub use snapshots::Snapshots;
-pub use state::{StateEncoding, blocks, write_particles};
+pub use state_encoding::{StateEncoding, blocks, write_particles};
 pub use summary::{Checked, Checks, LastRow, RunSummary, Summary, diverged_at};
 
 use crate::engine::select::Request;
 use crate::error::{Error, Result};
 use crate::experiment::{KEPT_DATA, is_kept_name, kept_name};
-use places::{
+use filesystem::{
     clear_leftovers, entries, make_folder, make_folders, name, open_regular, remove, sync_folder,
 };
 
@@ -185,7 +185,7 @@ impl RunFolder {
         lock::lock(&self.dir)
     }
 
-    /// Goes from name to name until one is free and locked.
+    /// Tries one name after another until a free folder is locked.
     fn lock_next(&mut self) -> Result<()> {
         let first = self.dir.clone();
         let name = name(&first).to_owned();
@@ -245,8 +245,7 @@ impl RunFolder {
         sync_folder(&self.dir).map_err(|e| Error::writing(&self.dir, e))
     }
 
-    /// Which engine a new run was asked for: until there is a checkpoint, nothing else in the folder
-    /// tells a resume.
+    /// Stores which engine was asked for: a resume without a checkpoint needs it.
     pub fn ask_for(&mut self, request: Request) {
         self.request = Some(request);
     }
@@ -259,13 +258,13 @@ impl RunFolder {
             text => text.map_err(|e| e.to_string()),
         };
         let request = text.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
-        let told = |e: &String| {
+        let warn_of = |e: &String| {
             tracing::warn!(
                 "{}: which engine the run was asked for cannot be read ({e}): name it with --engine",
                 path.display()
             );
         };
-        request.inspect_err(told).ok()
+        request.inspect_err(warn_of).ok()
     }
 
     fn write_request(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::places::remove;
+use super::filesystem::remove;
 use super::{NpzWriter, write_atomically};
 use crate::arrays::{NpzReader, values};
 use crate::certify::{InputMatrix, Measure};

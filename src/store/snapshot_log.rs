@@ -1,12 +1,12 @@
-//! The file in which the snapshots of a run gather (`.snapshots`): after its first bytes, each
-//! snapshot is the step, w and a in f64, and the BLAKE3 digest of these.
+//! The file to which the snapshots of a run are appended (`.snapshots`): after its first bytes, each snapshot is
+//! the step, w and a in f64, and the BLAKE3 digest of these.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::atomic::write_unsynced;
-use super::places::{is_there, must_be_regular, open_regular};
+use super::filesystem::{is_there, must_be_regular, open_regular};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
@@ -18,7 +18,7 @@ const FIRST_OF_OLDER: [u8; 8] = [0; 8];
 /// A snapshot: the step, and (w, a) in true units.
 pub type Snapshot = (u64, Particles);
 
-/// What stands in the file.
+/// A record of the file.
 enum Record {
     Whole(Snapshot),
     /// Its number in the file, and what is wrong with it.
@@ -60,8 +60,7 @@ impl SnapshotLog {
             .map_err(|e| Error::writing(&self.path, e))
     }
 
-    /// Those that are whole. With `tell`, others are named: a last one cut off by a crash, and
-    /// damaged ones.
+    /// The snapshots that are whole. With `tell`, warns of others: a last one cut off by a crash, and damaged ones.
     pub fn whole(&self, tell: bool) -> Result<impl Iterator<Item = Result<Snapshot>>> {
         let path = self.path.clone();
         Ok(self.records()?.filter_map(move |record| match record {

@@ -1,13 +1,13 @@
 //! snapshots.npz: the first m' ≤ 4096 particles at log-spaced steps.
 //!
-//! During a run they gather in a file of their own (`.snapshots`), so that memory stays small and
-//! a crash loses none; at the end they become the .npz.
+//! During a run they are appended to a log (`.snapshots`), so that memory stays small and a crash loses none; at
+//! the end they become the .npz.
 
 use std::path::{Path, PathBuf};
 
-use super::places::{is_there, remove};
+use super::filesystem::{is_there, remove};
 use super::snapshot_log::{Snapshot, SnapshotLog, snapshot_log};
-use super::state::StateEncoding;
+use super::state_encoding::StateEncoding;
 use super::{NpzWriter, Writes};
 use crate::arrays::{NpzReader, values};
 use crate::engine::{Engine, Precision};
@@ -167,7 +167,7 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Once snapshots.npz is in place, those that gathered go.
+    /// Removes the log once snapshots.npz is in place.
     pub fn remove_superseded(&mut self) -> Result<()> {
         match std::mem::take(&mut self.finished) {
             true => remove(&self.snapshot_log.path),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::places::open_regular;
+use super::filesystem::open_regular;
 use super::{RunFolder, write_atomically};
 use crate::error::{Error, Result};
 use crate::observe::{BestMargins, MetricsRow};

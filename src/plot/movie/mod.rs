@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::colour::{LIGHT, NEGATIVE, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::Folder;
+use super::input_plane::InputPlane;
+use super::particle_cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::particles::{panel, tails};
-use super::plane::InputPlane;
 use super::predictor::{ShownRun, curves, ends, map};
+use super::projection::{Particle, View, longest};
 use super::raster::{Raster, raster};
 use super::render::render;
-use super::view::{Particle, View, longest};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 

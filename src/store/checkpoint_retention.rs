@@ -1,4 +1,4 @@
-//! The checkpoints of one run as it goes: which stay, and which go.
+//! Which checkpoints of a run are kept, and which are removed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct Checkpoints {
     dir: PathBuf,
     /// Steps of those known to be good: written or read whole by this process.
     good: BTreeSet<u64>,
-    /// The step of one that has been written since the others were looked at.
+    /// The step of a checkpoint written since the others were last checked.
     newest: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Checkpoints {
         }
     }
 
-    /// Writes the present state, to be settled once it is in place.
+    /// Writes the present state; [`Checkpoints::remove_superseded`] is due once it is in place.
     pub fn write(
         &mut self,
         engine: &mut dyn Engine,
@@ -74,7 +74,7 @@ impl Checkpoints {
                     tracing::warn!("removing {}: {what}", path.display());
                     remove(&path, "it is damaged");
                 }
-                // It may be good: who can read it decides.
+                // It may be good, but cannot be read now.
                 Err(CheckpointFault::Newer(_) | CheckpointFault::Unreadable(_)) => {}
             }
         }
@@ -82,8 +82,7 @@ impl Checkpoints {
     }
 }
 
-/// Removes a checkpoint that is not needed any more. One that cannot be removed takes up room, but
-/// is no reason to end a run.
+/// Removes a checkpoint that is no longer needed; a failure is a warning, not an error.
 fn remove(path: &Path, why: &str) {
     let of = path.symlink_metadata();
     if !of.is_ok_and(|of| of.is_file() || of.is_symlink()) {

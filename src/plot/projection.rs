@@ -1,4 +1,4 @@
-//! How particles are looked at: as points, from a side, in a unit.
+//! How particles are drawn: as points, in a projection, with a unit of length.
 
 /// A particle to be drawn: the point w √(|a|/|w|), whose square length is the mass |a||w|.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
     let mut axes: [Vec<f64>; 2] = [vec![0.0; d], vec![0.0; d]];
     let mut shares = [0.0; 2];
     for k in 0..2 {
-        // A start with no symmetry, so that it is orthogonal to nothing of interest.
+        // A start without symmetry, which is unlikely to be orthogonal to an axis.
         let mut u: Vec<f64> = (0..d).map(|i| 1.0 + (i as f64 * 0.7548).fract()).collect();
         let mut size = 0.0;
         for _ in 0..100 {

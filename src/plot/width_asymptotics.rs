@@ -3,7 +3,7 @@
 
 use super::axis::FittedAxis;
 use super::colour::{Colour, GREY, LIGHT};
-use super::compared::{ComparedFamily, families};
+use super::compared_families::{ComparedFamily, families};
 use super::figure::{Axis, Dash, DotShape, Figure, Mark, Panel, Scale, Sign};
 use super::folder::{Family, Folder, words};
 use super::line_styles::{LineStyle, LineStyles};
@@ -11,7 +11,7 @@ use super::over_steps::finish;
 use super::predictor::extremes;
 use crate::compare::{Relation, StoredComparison, StoredPair, StoredPowerLaw};
 
-/// How fits and noise floors are told from what was measured.
+/// Dashes of fits and noise floors, whose colours are those of the measurements.
 const FIT: Dash = Dash::Dotted;
 const FLOOR: Dash = Dash::Dashed;
 /// Share of its colour that a bar has.
@@ -58,7 +58,7 @@ pub fn widths(folder: &Folder) -> Option<Figure> {
     for (title, part) in &parts {
         figure.panels.extend(variances(part, title));
     }
-    // More panels than a page has room for would be none the clearer.
+    // More panels would not fit on a page.
     let room = if parts.len() > 1 { 1 } else { GAPS.len() };
     for gap in &GAPS[..room] {
         for (title, part) in &parts {

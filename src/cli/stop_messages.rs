@@ -1,4 +1,4 @@
-//! How runs ended, where a table does not show it: by flow.stop or not, and with no neuron alive.
+//! Messages on how runs ended: by flow.stop or not, and with dead neurons only.
 
 use crate::digits::counted;
 use crate::experiment::{Experiment, Grid, Stop};
@@ -25,7 +25,7 @@ fn hopeless(experiment: &Experiment) -> Option<(String, String)> {
 }
 
 /// What became of flow.stop, and of neurons that no sample activates; a line each.
-pub fn told(grid: &Grid, summary: &Summary) -> Vec<String> {
+pub fn describe(grid: &Grid, summary: &Summary) -> Vec<String> {
     let ended = summary.runs.iter().filter(|run| run.diverged_at.is_none());
     let ended = ended.filter_map(|run| Some((run, &grid.runs.get(run.run)?.experiment)));
     let ended: Vec<(&RunSummary, &Experiment)> = ended.collect();
@@ -54,7 +54,7 @@ fn stopped(ended: &[(&RunSummary, &Experiment)]) -> Vec<String> {
             stop.unwrap_or_default()
         ));
     }
-    // One that was interrupted may meet it yet.
+    // An interrupted run may still meet it.
     let unmet = watched
         .iter()
         .filter(|(run, e)| run.stopped_by.is_none() && run.steps >= e.flow.steps);

@@ -1,5 +1,4 @@
-//! What is around files: folders that last, leftovers of killed processes, and names that are not
-//! files at all.
+//! Helpers for folders and files: synced folders, leftovers of killed processes, regular files only.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -119,7 +118,7 @@ pub fn clear_leftovers(folder: &Path) {
         if let Some(file) = opened.flatten()
             && file.try_lock().is_ok()
         {
-            // What stays does no harm: the next to come tries again.
+            // A leftover that stays does no harm; the next process tries again.
             let _ = std::fs::remove_file(&path);
         }
     }

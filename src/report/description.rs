@@ -211,9 +211,9 @@ mod tests {
     #[test]
     fn values_of_a_grid_are_listed() {
         let sets = ["grid.seed=[1,2]".into(), "risk.weight_decay=0.001".into()];
-        let told = paragraphs(&load("xor", &sets).unwrap());
-        let of = |heading| &told.iter().find(|(h, _)| *h == heading).unwrap().1;
-        assert!(of("Training").contains("λ = 0.001"), "{told:?}");
+        let text = paragraphs(&load("xor", &sets).unwrap());
+        let of = |heading| &text.iter().find(|(h, _)| *h == heading).unwrap().1;
+        assert!(of("Training").contains("λ = 0.001"), "{text:?}");
         assert_eq!(of("Grid"), "2 runs, every combination of seed = 1 or 2.");
         let many: Vec<String> = (0..20).map(|v| v.to_string()).collect();
         assert_eq!(listed(&many), "0, 1, 2, 3, 4, 5, …, 19");

@@ -1,5 +1,5 @@
-//! Which families of a grid are shown where there is room for a few only: at ends of its keys, so that
-//! what is side by side differs in one key at a time.
+//! Which families of a grid are shown where there is room for a few: those at the ends of its keys, so that
+//! neighbours differ in one key.
 
 use super::folder::Family;
 use super::line_styles::spread;

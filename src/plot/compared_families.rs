@@ -34,7 +34,7 @@ pub fn families<'s>(
     all
 }
 
-/// What was found of one family.
+/// The comparison of one family.
 pub struct ComparedFamily<'a> {
     pub label: String,
     pub colour: Colour,

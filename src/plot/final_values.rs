@@ -9,9 +9,9 @@ use super::margins::{LAW, LAW_DASH, law_over, margin_bounds_over};
 
 /// Lines of a panel, at most.
 const LINES: usize = 6;
-/// Share of its colour that a spread has.
+/// Opacity of a spread, as a share of its family's colour.
 const SHADE: f64 = 0.25;
-/// What may be shown, the most telling first, and how many of them.
+/// The quantities that may be shown, the most informative first, and how many panels there are.
 const QUANTITIES: [(&str, &str); 6] = [
     ("error_test", "test error"),
     ("risk_test", "test risk"),
@@ -50,7 +50,7 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let lines: Vec<(&str, Colour)> = lines
         .map(|(k, label)| (label.as_str(), of_family(k, count, false)))
         .collect();
-    // Which of a test's risk and error, and of the margins, says the most is a matter of the loss.
+    // Which of test risk and test error, and which margin, is the most informative depends on the loss.
     let labelled = folder.metrics.has("error_test");
     let output = (0..folder.grid.runs.len())
         .all(|k| folder.experiment(k).network.train == crate::model::Train::Output);
@@ -72,7 +72,7 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let mut columns = Vec::new();
     for (column, label) in quantities {
         let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
-        // What is there during the runs may be beyond f64 at their ends.
+        // A column with values during the runs may have none at their ends, beyond f64.
         if panel.places().next().is_some() {
             figure.panels.push(panel);
             columns.push(*column);
@@ -207,8 +207,8 @@ fn panel(
     panel
 }
 
-/// On a logarithmic axis one seed far below all means would take most of the room: spreads end at a power
-/// of ten below the least of the means.
+/// Cuts spreads of a logarithmic axis at the power of ten below the least mean: a single seed far below would
+/// take most of the axis.
 fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
     let ys = |marks: &[Mark]| -> Vec<f64> {
         let all = marks.iter().flat_map(Mark::places).map(|(_, y)| y);
@@ -236,7 +236,7 @@ fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
     ));
 }
 
-/// The edges of the shade of a colour: another one may lie over it.
+/// The edges of a spread, which stay visible where another spread covers it.
 fn edges_of(panel: &Panel, colour: Colour) -> Vec<Mark> {
     let edge = |points: Vec<(f64, f64)>| Mark::Line {
         points,
@@ -256,7 +256,7 @@ fn edges_of(panel: &Panel, colour: Colour) -> Vec<Mark> {
     both.collect()
 }
 
-/// A band, and a dotted line in its middle: tight bounds are thinner than any line.
+/// A band and a line in its middle, as tight bounds are thinner than a line.
 fn optimum(certified: &[(f64, f64, f64)], shade: Colour) -> [Mark; 2] {
     let middle = certified
         .iter()
