@@ -29,7 +29,7 @@ pub enum Outcome {
 }
 
 /// Everything around the engine that a batch needs.
-pub struct Context<'a> {
+pub struct FlowContext<'a> {
     pub metrics: &'a mut Metrics,
     pub progress: &'a mut dyn Progress,
     /// Raised by Ctrl-C.
@@ -38,7 +38,7 @@ pub struct Context<'a> {
     pub spot: SpotCheck,
 }
 
-impl Context<'_> {
+impl FlowContext<'_> {
     pub fn seconds(&self) -> f64 {
         self.elapsed.seconds()
     }
@@ -56,7 +56,7 @@ pub fn drive(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
     initial_balances: &dyn Origins,
-    context: &mut Context,
+    context: &mut FlowContext,
 ) -> Result<Outcome> {
     let mut step_rate = StepRate::default();
     context.spot.engine_changed();
@@ -177,7 +177,7 @@ fn observe(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
     initial_balances: &dyn Origins,
-    context: &mut Context,
+    context: &mut FlowContext,
     selection: RunSelection,
 ) -> Result<()> {
     let seconds = context.seconds();
@@ -231,7 +231,7 @@ fn observe(
 fn save(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
-    context: &mut Context,
+    context: &mut FlowContext,
     selection: RunSelection,
 ) -> Result<()> {
     let stored = run_states

@@ -26,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use certificates::{is_current, read_certificates, write_certificates};
 pub use dataset_cache::{DatasetCache, TrainTestSplit};
-use drive::{Context, Outcome};
+use drive::{FlowContext, Outcome};
 use spot_check::SpotCheck;
 pub use timetable::{EVALUATION_INTERVAL, log_spaced};
 pub use trained_run::{TrainedRun, predictions};
@@ -90,7 +90,7 @@ pub fn train(
         StartMode::Resume => newest_checkpoints(folder, 0..grid.runs.len())?,
     };
     let (mut metrics, elapsed) = records(folder, start, &checkpoints)?;
-    let context = Context {
+    let context = FlowContext {
         metrics: &mut metrics,
         progress,
         stop,

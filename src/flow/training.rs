@@ -9,7 +9,7 @@ use super::StartMode;
 use super::continuation::{check_continuation, warn_of_changes};
 use super::dataset_cache::{DatasetCache, TrainTestSplit};
 use super::divergence;
-use super::drive::{Context, Outcome, drive};
+use super::drive::{FlowContext, Outcome, drive};
 use super::initial_balance::{InitialBalance, InitialBalances};
 use super::run_state::{End, RunBeginning, RunState};
 use super::stopping_target::StoppingTargets;
@@ -71,7 +71,7 @@ pub struct Training<'a> {
     folder: &'a mut RunFolder,
     /// From which runs start, by number.
     checkpoints: BTreeMap<usize, Checkpoint>,
-    context: Context<'a>,
+    context: FlowContext<'a>,
     datasets: DatasetCache,
     targets: StoppingTargets,
     summaries: Vec<(RunSummary, Option<End>)>,
@@ -85,7 +85,7 @@ impl<'a> Training<'a> {
         grid: &'a Grid,
         folder: &'a mut RunFolder,
         checkpoints: BTreeMap<usize, Checkpoint>,
-        context: Context<'a>,
+        context: FlowContext<'a>,
     ) -> Self {
         Training {
             grid,

@@ -86,7 +86,7 @@ fn lines(
     for (title, part) in line_styles.apart() {
         let mut panel = Panel {
             title,
-            ..ground(plane, data)
+            ..empty_panel(plane, data)
         };
         for style in &part.each {
             let Some((run, path)) = folder.particles(style.family) else {
@@ -144,7 +144,7 @@ fn enter_signs(labels: bool, figure: &mut Figure) {
 
 /// A run's function over one coordinate.
 pub fn curves(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) -> Panel {
-    let mut panel = ground(plane, data);
+    let mut panel = empty_panel(plane, data);
     let alpha = folder.experiment(of.run).network.alpha();
     let line = curve(of.cloud, alpha, plane, &panel.x, of.colour);
     panel.marks.push(line);
@@ -154,8 +154,8 @@ pub fn curves(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset)
     panel
 }
 
-/// The axes of curves, for these inputs.
-fn ground(plane: InputPlane, data: &Dataset) -> Panel {
+/// A panel with the axes of curves for these inputs, without marks.
+fn empty_panel(plane: InputPlane, data: &Dataset) -> Panel {
     let x = match plane {
         InputPlane::Circle => Axis {
             ticks: Some(vec![-180.0, -90.0, 0.0, 90.0, 180.0]),

@@ -139,10 +139,10 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             .iter()
             .try_for_each(|dot| draw_dot(canvas, dot, placed)),
         Mark::Bars { bars, colour } => {
-            let ground = level(0.0);
+            let base = level(0.0);
             bars.iter().try_for_each(|&(from, to, y)| {
                 let (a, b) = (placed.point(from, y), placed.point(to, y));
-                canvas.polygon(&[(a.0, ground), a, b, (b.0, ground)], *colour)
+                canvas.polygon(&[(a.0, base), a, b, (b.0, base)], *colour)
             })
         }
         Mark::Polygons { polygons, colour } => polygons.iter().try_for_each(|polygon| {

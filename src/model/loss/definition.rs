@@ -9,7 +9,7 @@ pub struct Definition {
     pub targets: Targets,
     pub infimum: Infimum,
     pub dual: Option<Dual>,
-    pub form: Form,
+    pub form: RiskFormula,
 }
 
 /// A parameter above 0.
@@ -49,7 +49,7 @@ pub enum Dual {
 }
 
 /// How R depends on the predictions.
-pub enum Form {
+pub enum RiskFormula {
     /// R = (1/n) Σ_i ℓ(f_i, y_i)
     Each(Each),
     /// A function of all predictions at once.
@@ -57,7 +57,7 @@ pub enum Form {
 }
 
 /// A prediction f with its target y, one of n.
-pub struct Prediction {
+pub struct LossArguments {
     pub f: f64,
     pub y: f64,
     pub n: f64,
@@ -68,13 +68,13 @@ pub struct Prediction {
 /// Functions of one prediction.
 pub struct Each {
     /// ℓ(f, y)
-    pub value: fn(&Prediction) -> f64,
+    pub value: fn(&LossArguments) -> f64,
     /// g = ∂R/∂f
-    pub residual: fn(&Prediction) -> f64,
+    pub residual: fn(&LossArguments) -> f64,
     /// Scale of the error of g where f is known to a small share of a scale; of g and this scale.
-    pub condition: fn(&Prediction, f64, f64) -> f64,
+    pub condition: fn(&LossArguments, f64, f64) -> f64,
     /// What rounding does to g where f is exact and a margin is known to a distance.
-    pub rounding: fn(&Prediction, f64) -> Rounding,
+    pub rounding: fn(&LossArguments, f64) -> Rounding,
     pub wgsl: Wgsl,
 }
 

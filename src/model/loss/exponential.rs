@@ -8,7 +8,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Labels,
     infimum: Infimum::Approached,
     dual: None,
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         value: |at| (-at.y * at.f).exp(),
         residual: |at| -at.y * (-(at.y * at.f)).exp() / at.n,
         // A relative error of |δf|.

@@ -8,7 +8,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Labels,
     infimum: Infimum::Attained,
     dual: None,
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         value: |at| (1.0 - at.y * at.f).max(0.0),
         residual: |at| -at.y * f64::from(u8::from(at.y * at.f < 1.0)) / at.n,
         condition: |_, g, _| g.abs(),

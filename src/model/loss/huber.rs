@@ -11,7 +11,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Numbers,
     infimum: Infimum::Attained,
     dual: None,
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         value: |at| {
             let (r, delta) = ((at.f - at.y).abs(), at.parameter);
             if r <= delta {

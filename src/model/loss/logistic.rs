@@ -8,7 +8,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Labels,
     infimum: Infimum::Approached,
     dual: Some(Dual::Logistic),
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         // Without overflow.
         value: |at| {
             let u = -at.y * at.f;

@@ -10,8 +10,8 @@ use std::hash::{Hash, Hasher};
 use super::ldexp;
 
 pub use definition::{
-    All, Definition, Dual, Each, Form, Infimum, Pairs, Parameter, Prediction, Rounding, Targets,
-    Wgsl,
+    All, Definition, Dual, Each, Infimum, LossArguments, Pairs, Parameter, RiskFormula, Rounding,
+    Targets, Wgsl,
 };
 
 /// Declares the file and the constant of every loss. What a file defines is all there is to a loss: names
@@ -96,13 +96,13 @@ impl Loss {
 
     /// Whether the residual of a sample depends on all predictions.
     pub fn is_coupled(self) -> bool {
-        matches!(self.definition.form, Form::All(_))
+        matches!(self.definition.form, RiskFormula::All(_))
     }
 
     pub fn wgsl(self) -> Wgsl {
         match &self.definition.form {
-            Form::Each(each) => each.wgsl,
-            Form::All(all) => all.wgsl,
+            RiskFormula::Each(each) => each.wgsl,
+            RiskFormula::All(all) => all.wgsl,
         }
     }
 
@@ -116,11 +116,11 @@ impl Loss {
     pub fn risk(self, f: impl Iterator<Item = f64>, y: &[f32]) -> f64 {
         let n = y.len() as f64;
         match &self.definition.form {
-            Form::Each(each) => {
+            RiskFormula::Each(each) => {
                 let all = self.predictions(f, y);
                 all.map(|at| (each.value)(&at)).sum::<f64>() / n
             }
-            Form::All(all) => (all.risk)(&mut f.zip(y).map(|(f, &y)| (f, f64::from(y)))),
+            RiskFormula::All(all) => (all.risk)(&mut f.zip(y).map(|(f, &y)| (f, f64::from(y)))),
         }
     }
 
@@ -128,13 +128,13 @@ impl Loss {
     /// ∞ · 0.
     pub fn residual(self, f: &[f64], p: i32, y: &[f32]) -> Vec<f64> {
         match &self.definition.form {
-            Form::Each(each) => {
+            RiskFormula::Each(each) => {
                 let f = f.iter().map(|&f| ldexp(f, p));
                 self.predictions(f, y)
                     .map(|at| (each.residual)(&at))
                     .collect()
             }
-            Form::All(all) => {
+            RiskFormula::All(all) => {
                 let pairs = f.iter().zip(y).map(|(&f, &y)| (f, f64::from(y)));
                 (all.residual)(&pairs.collect::<Vec<_>>(), p)
             }
@@ -146,12 +146,12 @@ impl Loss {
     pub fn condition(self, f: &[f64], g: &[f64], y: &[f32], scale_f: &[f64]) -> Vec<f64> {
         let pairs = g.iter().zip(scale_f);
         match &self.definition.form {
-            Form::Each(each) => {
+            RiskFormula::Each(each) => {
                 let all = self.predictions(f.iter().copied(), y).zip(pairs);
                 all.map(|(at, (g, scale))| (each.condition)(&at, *g, *scale))
                     .collect()
             }
-            Form::All(all) => {
+            RiskFormula::All(all) => {
                 let largest = scale_f.iter().fold(0.0_f64, |a, &b| a.max(b));
                 pairs
                     .map(|(g, scale)| (all.condition)(*g, *scale, largest))
@@ -164,15 +164,15 @@ impl Loss {
     /// arithmetic, sums of n terms being of this `depth`.
     pub fn rounding(self, f: &[f64], p: i32, y: &[f32], unit: f64, depth: f64) -> Vec<Rounding> {
         match &self.definition.form {
-            Form::Each(each) => {
+            RiskFormula::Each(each) => {
                 let f = f.iter().map(|&f| ldexp(f, p));
-                let rounding = |at: Prediction| {
+                let rounding = |at: LossArguments| {
                     let near = 4.0 * unit * (1.0 + (at.y * at.f).abs());
                     (each.rounding)(&at, near)
                 };
                 self.predictions(f, y).map(rounding).collect()
             }
-            Form::All(all) => {
+            RiskFormula::All(all) => {
                 let pairs = f.iter().zip(y).map(|(&f, &y)| (f, f64::from(y)));
                 (all.rounding)(&pairs.collect::<Vec<_>>(), p, depth)
             }
@@ -183,9 +183,9 @@ impl Loss {
         self,
         f: impl Iterator<Item = f64>,
         y: &[f32],
-    ) -> impl Iterator<Item = Prediction> {
+    ) -> impl Iterator<Item = LossArguments> {
         let n = y.len() as f64;
-        f.zip(y).map(move |(f, &y)| Prediction {
+        f.zip(y).map(move |(f, &y)| LossArguments {
             f,
             y: y.into(),
             n,

@@ -9,7 +9,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Labels,
     infimum: Infimum::None,
     dual: None,
-    form: Form::All(All {
+    form: RiskFormula::All(All {
         risk,
         residual,
         // Its own margin and those of the others, by which it is weighed.

@@ -8,7 +8,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Numbers,
     infimum: Infimum::Attained,
     dual: Some(Dual::Square),
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         value: |at| 0.5 * (at.f - at.y) * (at.f - at.y),
         residual: |at| (at.f - at.y) / at.n,
         condition: |at, _, scale| (scale + at.y.abs()) / at.n,

@@ -8,7 +8,7 @@ pub const LOSS: Definition = Definition {
     targets: Targets::Labels,
     infimum: Infimum::Attained,
     dual: None,
-    form: Form::Each(Each {
+    form: RiskFormula::Each(Each {
         value: |at| 0.5 * (1.0 - at.y * at.f).max(0.0).powi(2),
         residual: |at| -at.y * (1.0 - at.y * at.f).max(0.0) / at.n,
         // Beyond the kink g is 0, whatever rounding does; near it, it may be either side.
