@@ -34,19 +34,31 @@ trait ByWidth {
 #[inline(always)]
 fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
     // Vectors of 16, 8, 4 or 1 numbers for 48, 32 or 16 coordinates.
-    match (S::F32_LANES, coordinates.div_ceil(LINE)) {
-        (16, 1) => work.run::<S, 1>(simd),
-        (16, 2) => work.run::<S, 2>(simd),
-        (16, _) => work.run::<S, 3>(simd),
-        (8, 1) => work.run::<S, 2>(simd),
-        (8, 2) => work.run::<S, 4>(simd),
-        (8, _) => work.run::<S, 6>(simd),
-        (4, 1) => work.run::<S, 4>(simd),
-        (4, 2) => work.run::<S, 8>(simd),
-        (4, _) => work.run::<S, 12>(simd),
-        (_, 1) => work.run::<S, 16>(simd),
-        (_, 2) => work.run::<S, 32>(simd),
-        (_, _) => work.run::<S, 48>(simd),
+    let lines = coordinates.div_ceil(LINE);
+    if const { S::F32_LANES == 16 } {
+        match lines {
+            1 => work.run::<S, 1>(simd),
+            2 => work.run::<S, 2>(simd),
+            _ => work.run::<S, 3>(simd),
+        }
+    } else if const { S::F32_LANES == 8 } {
+        match lines {
+            1 => work.run::<S, 2>(simd),
+            2 => work.run::<S, 4>(simd),
+            _ => work.run::<S, 6>(simd),
+        }
+    } else if const { S::F32_LANES == 4 } {
+        match lines {
+            1 => work.run::<S, 4>(simd),
+            2 => work.run::<S, 8>(simd),
+            _ => work.run::<S, 12>(simd),
+        }
+    } else {
+        match lines {
+            1 => work.run::<S, 16>(simd),
+            2 => work.run::<S, 32>(simd),
+            _ => work.run::<S, 48>(simd),
+        }
     }
 }
 

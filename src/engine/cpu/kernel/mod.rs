@@ -12,6 +12,7 @@ mod velocity;
 pub use predict::moments;
 pub use products::add_products;
 use register_tables::RegisterTable;
+use vectors::looks_up;
 pub use velocity::update_block;
 
 use bytemuck::Zeroable;
@@ -81,7 +82,7 @@ impl UpdateF32<'_> {
 /// the kernels do without.
 #[derive(Debug, Default)]
 pub struct PatternTables {
-    lookup: Option<RegisterTable>,
+    lookup: RegisterTable,
     patterns: Vec<Line>,
 }
 
@@ -187,7 +188,7 @@ impl WithSimd for Tabulate<'_> {
             6 => RegisterTable::new::<S, 6>(simd, pass.x, update),
             7 => RegisterTable::new::<S, 7>(simd, pass.x, update),
             8 => RegisterTable::new::<S, 8>(simd, pass.x, update),
-            _ => None,
+            _ => RegisterTable::default(),
         };
         let patterns = match by_patterns(pass.d) {
             true => four_russians::tabulate(simd, pass.d, update),
@@ -257,7 +258,9 @@ impl<const D: usize> Sweep<'_, D> {
             if let Some((update, by_pattern)) = self.update {
                 let forces = &mut forces[..lines.len()];
                 let x = self.pass.x;
-                let active = if finds {
+                let active = if KEPT {
+                    &*active
+                } else if finds {
                     // The bits of one tile, found again.
                     let found = &mut found[..lines.len() / lines_per_block(d) * per_block];
                     predict::activations::<S, D, N, V>(simd, d, lines, x, found);
@@ -267,9 +270,10 @@ impl<const D: usize> Sweep<'_, D> {
                 };
                 if update.train == Train::Output {
                     velocity::potential::<S, D>(simd, d, lines, x, update, forces);
-                } else if let Some(table) = &by_pattern.lookup {
+                } else if const { is_small::<D>() && looks_up::<S>() } {
+                    let table = &by_pattern.lookup;
                     table.velocity::<S, D>(simd, groups, active, forces);
-                } else if is_small::<D>() {
+                } else if const { is_small::<D>() } {
                     velocity::velocity::<S, D>(simd, x, update, active, forces);
                 } else {
                     four_russians::velocity(simd, d, update, &by_pattern.patterns, active, forces);

@@ -55,10 +55,14 @@ fn pass<
     let per_block = bits_per_block(x.len() / d) * size_of::<Line>() / size_of::<S::u32s>();
     let active: &mut [S::u32s] = bytemuck::cast_slice_mut(active);
     let negate = |w: S::f32s| simd.neg_f32s(w);
-    let mut word = (D == 0 && d > COORDINATES).then(|| Word::new(simd, d, tile));
+    let mut word = None;
+    if const { D == 0 } && d > COORDINATES {
+        word = Some(Word::new(simd, d, tile));
+    }
     for group in 0..x.len() / d {
         let x = &x[group * d..];
-        if let Some(word) = &mut word
+        if const { D == 0 }
+            && let Some(word) = &mut word
             && group % WORD == 0
         {
             word.fill(simd, d, tile, &x[..x.len().min(WORD * d)]);
@@ -80,15 +84,17 @@ fn pass<
                     // Where all of w is in registers, samples one by one mix well what different
                     // units of the processor do.
                     let mut all = [[zero; V]; N];
-                    if let Some(word) = &word {
+                    if const { D == 0 }
+                        && let Some(word) = &word
+                    {
                         let sample = group % WORD * GROUP + part * N;
                         all = word.at(b * per_plane::<S>() + first, sample);
-                    } else if !is_small::<D>() {
+                    } else if const { !is_small::<D>() } {
                         all = products::<S, N, V>(simd, w, first, x, part * N, negate);
                     }
                     for (s, (all, sum)) in all.into_iter().zip(&mut sum).enumerate() {
                         let mut z = all;
-                        if is_small::<D>() {
+                        if const { is_small::<D>() } {
                             [z] = products::<S, 1, V>(simd, w, first, x, part * N + s, negate);
                         }
                         for v in 0..V {

@@ -6,6 +6,7 @@
 //! permutation looks up for a vector of particles at once: two operations per coordinate in place
 //! of four multiply-adds and what gates them.
 
+#[cfg(target_arch = "x86_64")]
 use std::any::Any;
 
 use bytemuck::Zeroable;
@@ -30,25 +31,24 @@ const fn patterns<S: Lookup>() -> usize {
 }
 
 /// Sums of g_i x_i over every pattern of activations, coordinate by coordinate.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RegisterTable(Vec<Line>);
 
 impl RegisterTable {
-    /// For samples x (groups, D) and their residual; nothing where no register can be looked up in.
+    /// For samples x (groups, D) and their residual; empty where no register can be looked up in.
     #[inline(always)]
-    pub fn new<S: Simd, const D: usize>(
-        simd: S,
-        x: &[[f32; GROUP]],
-        update: &UpdateF32,
-    ) -> Option<Self> {
-        let simd: &dyn Any = &simd;
+    pub fn new<S: Simd, const D: usize>(simd: S, x: &[[f32; GROUP]], update: &UpdateF32) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(&simd) = simd.downcast_ref::<V4>() {
-            return Some(tabulate::<V4, D>(simd, x, update.g));
-        } else if let Some(&simd) = simd.downcast_ref::<V3>() {
-            return Some(tabulate::<V3, D>(simd, x, update.g));
+        if const { S::F32_LANES == 16 } {
+            if let Some(&simd) = (&simd as &dyn Any).downcast_ref::<V4>() {
+                return tabulate::<V4, D>(simd, x, update.g);
+            }
+        } else if const { S::F32_LANES == 8 }
+            && let Some(&simd) = (&simd as &dyn Any).downcast_ref::<V3>()
+        {
+            return tabulate::<V3, D>(simd, x, update.g);
         }
-        None
+        RegisterTable::default()
     }
 
     /// Leaves G of a tile in the planes of w of `forces`, laid out like the tile. `active` holds the
@@ -61,11 +61,14 @@ impl RegisterTable {
         active: &[Line],
         forces: &mut [Line],
     ) {
-        let simd: &dyn Any = &simd;
         #[cfg(target_arch = "x86_64")]
-        if let Some(&simd) = simd.downcast_ref::<V4>() {
-            velocity::<V4, D>(simd, &self.0, groups, active, forces);
-        } else if let Some(&simd) = simd.downcast_ref::<V3>() {
+        if const { S::F32_LANES == 16 } {
+            if let Some(&simd) = (&simd as &dyn Any).downcast_ref::<V4>() {
+                velocity::<V4, D>(simd, &self.0, groups, active, forces);
+            }
+        } else if const { S::F32_LANES == 8 }
+            && let Some(&simd) = (&simd as &dyn Any).downcast_ref::<V3>()
+        {
             velocity::<V3, D>(simd, &self.0, groups, active, forces);
         }
     }

@@ -1,5 +1,5 @@
 //! What [`Simd`] lacks, or lacks in the fastest form of one instruction set. Asking which set is in
-//! use costs nothing: the compiler knows the answer.
+//! use costs nothing: the compiler knows the answer. Asked by `const`, it makes no code for the others.
 
 #[cfg(target_arch = "x86_64")]
 use std::any::Any;
@@ -7,6 +7,17 @@ use std::any::Any;
 use pulp::Simd;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
+
+/// Whether the vectors are those of AVX-512.
+#[cfg(target_arch = "x86_64")]
+const fn is_v4<S: Simd>() -> bool {
+    S::F32_LANES == 16
+}
+
+/// Whether the vectors are of a set with [`Lookup`].
+pub const fn looks_up<S: Simd>() -> bool {
+    cfg!(target_arch = "x86_64") && S::F32_LANES >= 8
+}
 
 #[cfg(target_arch = "x86_64")]
 fn v4(simd: &impl Simd) -> Option<&V4> {
@@ -17,7 +28,7 @@ fn v4(simd: &impl Simd) -> Option<&V4> {
 #[inline(always)]
 pub fn first_product<S: Simd>(simd: S, w: S::f32s, x: S::f32s) -> S::f32s {
     #[cfg(target_arch = "x86_64")]
-    if v4(&simd).is_some() {
+    if const { is_v4::<S>() } {
         // A multiplication takes x from memory at no cost; a multiply-add to 0 first loads it.
         return simd.mul_f32s(w, x);
     }
@@ -30,7 +41,9 @@ pub fn first_product<S: Simd>(simd: S, w: S::f32s, x: S::f32s) -> S::f32s {
 pub fn negative_part<S: Simd>(simd: S, z: S::f32s) -> S::f32s {
     let zero = simd.splat_f32s(0.0);
     #[cfg(target_arch = "x86_64")]
-    if let Some(V4 { avx512f, .. }) = v4(&simd) {
+    if const { is_v4::<S>() }
+        && let Some(V4 { avx512f, .. }) = v4(&simd)
+    {
         // Of two zeros it takes the second.
         return bytemuck::cast(avx512f._mm512_min_ps(bytemuck::cast(z), bytemuck::cast(zero)));
     }
@@ -43,7 +56,9 @@ pub fn negative_part<S: Simd>(simd: S, z: S::f32s) -> S::f32s {
 pub fn shift_in_sign<S: Simd>(simd: S, word: S::u32s, z: S::f32s) -> S::u32s {
     const TOP: u32 = 1 << 31;
     #[cfg(target_arch = "x86_64")]
-    if let Some(V4 { avx512f, .. }) = v4(&simd) {
+    if const { is_v4::<S>() }
+        && let Some(V4 { avx512f, .. }) = v4(&simd)
+    {
         // word | (z & top) in one operation, which the compiler does not find by itself.
         let word = avx512f._mm512_srli_epi32::<1>(bytemuck::cast(word));
         let top = avx512f._mm512_set1_epi32(TOP.cast_signed());
