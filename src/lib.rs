@@ -37,6 +37,11 @@
 //! verify → certify → observe → engine → particles → data → experiment → model → random → arrays → memory →
 //! digits → error. `arrays` reads .npy and .npz files, `memory` says what fits there, `digits` writes numbers.
 //!
+//! # Features
+//!
+//! `cli` the program and [`cli`] · `figures` [`plot`], [`report`], [`reproduction`] · `gpu` the gpu engine. All are
+//! on by default; `cli` includes `figures`. Without any, the rest is the library.
+//!
 //! # An example
 //!
 //! ```
@@ -67,6 +72,7 @@
 mod arrays;
 pub mod bench;
 pub mod certify;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod compare;
 pub mod data;
@@ -80,9 +86,12 @@ mod memory;
 pub mod model;
 pub mod observe;
 pub mod particles;
+#[cfg(feature = "figures")]
 pub mod plot;
 pub mod random;
+#[cfg(feature = "figures")]
 pub mod report;
+#[cfg(feature = "figures")]
 pub mod reproduction;
 pub mod store;
 pub mod verify;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and this table of contents.
 
+#[cfg_attr(not(feature = "gpu"), path = "no_adapters.rs")]
 mod adapters;
 mod args;
 mod bench;

@@ -21,7 +21,11 @@ mod ceilings;
 pub mod cpu;
 pub mod driver;
 mod geometry;
+#[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(not(feature = "gpu"))]
+#[path = "no_gpu.rs"]
+mod gpu;
 pub mod methods;
 pub mod plan;
 pub mod reference;

@@ -66,16 +66,20 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
             ));
         }
         (Choice::Auto, None) => match gpu::default_adapter() {
-            Some(found) => selection(Choice::Gpu, false, describe(&found, "")),
+            Some(found) => selection(Choice::Gpu, false, format!("gpu engine: {}", found.brief())),
             None => selection(
                 Choice::Cpu,
                 false,
-                "cpu engine: no GPU found; software adapters are used only when named".into(),
+                format!("cpu engine: {}", gpu::NO_DEFAULT),
             ),
         },
         (Choice::Gpu | Choice::Auto, _) => {
             let found = gpu::select(adapter)?;
-            selection(Choice::Gpu, true, describe(&found, ", as named"))
+            selection(
+                Choice::Gpu,
+                true,
+                format!("gpu engine: {}, as named", found.brief()),
+            )
         }
         (Choice::Cpu, None) => selection(Choice::Cpu, true, "cpu engine, as named".into()),
         (Choice::Reference, None) => {
@@ -91,9 +95,6 @@ pub struct How<'a> {
     /// Sizes of the gpu engine's kernels, as a checkpoint has them; what the user named wins.
     pub kernels: Option<&'a str>,
 }
-
-/// The name of the kernels that are usual for an adapter, untuned.
-const DEFAULT_KERNELS: &str = "default";
 
 impl Selection {
     /// What was asked for.
@@ -152,14 +153,7 @@ impl Selection {
             Choice::Gpu
                 if self.named || batch.d <= gpu::D_MOST || batch.state == StateFormat::F16 =>
             {
-                let options = gpu::Options {
-                    adapter: self.adapter.clone(),
-                    kernels: kernels.filter(|k| *k != DEFAULT_KERNELS).map(str::to_owned),
-                    tune: kernels.is_none(),
-                    short_cuts,
-                    ..gpu::Options::default()
-                };
-                Box::new(gpu::Gpu::new(batch, &options)?)
+                gpu::build(batch, self.adapter.as_deref(), kernels, short_cuts)?
             }
             // The arbiter takes no short cut.
             Choice::Reference => {
@@ -201,8 +195,4 @@ impl Selection {
             _ => Ok(None),
         }
     }
-}
-
-fn describe(found: &gpu::AdapterFacts, why: &str) -> String {
-    format!("gpu engine: {} ({}){why}", found.name, found.kind)
 }

@@ -173,6 +173,11 @@ fn matrices(adapter: &wgpu::Adapter) -> Vec<u32> {
 }
 
 impl AdapterFacts {
+    /// Name and kind, for messages.
+    pub(crate) fn brief(&self) -> String {
+        format!("{} ({})", self.name, self.kind)
+    }
+
     /// Name, driver and backend: what summaries and checkpoints record, and what the adapter can be
     /// chosen by.
     pub fn describe(&self) -> String {

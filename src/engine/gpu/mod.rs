@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Storage;
-use super::{Batch, Clock, Sample, ShortCuts};
+use super::{Batch, Clock, Engine, Sample, ShortCuts};
 use crate::error::{Error, Result};
 
 mod adapter;
@@ -56,6 +56,12 @@ use shape::Shape;
 use slots::Slot;
 use update::{PartKernel, Update};
 use work::{Work, check_shape};
+
+/// Why `auto` takes the cpu engine.
+pub(super) const NO_DEFAULT: &str = "no GPU found; software adapters are used only when named";
+
+/// The name of the kernels that are usual for an adapter, untuned.
+const DEFAULT_KERNELS: &str = "default";
 
 /// What may be chosen of a gpu engine. No choice but the adapter, the tile, the kernels, the turns, how
 /// much of X is bound and the short cuts changes a bit of the results.
@@ -233,6 +239,27 @@ impl Gpu {
 const BOTH_WAYS: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
     .union(wgpu::BufferUsages::COPY_SRC)
     .union(wgpu::BufferUsages::COPY_DST);
+
+/// An engine with kernels that are usual for the adapter, are named, or, where `kernels` is `None`, are
+/// measured to be the fastest.
+///
+/// # Errors
+/// Those of [`Gpu::new`].
+pub(super) fn build(
+    batch: Batch,
+    adapter: Option<&str>,
+    kernels: Option<&str>,
+    short_cuts: ShortCuts,
+) -> Result<Box<dyn Engine>> {
+    let options = Options {
+        adapter: adapter.map(str::to_owned),
+        kernels: kernels.filter(|k| *k != DEFAULT_KERNELS).map(str::to_owned),
+        tune: kernels.is_none(),
+        short_cuts,
+        ..Options::default()
+    };
+    Ok(Box::new(Gpu::new(batch, &options)?))
+}
 
 /// Room for the records of a submit, and for particles, a few megabytes at a time.
 fn readback(
