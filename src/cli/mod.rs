@@ -31,6 +31,10 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::args::{Cli, Command};
 use crate::error::Result;
@@ -44,17 +48,21 @@ pub fn main() -> ExitCode {
     }
     // Looked at before anything can close it.
     let _ = terminal::is_on_stdout();
-    tracing_subscriber::fmt()
+    let wanted = std::env::var("WIDEFIELD_LOG").ok();
+    let wanted = wanted.and_then(|levels| levels.parse().ok());
+    let usual = || {
+        Targets::new()
+            .with_default(Level::ERROR)
+            .with_target("widefield", Level::INFO)
+    };
+    let messages = tracing_subscriber::fmt::layer()
         .with_writer(|| terminal::Messages)
         .without_time()
         .with_target(false)
         .with_level(false)
         .with_ansi(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("WIDEFIELD_LOG")
-                .unwrap_or_else(|_| "widefield=info,error".into()),
-        )
-        .init();
+        .with_filter(wanted.unwrap_or_else(usual));
+    tracing_subscriber::registry().with(messages).init();
     let command = Cli::parse().command;
     match threads::start().and_then(|()| dispatch(command)) {
         Ok(()) => ExitCode::SUCCESS,
