@@ -14,6 +14,7 @@ pub use stages::{predict, update, velocity};
 use super::{
     Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Update,
 };
+use crate::engine::step::StepScalars;
 use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::particles::Particles;
@@ -172,7 +173,11 @@ impl Engine for Reference {
             if let Some(Update { residual, scalars }) = taken {
                 let v = self.velocity_for(r, residual)?;
                 update(&mut self.particles[r], &v, scalars.eta);
-                self.clocks[r].advance_by(scalars);
+                // Stored values are the true ones, whatever their size.
+                self.clocks[r].advance_by(&StepScalars {
+                    shift: 0,
+                    ..*scalars
+                });
             }
         }
         Ok(())
