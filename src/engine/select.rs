@@ -151,7 +151,7 @@ impl Selection {
         }
         let engine: Box<dyn Engine> = match self.choice {
             Choice::Gpu
-                if self.named || batch.d <= gpu::D_MOST || batch.state == StateFormat::F16 =>
+                if self.named || gpu::reaches(batch.d) || batch.state == StateFormat::F16 =>
             {
                 gpu::build(batch, self.adapter.as_deref(), kernels, short_cuts)?
             }

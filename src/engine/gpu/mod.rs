@@ -95,6 +95,11 @@ pub struct Options {
     pub checks: bool,
 }
 
+/// Whether there are kernels for this d.
+pub fn reaches(d: usize) -> bool {
+    (1..=D_MOST).contains(&d)
+}
+
 /// An engine on one adapter.
 pub struct Gpu {
     batch: Batch,
@@ -283,7 +288,7 @@ fn readback(
 
 fn check(batch: &Batch) -> Result<()> {
     let refuse = |what: String, remedy: &str| Err(Error::engine("gpu", what, remedy));
-    if batch.d == 0 || batch.d > D_MOST {
+    if !reaches(batch.d) {
         return refuse(
             format!(
                 "its kernels have d from 1 to {D_MOST}, and this experiment has d = {}",
