@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers formatted and parsed for people.
 
 /// A value with four significant digits.
 pub fn digits(value: f64) -> String {
@@ -17,7 +17,7 @@ pub fn significant(value: f64, figures: usize) -> String {
     }
 }
 
-/// A value as one would type it, to six significant digits: `0.03`, `1e18`.
+/// A value in the form that people type, with up to six significant digits: `0.03`, `1e18`.
 pub fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
     match rounded.abs() {
@@ -27,20 +27,20 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// A whole number, 0 or more, given as a float: 1e5 is one. `None` for others, and from 2⁵³ on, where
-/// floats leave whole numbers out.
+/// A float as a whole number, 0 or more, such as 1e5. `None` for other values, and from 2⁵³ on,
+/// where floats skip whole numbers.
 pub fn whole_number(value: f64) -> Option<u64> {
     let exact = (0.0..9_007_199_254_740_992.0).contains(&value) && value.fract() == 0.0;
     exact.then_some(value as u64)
 }
 
-/// A whole number, 0 or more, as people write it: `100000` or `1e5`.
+/// Parses a whole number, 0 or more, written as `100000` or `1e5`.
 pub fn parse_whole(text: &str) -> Option<u64> {
     let float = || whole_number(text.parse().ok()?);
     text.parse().ok().or_else(float)
 }
 
-/// A number of things: `1 run`, `21 runs`.
+/// A count with its noun: `1 run`, `21 runs`.
 pub fn counted(count: u64, name: &str) -> String {
     match count {
         1 => format!("1 {name}"),

@@ -1,4 +1,4 @@
-//! The one error type: what was wrong, where, and what to do about it.
+//! The error type of the crate: what was wrong, where, and what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something the user wrote (a flag, a key of an experiment, a data file) cannot be used.
+    /// Something that the user wrote (a flag, a key of an experiment, a data file) cannot be used.
     #[error("{place}: {what}\n  {remedy}")]
     Input {
         /// The flag, or `file:line: key`.
@@ -15,10 +15,10 @@ pub enum Error {
         what: String,
         remedy: String,
     },
-    /// Several things that the user wrote, in the order of their lines; each is an [`Error::Input`].
+    /// Several mistakes of the user, in the order of their lines; each is an [`Error::Input`].
     #[error("{}", told(.0))]
     Several(Vec<Error>),
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("cannot {action} {}: {source}\n  {remedy}", path.display())]
     File {
         action: &'static str,
@@ -26,15 +26,14 @@ pub enum Error {
         source: io::Error,
         remedy: String,
     },
-    /// The engine or its device refused or failed.
+    /// The engine or its device refused a request or failed.
     #[error("{engine} engine: {what}\n  {remedy}")]
     Engine {
         engine: &'static str,
         what: String,
         remedy: String,
     },
-    /// The device was lost or does not answer; an engine built anew may go on from the last
-    /// checkpoints.
+    /// The device was lost or does not answer; a new engine may continue from the last checkpoints.
     #[error("{engine} engine: {what}\n  {remedy}")]
     Lost {
         engine: &'static str,
@@ -53,12 +52,12 @@ pub enum Error {
     /// A figure could not be drawn.
     #[error("{what}\n  {remedy}")]
     Figure { what: String, remedy: String },
-    /// Stopped by the user; the checkpoint is written.
+    /// Interrupted by the user; the checkpoint is written.
     #[error("interrupted; the checkpoint is in {}\n  widefield resume {} goes on from there\n  widefield plot {} draws what there is so far, and its page", folder.display(), folder.display(), folder.display())]
     Interrupted { folder: PathBuf },
 }
 
-/// One after the other.
+/// The messages of the errors, one after another.
 fn told(errors: &[Error]) -> String {
     let each = errors.iter().map(ToString::to_string);
     each.collect::<Vec<_>>().join("\n")
@@ -89,7 +88,7 @@ impl Error {
         }
     }
 
-    /// All of these as one; none is none.
+    /// These errors as one; `Ok` if there are none.
     pub fn all(mut errors: Vec<Error>) -> Result<()> {
         match errors.len() {
             0 => Ok(()),
@@ -98,7 +97,7 @@ impl Error {
         }
     }
 
-    /// The single errors of this one.
+    /// The errors of [`Error::Several`]; any other error alone.
     pub fn each(&self) -> &[Error] {
         match self {
             Error::Several(all) => all,
@@ -118,7 +117,7 @@ impl Error {
         }
     }
 
-    /// A device that is gone, or silent for too long.
+    /// A device that was lost or that does not answer in time.
     pub fn lost(engine: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Lost {
             engine,
@@ -127,7 +126,7 @@ impl Error {
         }
     }
 
-    /// Adds where to go on from to an error that ended a training.
+    /// Adds to an error that ended a training how to continue from the checkpoints.
     pub fn with_checkpoints(mut self, folder: &Path) -> Self {
         if let Error::Engine { remedy, .. }
         | Error::Lost { remedy, .. }
@@ -141,10 +140,10 @@ impl Error {
         self
     }
 
-    /// A read of a file named by the user that failed: a bad argument.
+    /// A file named by the user could not be read: an [`Error::Input`].
     pub fn reading(path: &Path, source: io::Error) -> Self {
         let remedy = match source.kind() {
-            // Paths in experiment files are absolute once the file is read.
+            // Loading makes the paths of experiment files absolute.
             io::ErrorKind::NotFound if path.is_absolute() => {
                 "check the path; in an experiment file, a relative one starts at the folder of that file, in --set at the current folder"
             }
@@ -161,7 +160,7 @@ impl Error {
         )
     }
 
-    /// A write below the run folder that failed: the run fails.
+    /// A file of the run folder could not be written, which ends the run.
     pub fn writing(path: &Path, source: io::Error) -> Self {
         let remedy = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

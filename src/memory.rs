@@ -1,17 +1,18 @@
-//! Whether what is about to be kept in memory fits there: asked before it is allocated, because
-//! systems that hand out more than they have end a program later, without a word.
+//! Checks that data fits in memory before it is allocated: systems that overcommit memory would
+//! kill the process later, without a message.
 
 use sysinfo::System;
 
 use crate::error::{Error, Result};
 
-/// What fits everywhere: asking the system takes longer than allocating it.
+/// Sizes up to this one are not checked, as the query of the system would take longer than the
+/// allocation.
 const SMALL: u64 = 1 << 26;
 
-/// Refuses to go on where memory does not hold so many bytes.
+/// Refuses `bytes` bytes that do not fit in memory.
 ///
 /// # Errors
-/// At `place`, with the bytes that are needed and there.
+/// [`Error::Input`] at `place`, with the bytes that are needed and those that are free.
 pub fn require(place: &str, what: &str, bytes: u128, remedy: &str) -> Result<()> {
     match lacking(bytes) {
         None => Ok(()),
@@ -19,7 +20,7 @@ pub fn require(place: &str, what: &str, bytes: u128, remedy: &str) -> Result<()>
     }
 }
 
-/// "needs 8000000000000 bytes (8.0 TB) of memory, and …", if memory does not hold so many bytes.
+/// "needs 8000000000000 bytes (8.0 TB) of memory, and …" if they do not fit, else `None`.
 pub fn lacking(bytes: u128) -> Option<String> {
     if bytes <= u128::from(SMALL) {
         return None;
@@ -34,8 +35,8 @@ pub fn lacking(bytes: u128) -> Option<String> {
     })
 }
 
-/// Bytes that this process may still take, the limit of its control group included; `None` where
-/// the system does not say.
+/// Bytes that this process can still allocate, within the limit of its control group; `None` if the
+/// system does not report them.
 fn available() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory();
@@ -46,7 +47,7 @@ fn available() -> Option<u64> {
     })
 }
 
-/// Bytes in the unit that people would name.
+/// Bytes in the largest suitable unit.
 pub fn units(bytes: u128) -> String {
     let names = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];
     let mut size = bytes as f64;

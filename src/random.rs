@@ -1,13 +1,13 @@
 //! Counter-based random numbers: Threefry-4x32-20 (Salmon, Moraes, Dror, Shaw 2011).
 //!
-//! A draw is a pure function of (seed, stream, particle, step): no result depends on threads,
-//! shards or the order of the draws. Add, rotate and xor only, so WGSL can do the same.
+//! A draw is a pure function of (seed, stream, particle, step): it does not depend on threads,
+//! shards or the order of draws. It uses add, rotate and xor only, which WGSL has too.
 
 use std::convert::Infallible;
 
 use rand::TryRng;
 
-/// What the random numbers are for; each purpose has its own stream.
+/// The purpose of the random numbers; each purpose has its own stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {
@@ -15,11 +15,11 @@ pub enum Stream {
     TrainData = 1,
     /// Test inputs and labels.
     TestData = 2,
-    /// What training and test samples share: the teacher, the labels of the clusters.
+    /// What training and test samples share: the teacher, or the labels of the clusters.
     World = 3,
     /// Initial particles.
     Init = 4,
-    /// Directions from which a certificate searches the sphere.
+    /// Start directions of a certificate's search on the sphere.
     Probe = 8,
     /// Projections and subsamples of `widefield compare`.
     Compare = 9,
@@ -49,7 +49,7 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
     let mut x: [u32; 4] = std::array::from_fn(|i| counter[i].wrapping_add(ks[i]));
     for round in 0..20 {
         let [r0, r1] = ROTATIONS[round % 8];
-        // Odd rounds exchange the partners of the mix.
+        // Odd rounds pair the words in the other way.
         let (p, q) = if round % 2 == 0 { (1, 3) } else { (3, 1) };
         x[0] = x[0].wrapping_add(x[p]);
         x[p] = x[p].rotate_left(r0) ^ x[0];
@@ -66,7 +66,7 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
     x
 }
 
-/// The random numbers of one (seed, stream, particle, step), as a generator.
+/// The random numbers of one (seed, stream, variant, particle, step), in sequence.
 #[derive(Debug, Clone)]
 pub struct Draws {
     key: [u32; 4],
@@ -76,7 +76,8 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// `variant` separates families of draws with the same seed (disjoint widths); 0 otherwise.
+    /// `variant` separates families of draws with the same seed (disjoint widths); otherwise it is
+    /// 0.
     pub fn new(seed: u64, stream: Stream, variant: u32, particle: u64, step: u32) -> Self {
         Draws {
             key: [seed as u32, (seed >> 32) as u32, stream as u32, variant],
@@ -101,14 +102,14 @@ impl Draws {
         (f64::from(self.word()) + 0.5) / 4_294_967_296.0
     }
 
-    /// Two independent N(0, 1), by Box and Muller.
+    /// Two independent N(0, 1), by the Box-Muller transform.
     pub fn gaussian_pair(&mut self) -> [f64; 2] {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
         [radius * cos, radius * sin]
     }
 
-    /// Fills with independent N(0, 1).
+    /// Fills `out` with independent N(0, 1).
     pub fn fill_gaussian(&mut self, out: &mut [f64]) {
         for pair in out.chunks_mut(2) {
             let draws = self.gaussian_pair();
@@ -116,7 +117,7 @@ impl Draws {
         }
     }
 
-    /// Fills with a point uniform on the unit sphere.
+    /// Fills `out` with a point uniform on the unit sphere.
     pub fn fill_sphere(&mut self, out: &mut [f64]) {
         self.fill_gaussian(out);
         let norm = out.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -180,7 +181,7 @@ mod tests {
         Draws::new(1, Stream::Init, 0, 0, 0).fill_gaussian(&mut values);
         let n = values.len() as f64;
         let moment = |p: i32| values.iter().map(|v| v.powi(p)).sum::<f64>() / n;
-        // Five standard errors: Var(z) = 1, Var(z²) = 2, Var(z⁴) = 96.
+        // Bounds are five standard errors: Var(z) = 1, Var(z²) = 2, Var(z⁴) = 96.
         assert!(moment(1).abs() < 5.0 / n.sqrt());
         assert!((moment(2) - 1.0).abs() < 5.0 * (2.0 / n).sqrt());
         assert!((moment(4) - 3.0).abs() < 5.0 * (96.0 / n).sqrt());

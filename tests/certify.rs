@@ -1,5 +1,5 @@
-//! Certificates against independent values: the oracle's optima, closed forms, and brackets made
-//! on grids of directions.
+//! Certificates compared with independent values: the oracle's optima, closed forms, and brackets
+//! from grids of directions.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn options(tolerance: f64) -> SolverOptions {
     }
 }
 
-/// lower ≤ true value ≤ upper, the true value being between two of its own.
+/// Checks lower ≤ true value ≤ upper for a true value between `least` and `most`.
 fn assert_brackets(case: &str, c: &Certificate, least: f64, most: f64, within: f64) {
     let slack = 1e-9 * most.abs();
     assert!(c.bounds.lower <= most + slack, "{case}: {:?}", c.bounds);
@@ -66,7 +66,7 @@ fn assert_brackets(case: &str, c: &Certificate, least: f64, most: f64, within: f
     );
 }
 
-/// Beyond d = 3, with the search for large data: on an engine.
+/// Certificates beyond d = 3, with the search for large data on an engine.
 #[test]
 fn margins_of_the_oracle_searched_on_an_engine() {
     let mut cases = 0;
@@ -159,8 +159,8 @@ fn kernel_margins_of_the_oracle() {
     }
 }
 
-/// Optima of the square risk, whose value and predictions are unique, and what a run with few
-/// neurons has above its own.
+/// Optima of the square risk, whose value and predictions are unique, and the excess of a run with
+/// few neurons.
 #[test]
 fn penalised_optima_of_the_oracle() {
     for path in paths("penalised_") {
@@ -201,7 +201,7 @@ fn penalised_optima_of_the_oracle() {
     }
 }
 
-/// The other risk, and λ from strong to weak, on data that is not made for it.
+/// Square and logistic risk, from strong to weak λ, on the data sets of the margin cases.
 #[test]
 fn penalised_risks_close_their_gap() {
     for path in paths("margin_") {
@@ -242,7 +242,7 @@ fn margins_of_xor() {
         let zero = Measure::zero(d);
         let c = margin::solve(&sphere, &data.y, &zero, None, &options(1e-9)).unwrap();
         report(&format!("xor d = {d}"), &c, 0.0);
-        // In the data 1/√2 is rounded to f32, and γ1 is in proportion.
+        // The data has 1/√2 rounded to f32, and γ1 is proportional to it.
         let gamma1 = 0.25 * std::f64::consts::SQRT_2 * f64::from(h);
         assert_brackets("xor", &c, gamma1, gamma1, 1e-8);
         assert_eq!(c.proof.is_certified(), d <= 3);
@@ -258,8 +258,8 @@ fn margins_of_xor() {
     }
 }
 
-/// A trained network's atoms as the start, and a first p, lead to the same value; the sabotaged p
-/// is refused.
+/// The value does not depend on the start: atoms of a trained network, or a first p. The sabotaged
+/// p is refused.
 #[test]
 fn a_solve_starts_anywhere() {
     let path = &paths("margin_d3a")[0];
@@ -329,7 +329,7 @@ fn bounds_hold_against_a_grid() {
                 true => (separable + 1, not),
                 false => (separable, not + 1),
             };
-            // The sabotage: bounds of other data, one label turned.
+            // The sabotage twin: bounds of data with one label flipped.
             let mut other = data.clone();
             other.y[0] = -other.y[0];
             let c = margin::solve(&sphere, &other.y, &zero, None, &options(1e-6)).unwrap();
@@ -340,7 +340,8 @@ fn bounds_hold_against_a_grid() {
     assert!(separable > 100 && not > 10 && felt > 20);
 }
 
-/// The trained half of a network that needs both: the upper bound stays away, and shows where.
+/// With half of the atoms of an optimal network the upper bound stays above the margin, and the
+/// certificate gives a missing direction.
 #[test]
 fn a_missing_half_is_pointed_at() {
     let path = &paths("margin_d2a")[0];

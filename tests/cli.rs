@@ -1,4 +1,4 @@
-//! The program as its users run it: files, exit codes, messages.
+//! The program from the command line: files, exit codes, messages.
 
 mod common;
 
@@ -27,7 +27,7 @@ snapshots = 5
 records = 20
 "#;
 
-/// Bytes of the files of a run folder that must not depend on how it got there.
+/// Bytes of the files of a run folder that must not depend on interruptions.
 fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     listing(dir)
         .into_iter()
@@ -133,18 +133,18 @@ fn a_folder_is_not_overwritten_unasked() {
     place.refuses("run e.toml --out file", &["file: is not a folder"]);
 }
 
-/// Engines to run the program with; the gpu engine on the adapter that the tests use.
+/// Arguments that choose each engine; the gpu engine is on the adapter under test.
 fn engines() -> Vec<String> {
     let mut all = vec!["cpu".to_owned(), "reference".to_owned()];
     if let Some(adapter) = common::gpu_adapter() {
-        // Part of the name, as a user would type it.
+        // A part of the adapter name is enough.
         let part = adapter.split_whitespace().next().unwrap();
         all.push(format!("gpu --adapter {part}"));
     }
     all
 }
 
-/// The same seed starts from the same particles, whatever computes.
+/// The same seed gives the same initial particles on every engine.
 #[test]
 fn initial_particles_are_the_same_on_every_engine() {
     let place = TestFolder::new();
@@ -236,7 +236,7 @@ fn resume_is_bit_for_bit() {
     }
 }
 
-/// A folder of an earlier version, without the columns and keys that are new.
+/// A folder of an earlier version, without newer columns and keys.
 #[test]
 fn a_folder_without_the_geometry_resumes() {
     let place = TestFolder::new();
@@ -263,8 +263,8 @@ fn a_folder_without_the_geometry_resumes() {
     assert!(rows[1][13].is_empty() && !rows.last().unwrap()[13].is_empty());
 }
 
-/// Starts a long run of the experiment in a.toml and presses Ctrl-C; the step at which it is left,
-/// and the last words on it.
+/// Starts a long run of the experiment in a.toml and interrupts it with Ctrl-C; returns the step
+/// reached and the last message.
 #[cfg(unix)]
 fn interrupted(place: &TestFolder) -> (u64, String) {
     let child = place
@@ -290,14 +290,14 @@ fn interrupted(place: &TestFolder) -> (u64, String) {
     (steps, text(&out.stderr))
 }
 
-/// Ctrl-C leaves a checkpoint and exit code 130; resume ends where the whole run does.
+/// Ctrl-C leaves a checkpoint and exit code 130; a resumed run ends like an uninterrupted one.
 #[cfg(unix)]
 #[test]
 fn interrupt_and_resume() {
     let place = TestFolder::new();
     place.put("a.toml", &SMALL.replace("steps = 300", "steps = 2000000"));
     let (steps, said) = interrupted(&place);
-    // Nothing is drawn by then; the words say how, and that does it.
+    // Nothing is drawn yet; the message gives the command that draws it.
     assert!(!place.path("a/report.html").exists() && !place.path("a/figures").exists());
     let command = said.lines().find_map(|line| {
         let line = line.trim().strip_prefix("widefield plot ")?;
@@ -318,8 +318,8 @@ fn interrupt_and_resume() {
     assert!(particles("a") == particles("b"));
 }
 
-/// The summary of a run that was interrupted is that of one which ends there, also where a
-/// stopping criterion is looked at between the records.
+/// The summary of an interrupted run equals that of a run that ends at this step, also if a
+/// stopping criterion is checked between the records.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_is_summed_up_whole() {
@@ -334,7 +334,7 @@ fn an_interrupted_run_is_summed_up_whole() {
         let (a, b) = (place.summary("a"), place.summary("b"));
         let (a, b) = (a["runs"][0].clone(), b["runs"][0].clone());
         for (key, value) in b.as_object().unwrap() {
-            // Steps are looked at in other groups.
+            // The two runs take best margins at other steps.
             if !key.starts_with("best_") {
                 assert_eq!(&a[key], value, "{key}, {stop}");
             }
@@ -343,8 +343,9 @@ fn an_interrupted_run_is_summed_up_whole() {
     }
 }
 
-/// Runs of another d follow one another: an interrupt may leave some without a start. Every command
-/// works on the others and says what is missing, and resume trains all.
+/// Runs of different d are trained one after another, so an interrupt may leave some without a
+/// checkpoint. Every command handles the other runs and reports the missing ones; resume trains
+/// all.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_before_a_later_batch_leaves_a_whole_folder() {
@@ -618,7 +619,7 @@ fn a_bench_prints_its_figures_as_json() {
     for ceiling in ["fma_gflops", "copy_gb_per_s"] {
         assert!(report["ceilings"][ceiling].as_f64().unwrap() > 0.0);
     }
-    // A case with a short cut is timed by it and directly.
+    // A case with a short cut is timed with it and with the direct kernels.
     let rows = report["cases"].as_array().unwrap();
     let methods: Vec<_> = rows.iter().map(|row| &row["method"]).collect();
     assert_eq!(methods, ["direct", "arcs", "direct"]);
@@ -646,7 +647,7 @@ fn a_bench_prints_a_table_with_its_ceilings() {
     ] {
         assert!(text.contains(part), "no {part:?} in: {text}");
     }
-    // The arbiter has no ceiling.
+    // The reference engine has no ceiling.
     let json = place.ok("bench --json --engine reference --case 10,5,3");
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(report["ceilings"].is_null() && report["cases"][0]["share"].is_null());
@@ -694,7 +695,7 @@ fn a_bad_case_is_refused_with_the_remedy() {
     );
 }
 
-/// What spot checks compared is recorded, and that they were left out too.
+/// The record of a run states what spot checks compared, or that they were left out.
 #[test]
 fn a_summary_says_what_was_checked() {
     let place = TestFolder::new();
@@ -709,7 +710,7 @@ fn a_summary_says_what_was_checked() {
     assert_eq!(place.summary("a")["restarts"], 0);
     place.ok("run e.toml --out b --engine cpu --no-spot-check");
     assert_eq!(place.summary("b")["spot_check"], "off");
-    // Watching changes no bit.
+    // Spot checks change no bit.
     assert!(results(&place.path("a")) == results(&place.path("b")));
     place.ok("resume b --steps 400 --engine cpu");
     assert!(place.summary("b")["spot_check"]["checks"].as_u64().unwrap() > 0);
@@ -717,8 +718,8 @@ fn a_summary_says_what_was_checked() {
     assert_eq!(place.summary("b")["spot_check"], "off");
 }
 
-/// Threads beyond the processors are not started, and what cannot fit in memory is refused before
-/// it is asked for.
+/// No more threads than processors are started, and data that does not fit in memory is refused
+/// before it is allocated.
 #[test]
 fn no_machine_is_asked_for_more_than_it_has() {
     let place = TestFolder::new();

@@ -1,4 +1,4 @@
-//! `widefield compare` as its users run it.
+//! `widefield compare` from the command line.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -31,13 +31,13 @@ const GRID: &str = r#"
 "init.seed" = [1, 2, 3, 4]
 "#;
 
-/// A folder of its own to run the program in.
+/// A temporary folder in which a test runs the program.
 struct TestFolder {
     dir: tempfile::TempDir,
 }
 
 impl TestFolder {
-    /// With the experiment e.toml.
+    /// A folder with the experiment e.toml.
     fn with(experiment: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("e.toml"), experiment).unwrap();
@@ -75,7 +75,7 @@ impl TestFolder {
         serde_json::from_str(&self.ok(&format!("compare {args} --json --no-plots"))).unwrap()
     }
 
-    /// Expects exit code 2, these texts, and no comparison written.
+    /// Expects exit code 2, these texts, and that no comparison is written.
     fn refuses(&self, args: &str, texts: &[&str]) {
         let out = self.run(&format!("compare {args}"));
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -176,7 +176,8 @@ fn a_grid_of_widths_is_compared_beside_its_noise_floor() {
     assert!(place.path("b.c.csv").exists() && place.path("b.c.json").exists());
 }
 
-/// Law 8 at the size of a test: wide networks scatter less, about what the exponent says.
+/// Law 8 on a small example: the variance between seeds falls with the width, with the fitted
+/// exponent near −1.
 #[test]
 fn the_variance_falls_with_the_width() {
     let place = TestFolder::with(&format!("{SMALL}{GRID}"));
@@ -208,7 +209,7 @@ fn nested_widths_are_said_to_be_nested() {
     assert_eq!(report["variance"][0]["nested"], true);
     assert_eq!(report["pairs"][0]["relation"], "independent");
     assert_eq!(report["pairs"][0]["pairs"], 12);
-    // One seed leaves the nested pair, and no floor.
+    // With one seed the pair is nested, and there is no noise floor.
     place.train("one", "--set init.widths=nested --set init.seed=1");
     let report = place.json("one");
     assert_eq!(report["pairs"][0]["relation"], "nested");
@@ -222,7 +223,7 @@ fn nested_widths_are_said_to_be_nested() {
     assert!(place.ok("compare one").contains("note: widths are nested"));
 }
 
-/// The experiment's seed draws the data too: no noise floor comes of it.
+/// The experiment's seed draws the data too, so runs of different seeds give no noise floor.
 #[test]
 fn seeds_that_draw_the_data_are_kept_apart() {
     let place = TestFolder::with(&format!(
@@ -265,13 +266,13 @@ fn two_folders_are_compared_on_what_they_share() {
     // More training samples: the test inputs are still the same.
     let report = place.json("a more");
     assert_eq!(report["pairs"][0]["gaps"][0]["inputs"], "test");
-    // A network is no distance from itself.
+    // The distance of a network from itself is 0.
     let report = place.json("b b");
     assert_eq!(report["pairs"][0]["relation"], "same");
     for gap in report["pairs"][0]["gaps"].as_array().unwrap() {
         assert_eq!(number(&gap["value"]), 0.0, "{gap}");
     }
-    // The gap on a file is what `predict` gives.
+    // The gap on new inputs equals that of the predictions by `predict`.
     std::fs::write(place.path("new.csv"), "u,v,w\n1,2,3\n-1,0.5,2\n").unwrap();
     place.train("c", "--set network.width=16 --set init.seed=3 --set seed=5");
     let report = place.json("b c --data new.csv");
@@ -318,7 +319,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     );
 }
 
-/// A comparison is of a step: runs that go on leave it behind, and the page says so.
+/// A comparison belongs to a step: when runs continue it is out of date, and the page says so.
 #[test]
 fn a_comparison_of_an_earlier_step_is_told() {
     let place = TestFolder::with(&format!("{SMALL}{GRID}"));
@@ -345,7 +346,7 @@ fn a_comparison_of_an_earlier_step_is_told() {
     assert!(said.contains("compare.json: is damaged"), "{said}");
 }
 
-/// Two folders, each the other beside it: either page says so, and which runs have gone on since.
+/// Two folders compared with each other: both pages say so, and which runs have continued since.
 #[test]
 fn either_page_tells_what_is_beside_it() {
     let place = TestFolder::with(&format!("{SMALL}{GRID}"));
@@ -358,7 +359,7 @@ fn either_page_tells_what_is_beside_it() {
         read(&format!("{dir}/report.html"))
     };
     let [a, b] = [page("a"), page("b")];
-    // A page that is there already is written anew.
+    // An existing page is rewritten.
     std::fs::write(place.path("b/report.html"), "old").unwrap();
     place.ok("compare a b");
     assert_eq!(b, read("b/report.html"));
@@ -372,7 +373,7 @@ fn either_page_tells_what_is_beside_it() {
             assert!(page.contains(&wanted), "no {wanted} in {page}");
         }
     }
-    // Either file tells the same gap, with the floors of its own side first.
+    // Both files have the same gap, each with the floor of its own folder first.
     let gaps = |file: &str| {
         let report: Value = serde_json::from_str(&read(file)).unwrap();
         let rms = gap(&report["pairs"][0], "prediction_rms", Some("test"));
@@ -382,14 +383,14 @@ fn either_page_tells_what_is_beside_it() {
     assert_eq!(from_a, [from_b[0], from_b[2], from_b[1]]);
     assert_ne!(from_a[1], from_a[2]);
     assert!(read("b/compare-with-a.csv").contains("prediction_rms"));
-    // The folder's own widths are told beside it.
+    // The page also shows the comparison of the folder's own widths.
     let law = "The variance of the prediction between 4 seeds";
     place.train("c", "--no-plots");
     place.ok("compare c");
     place.ok("compare c b");
     let c = page("c");
     assert!(c.contains(law) && c.contains("Beside b, "), "{c}");
-    // b goes on: its page, that of a, and the command say that the comparison is of then.
+    // When b continues, both pages and the command say that the comparison is of an earlier step.
     let out = place.run("resume b --steps 30 --no-plots");
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(
@@ -410,7 +411,7 @@ fn either_page_tells_what_is_beside_it() {
         assert!(page.contains(wanted), "no {wanted} in {page}");
         assert!(!page.contains("times the noise floor"), "{page}");
     }
-    // A folder that is trained anew forgets what it was compared with.
+    // Training a folder anew removes its comparisons.
     place.train("b", "--no-plots --force --set network.width=32");
     assert!(!place.path("b/compare-with-a.json").exists());
 }

@@ -1,5 +1,5 @@
-//! A run that was stopped, killed or moved goes on as if nothing had happened, or says why it
-//! cannot.
+//! A run that was stopped, killed or moved continues exactly as if uninterrupted, or the program
+//! says why it cannot.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::test_folder::{TestFolder, text};
 
-/// Two members that end at different steps, and one that does not end soon.
+/// Two runs that end at different steps, and one long run.
 const GRID: &str = r#"
 [data]
 source = "xor"
@@ -26,7 +26,7 @@ snapshots = 3
 "flow.steps" = [130, 333, 600]
 "#;
 
-/// Lines of metrics.csv, and of summary.json what no clock tells.
+/// The lines of metrics.csv, and summary.json without times.
 fn told(dir: &Path) -> (String, serde_json::Value) {
     let metrics = std::fs::read_to_string(dir.join("metrics.csv")).unwrap();
     let summary = std::fs::read(dir.join("summary.json")).unwrap();
@@ -42,8 +42,8 @@ fn checkpoints(dir: &Path, run: usize) -> Vec<std::path::PathBuf> {
     paths
 }
 
-/// Best margins are taken at steps that the run alone decides: whatever its company in the batch,
-/// and wherever it was interrupted, they are the same.
+/// The steps at which best margins are taken depend on the run alone: other runs of the batch and
+/// interruptions do not change them.
 #[test]
 fn best_margins_depend_on_the_run_alone() {
     let place = TestFolder::new();
@@ -53,7 +53,7 @@ fn best_margins_depend_on_the_run_alone() {
     for run in 0..3 {
         let out = format!("split{run}");
         place.ok(&format!("run e.toml --out {out} --engine cpu --no-plots"));
-        // The state that a kill leaves: one member far behind the others.
+        // The state after a kill: one run is far behind the others.
         let own = checkpoints(&place.path(&out), run);
         std::fs::remove_file(own.last().unwrap()).unwrap();
         place.ok(&format!("resume {out} --no-plots"));
@@ -78,8 +78,9 @@ fn best_margins_depend_on_the_run_alone() {
     }
 }
 
-/// A kill at any moment leaves no checkpoint whose rows are not there.
-/// A run that was killed before its first checkpoint is taken up by the engine that it was asked for.
+/// A kill at any moment leaves no checkpoint without its rows of metrics.
+/// A run that was killed before its first checkpoint is resumed on the engine that it was started
+/// with.
 #[test]
 fn a_run_without_a_checkpoint_keeps_its_engine() {
     let place = TestFolder::new();
@@ -96,7 +97,7 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
     place.ok("resume a --no-plots");
     assert_eq!(told(&place.path("a")), whole);
     assert_eq!(place.summary("a")["engine"], "reference");
-    // The twin: the folder alone would not tell.
+    // The sabotage twin: without .engine the choice of the engine is lost.
     std::fs::remove_dir_all(place.path("a/runs")).unwrap();
     std::fs::remove_file(place.path("a/.engine")).unwrap();
     place.ok("resume a --no-plots");
@@ -111,8 +112,8 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
     );
 }
 
-/// flow.stop ends each run at the first state that meets it, whatever its company, as if flow.steps
-/// had named that step.
+/// flow.stop ends each run at the first state that meets the criterion, whatever other runs are in
+/// the batch, exactly as if flow.steps were that step.
 #[test]
 fn a_run_stops_at_the_first_state_that_meets_its_rule() {
     let place = TestFolder::new();
@@ -204,7 +205,7 @@ fn rows_are_written_before_checkpoints() {
     }
 }
 
-/// A checkpoint is continued by its own experiment and data alone.
+/// A checkpoint is resumed only with its own experiment and data.
 #[test]
 fn another_experiment_is_refused_by_what_differs() {
     let place = TestFolder::new();
@@ -249,8 +250,8 @@ fn one_number_of_steps_does_not_replace_a_grid() {
     place.refuses("resume a --steps 700", &["--steps", "varies flow.steps"]);
 }
 
-/// A schedule that depends on the number of steps cannot be extended in silence; another engine is
-/// named.
+/// A schedule that depends on the number of steps is not extended without a message; a change of
+/// engine is reported.
 #[test]
 fn what_is_not_as_it_was_is_told() {
     let place = TestFolder::new();
@@ -270,7 +271,7 @@ fn what_is_not_as_it_was_is_told() {
     assert!(other.contains("not bit for bit"), "{other}");
 }
 
-/// A run folder that was moved to where its data are not goes on from its copy of them.
+/// A run folder that was moved away from its data files continues with its copies of them.
 #[test]
 fn a_moved_folder_brings_its_data() {
     let place = TestFolder::new();
@@ -292,7 +293,7 @@ fn a_moved_folder_brings_its_data() {
     place.ok("predict moved --data new.csv --run 2");
 }
 
-/// Weight decay beyond 2/η makes the weights grow without end: numbers beyond f64 are no result.
+/// Weight decay beyond 2/η makes the weights diverge: values beyond f64 are not stored as results.
 #[test]
 fn a_decay_that_grows_diverges() {
     let place = TestFolder::new();
@@ -333,7 +334,7 @@ fn a_decay_that_grows_diverges() {
     }
 }
 
-/// Large steps of softmin: whatever a run ends with, no number of it is infinite and exit 0.
+/// Large steps with softmin: a run that exits with 0 has no infinite value, whatever its end.
 #[test]
 fn no_run_ends_well_with_an_infinite_number() {
     let place = TestFolder::new();

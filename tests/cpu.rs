@@ -1,4 +1,4 @@
-//! What the cpu engine does to be fast must not show: activation bits kept or not, large d in
+//! Optimisations of the cpu engine must not change results: stored activation bits, large d in
 //! pieces, threads, vector instructions.
 
 use std::sync::Arc;
@@ -68,7 +68,7 @@ fn outcome(datasets: &[Dataset], runs: &[Run], options: &Options, eta: f64) -> O
         evaluate: vec![false; 5],
     };
     engine.advance(&steps).unwrap();
-    // Another set in between must leave no trace.
+    // A prediction on another set in between must not change the results.
     let test = engine.predict(Sample::Test).unwrap();
     engine.advance(&steps).unwrap();
     let train = engine.predict(Sample::Train).unwrap();
@@ -80,7 +80,7 @@ fn outcome(datasets: &[Dataset], runs: &[Run], options: &Options, eta: f64) -> O
     .collect()
 }
 
-/// Activations kept as bits, computed again, or some of each: the same run to the last bit.
+/// Activation bits stored, recomputed, or some of each give the same bits.
 #[test]
 fn kept_activations_do_not_show() {
     for level in Level::available() {
@@ -108,8 +108,8 @@ fn kept_activations_do_not_show() {
     }
 }
 
-/// Large d and many samples, where sums are cut in pieces, against the reference. No sample is
-/// near a kink: inputs are positive, and so are all weights of a particle, or none.
+/// Large d and many samples, where sums are split in pieces, against the reference. No sample is
+/// near a kink: inputs are positive, and the weights of a particle all have the same sign.
 #[test]
 fn long_sums_agree_with_the_reference() {
     let sizes = [
@@ -153,7 +153,7 @@ fn long_sums_agree_with_the_reference() {
                 let got = engine.velocity(0).unwrap();
                 let what = format!("{level:?} (d {d}, n {n}) {train:?} {kept_bytes:?}");
                 assert_within(&what, &run, &data, &p, &g, &got, true);
-                // The twin: one sample counts for a little less.
+                // The sabotage twin: one sample has a slightly smaller residual.
                 let mut other = g.clone();
                 other[n / 2] *= 0.9;
                 assert_within(&what, &run, &data, &p, &other, &got, false);
@@ -162,7 +162,7 @@ fn long_sums_agree_with_the_reference() {
     }
 }
 
-/// Whether a velocity is within 16 roundings of the reference's on the scale of its terms.
+/// Checks a velocity against the reference: within 16 unit round-offs on the scale of its terms.
 fn assert_within(
     what: &str,
     run: &Run,
@@ -201,7 +201,7 @@ fn assert_within(
     assert_eq!(a && w, expected, "{what}: a {a}, w {w}");
 }
 
-/// One run that is spread over the threads, beside small ones that are not.
+/// One run that is split over the threads, beside small ones that are not.
 #[test]
 fn threads_do_not_change_a_bit_in_a_mixed_batch() {
     let sets = [labelled(50, 6)];

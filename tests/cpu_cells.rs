@@ -1,5 +1,5 @@
-//! The short cut of the cpu engine for many particles in few dimensions: exact on kinks, at the origin
-//! and at awkward sizes, and the same bits however particles are sorted.
+//! The cpu engine's short cut for many particles in few dimensions: exact on kinks, at the origin
+//! and at irregular sizes, with the same bits in any order of the particles.
 
 mod common;
 
@@ -40,8 +40,8 @@ fn batch(d: usize, data: Dataset, run: Run) -> Batch {
     }
 }
 
-/// Vector i of a walk over the whole numbers of [−size, size]^d, the origin first: small ones share
-/// directions, are opposite to each other, and meet again.
+/// Vector i of a sequence over the integers of [−size, size]^d that begins with the origin. For a
+/// small size vectors repeat, share directions, or are opposite.
 fn point(i: usize, size: i64, d: usize) -> impl Iterator<Item = f64> {
     let side = 2 * size + 1;
     let mut rest = i as i64;
@@ -52,7 +52,7 @@ fn point(i: usize, size: i64, d: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// n samples: some zero, some twice, some in line.
+/// n samples, some of them zero, repeated, or collinear.
 fn kinked_samples(n: usize, d: usize) -> Dataset {
     Dataset {
         d,
@@ -64,8 +64,8 @@ fn kinked_samples(n: usize, d: usize) -> Dataset {
     }
 }
 
-/// m particles, the first at the origin, most on kinks of the samples, at sizes down to those of
-/// denormal numbers.
+/// m particles: the first at the origin, most on kinks of the samples, of sizes down to denormal
+/// numbers.
 fn kinked_particles(m: usize, d: usize) -> Particles {
     let mut p = Particles::zeros(m, d);
     for j in 0..m {
@@ -103,7 +103,7 @@ fn norm(w: &[f64]) -> f64 {
     w.iter().map(|w| w.abs()).sum()
 }
 
-/// Predictions and velocities by definition, in f64, and what rounding allows of each.
+/// Predictions and velocities by definition, in f64, and the rounding error allowed for each.
 struct Want {
     f: Vec<f64>,
     f_bound: Vec<f64>,
@@ -140,7 +140,7 @@ impl Want {
     }
 }
 
-/// No pair is passed over: a particle on the kink of a sample is not active on it, and one at the
+/// No pair is missed: a particle on the kink of a sample is not active on it, and a particle at the
 /// origin is active on none.
 #[test]
 fn particles_on_kinks_agree_with_the_reference() {
@@ -170,7 +170,7 @@ fn particles_on_kinks_agree_with_the_reference() {
             assert!(want(&run, &p, &g, &data).agrees(&seen.f, &v), "{what}");
             assert_eq!(engine.read(0, 0..m).unwrap(), p, "{what}");
 
-            // The twin: a particle on a kink that is pushed off it is another.
+            // The sabotage twin: moving a particle off its kink changes the result.
             let pairs = (0..m).flat_map(|j| (0..n).map(move |i| (j, i)));
             let of_row = |i| data.row(i).iter().map(|&x| f64::from(x));
             let on_kink = |&(j, i): &(usize, usize)| {
@@ -190,8 +190,8 @@ fn particles_on_kinks_agree_with_the_reference() {
     assert!(twins > 6, "{twins} twins");
 }
 
-/// An engine that starts from what another has reached sorts the particles as they are then; one
-/// thread adds in another order than two.
+/// An engine that starts from the state of another one sorts the particles anew; one thread adds in
+/// another order than two.
 #[test]
 fn no_bit_depends_on_how_particles_are_sorted() {
     let (m, n, steps) = (20_011, 40, 12);
@@ -225,13 +225,13 @@ fn no_bit_depends_on_how_particles_are_sorted() {
             moved.extend(seen);
         }
         assert_ne!(moved[0].f, moved[steps - 1].f);
-        // The geometry is told in the particles' own order.
+        // The geometry is reported in the original order of the particles.
         let geometry = straight.geometry(&Unknown).unwrap();
         assert_eq!(other.geometry(&Unknown).unwrap(), geometry);
     }
 }
 
-/// Every level of vector instructions sees the same particles and much the same numbers.
+/// All levels of vector instructions give the same activations, and numbers equal up to rounding.
 #[test]
 fn every_level_agrees() {
     let (batch, p) = gaussian_problem(3001, 70, 3, Run::simple(3001, Loss::SQUARE));
@@ -249,8 +249,8 @@ fn every_level_agrees() {
     }
 }
 
-/// Equal particles stay equal wherever they are sorted to, and one that no sample activates stands
-/// still.
+/// Equal particles stay equal wherever they are sorted to, and a particle that is active on no
+/// sample does not move.
 #[test]
 fn equal_particles_stay_equal_and_dead_ones_still() {
     let (m, n, d) = (2000, 30, 3);

@@ -1,4 +1,4 @@
-//! Data that is not what it seems, as the commands meet it.
+//! Invalid or unusual data files, as the commands handle them.
 
 mod common;
 
@@ -20,7 +20,7 @@ steps = 50
 step = 0.5
 "#;
 
-/// A place with an experiment on this csv file.
+/// A folder with an experiment on this csv file.
 fn with_data(rows: &str) -> TestFolder {
     let place = TestFolder::new();
     place.put("e.toml", FILE);
@@ -101,7 +101,7 @@ fn new_inputs_are_matched_by_name() {
     place.ok("compare a b --data new.csv --no-plots");
 }
 
-/// What is too large is refused with the bytes it needs, before any is taken.
+/// Data that does not fit in memory is refused with its size, before it is allocated.
 #[test]
 fn sizes_beyond_memory() {
     let place = TestFolder::new();
@@ -129,7 +129,7 @@ fn sizes_beyond_memory() {
     );
 }
 
-/// Where a relative path starts depends on where it was written.
+/// The folder where a relative path starts depends on where the path is given.
 #[test]
 fn a_path_in_a_file_starts_at_that_file() {
     let place = TestFolder::new();

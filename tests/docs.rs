@@ -1,5 +1,5 @@
-//! The pages beside the program: every file, column and array that it writes is on docs/files.md, and
-//! links lead somewhere.
+//! The documentation matches the program: every file, column and array that it writes is on
+//! docs/files.md, and links are valid.
 
 mod common;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const FILES: &str = include_str!("../docs/files.md");
 
-/// What a page has between backticks.
+/// The texts of a page between backticks.
 fn spans(page: &str) -> BTreeSet<&str> {
     let lines = page.lines();
     lines
@@ -19,13 +19,13 @@ fn spans(page: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Whether the page names this, on its own or with the `{…}` or list that it is in.
+/// Whether the page contains this name, alone or inside a `{…}` or a list.
 fn is_named(name: &str) -> bool {
     spans(FILES).contains(name)
 }
 
-/// A run folder with everything that commands write: a grid whose data come from a file, certified and
-/// compared, and a run of the output layer alone.
+/// A run folder with everything that commands write: a certified and compared grid on data from a
+/// file, and an output-only run.
 fn written() -> TestFolder {
     let place = TestFolder::new();
     place.put("data.csv", "u,v,label\n1,1,1\n-1,-1,1\n1,-1,-1\n-1,1,-1\n");
@@ -52,7 +52,7 @@ fn written() -> TestFolder {
     place
 }
 
-/// The name of a file as the page has it.
+/// The name of a file as the page writes it.
 fn on_the_page(path: &Path) -> String {
     let name = path.to_str().unwrap();
     let name = match name.strip_prefix("runs/") {
@@ -77,7 +77,7 @@ fn on_the_page(path: &Path) -> String {
     }
 }
 
-/// Every key of a JSON value, but those of the grid, which are the experiment's.
+/// Every key of a JSON value, except those of the grid, which belong to the experiment.
 fn keys(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Array(all) => all.iter().for_each(|value| keys(value, into)),
@@ -97,7 +97,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The first bytes of a checkpoint say how long its header is.
+/// The header of a checkpoint, whose first bytes give its length.
 fn header(path: &Path) -> Value {
     let bytes = std::fs::read(path).unwrap();
     let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -143,7 +143,7 @@ fn what_is_written_is_on_the_page() {
     for file in seen.iter().chain(&named) {
         assert!(is_named(file), "docs/files.md does not name `{file}`");
     }
-    // What the page promises of a folder is there, but for what belongs to unusual ends.
+    // The files that the page names exist, except those of runs that end abnormally.
     for file in [
         "experiment.toml",
         "summary.json",
@@ -187,7 +187,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The part of a link that leads to this heading.
+/// The anchor of a heading in a link.
 fn slug(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().chars();
     let kept = kept.filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
@@ -195,7 +195,7 @@ fn slug(heading: &str) -> String {
     slug.to_lowercase().replace(' ', "-")
 }
 
-/// Why a link of a page leads nowhere, if it does.
+/// Why a link of a page is broken; `None` if it is valid.
 fn broken(page: &Path, link: &str) -> Option<String> {
     if link.contains("://") {
         return None;
@@ -240,7 +240,7 @@ fn links_lead_somewhere() {
     assert!(broken(&page, "docs/none.md").is_some() && broken(&page, "#none").is_some());
 }
 
-/// Files of the source that pages speak of.
+/// Source files that pages mention exist.
 #[test]
 fn named_sources_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

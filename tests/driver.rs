@@ -1,5 +1,5 @@
-//! Steps through the sums over particles: the same as those that an engine takes by itself, and by
-//! several engines that share the particles.
+//! The driver, which takes steps from sums over particles: one engine, and several engines that
+//! share the particles, give the same steps as an engine alone.
 
 mod common;
 
@@ -13,10 +13,11 @@ use widefield::model::{StateFormat, Train};
 use widefield::verify::cases::{self, VerifyCase};
 use widefield::verify::{verdict, verify_case};
 
-/// What a run leaves: particles, clock, Σ η g and the evaluations on the way, numbers as their bits.
+/// The results of a run: particles, clock, Σ η g and the evaluations, with numbers as their bits.
 type Trace = (Vec<u64>, Vec<u64>, String, Vec<u64>, String);
 
-/// The steps of a case by an engine from particles so many times as large, and what each run leaves.
+/// Takes the steps of a case on an engine, from particles multiplied by `size`; returns the results
+/// of each run.
 fn traces(engine: &mut dyn Engine, case: &VerifyCase, size: f64) -> Vec<Trace> {
     let runs = case.runs.len();
     for r in 0..runs {
@@ -26,7 +27,7 @@ fn traces(engine: &mut dyn Engine, case: &VerifyCase, size: f64) -> Vec<Trace> {
     }
     let mut steps = Steps::default();
     for k in 0..5 {
-        // A run that stands still for a step is passed over.
+        // Some runs have a step of size 0, which the engine skips.
         let eta = (0..runs).map(|r| {
             if (k + r) % 4 == 3 {
                 0.0
@@ -60,12 +61,13 @@ fn small() -> impl Iterator<Item = VerifyCase> {
         .filter(|case| case.d < 64)
 }
 
-/// Weights whose mean square is above what engines store: they rescale at once.
+/// A factor that makes the mean square of the weights exceed what engines store, so that they
+/// rescale at once.
 const LARGE: f64 = 262_144.0;
 
-/// On the processor both paths are one, bit for bit, for every method, where weights are rescaled and
-/// where runs diverge, too. Output-only runs by the Gram matrix with steps that their norm scales are
-/// left out: by themselves they take it from the matrix, and else from a as it is stored.
+/// On the cpu both paths give the same bits for every method, also where weights are rescaled and
+/// where runs diverge. Output-only runs by the Gram matrix with norm-scaled steps are left out: an
+/// engine alone computes the norm from the matrix, the driver from the stored a.
 #[test]
 fn both_paths_have_the_same_bits() {
     let (mut methods, mut rescaled) = (BTreeSet::new(), BTreeSet::new());
@@ -93,7 +95,7 @@ fn both_paths_have_the_same_bits() {
     assert_eq!(rescaled, BTreeSet::from(["cpu", "cpu with short cuts"]));
 }
 
-/// Every engine takes steps from g and scalars of the host, within the bounds of `verify`.
+/// Every engine takes steps from g and scalars of the host, within the tolerances of `verify`.
 #[test]
 fn driven_steps_are_within_rounding() {
     for (name, make) in engines() {
@@ -111,7 +113,7 @@ fn parts(make: &Make, batch: &Batch, count: usize) -> Vec<Box<dyn Engine>> {
         .collect()
 }
 
-/// Those cases, without runs of fewer particles than parts.
+/// The same cases, without runs that have fewer particles than there are parts.
 fn shared(count: usize) -> impl Iterator<Item = VerifyCase> {
     let cases = cases::all(StateFormat::F32).into_iter();
     cases.filter(|case| case.d < 200).map(move |mut case| {
@@ -137,7 +139,8 @@ fn engines_that_share_particles_act_as_one() {
     }
 }
 
-/// The twin: sums of one share alone are others, and no step is taken from them.
+/// The sabotage twin: the sums of one part alone differ from the full ones, and no step can be
+/// taken from them.
 #[test]
 fn a_missing_share_is_seen() {
     let (_, make) = &engines()[1];
@@ -203,7 +206,8 @@ fn steps_are_given_for_every_run() {
     }
 }
 
-/// What a checkpoint keeps of an output-only run goes through the parts and back.
+/// The values that a checkpoint keeps of an output-only run are written to the parts and read back
+/// unchanged.
 #[test]
 fn parts_hand_their_state_back() {
     let engines = engines();

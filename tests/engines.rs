@@ -1,4 +1,4 @@
-//! What engines promise beyond agreeing with the reference.
+//! Properties of engines beyond agreement with the reference.
 
 mod common;
 
@@ -86,7 +86,7 @@ fn threads_do_not_change_a_bit() {
     assert!(one == with(2) && one == with(3));
 }
 
-/// A run's bits depend neither on the other runs of its batch nor on how steps are grouped.
+/// The bits of a run depend neither on the other runs of its batch nor on how steps are grouped.
 #[test]
 fn neither_company_nor_grouping_changes_a_bit() {
     let m = 131;
@@ -111,7 +111,7 @@ fn neither_company_nor_grouping_changes_a_bit() {
     }
 }
 
-/// A step of size 0 leaves its run and its clock as they are.
+/// A step of size 0 leaves its run and its clock unchanged.
 #[test]
 fn a_step_of_zero_is_no_step() {
     for (name, make) in engines() {
@@ -180,7 +180,7 @@ fn residuals_add_up() {
     }
 }
 
-/// Every vector instruction set of this machine, stage by stage.
+/// Every vector instruction set of this machine, checked stage by stage.
 #[test]
 fn every_level_agrees() {
     let levels = Level::available();
@@ -201,7 +201,7 @@ fn every_level_agrees() {
     }
 }
 
-/// f is homogeneous: the same network stored with a power of two moves the same way.
+/// f is homogeneous: the same network stored with another power of two has the same trajectory.
 #[test]
 fn powers_of_two_do_not_show() {
     for train in [Train::Both, Train::Output, Train::Input] {
@@ -243,10 +243,10 @@ fn powers_of_two_do_not_show() {
     }
 }
 
-/// A million softmin steps on eight points of a line: norms pass 10^16, nothing overflows f32, and
-/// the best margin comes within 2e-3 of γ1. On a software adapter a million would take minutes: the gpu
-/// engine starts 2^25 times as large, takes a tenth of the steps, and has to come within 2e-3 of γ1 of
-/// where the cpu engine comes then.
+/// A million softmin steps on eight points of a line: norms exceed 10^16, nothing overflows f32,
+/// and the best margin is within 2e-3 of γ1. On a software adapter a million steps would take
+/// minutes: there the gpu engine starts from weights 2^25 times as large and takes a tenth of the
+/// steps, and its margin may differ from that of the cpu engine in the same run by 2e-3 γ1.
 #[test]
 fn a_million_softmin_steps_stay_finite() {
     let path = common::oracle::folder().join("margin_d2a_1d_bias_n8.npz");

@@ -1,4 +1,4 @@
-//! The examples, run as they stand.
+//! Runs the examples.
 
 #[path = "../examples/certify.rs"]
 mod certify;

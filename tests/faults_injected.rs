@@ -1,7 +1,8 @@
-//! Errors of the file system, and kills, at one system call after another of a small run and of its
-//! resume: no panic, and a resume then ends where the undisturbed run does. strace brings them about.
+//! Errors of the file system, and kills, at each system call of a small run and of its resume:
+//! nothing panics, and a resume then ends like the undisturbed run. strace injects the faults.
 //!
-//! Some of them are taken each time; with WIDEFIELD_FAULTS=all every one, in about half an hour:
+//! By default some of the faults are tested; with WIDEFIELD_FAULTS=all every one, in about half an
+//! hour:
 //!
 //! ```text
 //! WIDEFIELD_FAULTS=all cargo test --test faults_injected -- --nocapture
@@ -24,7 +25,7 @@ const RUN: &str = "run xor --set network.width=8 --set flow.steps=20 --set outpu
     --out a --no-plots --quiet --engine cpu";
 const RESUME: &str = "resume a --no-plots --quiet";
 
-/// Calls that change the file system, and openat, which begins most changes.
+/// System calls that change the file system, and openat, which precedes most changes.
 const CHANGES: [&str; 12] = [
     "openat",
     "write",
@@ -39,7 +40,7 @@ const CHANGES: [&str; 12] = [
     "ftruncate",
     "fchmod",
 ];
-/// Other calls to do with files, at which a kill may come.
+/// Other system calls on files, at which a kill may happen.
 const OTHERS: [&str; 7] = [
     "read",
     "close",
@@ -51,7 +52,7 @@ const OTHERS: [&str; 7] = [
 ];
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EDQUOT", "EXDEV", "EACCES"];
 
-/// Whether strace works here; says so if it does not.
+/// Whether strace works here; reports the skipped test if not.
 #[track_caller]
 fn strace_works() -> bool {
     let tried = Command::new("strace")
@@ -67,7 +68,7 @@ fn strace_works() -> bool {
     works
 }
 
-/// Runs the program under strace with these options of it.
+/// Runs the program under strace with these strace options.
 fn traced(place: &TestFolder, options: &[String], args: &str) -> Output {
     let mut command = Command::new("strace");
     command
@@ -80,15 +81,16 @@ fn traced(place: &TestFolder, options: &[String], args: &str) -> Output {
     command.output().unwrap()
 }
 
-/// A call of the undisturbed command: its name, and which of that name it is in its thread.
+/// A system call of the undisturbed command: its name, and its number among the calls of that name
+/// in its thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Call {
     name: String,
     number: usize,
 }
 
-/// The calls of the main thread from the first one on that names the run folder. Writes to the
-/// terminal are none of them.
+/// The calls of the main thread from the first one that names the run folder, without writes to the
+/// terminal.
 fn calls(place: &TestFolder, args: &str, names: &[&str]) -> Vec<Call> {
     // A machine need not have all of them.
     let known: Vec<String> = names.iter().map(|name| format!("?{name}")).collect();
@@ -122,8 +124,8 @@ fn calls(place: &TestFolder, args: &str, names: &[&str]) -> Vec<Call> {
     found
 }
 
-/// What does not depend on how a folder came to be: the content of particles, snapshots and metrics,
-/// and the summary without what tells of a session.
+/// What must not depend on interruptions: the content of particles, snapshots and metrics, and the
+/// summary without what describes a session.
 fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let kept = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
@@ -146,7 +148,8 @@ fn results(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     all
 }
 
-/// What is in a folder after a command that was disturbed.
+/// Resumes the run after a disturbed command, or starts it, and compares the folder with the undisturbed
+/// one.
 fn restored(place: &TestFolder, undisturbed: &[(PathBuf, Vec<u8>)]) -> Result<(), String> {
     let dir = place.path("a");
     let args = match dir.join("experiment.toml").exists() {
@@ -183,7 +186,7 @@ fn differences(dir: &Path, undisturbed: &[(PathBuf, Vec<u8>)]) -> Result<(), Str
     }
 }
 
-/// A disturbance: what strace injects.
+/// The disturbances as strace options.
 fn disturbances(calls: &[Call], kills: bool) -> Vec<(String, bool)> {
     let mut all = Vec::new();
     for call in calls {
@@ -210,7 +213,7 @@ fn disturbances(calls: &[Call], kills: bool) -> Vec<(String, bool)> {
     all.into_iter().step_by(stride).collect()
 }
 
-/// Disturbs `args` in every way; each time the folder is put back to `before` first.
+/// Runs `args` with every disturbance; the folder is restored from `before` each time.
 fn disturb(args: &str, before: Option<&Path>, kills: bool) {
     if !strace_works() {
         return;
@@ -273,7 +276,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A folder that a kill left at the middle of a run: at the tenth file put into its place.
+/// A folder of a run that was killed halfway, at the tenth file moved into place.
 fn left_by_a_kill() -> Option<TestFolder> {
     if !strace_works() {
         return None;

@@ -1,4 +1,4 @@
-//! The finish of the command line: completions, manual pages, colours, the last line.
+//! Details of the command line: completions, manual pages, colours, the last line.
 
 mod common;
 
@@ -51,7 +51,7 @@ fn manual_pages_go_to_a_folder_or_to_standard_output() {
     );
 }
 
-/// What a failing command, and help, write under these environment variables.
+/// The output of a failing command and of help, under these environment variables.
 fn said(place: &TestFolder, variables: &[(&str, &str)]) -> String {
     let mut both = String::new();
     for args in ["show no-such-experiment", "run --help"] {

@@ -1,4 +1,4 @@
-//! The geometry of the particles, every engine against the reference, each quantity with its
+//! The geometry of the particles: every engine against the reference, and each quantity with its
 //! sabotage twin.
 
 mod common;
@@ -35,7 +35,7 @@ fn data(n: usize, d: usize) -> Dataset {
     }
 }
 
-/// The only run of which it is known where it began, and the balance there.
+/// The one run whose initial balance is known, and that balance.
 struct Began(usize, Vec<f64>);
 
 impl Origins for Began {
@@ -44,7 +44,7 @@ impl Origins for Began {
     }
 }
 
-/// One run, where it started and where it is, in true units.
+/// One run with its initial and its present particles, in true units.
 #[derive(Clone)]
 struct Case {
     run: Run,
@@ -67,8 +67,8 @@ impl Case {
         }
     }
 
-    /// What an engine finds, with the state stored at this exponent. A run stands beside it, so
-    /// that one shard holds both.
+    /// The geometry that an engine computes with the state stored at this exponent. A second run is
+    /// in the batch, so that one shard holds both.
     fn geometry(
         &self,
         make: &dyn Fn(Batch) -> widefield::Result<Box<dyn Engine>>,
@@ -111,7 +111,7 @@ impl Case {
         found[1]
     }
 
-    /// Particles with a sample so near the kink of σ that rounding decides its side.
+    /// Particles with a sample so near the kink of σ that rounding decides whether they are active.
     fn near_kink(&self, u: f64) -> f64 {
         let near = |w: &[f64], x: &[f32]| {
             let terms = || w.iter().zip(x).map(|(w, x)| w * f64::from(*x));
@@ -122,7 +122,7 @@ impl Case {
         (0..self.run.m).filter(any).count() as f64
     }
 
-    /// Whether each quantity is that of the reference, up to the rounding of an engine.
+    /// Whether each quantity agrees with the reference up to the engine's rounding.
     fn agrees(&self, got: &Geometry, precision: Precision) -> [bool; 4] {
         let want = self.geometry(&reference, 0);
         let u = unit(precision);
@@ -178,7 +178,8 @@ fn every_engine_agrees_with_the_reference() {
     }
 }
 
-/// The reference by hand: four neurons of one coordinate pair, on two samples.
+/// The reference against values computed by hand: four neurons of one coordinate pair, on two
+/// samples.
 #[test]
 fn the_reference_by_hand() {
     let case = Case {
@@ -208,7 +209,8 @@ fn the_reference_by_hand() {
     assert!((got.informative.unwrap() - 3.8 / 12.0).abs() <= 1e-15);
 }
 
-/// A third of the neurons is active on most samples, a third on one late sample alone, a third never.
+/// A third of the neurons is active on most samples, a third on one late sample alone, a third on
+/// none.
 #[test]
 fn a_late_sample_wakes_a_neuron() {
     let (m, n, late) = (99, 70, 61);
@@ -283,7 +285,7 @@ fn a_changed_particle_is_noticed() {
     }
 }
 
-/// What the flow conserves, one step changes by η²(ȧ² − |ẇ|²) (docs/model.md, law 3).
+/// A step changes what the flow conserves by η²(ȧ² − |ẇ|²) (docs/model.md, law 3).
 #[test]
 fn balance_drifts_by_the_square_of_a_step() {
     let case = Case::new(37, 20, 3, Train::Both, None);

@@ -1,4 +1,5 @@
-//! What the gpu engine promises beyond agreement: bits that depend on nothing but the run.
+//! The gpu engine beyond agreement with the reference: the bits of a run depend on nothing but the
+//! run.
 
 mod common;
 
@@ -15,7 +16,7 @@ use widefield::particles::Particles;
 use widefield::verify::cases::{self, VerifyCase, VerifyRun};
 use widefield::verify::{verdict, verify_case};
 
-/// Runs of these (m, n, loss, train) with data and particles drawn by verify.
+/// Runs of these (m, n, loss, train) with the data and particles of `verify`.
 fn case(d: usize, sizes: &[(usize, usize, Loss, Train)]) -> VerifyCase {
     let runs = sizes.iter().enumerate();
     let runs = runs.map(|(index, &(m, n, loss, train))| VerifyRun {
@@ -62,7 +63,7 @@ fn methods() -> [(Options, usize); 2] {
     [(Options::default(), 3), (arcs, 2)]
 }
 
-/// These, and particles in f16.
+/// [`methods`] with particles in f32, and the direct kernels with particles in f16.
 fn forms() -> impl Iterator<Item = (Options, VerifyCase)> {
     let of = |(options, d)| (options, mixed_of(d, StateFormat::F32));
     let halves = (Options::default(), mixed_of(3, StateFormat::F16));
@@ -128,8 +129,8 @@ fn bits_do_not_depend_on_shards() {
     }
 }
 
-/// Where X exceeds a binding, kernels bind a window of it. Runs whose samples fit into one keep their
-/// bits; the others add up partial sums of G, and agree with the reference as before.
+/// If X exceeds a binding, kernels bind parts of it. Runs whose samples fit into one part keep
+/// their bits; the others add up partial sums of G, and agree with the reference as before.
 #[test]
 fn x_is_bound_in_windows() {
     needs_adapter!();
@@ -225,8 +226,8 @@ fn bits_do_not_depend_on_submits_or_a_resume() {
     }
 }
 
-/// Other kernels round otherwise and agree; the same ones, named by what an engine says of its
-/// own, give the same bits.
+/// Other kernels round differently but agree; the same kernels, selected by the names that an
+/// engine reports, give the same bits.
 #[test]
 fn kernels_that_are_named_repeat_a_run() {
     needs_adapter!();
@@ -281,7 +282,8 @@ fn naive() -> Options {
     }
 }
 
-/// Every stage in every mode on the naive kernels, on so many samples, too, that their work has to be cut.
+/// Every stage in every mode on the naive kernels, including so many samples that the work is
+/// split.
 #[test]
 fn the_naive_kernels_agree_with_the_reference() {
     needs_adapter!();
@@ -296,7 +298,7 @@ fn the_naive_kernels_agree_with_the_reference() {
     }
 }
 
-/// They are named as they were, and their bits depend neither on other runs nor on shards.
+/// The naive kernels keep their names, and their bits depend neither on other runs nor on shards.
 #[test]
 fn the_naive_kernels_repeat_a_run() {
     needs_adapter!();
@@ -406,7 +408,8 @@ fn blocks_may_begin_anywhere() {
     assert!(engine.write(1, 0, &all).is_err());
 }
 
-/// Stored values 2^-e of the true ones give the same velocity: exactly, since e only shifts.
+/// Values stored as 2^-e times the true ones give exactly the same velocity, since powers of two
+/// are exact.
 #[test]
 fn the_exponent_changes_nothing() {
     needs_adapter!();
@@ -436,8 +439,8 @@ fn the_exponent_changes_nothing() {
     }
 }
 
-/// Norms far beyond f32: the exponent takes over, and since powers of two are exact the true
-/// state is the same, bit for bit, wherever the exponent began.
+/// For norms far beyond f32 the exponent grows; since powers of two are exact, the true state has
+/// the same bits whatever the initial exponent.
 #[test]
 fn growing_norms_move_to_the_exponent() {
     needs_adapter!();
@@ -611,7 +614,7 @@ fn refusals_say_what_to_do() {
     assert!(select(Some("no such adapter")).is_err());
 }
 
-/// Sizes of the tiled kernels that pass through workgroup memory, as on a GPU.
+/// Sizes of the tiled kernels that use workgroup memory, as on a GPU.
 const STAGED: &str = "lockstep=1,tile=64,tiled_staged=true,tiled_particles=64,tiled_held=8,\
     tiled_predict_samples=64,tiled_predict_held=8,tiled_predict_slice=16,\
     tiled_update_coordinates=32,tiled_update_held=4,tiled_update_slice=16";
@@ -650,7 +653,7 @@ fn staged_tiles_agree_with_the_reference() {
     assert_eq!(trajectory(staged(), &case), trajectory(again, &case));
 }
 
-/// d in tiles: activation bits kept or made again, shards and company show in no bit.
+/// Tiles in d: activation bits stored or recomputed, shards and other runs do not change any bit.
 #[test]
 fn large_d_has_the_same_promises() {
     needs_adapter!();

@@ -1,4 +1,4 @@
-//! Σ η g on the gpu engine: sums in f64 made of words must be those of a processor, bit for bit.
+//! Σ η g on the gpu engine: f64 sums in integer arithmetic have the same bits as on a processor.
 
 mod common;
 
@@ -12,7 +12,7 @@ use widefield::model::Run;
 use widefield::model::{Loss, StateFormat};
 use widefield::particles::random::{Draws, Stream};
 
-/// A number of any sign and of a size from 2^-span to 2^span, exact in f32 if asked.
+/// A number of random sign and of a size from 2^-span to 2^span, exact in f32 if `single`.
 fn any(draws: &mut Draws, span: f64, single: bool) -> f64 {
     let sign = if draws.uniform() < 0.5 { -1.0 } else { 1.0 };
     let size = (1.0 + draws.uniform()) * ((2.0 * draws.uniform() - 1.0) * span).round().exp2();
@@ -22,7 +22,8 @@ fn any(draws: &mut Draws, span: f64, single: bool) -> f64 {
     }
 }
 
-/// Sums to add to: any, equal and opposite to the term or nearly so, halves of the last bit, 0.
+/// Initial sums: random, minus the term or nearly so, large enough that the term is half of their
+/// last bit, 0.
 fn start(draws: &mut Draws, i: usize, term: f64) -> f64 {
     match i % 8 {
         0 => -term,
@@ -37,7 +38,7 @@ fn start(draws: &mut Draws, i: usize, term: f64) -> f64 {
     }
 }
 
-/// With a single particle that is 0 and stays it, g_i = −y_i/n, whatever y is.
+/// With a single particle that is and stays 0, g_i = −y_i/n for any y.
 #[test]
 fn words_add_up_like_f64() {
     if gpu_adapter().is_none() {

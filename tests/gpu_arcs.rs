@@ -1,4 +1,4 @@
-//! The short cut for d = 2 on the gpu: exact on kinks, at the origin and at awkward sizes.
+//! The short cut of the gpu engine for d = 2: exact on kinks, at the origin and at irregular sizes.
 
 mod common;
 
@@ -15,15 +15,15 @@ use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 use widefield::verify::tolerance::{compare, factor, unit};
 
-/// Point i of a walk over the whole numbers of [−size, size]², the origin first: small ones share
-/// directions, are opposite to each other, and meet again.
+/// Point i of a sequence over the integers of [−size, size]² that begins with the origin. For a
+/// small size points repeat, share directions, or are opposite.
 fn point(i: usize, size: i64) -> [i64; 2] {
     let side = 2 * size + 1;
     let at = |step: usize| (i * step + size as usize) as i64 % side - size;
     [at(1), at(3 + i / side as usize)]
 }
 
-/// n samples: some zero, some twice, some in line.
+/// n samples, some of them zero, repeated, or collinear.
 fn samples(n: usize) -> Dataset {
     Dataset {
         d: 2,
@@ -35,7 +35,7 @@ fn samples(n: usize) -> Dataset {
     }
 }
 
-/// m particles, the first at the origin (unless alone), and most on kinks of the samples.
+/// m particles: the first at the origin (unless it is the only one), most on kinks of the samples.
 fn particles(m: usize) -> Particles {
     let mut p = Particles::zeros(m, 2);
     for j in 0..m {
@@ -76,7 +76,7 @@ fn unit_f32() -> f64 {
     unit(widefield::engine::Precision::F32)
 }
 
-/// What rounding allows of a velocity, component by component: a_j Σ|g_i x_i| and its like.
+/// The rounding error allowed for a velocity, by component: a_j Σ|g_i x_i| and similar sums.
 fn allowed(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> (Vec<f64>, Vec<f64>) {
     let pull: f64 = (0..data.n())
         .map(|i| g[i].abs() * data.row(i).iter().map(|x| f64::from(x.abs())).sum::<f64>())
@@ -88,8 +88,8 @@ fn allowed(run: &Run, p: &Particles, g: &[f64], data: &Dataset) -> (Vec<f64>, Ve
     (a.collect(), w.collect())
 }
 
-/// No particle is passed over: one on the kink of a sample is not active on it, and one at the
-/// origin is active on none.
+/// No particle is missed: one on the kink of a sample is not active on it, and one at the origin is
+/// active on none.
 #[test]
 fn particles_on_kinks_agree_with_the_reference() {
     if gpu_adapter().is_none() {
@@ -130,7 +130,7 @@ fn particles_on_kinks_agree_with_the_reference() {
         };
         assert!(agrees(&reference::velocity(run, &p, &g, data)), "{what}");
 
-        // The twin: a particle on a kink that is pushed off it is another.
+        // The sabotage twin: moving a particle off its kink changes the result.
         let z = |j: usize, i: usize| {
             let terms = p.w(j).iter().zip(data.row(i));
             terms.map(|(w, x)| w * f64::from(*x)).sum::<f64>()
@@ -155,7 +155,8 @@ fn particles_on_kinks_agree_with_the_reference() {
     }
 }
 
-/// Which runs take the short cut is theirs to say, and they change no bit beside others.
+/// Each run decides by itself whether it takes the short cut; other runs of the batch do not change
+/// its bits.
 #[test]
 fn runs_with_and_without_the_short_cut_share_a_batch() {
     if gpu_adapter().is_none() {
@@ -206,8 +207,8 @@ fn a_selection_hands_the_choice_on() {
     }
 }
 
-/// Directions a last bit to either side of a kink, and on it, at sizes far from 1: sides are found
-/// exactly, as f64 finds them.
+/// Directions on a kink and one last bit to either side, at sizes far from 1: activity is
+/// determined exactly, as in f64.
 #[test]
 fn a_last_bit_decides_the_side() {
     if gpu_adapter().is_none() {

@@ -51,7 +51,7 @@ fn steps(count: usize, eta: f64) -> Steps {
     }
 }
 
-/// Kernels for large d that use cooperative matrices, where the adapter has them.
+/// Kernels for large d with cooperative matrices, if the adapter supports them.
 fn matrices() -> Option<String> {
     let facts = gpu::select(gpu_adapter().as_deref()).unwrap();
     let product = "tiled_staged=true,tiled_particles=64,tiled_held=8,tiled_predict_samples=64,\
@@ -67,7 +67,7 @@ fn matrices() -> Option<String> {
     Some(format!("{product},tiled_predict_matrix={edge}"))
 }
 
-/// Every stage in every mode, on kernels of all kinds; each check has its sabotaged twin.
+/// Every stage in every mode, on kernels of all kinds, each check with its sabotage twin.
 #[test]
 fn stages_agree_with_the_reference() {
     needs_adapter!();
@@ -85,8 +85,8 @@ fn stages_agree_with_the_reference() {
     }
 }
 
-/// Errors of a small step in units of the distance of neighbours, by which f16 rounds. The
-/// numbers below 2^-14, which are 2^-24 apart, are told from the others.
+/// Errors of a small step in units of the spacing of f16, to which results are rounded. Numbers
+/// below 2^-14, whose spacing is 2^-24, are returned separately.
 fn errors(got: &Particles, want: &Particles) -> [Vec<f64>; 2] {
     let mut errors = [Vec::new(), Vec::new()];
     let all = |p: &Particles| p.a.iter().chain(&p.w).copied().collect::<Vec<_>>();
@@ -99,19 +99,19 @@ fn errors(got: &Particles, want: &Particles) -> [Vec<f64>; 2] {
     errors
 }
 
-/// The mean in its own standard errors, if rounding is up or down with the right chances: the
-/// variance of a fraction q is q (1 − q) ≤ 1/4.
+/// The mean error in units of the largest standard error that unbiased stochastic rounding can
+/// have: a fraction q has the variance q (1 − q) ≤ 1/4.
 fn bias(errors: &[f64]) -> f64 {
     2.0 * errors.iter().sum::<f64>() / (errors.len() as f64).sqrt()
 }
 
-/// A step that is a fifth of what a weight can tell apart moves the weights by that on average;
-/// rounding to the nearest forgets it.
+/// A step of a fifth of the spacing moves the weights by that amount on average; rounding to the
+/// nearest would lose it.
 #[test]
 fn small_steps_are_right_on_average() {
     needs_adapter!();
     let mut case = case(15, 20_000, 16, Loss::SQUARE);
-    // Decay alone: all the weights move by the same share.
+    // With decay alone all weights change by the same factor.
     case.runs[0].run.lambda = 1.0;
     let mut start = case.particles(0);
     start.a.iter_mut().for_each(|a| *a = 0.0);
@@ -135,7 +135,7 @@ fn small_steps_are_right_on_average() {
     let mut nearest = want.clone();
     let round = |w: &mut f64| *w = f16::from_f64(*w).to_f64();
     nearest.w.iter_mut().for_each(round);
-    // The output weights started at 0 and move by w·G, a step that nearest does not forget.
+    // The output weights start at 0 and move by w·G, a step that rounding to the nearest keeps.
     for p in [&mut nearest, &mut want] {
         p.a.copy_from_slice(&got.a);
     }
@@ -147,7 +147,7 @@ fn small_steps_are_right_on_average() {
     }
 }
 
-/// Twins stay twins, so that a doubled network keeps its symmetry.
+/// Equal particles stay equal, so that a doubled network keeps its symmetry.
 #[test]
 fn equal_particles_stay_equal() {
     needs_adapter!();
@@ -164,7 +164,7 @@ fn equal_particles_stay_equal() {
     assert_ne!(end, start);
 }
 
-/// Norms pass what f16 holds: the exponent takes over, and the path is that of f32.
+/// For norms beyond the range of f16 the exponent grows, and the trajectory is that of f32.
 #[test]
 fn growing_norms_move_to_the_exponent() {
     needs_adapter!();
@@ -191,7 +191,7 @@ fn growing_norms_move_to_the_exponent() {
     assert!((half / whole - 1.0).abs() < 0.01, "{half:e} {whole:e}");
 }
 
-/// Beyond the largest number there is infinity, and the run says so.
+/// Values beyond the largest number become infinite, and the run is reported as diverged.
 #[test]
 fn a_weight_that_outgrows_f16_diverges() {
     needs_adapter!();
@@ -229,7 +229,7 @@ fn what_cannot_be_stored_is_refused() {
     assert!(refused.contains("-1e5") && refused.contains("init.scale_a"));
 }
 
-/// Short cuts are exact, and f16 is not what they store.
+/// Short cuts do not store f16, so runs in f16 take the direct kernels.
 #[test]
 fn short_cuts_are_not_taken() {
     needs_adapter!();
@@ -257,7 +257,8 @@ fn short_cuts_are_not_taken() {
     }
 }
 
-/// Cooperative matrices that an adapter lacks, or of which no subgroup has a whole, are refused.
+/// Cooperative matrices are refused if the adapter lacks them or if a subgroup cannot hold whole
+/// ones.
 #[test]
 fn matrices_that_are_not_there_are_refused() {
     needs_adapter!();

@@ -1,4 +1,4 @@
-//! Runs of so many samples or particles that kernels would loop too long over them.
+//! Runs of so many samples or particles that kernels must split their loops.
 
 mod common;
 
@@ -20,7 +20,7 @@ macro_rules! needs_adapter {
     };
 }
 
-/// As if there were no bound.
+/// A bound so large that no loop is split.
 const UNBOUNDED: usize = usize::MAX / 2;
 
 fn with(turns: usize) -> Options {
@@ -52,7 +52,7 @@ fn long_loops_are_right() {
     }
 }
 
-/// The twin: without the bound a driver that ends loops early is found out.
+/// The sabotage twin: without the bound, a driver that ends long loops early gives wrong results.
 #[test]
 fn a_driver_that_ends_loops_early_fails() {
     needs_adapter!();
@@ -152,13 +152,13 @@ fn trajectory(options: Options, case: &VerifyCase) -> Trajectory {
     (case.runs.iter().enumerate().map(read).collect(), seen)
 }
 
-/// Sizes of kernels that pass through workgroup memory, as on a GPU.
+/// Sizes of the kernels that use workgroup memory, as on a GPU.
 const STAGED: &str = "lockstep=1,predict_staged=true,update_stage=32,predict_threads=64";
 const STAGED_TILES: &str = "lockstep=1,tile=64,tiled_staged=true,tiled_particles=64,tiled_held=8,\
     tiled_predict_samples=64,tiled_predict_held=8,tiled_predict_slice=16,\
     tiled_update_coordinates=32,tiled_update_held=4,tiled_update_slice=16";
 
-/// Kernels, d and format.
+/// Kernels, d and state format.
 const FORMS: [(Option<&str>, usize, StateFormat); 6] = [
     (None, 3, StateFormat::F32),
     (None, 33, StateFormat::F32),
@@ -168,7 +168,7 @@ const FORMS: [(Option<&str>, usize, StateFormat); 6] = [
     (Some(STAGED_TILES), 67, StateFormat::F32),
 ];
 
-/// Work that is cut for far fewer turns than usual agrees with the reference in every stage.
+/// Loops split at a far smaller bound than usual agree with the reference in every stage.
 #[test]
 fn work_that_is_cut_finely_agrees_with_the_reference() {
     needs_adapter!();
@@ -185,12 +185,12 @@ fn work_that_is_cut_finely_agrees_with_the_reference() {
         let cut = trajectory(options(60), &case);
         let whole = trajectory(options(UNBOUNDED), &case);
         assert_ne!(cut, whole, "d = {d}: nothing was cut");
-        // What is not cut keeps its bits beside what is.
+        // A run whose loops are not split keeps its bits beside runs whose loops are.
         assert_eq!(cut.0[1], whole.0[1], "d = {d}: the smallest run");
     }
 }
 
-/// Which particles are dead, and the rest, looked through range by range.
+/// Dead particles and the other geometry, computed range by range.
 #[test]
 fn geometry_does_not_depend_on_the_cut() {
     needs_adapter!();
@@ -215,7 +215,8 @@ fn geometry_does_not_depend_on_the_cut() {
     }
 }
 
-/// Shards, company, room for activation bits and submits show in no bit of what is cut.
+/// Shards, other runs, memory for activation bits and the grouping of submits do not change the
+/// bits of split loops.
 #[test]
 fn bits_of_what_is_cut_depend_on_the_run_alone() {
     needs_adapter!();
@@ -240,7 +241,7 @@ fn bits_of_what_is_cut_depend_on_the_run_alone() {
     }
 }
 
-/// Where the scans of a circle would take too long, the run takes the direct kernels.
+/// If the scans of a circle would take too long, the run uses the direct kernels.
 #[test]
 fn circles_beyond_reach_are_not_taken() {
     needs_adapter!();

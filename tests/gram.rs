@@ -1,4 +1,4 @@
-//! The short cut by the Gram matrix against the direct kernels and the reference.
+//! Runs by the Gram matrix against the direct kernels and the reference.
 
 mod common;
 
@@ -46,8 +46,8 @@ fn labelled(n: usize, d: usize) -> Dataset {
     }
 }
 
-/// Output-only runs on one data set of d = 3, which is the test set too, and one run of both
-/// layers among them. One run is wide enough to keep no features.
+/// Output-only runs on one data set of d = 3, which is also the test set, and one run of both
+/// layers in the batch. One run is so wide that its features are not stored.
 fn runs() -> Vec<Run> {
     let output = |m, loss| Run {
         train: Train::Output,
@@ -117,7 +117,7 @@ fn apart(got: &Evaluation, want: &Evaluation) -> f64 {
     f.chain([a2.abs(), aw.abs()]).fold(0.0, larger)
 }
 
-/// The larger of two errors; a NaN is the largest of all.
+/// The larger of two errors; NaN counts as the largest.
 fn larger(worst: f64, error: f64) -> f64 {
     if error.is_nan() {
         f64::INFINITY
@@ -126,7 +126,7 @@ fn larger(worst: f64, error: f64) -> f64 {
     }
 }
 
-/// In f64, and so nearer to the reference than the direct kernels in f32.
+/// The Gram matrix is in f64, and so nearer to the reference than the direct kernels in f32.
 #[test]
 fn agrees_with_the_reference_and_the_direct_kernels() {
     let (n, count) = (40, 210);
@@ -167,7 +167,7 @@ fn agrees_with_the_reference_and_the_direct_kernels() {
         // On the test set, which is the training set here, the inner engine predicts with a as f32.
         let last = got.len() - 1;
         assert!(apart(&got[last], &want[last]) <= 2e-5, "{what}");
-        // The twin: a little more decay.
+        // The sabotage twin: slightly more decay.
         let mut other = runs.clone();
         other[0].lambda += 1e-3;
         let mut engine = started(gram, &other, n);
@@ -185,7 +185,7 @@ fn outcome(engine: &mut dyn Engine, runs: &[Run]) -> Vec<(Particles, Evaluation)
         .collect()
 }
 
-/// Neither reads on the way, nor the threads, nor a resume from what a checkpoint holds.
+/// Reading the state, the number of threads, and a resume from a checkpoint do not change the bits.
 #[test]
 fn what_must_not_change_a_bit() {
     let (runs, n) = (runs(), 33);
@@ -224,7 +224,8 @@ fn what_must_not_change_a_bit() {
     assert!(want != outcome(&mut *forgetful, &runs), "the twin passed");
 }
 
-/// Particles written in the middle of a run count from then on; the others stay where they are.
+/// Particles that are written in the middle of a run take effect from then on; the others keep
+/// their values.
 #[test]
 fn particles_may_be_written_at_any_time() {
     let runs = [Run {
@@ -253,7 +254,7 @@ fn particles_may_be_written_at_any_time() {
     assert!(off(&untouched) > 1e-2, "the twin passed");
 }
 
-/// Norms beyond f32 move to the exponent, and what is not finite is noticed.
+/// Norms beyond f32 increase the exponent, and values that are not finite are detected.
 #[test]
 fn growth_and_divergence() {
     let output = |loss| Run {

@@ -1,4 +1,4 @@
-//! A run that starts from the particles of another.
+//! A run that starts from the particles of another run.
 
 mod common;
 
@@ -33,8 +33,8 @@ fn ends(place: &TestFolder, dir: &str, column: &str) -> (f64, f64) {
     (values[0], values[values.len() - 1])
 }
 
-/// It goes on where the other ended, to the bit where that was stored in f32, and its drift is
-/// measured from there.
+/// The run continues from the end of the other, bit for bit if the state is stored in f32, and
+/// measures its drift from its own start.
 #[test]
 fn it_goes_on_and_measures_from_there() {
     // Initial particles are rounded to f32.

@@ -1,8 +1,8 @@
-//! SIGKILL at many moments of many kinds of runs: what a resumed run leaves is what an
-//! uninterrupted one leaves, byte for byte, times aside.
+//! SIGKILL at many moments of many kinds of runs: a resumed run leaves the same bytes as an
+//! uninterrupted one, except for times.
 //!
 //! `WIDEFIELD_KILLS=200 cargo test --release --test kills` is the full form; without the variable
-//! each kind is killed a few times. `WIDEFIELD_KILL_ARGS="--engine gpu --adapter llvmpipe"` takes
+//! each kind is killed a few times. `WIDEFIELD_KILL_ARGS="--engine gpu --adapter llvmpipe"` selects
 //! another engine.
 
 mod common;
@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 use common::gpu_adapter;
 use common::test_folder::{TestFolder, text};
 
-/// Kills beyond their number, where all came too late.
+/// Extra attempts for kills that came after the end of the run.
 const MORE: usize = 10;
 
-/// Moments at which each kind of run is killed.
+/// Number of kills for each kind of run.
 fn kills(usual: usize) -> usize {
     let given = std::env::var("WIDEFIELD_KILLS").ok();
     given.map_or(usual, |n| n.parse().unwrap()).max(1)
 }
 
-/// What must not depend on how a folder came about.
+/// What must not depend on kills.
 fn results(dir: &Path, runs: usize) -> Vec<(String, Vec<u8>)> {
     let mut names = vec!["metrics.csv".to_owned()];
     for run in 0..runs {
@@ -45,7 +45,7 @@ fn results(dir: &Path, runs: usize) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Starts a command and kills it after a while; whether it had ended by itself.
+/// Starts a command and kills it after a while; returns whether it had ended by itself.
 fn killed(place: &TestFolder, args: &str, after: Duration) -> bool {
     let mut child = place
         .command(args)
@@ -65,11 +65,11 @@ struct Kind<'a> {
     name: &'a str,
     experiment: String,
     runs: usize,
-    /// What is drawn at the end.
+    /// The figures drawn at the end.
     pages: &'a str,
     /// Arguments that choose the engine.
     engine: String,
-    /// The share of the time of a whole run in which kills fall.
+    /// The interval of kills, as shares of the duration of a whole run.
     share: (f64, f64),
 }
 
@@ -87,9 +87,9 @@ impl Default for Kind<'_> {
 }
 
 impl Kind<'_> {
-    /// Kills a run at so many moments spread over its time, and every second one again while it
-    /// resumes. Its time is what it takes with the machine as it is: where a kill comes too late, it
-    /// is taken for shorter from there on.
+    /// Kills a run at `count` moments spread over its duration, and every second one again during
+    /// its resume. The assumed duration is shortened whenever a kill comes too late, as it depends
+    /// on the load of the machine.
     fn survives(&self, count: usize) {
         let Kind {
             name,
@@ -252,7 +252,7 @@ fn arcs() {
     .survives(kills(3));
 }
 
-/// A kill while figures and page are made leaves a trained run.
+/// A kill while figures and the page are written leaves a trained run.
 #[test]
 fn during_figures() {
     let e = experiment("\"xor\"", 200, 200, "[grid]\nseed = [1, 2]\n");

@@ -15,7 +15,7 @@ use widefield::observe::{BestMargins, Margins};
 use widefield::particles::Particles;
 use widefield::particles::random::{Draws, Stream};
 
-/// Gaussian particles, exact in f32, of a seed of their own.
+/// Gaussian particles, exact in f32, drawn from this seed.
 fn gaussian(seed: u64, m: usize, d: usize) -> Particles {
     let mut p = Particles::zeros(m, d);
     let mut row = vec![0.0; d + 1];
@@ -349,8 +349,8 @@ fn margins(engine: &mut dyn Engine, r: usize) -> Margins {
 
 /// Law 6: XOR has γ1 = 1/4, so margin_param goes to 1/8, and γ2 = √(1/2 − 1/π)/2 = 0.21313.
 ///
-/// The last iterate swings by a percent and the best one depends on the draw (0.1243 to 0.1249
-/// over seeds and initialisations in float64), so the best of four seeds is held to 0.1245.
+/// The last iterate oscillates by a percent and the best margin depends on the draw (0.1243 to
+/// 0.1249 over seeds and initialisations in float64), so the best of four seeds must reach 0.1245.
 #[test]
 fn xor_margins() {
     let (m, seeds) = (1024, 4);
@@ -456,7 +456,7 @@ fn propagation_of_chaos() {
     }
 }
 
-/// The states that the laws are tested on come from one place.
+/// All states on which the laws are tested come from one function.
 #[test]
 fn precision_is_known() {
     let names: Vec<&str> = engines().iter().map(|(name, _)| *name).collect();

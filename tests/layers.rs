@@ -1,10 +1,10 @@
-//! The order of the modules, which stands in `src/lib.rs`: imports go downward only, and no modules of one
-//! folder import each other in a circle.
+//! The order of the modules, as given in `src/lib.rs`: imports go downward only, and modules of one
+//! folder do not import each other in a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A module by the names on the way to it, and its source without comments and tests.
+/// The source of each module without comments and tests, by its path.
 type Modules = BTreeMap<Vec<String>, String>;
 type Imports = BTreeSet<(Vec<String>, Vec<String>)>;
 
@@ -41,7 +41,7 @@ fn modules() -> Modules {
     modules
 }
 
-/// Every path of a tree such as `a::{b, c::{d, e}}`.
+/// Every path of an import tree such as `a::{b, c::{d, e}}`.
 fn paths(tree: &str) -> Vec<String> {
     let Some((before, inside)) = tree.split_once('{') else {
         return vec![tree.trim().to_owned()];
@@ -112,7 +112,7 @@ fn imports(modules: &Modules) -> Imports {
     imports
 }
 
-/// The order in `src/lib.rs`, the highest first.
+/// The order in `src/lib.rs`, the highest module first.
 fn order() -> Vec<String> {
     let lib = include_str!("../src/lib.rs");
     let said = lib.split("Imports go downward only:").nth(1).unwrap();
@@ -133,7 +133,7 @@ fn upward(imports: &Imports) -> Vec<String> {
         .collect()
 }
 
-/// Modules of one folder that import each other, directly or by others of it.
+/// Modules of one folder that import each other, directly or through other modules of it.
 fn circles(imports: &Imports) -> Vec<String> {
     let mut folders: BTreeMap<&[String], BTreeSet<(&str, &str)>> = BTreeMap::new();
     for (from, to) in imports {

@@ -1,4 +1,5 @@
-//! Movies: a frame per snapshot, as GIF and APNG, and what ffmpeg is given where there is one.
+//! Movies: one frame per snapshot, as GIF and APNG, and the frames passed to ffmpeg if it is
+//! installed.
 
 mod common;
 
@@ -27,7 +28,7 @@ fn movies_have_a_frame_per_snapshot() {
         frames.push(frame.buffer.to_vec());
     }
     assert_eq!(frames.len(), 3);
-    // Something moves.
+    // The frames differ.
     assert!(frames[0] != frames[2]);
     let apng = std::fs::File::open(place.path("a/figures/movie.apng")).unwrap();
     let apng = png::Decoder::new(std::io::BufReader::new(apng))
@@ -50,7 +51,7 @@ fn movies_have_a_frame_per_snapshot() {
     place.fails("movie b", 2, &["snapshots", "output.snapshots"]);
 }
 
-/// A folder of programs that stands for the path, with an ffmpeg that does this.
+/// A folder to use as PATH, with a script in the place of ffmpeg.
 #[cfg(unix)]
 fn path_with(place: &TestFolder, ffmpeg: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
@@ -62,8 +63,8 @@ fn path_with(place: &TestFolder, ffmpeg: &str) -> std::path::PathBuf {
     bin
 }
 
-/// Which frames go to ffmpeg, how they are announced, and what is said where there is none, where
-/// it fails, and where it stops reading.
+/// Which frames ffmpeg gets, the messages about them, and the messages if ffmpeg is missing, fails,
+/// or stops reading.
 #[cfg(unix)]
 #[test]
 fn frames_go_to_ffmpeg_where_there_is_one() {
@@ -112,11 +113,11 @@ fn frames_go_to_ffmpeg_where_there_is_one() {
     apng.next_frame(&mut first).unwrap();
     assert!(frames[..first.len()] == first[..]);
     assert!(frames[2 * first.len()..] != first[..], "nothing moves");
-    // Nothing is left beside the movies.
+    // No other files are left beside the movies.
     let left = std::fs::read_dir(place.path("a/figures")).unwrap();
     let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(names.into_iter().all(|name| name.starts_with("movie.")));
-    // What fails says why, and no film of an earlier time stays beside the new movies.
+    // A failure is reported with its reason, and an older film is removed.
     for (script, words) in [
         (
             "echo 'no encoder' >&2; exit 3",
@@ -138,8 +139,8 @@ fn frames_go_to_ffmpeg_where_there_is_one() {
     }
 }
 
-/// The true ffmpeg, where it is installed: a film of as many frames as there are, and the last for
-/// some seconds more.
+/// The real ffmpeg, if it is installed: a film of all frames, with the last one shown some seconds
+/// longer.
 #[test]
 fn ffmpeg_itself_makes_a_movie() {
     if Command::new("ffmpeg").arg("-version").output().is_err() {

@@ -1,11 +1,13 @@
-//! Is a run optimal? `widefield certify`, its polished networks, and runs that stop at a gap.
+//! Distance to the optimum: `widefield certify`, its polished networks, and runs that stop at a
+//! gap.
 
 mod common;
 
 use common::test_folder::{TestFolder, text};
 use serde_json::Value;
 
-/// XOR is known: γ1 = 1/4, γ2 = √(1/2 − 1/π)/2 with Gaussian features.
+/// An experiment on XOR, whose optima are known: γ1 = 1/4, γ2 = √(1/2 − 1/π)/2 with Gaussian
+/// features.
 const XOR: &str = r#"
 title = "XOR"
 [data]
@@ -97,8 +99,8 @@ fn xor_is_certified_and_polished() {
     }
 }
 
-/// Without half of the directions, or one of the signs, the optimum is out of reach: the gap
-/// stays, and the direction that is missing is named.
+/// Without half of the directions, or one of the signs, the optimum cannot be reached: the gap
+/// stays, and the missing direction is given.
 #[test]
 fn bad_initialisations_are_caught() {
     // Where a moves, neurons with |a| < |w| may change their sign.
@@ -154,7 +156,8 @@ fn output_only_runs_have_kernel_margins() {
     place.fails("certify a --polish", 2, &["--polish", "output layer"]);
 }
 
-/// Where no network classifies every sample right there is none to be written, and an older one goes.
+/// If no network classifies every sample correctly, no polished network is written, and an older
+/// one is removed.
 #[test]
 fn nothing_is_polished_where_there_is_no_margin() {
     let place = TestFolder::new();
@@ -227,8 +230,8 @@ fn what_has_no_optimum_is_refused() {
     place.refuses("certify a --run 3", &["run 3"]);
 }
 
-/// Certificates are of a step: a run that goes on leaves them behind, and a new one of one run keeps
-/// those of the others.
+/// A certificate belongs to a step: it is reported as outdated once its run continues, and a new
+/// certificate of one run keeps those of the others.
 #[test]
 fn certificates_of_an_earlier_step_are_told_apart() {
     let place = TestFolder::new();
@@ -245,7 +248,7 @@ fn certificates_of_an_earlier_step_are_told_apart() {
     let outdated = "the training went on";
     assert_eq!(steps(), [(0, 200), (1, 200)]);
     assert!(!page().contains(outdated));
-    // Nothing is left to train: nothing is outdated.
+    // Without further steps no certificate is outdated.
     let said = |args: &str| text(&place.run(args).stderr);
     assert!(!said("resume a").contains(outdated) && !page().contains(outdated));
     let told = said("resume a --steps 300");
@@ -334,7 +337,7 @@ fn an_optimum_without_neurons_is_a_network() {
     );
 }
 
-/// A run of one layer is told apart from the networks whose optimum it is measured against.
+/// For a run of one layer, the output says that the optimum is over networks with both layers free.
 #[test]
 fn what_was_compared_is_said() {
     let place = TestFolder::new();
@@ -351,13 +354,13 @@ fn what_was_compared_is_said() {
     }
 }
 
-/// The features of a network of finite width have a margin of their own, which may be above that of
-/// their law.
+/// The features of a network of finite width have their own margin, which may exceed that of their
+/// law.
 #[test]
 fn a_margin_beyond_the_law_is_no_distance_of_zero() {
     let place = TestFolder::new();
     rows(&place, "a,b,y\n1,0,1\n");
-    // Of one sample the margin is its features' size, at most times that of the law.
+    // With one sample the margin is the size of its features, which may exceed that of the law.
     let train = "--set network.train=output --set flow.norm_scaled=true --set flow.steps=2000";
     let mut beyond = 0;
     for seed in 1..=6 {
@@ -390,7 +393,7 @@ fn an_effort_that_is_none_is_refused() {
     place.ok("certify a --no-plots --tolerance 0.1 --probes 1");
 }
 
-/// What cannot be certified is told, and keeps nothing else from being certified.
+/// A run that cannot be certified is reported, and the others are certified.
 #[test]
 fn one_failure_does_not_stop_the_others() {
     let place = TestFolder::new();
@@ -423,7 +426,7 @@ fn one_failure_does_not_stop_the_others() {
     assert_eq!(certified(), [2]);
 }
 
-/// Of a run that diverged the last finite state is certified and predicted with, and said to be that.
+/// Of a run that diverged, certify and predict use the last finite state and say so.
 #[test]
 fn a_run_that_diverged_is_told_as_one() {
     let place = TestFolder::new();

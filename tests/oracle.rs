@@ -1,4 +1,5 @@
-//! Independent float64 trajectories (tests/oracle/README.md) on every engine, with its tolerances.
+//! Every engine against independent float64 trajectories, with the tolerances of
+//! tests/oracle/README.md.
 
 mod common;
 
@@ -10,7 +11,7 @@ use widefield::observe::MetricsRow;
 use widefield::particles::Particles;
 use widefield::verify::tolerance::compare;
 
-/// Every engine with every case.
+/// Calls `check` on every engine and every case.
 fn each(check: impl Fn(&str, &mut dyn Engine, &OracleFlow)) {
     for path in paths("flow") {
         let flow = OracleFlow::load(&path);
@@ -37,7 +38,7 @@ fn get(engine: &mut dyn Engine) -> Particles {
     p
 }
 
-/// The largest |v − want| over its allowance, particles near a kink left out.
+/// The largest |v − want| relative to the allowed error, without particles near a kink.
 fn velocity_error(precision: Precision, v: &Particles, state: &OracleState) -> f64 {
     let (want, bound, floor) = match precision {
         Precision::F32 => (&state.velocity_f32, 16.0 * 2.0_f64.powi(-24), 1e-30),
@@ -76,7 +77,8 @@ fn velocity_at_stored_states() {
     });
 }
 
-/// The sabotage twin: the output weight of the liveliest particle changed by a thousandth must show.
+/// The sabotage twin: a change of the most active particle's output weight by a thousandth must be
+/// detected.
 #[test]
 fn velocity_of_another_state_fails() {
     each(|name, engine, flow| {
@@ -123,8 +125,8 @@ fn free_runs_up_to_the_horizon() {
     });
 }
 
-/// Objective and observables: to the free-run tolerance before the horizon, and as the README
-/// says past it.
+/// Checks objective and observables: to the free-run tolerance before the horizon, and by the rules
+/// of the README after it.
 fn past_the_horizon(
     name: &str,
     engine: &mut dyn Engine,
@@ -210,7 +212,7 @@ fn past_the_horizon(
     }
 }
 
-/// ∇F at a point off the kinks, by the oracle's complex-step derivatives: no factor m.
+/// ∇F at a point off the kinks, by the oracle's complex-step derivatives: without the factor m.
 #[test]
 fn velocity_is_minus_m_times_the_gradient() {
     for path in paths("flow") {

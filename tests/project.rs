@@ -1,4 +1,4 @@
-//! What the files around the source say of the project, and that they agree.
+//! The files around the source describe the project correctly and agree with each other.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ fn of_package(key: &str) -> &'static str {
         .trim_matches('"')
 }
 
-/// Numbers of a version; what is not there is 0.
+/// Numbers of a version; missing ones are 0.
 fn numbers(version: &str) -> [u64; 3] {
     let mut parts = version.split('.').map(|part| part.parse().unwrap());
     std::array::from_fn(|_| parts.next().unwrap_or(0))
@@ -35,7 +35,7 @@ fn the_oldest_compiler_is_the_same_everywhere() {
     assert!(README.contains(&format!("Rust {oldest} or later")));
 }
 
-/// No dependency needs a newer compiler than the crate promises.
+/// No dependency needs a newer compiler than the crate declares.
 #[test]
 fn dependencies_keep_to_the_oldest_compiler() {
     // Those of other systems need not be on this machine.

@@ -1,4 +1,4 @@
-//! The Python of the front page and of the guide, run as it stands there.
+//! Runs the Python code of the front page and of the guide, unchanged.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use common::skip::{Missing, skip};
 use common::test_folder::{TestFolder, text};
 
-/// A Python with numpy, pandas and matplotlib: tests/run.sh makes one.
+/// A Python with numpy, pandas and matplotlib, which tests/run.sh installs.
 fn python() -> Option<String> {
     let named = std::env::var("WIDEFIELD_PYTHON").ok();
     let name = named.unwrap_or_else(|| "python3".into());
@@ -34,7 +34,7 @@ fn blocks(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a script in a folder; pyplot draws without a screen.
+/// Runs a script in a folder, with pyplot set to draw without a display.
 fn run(python: &str, place: &TestFolder, script: &str) -> Output {
     let mut command = Command::new(python);
     command.current_dir(&place.dir).env("MPLBACKEND", "Agg");

@@ -1,5 +1,5 @@
-//! Folders in which something is damaged, missing or in use: what `resume` makes of them, and that
-//! commands which fail before they begin leave them as they are.
+//! Folders in which something is damaged, missing or in use: how `resume` handles them. Commands
+//! that fail before they begin leave folders unchanged.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn trained() -> TestFolder {
     place
 }
 
-/// Every file below a folder but the lock's.
+/// Every file below a folder, except the lock.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let all = listing(dir).into_iter();
     let all = all.filter(|path| path.is_file() && !path.ends_with(".lock"));
@@ -29,7 +29,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     .collect()
 }
 
-/// Resumes the folder `a`, and expects these words on stderr.
+/// Resumes the folder `a`, and expects these texts on stderr.
 fn resumed(place: &TestFolder, words: &[&str]) {
     let out = place.run("resume a --no-plots --quiet");
     let said = text(&out.stderr);

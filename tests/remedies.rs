@@ -1,4 +1,4 @@
-//! What the program says to those whose files and commands are a little wrong.
+//! Messages of the program about small mistakes in files and commands.
 
 mod common;
 
@@ -18,7 +18,7 @@ steps = 20
 step = 0.5
 "#;
 
-/// A place with an experiment on this csv file.
+/// A folder with an experiment on this csv file.
 fn with_data(rows: &str) -> TestFolder {
     let place = TestFolder::new();
     place.put("e.toml", FILE);
@@ -85,7 +85,7 @@ fn a_whole_number_as_numpy_prints_it() {
     );
 }
 
-/// Of a file with several mistakes every one is told, in the order of its lines.
+/// All mistakes of a file are reported, in the order of its lines.
 #[test]
 fn all_mistakes_of_a_file_at_once() {
     let place = TestFolder::new();
@@ -141,7 +141,7 @@ data.test = 0
 "network.width" = [8, 16]
 "#;
 
-/// A script must notice that a claim of its experiment fails; figures and verdicts are there.
+/// A failed claim gives an exit code that a script can see; figures and verdicts are written.
 #[test]
 fn a_claim_that_fails_fails_the_run() {
     let place = TestFolder::new();
@@ -174,12 +174,12 @@ fn a_claim_that_fails_fails_the_run() {
     let json = place.run("run a.toml --out c --engine cpu --json --no-plots");
     assert_eq!(json.status.code(), Some(1));
     serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap();
-    // What cannot be judged is no failure.
+    // A claim that cannot be judged does not fail.
     place.put("b.toml", &format!("{CLAIM}{held}{elsewhere}"));
     place.ok("run b.toml --out b --engine cpu --no-plots");
 }
 
-/// Both kinds of quotes in the name of a claim: the folder can be opened again.
+/// With both kinds of quotes in the name of a claim, the folder can be opened again.
 #[test]
 fn a_claim_is_named_as_its_author_likes() {
     let place = TestFolder::new();
@@ -233,7 +233,7 @@ fn what_became_of_a_stop_rule_is_told() {
     assert_eq!(by, ["gap", "gap"]);
 }
 
-/// Every neuron dead: a risk that stands still would not say why.
+/// If every neuron is dead the program says so, since a constant risk alone would not show why.
 #[test]
 fn a_network_without_a_live_neuron_is_told() {
     let place = with_data("u,y\n1,1\n2,-1\n");
@@ -243,7 +243,7 @@ fn a_network_without_a_live_neuron_is_told() {
             format!("run e.toml --engine cpu --no-plots --force --set flow.steps=3 --out a {sets}");
         text(&place.run(&command).stderr)
     };
-    // One neuron on inputs above 0 is alive or dead as w is; of twenty seeds both happen.
+    // For positive inputs a single neuron is dead or not by the sign of w; twenty seeds give both.
     let seeds = (1..=20).map(|seed| run(&format!("--set network.width=1 --set seed={seed}")));
     let said: Vec<bool> = seeds
         .map(|said| said.contains("every neuron is dead"))
@@ -279,7 +279,7 @@ fn a_place_that_cannot_be_written_to() {
     assert!(!said.contains(".widefield-"), "{said}");
 }
 
-/// A smaller step is no remedy for a start that is too large.
+/// For initial weights that are too large the message does not advise a smaller step.
 #[test]
 fn a_start_beyond_single_precision() {
     let place = with_data("u,y\n1,1\n2,-1\n");
@@ -288,7 +288,7 @@ fn a_start_beyond_single_precision() {
     assert!(!text(&place.run(&format!("{run} --force")).stderr).contains("smaller step"));
 }
 
-/// No gap, but nothing to be proud of either.
+/// A gap of 0 because the optimum itself is 0 is reported as such.
 #[test]
 fn an_optimum_of_zero_is_told_as_what_it_is() {
     let place = with_data("u,v,y\n1,2,1\n1,2,-1\n");
@@ -320,7 +320,7 @@ fn an_optimum_has_its_digits_whatever_the_units_of_the_data() {
     assert!(said.contains("the largest margin_f1 is "), "{said}");
 }
 
-/// Widths share the optimum of their data; other data have their own.
+/// Runs of different widths on the same data share the optimum; other data has its own.
 #[test]
 fn runs_on_the_same_data_have_the_same_optimum() {
     let place = TestFolder::new();
@@ -341,7 +341,8 @@ fn runs_on_the_same_data_have_the_same_optimum() {
     assert_ne!(bounds(0), bounds(1));
 }
 
-/// Where the maximum over the sphere has to be searched, an aim may take long: it is announced.
+/// If the maximum over the sphere has to be searched, solving for the optimum of a gap may take
+/// long, so it is announced.
 #[test]
 fn a_gap_to_stop_at_is_solved_for_aloud() {
     let place = TestFolder::new();
@@ -367,7 +368,8 @@ fn an_adapter_that_is_not_there() {
     place.refuses("run e.toml --out a --adapter abacus", &texts);
 }
 
-/// What is in hand may take minutes: the optimum to stop at, in many dimensions.
+/// A second Ctrl-C stops at once, even during a computation of minutes: here the optimum for a gap,
+/// in many dimensions.
 #[cfg(unix)]
 #[test]
 fn a_second_interrupt_stops_at_once() {

@@ -1,4 +1,4 @@
-//! report.html in a real browser: no request, no complaint, hover values, zoom, both themes.
+//! report.html in a real browser: no requests, no errors, hover values, zoom, both themes.
 
 mod browser;
 mod common;
@@ -11,7 +11,8 @@ use common::skip::{Missing, skip};
 use common::test_folder::TestFolder;
 use serde_json::{Value, json};
 
-/// A line from (1, 0) to (100, 2), another and a span over a logarithmic and a linear axis, as figures tell their data.
+/// A line from (1, 0) to (100, 2), another line and a span over a logarithmic and a linear axis,
+/// with the data that figures store.
 const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Line</title>
 <metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"step","scale":"log","low":1,"high":100},
 "y":{"label":"risk","scale":"linear","low":0,"high":2},
@@ -21,14 +22,14 @@ const FIGURE: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2
 <polyline points="400,375 2200,925" fill="none" stroke="#D55E00" stroke-width="10"/>
 <text x="1300" y="1400" font-size="75">step</text></svg>"##;
 
-/// Bars up and down from 0, sizes both, over a logarithmic axis of less than a decade.
+/// Bars up and down from 0, both positive sizes, over a logarithmic axis of less than a decade.
 const BARS: &str = r##"<svg viewBox="0 0 2400 1500" xmlns="http://www.w3.org/2000/svg"><title>Bars</title>
 <metadata>{"panels":[{"box":[400,100,1800,1100],"x":{"label":"mass","scale":"log","low":2000,"high":8000},
 "y":{"label":"share","scale":"linear","low":-0.5,"high":0.5,"mirrored":MIRRORED},
 "series":[{"label":"a &gt; 0","points":[[4000,0.25]]},{"label":"a &lt; 0","points":[[4000,-0.4]]}],"spans":[],"field":null}]}</metadata>
 <rect width="2400" height="1500" fill="#ffffff"/><rect x="1250" y="375" width="100" height="715" fill="#0072B2"/></svg>"##;
 
-/// A run folder with a report, and a browser; `None`, with a message, where there is no browser.
+/// A run folder with a report, and a browser; `None`, with a message, if there is no browser.
 #[track_caller]
 fn setup() -> Option<(Browser, TestFolder)> {
     let Some(browser) = Browser::start() else {
@@ -46,7 +47,7 @@ fn setup() -> Option<(Browser, TestFolder)> {
     Some((browser, place))
 }
 
-/// Opens a page in both themes, wide and narrow, and expects no complaint and readable words.
+/// Opens a page in both themes, wide and narrow, and expects no errors and readable text.
 fn check(browser: &mut Browser, page: &Path, name: &str) {
     let mut grounds = Vec::new();
     for (theme, width) in [
@@ -92,7 +93,7 @@ fn the_page_of_verdicts_is_quiet_and_readable_in_both_themes() {
     );
 }
 
-/// The check of requests and complaints sees them, and so does that of contrast.
+/// The checks of requests, errors and contrast detect a page that violates them.
 #[test]
 fn a_faulty_page_is_caught() {
     let Some((mut browser, place)) = setup() else {
@@ -105,7 +106,7 @@ fn a_faulty_page_is_caught() {
     let faults = [
         (&free, "<img src=\"http://127.0.0.1:9/x.png\">"),
         (&free, "<script>throw new Error('x')</script>"),
-        // What the page's own policy stops is complained of too.
+        // Requests that the page's own policy blocks are reported too.
         (&page, "<img src=\"http://127.0.0.1:9/x.png\">"),
         (&page, "<p onclick=\"\">x</p><script>alert(1)</script>"),
     ];
@@ -146,11 +147,11 @@ fn pointing_at_a_figure_shows_values() {
         browser.mouse("mouseMoved", place, Value::Null);
         assert_eq!(tip(&mut browser).as_deref(), Some(said));
     }
-    // Outside the panel there is nothing to tell.
+    // Outside the panel there is no tip.
     let outside = place_of(&mut browser, 100.0, 1450.0);
     browser.mouse("mouseMoved", outside, Value::Null);
     assert_eq!(tip(&mut browser), None);
-    // Keys alone do as well.
+    // The keyboard alone works too.
     browser.key("Tab");
     browser.eval("document.querySelector('#figure-aaa svg').focus()");
     assert_eq!(
@@ -194,7 +195,7 @@ fn a_figure_zooms_and_comes_back() {
         (zoomed[0] + zoomed[2] / 2.0 - 1200.0).abs() < 20.0,
         "{zoomed:?}"
     );
-    // Values are told at their places in the part too.
+    // In the zoomed part, tips show the values at their positions too.
     let point = place_of(&mut browser, 1310.0, 660.0);
     browser.mouse("mouseMoved", point, Value::Null);
     assert_eq!(
@@ -226,8 +227,9 @@ fn a_figure_zooms_and_comes_back() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// A size that is drawn downwards is told, and marked at the edges of a part, without a sign; on an
-/// axis that is not mirrored it has one. Words of a short logarithmic axis stand at their values.
+/// A size drawn downwards is shown without a sign, in hover tips and at the edges of a zoomed part;
+/// on an axis that is not mirrored it has a sign. Labels of a short logarithmic axis are at their
+/// values.
 #[test]
 fn mirrored_axes_tell_sizes() {
     let Some((mut browser, place)) = setup() else {
@@ -266,7 +268,7 @@ fn mirrored_axes_tell_sizes() {
     }
 }
 
-/// The figures that the program draws itself, each with the values that it shows.
+/// The figures that the program draws, each with the values that it shows.
 #[test]
 fn every_figure_of_a_run_tells_its_values() {
     let Some((mut browser, place)) = setup() else {
@@ -300,7 +302,7 @@ fn every_figure_of_a_run_tells_its_values() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// Between the samples a map tells f, which the program predicts too.
+/// Between the samples a map shows f, equal to the program's predictions.
 #[test]
 fn a_map_tells_the_function_under_the_pointer() {
     let Some((mut browser, place)) = setup() else {
@@ -330,7 +332,7 @@ fn a_map_tells_the_function_under_the_pointer() {
         // The check sees a value of another place.
         assert!(!close(-f), "{tip}: {predicted}");
     }
-    // Above a sample it is the sample that is told, and its f.
+    // On a sample the tip shows the sample and its f.
     let series = panel["series"].as_array().unwrap();
     let sample = series.iter().find(|s| s["label"] == "label +1").unwrap();
     let share = |axis: &str, k: usize| {

@@ -1,4 +1,4 @@
-//! Published experiments, and what their verdicts say of settings that are wrong.
+//! Published experiments, and their verdicts under wrong settings.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn verdicts(name: &str, sets: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// The claims that fail, by parts of their words, and none but those.
+/// Checks that exactly these claims fail; each is given by a part of its text.
 fn assert_fails(name: &str, sets: &str, failing: &[&str]) {
     let found = verdicts(name, sets);
     for part in failing {
@@ -89,7 +89,7 @@ fn published_experiments_pass_and_make_a_page() {
 }
 
 /// The least (1/2n)|Φc − y|² + λ|c|₁ over signed weights of directions θ_k on the circle, by
-/// coordinate descent: nothing of it is shared with the certificates.
+/// coordinate descent, independent of the code of certificates.
 fn lasso(data: &Dataset, lambda: f64, directions: usize) -> f64 {
     let n = data.n() as f64;
     let feature = |k: usize| -> Vec<f64> {
@@ -128,7 +128,7 @@ fn lasso(data: &Dataset, lambda: f64, directions: usize) -> f64 {
     risk + lambda * c.iter().map(|c| c.abs()).sum::<f64>()
 }
 
-/// The number in the experiment file, found in another way than by the tool.
+/// The number in the experiment file, computed independently of the program.
 #[test]
 fn the_known_optimum_is_that_of_a_lasso_over_directions() {
     let grid = load("sparse-circle", &[]).unwrap();
@@ -147,7 +147,8 @@ fn the_known_optimum_is_that_of_a_lasso_over_directions() {
     assert!((halved / known - 1.0).abs() > 0.1, "{halved} {known}");
 }
 
-/// The paper's penalty is (λ/m) Σ |θ|² and ours half of it: twice the decay is the classic mistake.
+/// The paper's penalty is (λ/m) Σ |θ|² and ours half of it, so a λ that is off by a factor of 2 is
+/// the classic mistake.
 #[test]
 fn a_decay_off_by_two_fails_on_the_known_optimum() {
     assert_fails(

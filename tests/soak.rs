@@ -1,4 +1,4 @@
-//! Many short runs through the library in one process: memory and open files stay what they are.
+//! Many short runs through the library in one process: memory and open files do not grow.
 //!
 //! `WIDEFIELD_SOAK=1000 cargo test --release --test soak -- --nocapture` is the full form.
 
@@ -15,14 +15,15 @@ use widefield::experiment::{Grid, load};
 use widefield::flow::{Progress, StartMode, Status, train};
 use widefield::store::RunFolder;
 
-/// Runs that fill what is kept once for all: threads, caches, compiled kernels.
+/// First runs, which fill what is allocated once: threads, caches, compiled kernels.
 const FIRST: usize = 5;
 
-/// What memory may differ by per later run: allocators round, and a run's inputs alone take as much.
+/// Allowed growth of memory per later run: allocators round, and a run's inputs alone have this
+/// size.
 const LEFT: usize = 2000 * 8 * 4;
 
-/// What the threads of a driver may hold back besides, however many runs there are: each run has
-/// threads of its own, which take their places in the allocator in any order.
+/// Further memory that a driver's threads may hold, independent of the number of runs: each run has
+/// its own threads, which use the allocator's arenas in any order.
 const HELD_BACK: usize = 24 << 20;
 
 struct Quiet;
@@ -31,7 +32,7 @@ impl Progress for Quiet {
     fn report(&mut self, _: &Status) {}
 }
 
-/// Bytes of memory and open files of this process.
+/// Memory in bytes and open files of this process.
 fn taken() -> (usize, usize) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -86,7 +87,7 @@ fn runs(usual: usize) -> usize {
     given.map_or(usual, |n| n.parse().unwrap())
 }
 
-/// Memory is that of the process: one engine at a time.
+/// Memory is measured for the whole process, so one engine runs at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
 fn soak_alone(name: &str, count: usize, selection: Selection, held_back: usize) {

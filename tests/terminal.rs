@@ -1,5 +1,5 @@
-//! The terminal is not the run: whatever becomes of where messages go, results are written, and what
-//! files of other people say does not steer a terminal.
+//! Results are written whatever happens to the terminal, and text from received files cannot
+//! control the terminal.
 #![cfg(unix)]
 
 mod common;
@@ -13,7 +13,7 @@ use common::test_folder::{TestFolder, text};
 
 const RUN: &str = "run xor --set flow.steps=100 --engine cpu --out a";
 
-/// A device that takes nothing, as a full disk does; none where the system has none.
+/// A device to which writes fail, like a full disk; `None` if the system has none.
 #[track_caller]
 fn full() -> Option<File> {
     let device = File::options().write(true).open("/dev/full");
@@ -24,7 +24,7 @@ fn full() -> Option<File> {
     device.ok()
 }
 
-/// The writing end of a pipe that nobody reads: what the `|` of a command that ended is.
+/// The writing end of a pipe without a reader, as after the reading command of a `|` has ended.
 fn unread() -> Stdio {
     let mut child = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
     let end = child.stdin.take().unwrap();
@@ -54,7 +54,8 @@ fn messages_that_cannot_be_written_end_no_run() {
     ends(unread(), unread());
 }
 
-/// A damaged checkpoint is told by a line of another kind; the run goes on from an earlier one.
+/// If the warning about a damaged checkpoint cannot be written, the run still continues from an
+/// earlier one.
 #[test]
 fn warnings_that_cannot_be_written_end_no_run() {
     let Some(full) = full() else { return };
@@ -110,7 +111,7 @@ fn send(signal: &str, child: &Child) {
 
 const LONG: &str = "run xor --set flow.steps=2000000 --set network.width=64 --engine cpu --out a";
 
-/// A closed terminal and the shell in it each send SIGHUP; SIGTERM may follow.
+/// Closing a terminal sends SIGHUP, and so does its shell; SIGTERM may follow.
 #[test]
 fn a_hangup_leaves_a_checkpoint() {
     let place = TestFolder::new();
@@ -127,7 +128,7 @@ fn a_hangup_leaves_a_checkpoint() {
     assert!(place.path(&newest).exists(), "{newest}");
 }
 
-/// Below nohup a run does not hear that its terminal is closed.
+/// With nohup a run ignores the SIGHUP of its closed terminal.
 #[test]
 fn a_hangup_below_nohup_is_not_heard() {
     let place = TestFolder::new();
@@ -148,7 +149,7 @@ fn a_hangup_below_nohup_is_not_heard() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-/// A received file with sequences for a terminal in its title, its claim, and a key.
+/// A received file with terminal escape sequences in its title, its claim, and a key.
 #[test]
 fn what_steers_a_terminal_is_not_sent_to_it() {
     let place = TestFolder::new();

@@ -1,5 +1,5 @@
-//! Arrays of .npy and .npz files, from anywhere: no size that a file announces is believed before
-//! it was compared with what is there, and an array is read to its end.
+//! Reads arrays of untrusted .npy and .npz files: the size that a file announces is compared with
+//! the bytes present before anything is allocated, and every array is read to its end.
 
 mod npz;
 
@@ -16,18 +16,18 @@ use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// The longest header that is read; numpy's own are below 200 bytes.
+/// The longest header that is accepted; those of numpy are below 200 bytes.
 const LONGEST_HEADER: usize = 1 << 16;
-/// Brackets within brackets in a header: dtypes with fields take four.
+/// The deepest nesting of brackets in an accepted header: dtypes with fields need four levels.
 const DEEPEST_HEADER: usize = 4;
 
-/// An array whose header is read and whose values follow.
+/// An array whose header is read and whose values are not.
 pub type Array<'a> = NpyFile<&'a mut dyn Read>;
 
-/// Hands the array of an .npy of `length` bytes to `take`, and reads it to its end.
+/// Passes the array of an .npy of `length` bytes to `take`, then reads the rest of it.
 ///
 /// # Errors
-/// A header that is not one, or values that are fewer or more than it announces.
+/// A header that is not valid, or fewer or more values than it announces.
 pub fn array<R>(
     reader: &mut dyn Read,
     length: u64,
@@ -49,19 +49,19 @@ pub fn array<R>(
     }
     let mut values = io::BufReader::with_capacity(1 << 16, reader);
     let taken = take(NpyFile::with_header(header, &mut values))?;
-    // What was left unread has a part in the checksum, and the end is where it is compared.
+    // The checksum covers all bytes and is compared at the end, so unread bytes are read too.
     io::copy(&mut values, &mut io::sink())?;
     Ok(taken)
 }
 
-/// All values of an array in C order, if memory holds them.
+/// All values of an array in C order, if they fit in memory.
 pub fn values<T: npyz::Deserialize>(array: Array) -> io::Result<Vec<T>> {
     fits(array.len(), size_of::<T>())?;
     in_order(&array)?;
     array.into_vec()
 }
 
-/// Refuses an array of several dimensions that is not in C order, as every array of a run folder is.
+/// Refuses an array of several dimensions that is not in C order; all arrays of a run folder are.
 pub fn in_order(array: &Array) -> io::Result<()> {
     match array.order() {
         Order::Fortran if array.shape().len() > 1 => Err(damaged("it is in Fortran order".into())),
@@ -69,7 +69,7 @@ pub fn in_order(array: &Array) -> io::Result<()> {
     }
 }
 
-/// Whether memory holds so many values of this size.
+/// Refuses `count` values of this size if they do not fit in memory.
 pub fn fits(count: u64, size: usize) -> io::Result<()> {
     match memory::lacking(u128::from(count) * size as u128) {
         None => Ok(()),
@@ -80,7 +80,7 @@ pub fn fits(count: u64, size: usize) -> io::Result<()> {
     }
 }
 
-/// Opens a file that is one: a pipe might never end, and has no size to compare with.
+/// Opens a regular file; others are refused, since a pipe has no size and might never end.
 pub fn open(path: &Path) -> Result<File> {
     let at = |e| Error::reading(path, e);
     if !std::fs::metadata(path).map_err(at)?.is_file() {
@@ -93,7 +93,7 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(at)
 }
 
-/// The bytes of a header, from the magic to where the values begin.
+/// The bytes before the values: magic string, version, size and header text.
 fn header(reader: &mut dyn Read, length: u64) -> io::Result<Vec<u8>> {
     let mut text = vec![0; 10];
     let short = |_| damaged("it is too short for an .npy array".into());
@@ -102,7 +102,7 @@ fn header(reader: &mut dyn Read, length: u64) -> io::Result<Vec<u8>> {
         return Err(damaged("it does not begin like an .npy array".into()));
     }
     let mut size = usize::from(u16::from_le_bytes([text[8], text[9]]));
-    // From version 2 on, four bytes tell the size.
+    // From version 2 on, the size of the header has four bytes.
     if text[6] > 1 {
         let mut high = [0; 2];
         reader.read_exact(&mut high).map_err(short)?;
@@ -125,8 +125,8 @@ fn header(reader: &mut dyn Read, length: u64) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Refuses headers of which the parser would make too much: brackets nested deeply, and shapes
-/// whose product is beyond 64 bits.
+/// Refuses headers that would overload the parser: deeply nested brackets, and shapes whose product
+/// exceeds 64 bits.
 fn check_shape(header: &[u8]) -> io::Result<()> {
     let start = if header[6] > 1 { 12 } else { 10 };
     let (mut depth, mut deepest) = (0_usize, 0);
@@ -146,7 +146,7 @@ fn check_shape(header: &[u8]) -> io::Result<()> {
     let Ok(Value::Dict(entries)) = text.trim_end().parse() else {
         return Err(wrong());
     };
-    // Of keys that are given twice, the last counts.
+    // If a key is given twice, the last one counts.
     let shape = entries.iter().rev().find_map(|(key, value)| match value {
         Value::Tuple(sizes) | Value::List(sizes) if key.as_string()? == "shape" => Some(sizes),
         _ => None,

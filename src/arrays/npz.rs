@@ -9,10 +9,10 @@ use zip::ZipArchive;
 use super::{Array, array, damaged};
 use crate::error::{Error, Result};
 
-/// Deflate makes of one byte at most so many.
+/// Deflate expands one byte to at most this many.
 pub const MOST_EXPANDED: u64 = 1032;
 
-/// Reads arrays of a .npz file by name, each to its end, where its checksum is compared.
+/// Reads arrays of an .npz file by name, each to its end, so that its checksum is verified.
 pub struct NpzReader {
     zip: ZipArchive<BufReader<File>>,
     path: PathBuf,
@@ -42,7 +42,7 @@ impl NpzReader {
         self.zip.index_for_name(&format!("{name}.npy")).is_some()
     }
 
-    /// Hands the array of this name to `take`.
+    /// Passes the array of this name to `take`.
     pub fn array<R>(&mut self, name: &str, take: impl FnOnce(Array) -> io::Result<R>) -> Result<R> {
         let at = |e: io::Error| {
             let what = io::Error::new(e.kind(), format!("array {name}: {e}"));

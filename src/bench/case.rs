@@ -1,4 +1,4 @@
-//! What is timed: sizes, samples and particles.
+//! The benchmark cases: sizes, samples and particles.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use crate::model::{Loss, StateFormat};
 use crate::particles::Particles;
 use crate::random::{Draws, Stream};
 
-/// Sizes of one run.
+/// Sizes of one timed run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BenchCase {
     /// Width.
@@ -31,7 +31,7 @@ const fn case(m: usize, n: usize, d: usize) -> BenchCase {
     BenchCase { m, n, d }
 }
 
-/// The cases that are timed unless others are asked for.
+/// The cases that are timed by default.
 pub const STANDARD: [BenchCase; 6] = [
     case(1_000, 256, 15),
     case(100_000, 256, 15),
@@ -41,20 +41,21 @@ pub const STANDARD: [BenchCase; 6] = [
     case(10_000, 4_096, 785),
 ];
 
-/// A grid of so many runs of this width, against one run as wide as all of them.
+/// The grid of runs that is compared with one run of the same total width: number of runs, and
+/// width of each.
 pub const GRID_RUNS: usize = 64;
 pub const GRID_WIDTH: usize = 1_000;
 
-/// Most numbers in the particles or in the samples: 256 GiB of f32.
+/// The most numbers in the particles or the samples of a case: 256 GiB of f32.
 const LARGEST: u128 = 1 << 36;
 
 impl BenchCase {
-    /// Operations at which a step is quoted: 6·n·m·d.
+    /// Nominal operations of a step: 6·n·m·d.
     pub fn flops(&self) -> f64 {
         6.0 * self.n as f64 * self.m as f64 * self.d as f64
     }
 
-    /// Bytes of the particles, read once and written once: the least that a step moves.
+    /// Bytes of the particles read once and written once, the least memory traffic of a step.
     pub fn bytes(&self, state: StateFormat) -> f64 {
         (2 * state.bytes()) as f64 * self.m as f64 * (self.d + 1) as f64
     }
@@ -116,10 +117,10 @@ pub fn batch(n: usize, d: usize, widths: &[usize]) -> Batch {
     }
 }
 
-/// Numbers drawn at a time, on all threads: a few megabytes.
+/// Numbers drawn per block, in parallel on all threads: a few megabytes.
 const DRAWN: usize = 1 << 20;
 
-/// Puts Gaussian particles in place, for every run.
+/// Writes Gaussian particles into every run.
 pub fn start(engine: &mut dyn Engine) -> Result<()> {
     let d = engine.batch().d;
     let widths: Vec<usize> = engine.batch().runs.iter().map(|run| run.m).collect();
@@ -132,7 +133,7 @@ pub fn start(engine: &mut dyn Engine) -> Result<()> {
     Ok(())
 }
 
-/// Particles first.. of a run; each has its own draws.
+/// `count` particles of a run from `first` on; each particle has its own draws.
 fn particles(run: usize, first: usize, count: usize, d: usize) -> Particles {
     let mut block = Particles::zeros(count, d);
     let rows = block.w.par_chunks_mut(d).zip(&mut block.a);

@@ -1,4 +1,4 @@
-//! Measures cases one after another on one engine.
+//! Times cases one after another on one engine.
 
 use super::case::{BenchCase, GRID_RUNS, GRID_WIDTH, STANDARD, batch, start};
 use super::report::{BenchReport, CaseTiming, GridTiming, LeftOut, Times};
@@ -8,26 +8,26 @@ use crate::engine::{Batch, Ceilings, Engine, ShortCuts};
 use crate::error::{Error, Result};
 use crate::model::StateFormat;
 
-/// What to measure.
+/// The cases to time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CaseSelection {
-    /// [`STANDARD`] and a grid, reduced to what this machine does in about ten seconds.
+    /// [`STANDARD`] and a grid, with widths reduced so that this machine takes about ten seconds.
     Standard,
-    /// Just these, however long they take.
+    /// Exactly these, however long they take.
     Cases(Vec<BenchCase>),
 }
 
-/// A step of a standard case may take about so many seconds; a wider network is cut.
+/// The longest step of a standard case in seconds; a width that would take longer is reduced.
 const STEP_MOST: f64 = 0.3;
-/// Repetitions where a step takes this long or longer.
+/// A step of at least this many seconds is repeated less often.
 const SLOW: f64 = 0.1;
 const SLOW_REPETITIONS: usize = 3;
 
-/// Measures on the selected engine. `log` is told what is being done.
+/// Times cases on the selected engine. `log` receives progress messages.
 ///
 /// # Errors
-/// Whatever the engine says of a case that was asked for; standard cases that it refuses are left
-/// out, unless it refuses all of them.
+/// The engine's error for a case of [`CaseSelection::Cases`]. Standard cases that the engine
+/// refuses are left out, unless it refuses all of them.
 pub fn measure(
     selection: &Selection,
     wanted: &CaseSelection,
@@ -80,14 +80,15 @@ pub fn measure(
 struct Bench<'a> {
     selection: &'a Selection,
     state: StateFormat,
-    /// Begun with the first engine that could be built.
+    /// Created with the first engine that is built.
     report: Option<BenchReport>,
-    /// The most operations per second of the direct kernels so far.
+    /// The highest rate of the direct kernels so far, in operations per second.
     best: Option<f64>,
 }
 
 impl Bench<'_> {
-    /// A case, directly and by the short cut that the engine takes there.
+    /// Times a case with the engine's default method, and with the direct kernels if that is a
+    /// short cut.
     fn case(
         &mut self,
         case: BenchCase,
@@ -152,7 +153,8 @@ impl Bench<'_> {
         })
     }
 
-    /// An engine with particles in place. The first one begins the report, with its ceilings.
+    /// An engine with particles written. The first one creates the report, with the machine's
+    /// ceilings.
     fn engine(
         &mut self,
         case: BenchCase,
@@ -193,8 +195,8 @@ impl Bench<'_> {
         Ok(engine)
     }
 
-    /// The case, with its width cut to 1, 2 or 5 times a power of ten where a step would take too
-    /// long at the best rate so far.
+    /// The case, with its width reduced to 1, 2 or 5 times a power of ten if a step would take too
+    /// long at the highest rate so far.
     fn fitting(&self, case: BenchCase) -> BenchCase {
         let most = self.best.map_or(f64::INFINITY, |rate| rate * STEP_MOST);
         if case.flops() <= most {
@@ -220,7 +222,7 @@ fn begin(engine: &dyn Engine, ceilings: Option<Ceilings>) -> BenchReport {
     }
 }
 
-/// Seconds of a step, and the effort that it deserves: fewer repetitions of long steps.
+/// Seconds of a step, and the timing options used: slow steps have fewer repetitions.
 fn time_steps(engine: &mut dyn Engine) -> Result<(f64, TimingOptions)> {
     let begun = super::timing::steps(engine, 1)?;
     let mut options = TimingOptions::default();

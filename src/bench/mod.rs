@@ -1,10 +1,10 @@
-//! How fast the engines are here: whole steps and stages, beside the ceilings of this machine,
-//! measured in the same run.
+//! Speed of the engines on this machine: whole steps and stages, compared with the machine's
+//! ceilings measured in the same run.
 //!
 //! A case is one run of width m on n samples of dimension d: softmin, both layers, single
-//! precision. A step is quoted at 6·n·m·d operations, the floor of the direct kernels for large
-//! d (predict d, velocity 2d multiply-adds per pair of neuron and sample), whatever the engine
-//! really does: those that keep activations from predict to velocity do up to a third less.
+//! precision. A step counts as 6·n·m·d operations, those of the direct kernels for large d (predict
+//! d, velocity 2d multiply-adds per pair of neuron and sample), whatever the engine really does:
+//! kernels that keep activations from predict to velocity do up to a third less.
 
 mod case;
 mod measure;

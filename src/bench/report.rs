@@ -1,4 +1,4 @@
-//! What a bench found, as it is written to JSON.
+//! The results of a bench, as written to JSON.
 
 use serde::Serialize;
 
@@ -18,33 +18,33 @@ pub struct BenchReport {
     pub ceilings: Option<Ceilings>,
     pub cases: Vec<CaseTiming>,
     pub left_out: Vec<LeftOut>,
-    /// Among the standard cases only.
+    /// With the standard cases only.
     pub grid: Option<GridTiming>,
 }
 
-/// One case by one method.
+/// The times of one case with one method.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseTiming {
     #[serde(flatten)]
     pub case: BenchCase,
-    /// The width that the case has, where this machine would take too long for it.
+    /// The original width, if it was reduced to save time.
     pub reduced_from: Option<usize>,
-    /// "direct", or the exact short cut that was taken.
+    /// "direct", or the name of the exact short cut.
     pub method: &'static str,
     pub ms_per_step: f64,
-    /// predict alone, and all other stages together; `None` where calls cost more than the stage,
-    /// and for short cuts.
+    /// Milliseconds of predict alone, and of all other stages together; `None` if the overhead of a
+    /// call exceeds the time of the stage, and for short cuts.
     pub predict_ms: Option<f64>,
     pub rest_ms: Option<f64>,
-    /// 6·n·m·d operations per step, in 10⁹ per second, and its share of the ceiling; `None` for
-    /// short cuts, which do less.
+    /// 6·n·m·d operations per step, in 10⁹ per second, and the share of the ceiling; `None` for
+    /// short cuts, which do fewer operations.
     pub gflops: Option<f64>,
     pub share: Option<f64>,
     /// Particles read once and written once per step, in 10⁹ bytes per second.
     pub particles_gb_per_s: f64,
 }
 
-/// Seconds of a step, and of predict alone if that can be told.
+/// Seconds of a step, and of predict alone if that can be measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     pub step: f64,
@@ -66,7 +66,7 @@ impl CaseTiming {
             method,
             ms_per_step: 1e3 * step,
             predict_ms: predict.map(|p| 1e3 * p),
-            // Two medians: their difference may be a little below 0.
+            // The difference of two medians may be slightly below 0.
             rest_ms: predict.map(|p| 1e3 * (step - p).max(0.0)),
             gflops,
             share: gflops.zip(ceilings).map(|(rate, c)| rate / c.fma_gflops),
@@ -83,17 +83,17 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// A grid of small runs against one run that is as wide as all of them.
+/// A grid of small runs compared with one run of the same total width.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GridTiming {
     pub runs: usize,
-    /// Width of each.
+    /// Width of each run of the grid.
     pub m: usize,
     pub n: usize,
     pub d: usize,
     pub grid_ms_per_step: f64,
     pub one_ms_per_step: f64,
-    /// Time of the grid over time of the one run.
+    /// Time of a step of the grid, divided by that of the one run.
     pub ratio: f64,
 }
 

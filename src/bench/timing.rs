@@ -1,14 +1,14 @@
-//! Seconds of a step and of its stages: medians of several repetitions, set-up outside the clock.
+//! Times of a step and of its stages: medians of several repetitions, without the set-up.
 
 use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Sample, Steps};
 use crate::error::{Error, Result};
 
-/// How long to measure.
+/// How long to time.
 #[derive(Debug, Clone, Copy)]
 pub struct TimingOptions {
-    /// A repetition takes as many steps as last this long, at least one.
+    /// The least duration of a repetition: it takes as many steps as needed, at least one.
     pub least: Duration,
     pub repetitions: usize,
 }
@@ -22,12 +22,12 @@ impl Default for TimingOptions {
     }
 }
 
-/// Small enough that particles stay where they are, in the sense of the flow.
+/// A step size so small that particles hardly move.
 const ETA: f64 = 1e-3;
-/// Most steps of a call.
+/// The most steps of a call.
 const MOST: usize = 1 << 16;
 
-/// Takes `count` steps of all runs, in one call; the time that it took.
+/// Takes `count` steps of all runs in one call and returns the time.
 pub fn steps(engine: &mut dyn Engine, count: usize) -> Result<Duration> {
     let steps = Steps {
         eta: vec![ETA; count * engine.batch().runs.len()],
@@ -41,10 +41,10 @@ pub fn steps(engine: &mut dyn Engine, count: usize) -> Result<Duration> {
 /// Median seconds of a step of all runs together.
 ///
 /// # Errors
-/// The engine's, and a run that stood still instead of taking its steps.
+/// Those of the engine, and a run that did not take all its steps.
 pub fn step_seconds(engine: &mut dyn Engine, options: &TimingOptions) -> Result<f64> {
     let before = engine.clock(0).step;
-    // Warms up, and finds how many steps to take.
+    // Warms up, and finds the number of steps of a repetition.
     let mut taken = 1;
     steps(engine, 1)?;
     let mut count = 1;
@@ -72,10 +72,10 @@ pub fn step_seconds(engine: &mut dyn Engine, options: &TimingOptions) -> Result<
     Ok(median(times) / count as f64)
 }
 
-/// predict at the present state, of an engine that remembers nothing of it: the time that it took.
+/// The time of predict at the present state, with no results kept from earlier calls.
 pub fn predict_once(engine: &mut dyn Engine) -> Result<Duration> {
     for run in 0..engine.batch().runs.len() {
-        // What is known of a state ends when a particle is written.
+        // Writing a particle makes the engine discard what it has computed of the state.
         let same = engine.read(run, 0..1)?;
         engine.write(run, 0, &same)?;
     }
@@ -84,9 +84,10 @@ pub fn predict_once(engine: &mut dyn Engine) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// Median seconds of predict, without what any call costs; `None` where that is most of it.
+/// Median seconds of predict without the overhead of a call; `None` if the overhead is half of the
+/// time or more.
 pub fn predict_seconds(engine: &mut dyn Engine, options: &TimingOptions) -> Result<Option<f64>> {
-    // A step of size 0 that nobody evaluates does nothing, on every engine.
+    // A step of size 0 without evaluations does no work on any engine, so it measures the overhead.
     let still = Steps {
         eta: vec![0.0; engine.batch().runs.len()],
         evaluate: vec![false],

@@ -1,4 +1,4 @@
-//! Generators: pure functions of (spec, seed).
+//! Generators: pure functions of the data specification and the seed.
 
 use rand::seq::SliceRandom;
 
@@ -10,7 +10,7 @@ use crate::memory;
 use crate::model::StateFormat;
 use crate::random::{Draws, Stream};
 
-/// Refuses samples that memory does not hold, before any is drawn.
+/// Refuses samples that do not fit in memory, before any is drawn.
 pub fn fits(spec: &DataSpec) -> Result<()> {
     let size = |v: usize| v as u128;
     let (n, d) = (size(spec.n.unwrap_or(0)), size(spec.d.unwrap_or(0)));
@@ -34,7 +34,8 @@ pub fn fits(spec: &DataSpec) -> Result<()> {
     )
 }
 
-/// Refuses targets beyond f32, as large noise makes them, and tells points that f32 makes one.
+/// Refuses targets beyond f32, which large noise gives, and warns of points that become equal in
+/// f32.
 pub fn check(spec: &DataSpec, split: &Split) -> Result<()> {
     let beyond = |set: &Dataset| set.y.iter().any(|y| !y.is_finite());
     if [Some(&split.train), split.test.as_ref()]
@@ -60,7 +61,7 @@ pub fn check(spec: &DataSpec, split: &Split) -> Result<()> {
     Ok(())
 }
 
-/// Samples of a generated source. Loading an experiment has filled in n, d and the points.
+/// Samples of a generated source. Loading the experiment has filled in n, d and the points.
 pub fn generate(spec: &DataSpec, seed: u64) -> Split {
     let (train, test) = match spec.source {
         Source::Xor => (xor(spec.d.unwrap_or_default()), None),
@@ -86,10 +87,10 @@ pub fn generate(spec: &DataSpec, seed: u64) -> Split {
     }
 }
 
-/// k² clusters of radius Δ = 1/(3k − 1), their centres 3Δ apart, which fill [−1/2, 1/2]² (Chizat &
-/// Bach 2020). A sample: a cluster uniformly, then radius and angle uniformly; label by cluster,
-/// half of them +1 (one more for odd k²). x = (1, the two coordinates, d − 3 spurious ones uniform
-/// in [−1/2, 1/2]).
+/// k² clusters of radius Δ = 1/(3k − 1) with centres 3Δ apart fill [−1/2, 1/2]² (Chizat & Bach
+/// 2020). Half of the clusters have the label +1 (one more for odd k²). A sample takes a cluster
+/// uniformly, then radius and angle uniformly, and the label of its cluster. x = (1, the two
+/// coordinates, d − 3 spurious coordinates uniform in [−1/2, 1/2]).
 fn clusters(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
     let (k, d) = (spec.k, spec.d.unwrap_or_default());
     let delta = 1.0 / (3.0 * k as f64 - 1.0);
@@ -116,9 +117,10 @@ fn clusters(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
     Dataset { d, x, y }
 }
 
-/// Targets f*(x) = Σ_l s_l σ(u_l·x) of m0 neurons, u_l uniform on the unit sphere and signs s_l
-/// alternating: a sum, so that the size of the target does not depend on n or m. Inputs uniform on
-/// the unit sphere (always for circle, d = 2) or Gaussian; noise on the training targets only.
+/// Targets f*(x) = Σ_l s_l σ(u_l·x) of m0 neurons, with u_l uniform on the unit sphere and
+/// alternating signs s_l. This is a sum, not a mean, so the size of the targets does not depend on
+/// n or m. Inputs are uniform on the unit sphere (always for circle, d = 2) or Gaussian; only
+/// training targets have noise.
 fn taught(spec: &DataSpec, seed: u64, stream: Stream, n: usize) -> Dataset {
     let d = match spec.source {
         Source::Circle => 2,
@@ -224,7 +226,7 @@ mod tests {
         }
     }
 
-    /// The radius is uniform, not the area: its mean is Δ/2.
+    /// The radius is uniform, not the area: the mean radius is Δ/2.
     #[test]
     fn the_radius_is_uniform() {
         let spec = DataSpec {
@@ -236,7 +238,7 @@ mod tests {
         let data = generate(&spec, 1).train;
         let radius = |i: usize| f64::from(data.row(i)[1]).hypot(f64::from(data.row(i)[2]));
         let mean = (0..data.n()).map(radius).sum::<f64>() / data.n() as f64;
-        // Δ = 1/2; five standard errors of a uniform variable on [0, 1/2].
+        // Δ = 1/2; the bound is five standard errors of the mean of a uniform variable on [0, 1/2].
         assert!((mean - 0.25).abs() <= 5.0 * 0.5 / (12.0 * data.n() as f64).sqrt());
     }
 

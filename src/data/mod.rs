@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::experiment::{DataSpec, Source};
 use crate::model::{Loss, StateFormat};
 
-/// Training or test samples of one run. Values are f32 on every engine, so that all engines see
-/// the same numbers; the f64 reference widens them exactly.
+/// Training or test samples of one run. Values are f32 on every engine, so that all engines compute
+/// with the same numbers; the f64 reference converts them exactly.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Input dimension, the bias coordinate included.
@@ -30,8 +30,8 @@ impl Dataset {
         self.y.len()
     }
 
-    /// The samples as an experiment of this state sees them: inputs rounded to f16, to the nearest,
-    /// with a warning where rows of different targets become equal.
+    /// The samples that a run with this state format uses: for f16, inputs are rounded to the
+    /// nearest f16, with a warning if rows with different targets become equal.
     ///
     /// # Errors
     /// Inputs that f16 cannot hold.
@@ -48,7 +48,7 @@ impl Dataset {
         Ok(self)
     }
 
-    /// A digest of the samples: equal for equal d, X and y, and for no others.
+    /// A digest of the samples, equal exactly if d, X and y are equal.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for size in [self.d, self.n()] {
@@ -71,10 +71,10 @@ impl Dataset {
 pub struct Split {
     pub train: Dataset,
     pub test: Option<Dataset>,
-    /// What was done to the columns of a standardised file, to be done to new inputs too.
+    /// Standardisation of the training inputs, which new inputs need too; `None` without it.
     pub standardization: Option<Standardization>,
-    /// Names of the input columns, by which those of new inputs are matched; empty where the file
-    /// names none.
+    /// Names of the input columns, used to match the columns of new inputs; empty if the file has
+    /// none.
     pub columns: Vec<String>,
 }
 
@@ -86,13 +86,12 @@ pub struct Standardization {
     pub scale: Vec<f64>,
 }
 
-/// Draws or reads the samples of a run. Draws depend on (spec, seed) alone, and sample i not on n:
-/// a smaller training set is the beginning of a larger one.
+/// Draws or reads the samples of a run. Drawn samples depend on (spec, seed) alone, and sample i
+/// does not depend on n: a smaller training set is the beginning of a larger one.
 ///
 /// # Errors
-/// Everything that can be wrong with a file, naming the file, the place in it and the remedy;
-/// targets that are not ±1 with a classification loss; numbers that f32 cannot hold, and samples
-/// that memory cannot.
+/// Anything wrong with a file, with the file, the place in it and the remedy; targets that are not
+/// ±1 with a classification loss; numbers that f32 cannot hold; samples that do not fit in memory.
 pub fn load(spec: &DataSpec, seed: u64, loss: Loss) -> Result<Split> {
     match spec.source {
         Source::File => file::load(spec, loss),
@@ -105,13 +104,14 @@ pub fn load(spec: &DataSpec, seed: u64, loss: Loss) -> Result<Split> {
     }
 }
 
-/// Reads inputs for a trained network of input dimension d: the rows of a .npz (array X), an .npy,
-/// a .csv (the training data's target column, if it is there, is passed over) or idx images. What
-/// was done to the training inputs (standardisation, bias) is done to them; targets are 0. Columns
-/// are matched by name where both have names: `columns` are those of the training data.
+/// Reads inputs for a trained network of input dimension d: the rows of an .npz (array X), an .npy,
+/// a .csv (without the training data's target column, if it is there) or idx images. The
+/// standardisation and bias of the training inputs are applied; targets are set to 0. Columns are
+/// matched by name if both have names: `columns` are those of the training data.
 ///
 /// # Errors
-/// As [`load`]; rows whose length does not lead to d; other columns.
+/// Those of [`load`]; rows whose length does not give d; columns other than those of the training
+/// data.
 pub fn read_inputs(
     path: &Path,
     d: usize,

@@ -1,5 +1,5 @@
-//! From f64 to the single or half precision of the engines. Values that rounding would change too much are refused
-//! or reported, as a training on them would be one on other data.
+//! Conversion from f64 to the single or half precision of the engines. Values that rounding would
+//! change too much are refused or reported, since training would then use different data.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -11,11 +11,11 @@ use super::Dataset;
 use crate::error::{Error, Result};
 use crate::model::StateFormat;
 
-/// The nearest f32.
+/// Values rounded to the nearest f32.
 ///
 /// # Errors
-/// Values beyond f32, and values so small that they would become 0 or lose digits: engines on GPUs
-/// take such f32 for 0. `what` names the values, `place` where they stand.
+/// Values beyond f32, and values so small that they would become 0 or lose digits, as GPU engines
+/// may flush denormal f32 to 0. `what` names the values in messages, `place` their location.
 pub fn to_f32(
     place: &str,
     what: &str,
@@ -48,17 +48,17 @@ pub fn to_f32(
     Ok(values.iter().map(|&v| v as f32).collect())
 }
 
-/// Whether a value is 0 or a normal number as f32.
+/// Whether a value is 0, or a normal number after rounding to f32.
 pub fn survives(v: f64) -> bool {
     v == 0.0 || (v as f32).is_normal()
 }
 
-/// Weights of a file, 2^exponent times what is stored, as f32. What is exact in f32 is taken even
-/// where it is below its normal numbers: weights that decayed are so, and those beside them tell.
+/// Weights of a file as f32: 2^exponent times the stored values. Denormal weights that f32 holds
+/// exactly are accepted if the layer has a normal one too: weight decay produces them.
 ///
 /// # Errors
-/// Weights beyond f32, or so small that they would become 0 or lose digits; a layer of nothing but
-/// numbers below the normal ones.
+/// Weights beyond f32, or so small that they would become 0 or lose digits; a layer whose weights
+/// are all denormal.
 pub fn weights(
     path: &Path,
     what: &str,
@@ -67,7 +67,8 @@ pub fn weights(
     exponent: i64,
 ) -> Result<Vec<f64>> {
     let place = path.display().to_string();
-    // Beyond these every weight but 0 leaves f32; in two steps, as f64 has no 2^2000.
+    // Exponents beyond ±2000 give the same result: every weight but 0 is out of range. Two factors
+    // are needed, as 2^2000 is beyond f64.
     let power = exponent.clamp(-2000, 2000) as i32;
     let (half, rest) = (2.0_f64.powi(power / 2), 2.0_f64.powi(power - power / 2));
     let weights: Vec<f64> = stored.iter().map(|v| v * half * rest).collect();
@@ -100,11 +101,12 @@ pub fn weights(
     Ok(weights.iter().map(|&v| f64::from(v as f32)).collect())
 }
 
-/// Inputs rounded to f16, to the nearest.
+/// Inputs rounded to the nearest f16.
 ///
 /// # Errors
-/// An input beyond the largest f16; a column or row whose sizes all lie below the normal numbers
-/// of f16. Single entries that small are rounded by less than the largest of their column are.
+/// An input beyond the largest f16; a column whose values are all below the normal range of f16, or
+/// a row that would become 0. A single denormal entry is accepted: its rounding error is below that
+/// of the largest entry of its column.
 pub fn to_f16(data: &Dataset) -> Result<Vec<f32>> {
     let wrong = |what: String| {
         Error::input(
@@ -146,18 +148,18 @@ pub fn to_f16(data: &Dataset) -> Result<Vec<f32>> {
     Ok(x)
 }
 
-/// Two rows that differ, have different targets, and became equal.
+/// Two rows that differ and have different targets, but became equal by rounding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Merged {
     pub rows: [usize; 2],
-    /// How many more rows became equal to one with another target.
+    /// The number of further rows that became equal to one with another target.
     pub more: usize,
 }
 
-/// Looks for rows of different targets that differ in `exact` and are equal in `rounded`.
+/// Looks for rows with different targets that differ in `exact` and are equal in `rounded`.
 pub fn merged<T: PartialEq>(exact: &[T], rounded: &[f32], d: usize, y: &[f32]) -> Option<Merged> {
-    // Of equal rows three are enough to find a pair by: the first, the first that differs from it
-    // in the target, and the first that differs from it in what it was before.
+    // Of all rows that are equal after rounding, three are enough to find a pair: the first, the
+    // first with another target, and the first that differed from it before rounding.
     let mut seen: HashMap<InputRow, [Option<usize>; 3]> = HashMap::new();
     let mut found: Option<Merged> = None;
     let (exact, rounded) = (exact.chunks_exact(d), rounded.chunks_exact(d));
@@ -191,7 +193,7 @@ pub fn merged<T: PartialEq>(exact: &[T], rounded: &[f32], d: usize, y: &[f32]) -
     found
 }
 
-/// Says that rows became equal in this precision.
+/// Warns that rows became equal in this precision.
 pub fn warn_of(merged: Merged, place: &str, y: &[f32], state: StateFormat, remedy: &str) {
     let Merged { rows: [i, j], more } = merged;
     let precision = match state {
@@ -209,11 +211,11 @@ pub fn warn_of(merged: Merged, place: &str, y: &[f32], state: StateFormat, remed
     );
 }
 
-/// A row, compared by its values: 0 and −0 are the same input.
+/// A row, compared by value: 0 and −0 are the same input.
 #[derive(PartialEq)]
 struct InputRow<'a>(&'a [f32]);
 
-/// No row holds what is not a number.
+/// Inputs are never NaN, so equality is reflexive.
 impl Eq for InputRow<'_> {}
 
 impl Hash for InputRow<'_> {
@@ -236,7 +238,7 @@ mod tests {
         };
         refuses(1e-46, &["1e-46", "make it 0"]);
         refuses(-5e-43, &["-5e-43", "take digits"]);
-        // Exact as f32, and 0 to a GPU all the same.
+        // Exact in f32, but a GPU may flush it to 0.
         refuses(f64::from(f32::MIN_POSITIVE) / 2.0, &["take digits"]);
         refuses(1e39, &["1e39", "beyond single precision"]);
         let kept = [0.0, -0.0, f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)];
@@ -284,7 +286,7 @@ mod tests {
         assert_eq!(find(&[(a, 1.0), (a, -1.0), (b, 1.0)]), rows(1, 2, 0));
         assert_eq!(find(&[(a, 1.0), (b, -1.0), (b, -1.0)]), rows(0, 1, 1));
         assert_eq!(find(&[(0.0, 1.0), (1e-50, -1.0)]), rows(0, 1, 0));
-        // Equal before, or of one target: f32 is not to blame.
+        // Rows that were equal before, or that have the same target, are not reported.
         assert_eq!(find(&[(a, 1.0), (a, -1.0), (0.0, 1.0), (-0.0, -1.0)]), None);
         assert_eq!(find(&[(a, 1.0), (b, 1.0), (7.0, -1.0)]), None);
     }

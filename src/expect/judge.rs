@@ -1,4 +1,4 @@
-//! The verdicts, from a table of numbers.
+//! Verdicts from a table of measured values.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use super::Verdict;
 use crate::digits::digits;
 use crate::experiment::{ClaimCheck, Filter, Grid, GridRun, Over, number_of};
 
-/// The quantities of each run by name, in the order of the grid's runs. What is not defined is not
-/// there.
+/// The quantities of each run by name, in the order of the grid's runs. Undefined quantities are
+/// absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measured(pub Vec<BTreeMap<String, f64>>);
 
-/// A verdict per check of the experiment, in their order.
+/// One verdict per check of the experiment, in order.
 pub fn judge(grid: &Grid, measured: &Measured) -> Vec<Verdict> {
     let table = MeasuredRuns {
         runs: &grid.runs,
@@ -25,11 +25,11 @@ struct MeasuredRuns<'a> {
     measured: &'a Measured,
 }
 
-/// Why there is no value.
+/// Why a check has no value.
 enum Why {
-    /// The grid has no such runs.
+    /// The grid has no runs that match.
     NoRuns(String),
-    /// A run has no such value.
+    /// A run lacks the quantity.
     MissingDirection(String),
 }
 
@@ -70,7 +70,7 @@ impl MeasuredRuns<'_> {
         }
     }
 
-    /// What stands for the quantity over the runs of a filter.
+    /// The quantity over the runs of a filter, reduced to one value.
     fn value(&self, check: &ClaimCheck, quantity: &str, of: &Filter) -> RunValue {
         let runs = self
             .runs
@@ -92,7 +92,8 @@ impl MeasuredRuns<'_> {
         finite.ok_or_else(|| Why::MissingDirection(format!("{quantity} of run {k} is not defined")))
     }
 
-    /// The exponent s of value ~ keyˢ: least squares of the logarithms, a point per value of the key.
+    /// The exponent s of value ~ keyˢ, by least squares on the logarithms, with one point per value
+    /// of the key.
     fn slope(&self, check: &ClaimCheck, key: &str) -> RunValue {
         let runs = self.runs.iter().enumerate();
         let mut points: Vec<(f64, Vec<f64>)> = Vec::new();
@@ -132,7 +133,7 @@ fn reduce(values: &[f64], over: Over) -> f64 {
     }
 }
 
-/// Slope of the line of least squares, if there is one.
+/// Slope of the least-squares line; `None` if it is not defined.
 fn line(points: &[(f64, f64)]) -> Option<f64> {
     let mean =
         |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / points.len() as f64;
@@ -142,8 +143,8 @@ fn line(points: &[(f64, f64)]) -> Option<f64> {
     slope.is_finite().then_some(slope)
 }
 
-/// k times a value, as a bound: the value and k − 1 times its size. A larger k is a larger bound of
-/// a negative value too.
+/// A bound of k times a value, for values of either sign: unit + (k − 1)|unit|. So a larger k is a
+/// larger bound of a negative value too.
 fn times(k: f64, unit: f64) -> f64 {
     match unit < 0.0 {
         true => unit + (k - 1.0) * unit.abs(),
@@ -151,7 +152,7 @@ fn times(k: f64, unit: f64) -> f64 {
     }
 }
 
-/// What is measured, as the file says it.
+/// The measured quantity, in the terms of the experiment file.
 fn describe(check: &ClaimCheck) -> String {
     let mut text = check.quantity.clone();
     if let Some(key) = check.slope {

@@ -1,4 +1,4 @@
-//! What the checks look at, out of a run folder.
+//! Collects from a run folder the values that the checks need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use crate::experiment::{ClaimCheck, Filter, Grid};
 use crate::flow::{DatasetCache, TrainedRun, write_certificates};
 use crate::store::{RunFolder, Summary};
 
-/// What the checks of an experiment look at. Runs that diverged have no values. Certificates and
-/// comparisons are made where a check asks for them, and written to the folder; where none applies,
-/// as to a run whose decay was set to 0, its values are missing.
+/// The values that the checks of an experiment need. Runs that diverged have no values.
+/// Certificates and comparisons are computed if a check needs them, and written to the folder; if a
+/// run cannot have one, such as after its decay was set to 0, the values are missing.
 ///
 /// # Errors
-/// Damaged checkpoints, a failure of a solver, a file that cannot be written.
+/// Damaged checkpoints, a failure of a solver, or a file that cannot be written.
 pub fn gather(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Measured> {
     let mut measured = Measured(vec![BTreeMap::new(); grid.runs.len()]);
     let asked = Asked::new(grid);
@@ -57,7 +57,7 @@ pub fn gather(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Meas
     Ok(measured)
 }
 
-/// Which runs have to be certified, and whether the folder has to be compared.
+/// The runs to certify, and whether to compare the runs of the folder.
 struct Asked {
     certified: BTreeSet<usize>,
     compared: bool,
@@ -85,8 +85,8 @@ impl Asked {
     }
 }
 
-/// Certificates of these runs, in certificate.json too. Of an output-only run the first is its
-/// own: the kernel of its features.
+/// Certificates of these runs, also written to certificate.json. The first certificate of an
+/// output-only run is that of its own features' kernel.
 fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<RunCertificate>> {
     let mut datasets = DatasetCache::default();
     let mut caches = SolverCaches::default();
@@ -105,7 +105,7 @@ fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<RunCer
     Ok(certificates)
 }
 
-/// `None` for what the experiment is not made for.
+/// `None` if the experiment does not admit this certificate or comparison.
 fn applicable<T>(found: Result<T>) -> Result<Option<T>> {
     match found {
         Err(Error::Input { .. }) => Ok(None),
@@ -113,7 +113,7 @@ fn applicable<T>(found: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// The numbers of a record by name.
+/// The numbers of a record, by name.
 fn numbers(prefix: &str, record: &impl serde::Serialize) -> Result<BTreeMap<String, f64>> {
     let value = serde_json::to_value(record);
     let value = value.map_err(|e| Error::input("expect", e.to_string(), "please report it"))?;
@@ -123,8 +123,9 @@ fn numbers(prefix: &str, record: &impl serde::Serialize) -> Result<BTreeMap<Stri
     Ok(fields.filter_map(number).collect())
 }
 
-/// Gives every run what a comparison says of its ensemble: the variance of the prediction between
-/// seeds, the gap to the widest networks and its floor; on test inputs where there are some.
+/// Gives every run the values that a comparison has for its ensemble: the variance of the
+/// prediction between seeds, the gap to the widest networks and its noise floor; on test inputs if
+/// there are any.
 fn compared(report: &ComparisonReport, measured: &mut Measured) {
     let mut put = |runs: &[usize], name: &str, value: Option<f64>| {
         for run in runs {

@@ -1,10 +1,10 @@
-//! What a paper shows, judged: the checks of `[expect]` against what was trained.
+//! Verdicts on the claims of an experiment: the checks of `[expect]` applied to the trained runs.
 //!
-//! [`measurements`] collects what the checks look at ([`Measured`]: a number per run and quantity), from
-//! summary.json and, where a check asks for them, from certificates and comparisons that it makes.
-//! [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per claim. A value
-//! that is missing, not a number, or of a run that diverged never passes; a claim about runs that the
-//! grid does not have is not judged.
+//! [`measurements`] collects the values that the checks need ([`Measured`]: a number per run and
+//! quantity), from summary.json and, if a check needs them, from certificates and comparisons that
+//! it computes. [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per
+//! claim. A value that is missing, not a number, or of a run that diverged never passes; a claim
+//! about runs that the grid does not have is not judged.
 
 mod judge;
 mod measurements;
@@ -20,37 +20,37 @@ use crate::error::{Error, Result};
 use crate::experiment::Grid;
 use crate::store::{RunFolder, Summary, write_atomically};
 
-/// What came of one claim: an entry of verdicts.json.
+/// The verdict on one claim: an entry of verdicts.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// In words.
+    /// The text of the claim.
     pub claim: String,
     /// What was measured, in the terms of the experiment file.
     pub quantity: String,
     pub passed: bool,
-    /// Whether the grid has the runs that the claim is about; what is not judged has not passed.
+    /// Whether the grid has the runs that the claim is about; if not, `passed` is false.
     #[serde(default = "judged_before")]
     pub judged: bool,
-    /// Its value; null where it could not be measured.
+    /// The measured value; null if there is none.
     pub measured: Option<f64>,
-    /// What the value had to be; why there is none, where there is none.
+    /// The allowed range of the value; if there is no value, the reason.
     pub allowed: String,
 }
 
 impl Verdict {
-    /// Whether the claim was found not to hold.
+    /// Whether the claim was judged and does not hold.
     pub fn failed(&self) -> bool {
         self.judged && !self.passed
     }
 }
 
-/// Files of earlier versions know no other claims.
+/// In files of earlier versions every claim was judged.
 fn judged_before() -> bool {
     true
 }
 
-/// The verdicts on a folder whose runs have ended, written to verdicts.json; none for an experiment
-/// that claims nothing.
+/// Judges a folder whose runs have ended and writes verdicts.json; empty for an experiment without
+/// claims.
 ///
 /// # Errors
 /// Those of [`measurements`], and a file that cannot be written.

@@ -25,7 +25,7 @@ fn grid(check: &str) -> Grid {
     load(path.to_str().unwrap(), &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The one verdict, on these values of `risk` by run.
+/// The verdict on one check, for these values of `risk` by run.
 fn verdict(check: &str, risk: &[Option<f64>]) -> Verdict {
     let of_run = |risk: &Option<f64>| {
         risk.map(|risk| ("risk".to_owned(), risk))
@@ -40,7 +40,7 @@ fn passes(check: &str, risk: [f64; 6]) -> bool {
     verdict(check, &risk.map(Some)).passed
 }
 
-/// 1/m, with seeds that scatter about it.
+/// Values near 1/m, which scatter between seeds.
 const RISK: [f64; 6] = [0.6, 0.4, 0.3, 0.2, 0.15, 0.1];
 
 #[test]
@@ -90,7 +90,7 @@ fn other_runs_are_the_unit() {
     assert!(!check("at_most = 3.9").passed);
 }
 
-/// 1.1 times a value is a little above it, whatever its sign; so is 0.9 times below it.
+/// 1.1 times a value is a bound a little above it, whatever its sign; 0.9 times is a little below.
 #[test]
 fn multiples_of_negative_values_keep_their_side() {
     let check = |unit: f64, value: f64, bounds: &str| {
@@ -106,7 +106,7 @@ fn multiples_of_negative_values_keep_their_side() {
         assert!(passes(unit, band), "{unit}");
         assert!(passes(unit + 0.19, band) && passes(unit - 0.19, band));
         assert!(!passes(unit + 0.21, band) && !passes(unit - 0.21, band));
-        // Better by as much as the value is large.
+        // The difference is measured relative to the size of the value.
         assert!(passes(unit + 2.1, "at_least = 2") && !passes(unit + 1.9, "at_least = 2"));
         assert!(passes(unit - 1.1, "at_most = 0.5") && !passes(unit - 0.9, "at_most = 0.5"));
     }
@@ -117,7 +117,7 @@ fn multiples_of_negative_values_keep_their_side() {
     );
 }
 
-/// A claim about runs that the grid does not have is neither held nor broken.
+/// A claim about runs that the grid does not have neither passes nor fails.
 #[test]
 fn runs_that_are_not_there_are_not_judged() {
     for (check, why) in [
@@ -147,7 +147,7 @@ fn runs_that_are_not_there_are_not_judged() {
     }
     let found = verdict("value = \"risk\"\nat_most = 0", &RISK.map(Some));
     assert!(found.judged && found.failed(), "{found:?}");
-    // Of runs that are there and have no value, the claim fails.
+    // If the runs exist but have no value, the claim fails.
     let found = verdict("value = \"risk\"\nat_most = 1", &[None; 6]);
     assert!(found.judged && found.failed(), "{found:?}");
 }
@@ -181,7 +181,7 @@ fn slopes_are_those_of_logarithms() {
     );
 }
 
-/// Whatever the bounds are, a value that is not there keeps none of them.
+/// A missing value never passes, whatever the bounds.
 #[test]
 fn what_is_missing_never_passes() {
     let checks = [
@@ -212,8 +212,8 @@ fn what_is_missing_never_passes() {
     assert!(!passes("value = \"objective\"\nat_most = 1", RISK));
 }
 
-/// A name that a file may use and that no run has would never pass; a column that no file may use
-/// would be lost.
+/// Allowed quantities are exactly the columns of a summary: another name could never pass, and a
+/// column that is not allowed could never be checked.
 #[test]
 fn quantities_are_the_columns_of_a_summary() {
     let run = RunSummary {
@@ -229,7 +229,7 @@ fn quantities_are_the_columns_of_a_summary() {
         stopped_by: None,
     };
     let columns = serde_json::to_value(run).unwrap();
-    // What a run is and when it ended, not what came of it.
+    // Columns that describe a run and its end, not its results.
     let others = [
         "run",
         "parameters",

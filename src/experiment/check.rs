@@ -1,4 +1,5 @@
-//! The rules of an experiment: what each value may be, alone and beside others.
+//! The rules of an experiment: the values that each key allows, alone and in combination with other
+//! keys.
 
 use super::fields::REQUIRED;
 use super::given::GivenKeys;
@@ -7,7 +8,7 @@ use super::value::{NamedVariant, non_negative, positive};
 use super::{Experiment, Schedule, check_data};
 use crate::model::{Loss, Scaling, Train};
 
-/// Checks one run, defaults filled.
+/// Checks one run whose defaults are filled in.
 pub(super) fn check(e: &Experiment, given: &mut GivenKeys) {
     for key in REQUIRED {
         let section = key.split('.').next().unwrap_or_default();
@@ -119,7 +120,7 @@ fn flow(e: &Experiment, given: &mut GivenKeys) {
     labels(e, given)
 }
 
-/// The parameter of a loss is above 0, also in single precision.
+/// The parameter of a loss must be above 0, in single precision too.
 fn parameter(e: &Experiment, given: &mut GivenKeys) {
     if let Some((parameter, value)) = e.risk.loss.parameter() {
         let fits = value > 0.0 && (value as f32).is_normal();
@@ -128,7 +129,7 @@ fn parameter(e: &Experiment, given: &mut GivenKeys) {
     }
 }
 
-/// Losses of classification take targets ±1. Files are looked at when they are read.
+/// Losses of classification need targets ±1. The targets of files are checked when they are read.
 fn labels(e: &Experiment, given: &mut GivenKeys) {
     let (loss, source) = (e.risk.loss, e.data.source);
     let fits = !loss.is_classification() || source.has_labels() != Some(false);

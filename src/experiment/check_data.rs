@@ -68,7 +68,7 @@ fn points(data: &DataSpec, given: &mut GivenKeys) {
     given.ensure(fits, &["data.n"], allowed);
 }
 
-/// Each form of file needs its own keys, and has no use for those of the others.
+/// Each file format requires some keys and refuses those of the other formats.
 fn file(data: &DataSpec, given: &mut GivenKeys) {
     let names = "a name that ends in .npz, .csv or .npy, or an idx file (idx or ubyte in its name)";
     given.require(
@@ -78,7 +78,7 @@ fn file(data: &DataSpec, given: &mut GivenKeys) {
     let form = data.path.as_deref().and_then(FileForm::of);
     given.ensure(form.is_some(), &["data.path"], names);
     if form.is_none() {
-        // What goes beside it depends on what it is.
+        // Without a known format no further rule applies.
         return;
     }
     let pair = matches!(form, Some(FileForm::Npy | FileForm::Idx));

@@ -1,4 +1,4 @@
-//! `[expect]` as a document gives it: claims, each with the keys of its check.
+//! The claims of `[expect]` as the document gives them, each with the keys of its check.
 
 use serde::Deserialize;
 use toml::de::{DeValue, ValueDeserializer};
@@ -8,7 +8,7 @@ use super::mistakes::{Location, Mistakes};
 use super::origin::Origin;
 use super::value::ValueError;
 
-/// A claim and its keys. Values are not yet read.
+/// A claim and its keys, before their values are read.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub claim: String,
@@ -23,7 +23,7 @@ pub(super) struct ClaimEntry {
     pub location: Location,
 }
 
-/// Takes in a table of claims; a claim that is there already is given these keys.
+/// Adds a table of claims; the keys of a claim that exists already are overridden.
 pub(super) fn take(
     claims: &mut Vec<Claim>,
     origin: &Origin,

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::value::NamedVariant;
 
-/// `[data]`. A key given for a source that has no use for it is an error; fields that the source
-/// does not use hold their defaults.
+/// `[data]`. A key that the source does not use is an error when it is given; its field keeps the
+/// default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSpec {
     /// Required.
@@ -31,9 +31,8 @@ pub struct DataSpec {
     /// interpolation: points (x, y); each becomes the input (x, 1). Default: (−1, −1),
     /// (−1/16, 1/2), (1/16, −1/2), (1, 1).
     pub points: Option<Vec<[f64; 2]>>,
-    /// k: the targets depend on the first k coordinates alone (bias included), so that the flow
-    /// reports the share of the features' mass in them; 1 to d. Default none; 3 tells all
-    /// of clusters.
+    /// k: the targets depend on the first k coordinates alone (bias included), and metrics report
+    /// the share of the features' mass in them; 1 to d. Default none. For clusters it is 3.
     pub informative: Option<usize>,
     /// file: .npz, .csv, an .npy of X, or an idx image file (see [`FileForm`]). Required there.
     /// Absolute after loading; in a file, relative to that file.
@@ -75,7 +74,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether targets are labels ±1: `None` for a file, which must be read to know.
+    /// Whether targets are labels ±1; `None` for a file, whose targets are known only once it is
+    /// read.
     pub fn has_labels(self) -> Option<bool> {
         match self {
             Source::Clusters | Source::Xor => Some(true),
@@ -127,7 +127,7 @@ impl NamedVariant for InputDistribution {
     }
 }
 
-/// The forms of a data file, told apart by its name.
+/// The formats of a data file, recognised by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileForm {
     /// `*.npz`: arrays X (n, d) and y (n).
@@ -141,7 +141,7 @@ pub enum FileForm {
 }
 
 impl FileForm {
-    /// The form of the file of this name; `None` where the name tells none.
+    /// The format of a file, from its name; `None` if the name matches no format.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_lowercase();
         match name.rsplit_once('.').map_or("", |(_, extension)| extension) {

@@ -1,4 +1,4 @@
-//! The text of an experiment and its overrides, as keys with values and places.
+//! The text of an experiment and its overrides, as keys with values and locations.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use super::unknown::{keys_below, unknown};
 use super::value::ValueError;
 use crate::error::{Error, Result};
 
-/// What a file and its overrides give. Keys are known, values are not yet read.
+/// The keys that a file and its overrides give. Names are checked, values are not yet read.
 #[derive(Debug, Clone)]
 pub(super) struct Document {
-    /// The file, as messages name it.
+    /// The name of the file in messages.
     pub label: String,
     pub entries: BTreeMap<&'static str, GivenValue>,
     /// `[grid]`, in the order of the file.
@@ -27,19 +27,20 @@ pub(super) struct Document {
     /// `[expect]`, in the order of the file.
     pub claims: Vec<Claim>,
     pub mistakes: Mistakes,
-    /// The order of what no line holds, and after it that of arguments taken in so far.
+    /// Sort position of messages without a line, after all lines; the messages of command-line
+    /// arguments follow.
     end: usize,
     arguments: usize,
 }
 
-/// A key outside the grid.
+/// A key outside the grid, its value and location.
 #[derive(Debug, Clone)]
 pub(super) struct GivenValue {
     pub value: Value,
     pub location: Location,
 }
 
-/// A key of the grid: at least one value.
+/// A key of the grid with its values, at least one.
 #[derive(Debug, Clone)]
 pub(super) struct GridKey {
     pub key: &'static str,
@@ -48,8 +49,8 @@ pub(super) struct GridKey {
 }
 
 impl Document {
-    /// Reads a file, with the overrides of its section `[quick]` or without. Relative paths in it
-    /// start at `folder`.
+    /// Reads a file, with the overrides of its section `[quick]` if `quick`. Relative paths start
+    /// at `folder`.
     pub fn parse(label: &str, text: &str, folder: &Path, quick: bool) -> Result<Self> {
         let mut document = Document {
             label: label.to_owned(),
@@ -82,7 +83,7 @@ impl Document {
         Ok(document)
     }
 
-    /// Takes in the section `[quick]`. Where it is not asked for, only its keys are looked at.
+    /// Applies the section `[quick]` if it is wanted; otherwise only checks its keys.
     fn quick<'a>(
         &mut self,
         file: &Origin,
@@ -126,7 +127,7 @@ impl Document {
         }
     }
 
-    /// Applies one `--set KEY=VALUE`. Relative paths in it start at the current folder.
+    /// Applies one `--set KEY=VALUE`. A relative path in it starts at the current folder.
     pub fn set(&mut self, set: &str) {
         let location = self.argument(format!("--set {set}"));
         let text = match assignment(set) {
@@ -151,7 +152,7 @@ impl Document {
         self.section(&source, table.into_inner(), "", false);
     }
 
-    /// The place of the next argument.
+    /// The location of the next command-line argument.
     pub fn argument(&mut self, text: String) -> Location {
         self.arguments += 1;
         Location {
@@ -160,7 +161,7 @@ impl Document {
         }
     }
 
-    /// The place of a key that is not there.
+    /// The location that messages give for a key that is missing.
     pub fn missing(&self, key: &str) -> Location {
         Location {
             text: format!("{}: {key}", self.label),
@@ -168,7 +169,7 @@ impl Document {
         }
     }
 
-    /// Takes in a table whose keys continue `prefix`.
+    /// Adds a table whose keys continue `prefix`.
     fn section(&mut self, origin: &Origin, table: DeTable<'_>, prefix: &str, grid: bool) {
         for (name, value) in table {
             let start = name.span().start;
@@ -178,7 +179,8 @@ impl Document {
             };
             let location = origin.location(start, &name, grid);
             if let Some(key) = NAMES.iter().find(|key| **key == name) {
-                // TOML finds repetitions, but not "network.width" beside network.width.
+                // TOML refuses repeated keys, but does not see that "network.width" and
+                // network.width are the same.
                 let twice = match grid {
                     true => self.grid_keys.iter().any(|grid_key| grid_key.key == *key),
                     false => self.entries.contains_key(key),
@@ -273,7 +275,7 @@ impl Document {
 
 const SET_FORM: &str = "write KEY=VALUE, as in --set network.width=64; VALUE is TOML or a bare word; --unset KEY takes a key out";
 
-/// KEY=VALUE as a line of TOML. The key may be dotted and quoted: TOML's own reader takes it apart.
+/// KEY=VALUE as a line of TOML. The key may be dotted and quoted, so the TOML parser splits it.
 fn assignment(set: &str) -> std::result::Result<String, ValueError> {
     let value_error = |what: String| ValueError::new(what, SET_FORM);
     let (key, value) = set

@@ -1,4 +1,4 @@
-//! `[expect]`: what a paper shows, as checks of the trained runs.
+//! `[expect]`: the claims of a paper, as checks of the trained runs.
 
 use toml::{Table, Value};
 
@@ -8,8 +8,9 @@ use super::mistakes::Mistakes;
 use super::value::{Field, NamedVariant, ValueError, nearest};
 use super::{Experiment, GridRun};
 
-/// What a check can look at: the columns of summary.json, those of a certificate (which makes the
-/// tool certify the runs) and of a comparison between seeds and widths (which makes it compare).
+/// The quantities that a check can use: the columns of summary.json, those of a certificate (the
+/// runs are then certified) and those of a comparison between seeds and widths (the runs are then
+/// compared).
 pub const QUANTITIES: &[&str] = &[
     "risk",
     "objective",
@@ -42,40 +43,42 @@ pub const QUANTITIES: &[&str] = &[
     "compare.floor",
 ];
 
-/// `[expect."CLAIM"]`: a bound that a quantity of the trained runs has to keep, if the claim holds.
+/// `[expect."CLAIM"]`: bounds on a quantity of the trained runs, which hold if the claim does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimCheck {
-    /// The claim, in words.
+    /// The text of the claim.
     pub claim: String,
     /// `value`: one of [`QUANTITIES`]. Required.
     pub quantity: String,
-    /// The runs looked at. Default: all.
+    /// The runs that are used. Default: all.
     pub of: Filter,
-    /// What stands for several runs. Default: mean.
+    /// How the values of several runs become one. Default: mean.
     pub over: Over,
-    /// Bounds are multiples of the quantity of these runs. Default: bounds are values.
+    /// If given, bounds are multiples of the quantity of these other runs. Default: bounds are
+    /// values.
     pub than: Option<Other>,
-    /// Bounds are those of the exponent s in value ~ keyˢ, fitted over the values of this key.
+    /// If given, bounds apply to the exponent s in value ~ keyˢ, fitted over the values of this
+    /// key.
     pub slope: Option<&'static str>,
     /// One of the two bounds, or both.
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
 }
 
-/// Keys of an experiment and the values that they may have, as a file writes them.
+/// Keys of an experiment, each with the values that a run may have to match.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter(Vec<(&'static str, Vec<Value>)>);
 
-/// The other side of a comparison.
+/// The quantity and the runs that a check compares with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Other {
     /// Default: the quantity of the check.
     pub quantity: String,
-    /// The runs of the check's `of`, with these keys in the place of its own.
+    /// The filter of the check's `of`, with these keys replaced.
     pub of: Filter,
 }
 
-/// What stands for the values of several runs.
+/// How the values of several runs become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Over {
     Mean,
@@ -104,7 +107,7 @@ impl Filter {
         self.0.iter().all(holds)
     }
 
-    /// This filter with the keys of another in the place of its own.
+    /// This filter, with the keys of `by` replacing its own.
     fn replaced(&self, by: &Filter) -> Filter {
         let mine = self.0.iter();
         let kept = mine.filter(|(key, _)| by.0.iter().all(|(other, _)| other != key));
@@ -154,14 +157,14 @@ impl std::fmt::Display for Filter {
     }
 }
 
-/// A value as resolved files write it, so that 5 and 5.0 are the same.
+/// A value as resolved files write it: 5 and 5.0 become the same.
 fn canonical(key: &str, value: &Value) -> std::result::Result<Value, ValueError> {
     let mut e = fields::template();
     fields::read(&mut e, key, value)?;
     Ok(value_of(&e, key).unwrap_or_else(|| value.clone()))
 }
 
-/// The value of a key, whether or not it applies.
+/// The value of a key, even if the key does not apply to the experiment.
 fn value_of(e: &Experiment, key: &str) -> Option<Value> {
     let mut found = None;
     fields::visit(&mut e.clone(), &mut |name, field| {
@@ -172,7 +175,7 @@ fn value_of(e: &Experiment, key: &str) -> Option<Value> {
     found
 }
 
-/// A number in each run, for a slope.
+/// The value of a key in one run as a number, for the fit of a slope.
 pub fn number_of(run: &GridRun, key: &str) -> Option<f64> {
     value_of(&run.experiment, key)
         .as_ref()
@@ -180,7 +183,7 @@ pub fn number_of(run: &GridRun, key: &str) -> Option<f64> {
 }
 
 impl ClaimCheck {
-    /// The runs on the other side of the comparison.
+    /// The runs that the check compares with.
     pub fn others(&self, other: &Other) -> Filter {
         self.of.replaced(&other.of)
     }
@@ -190,7 +193,7 @@ impl ClaimCheck {
         "value", "of", "over", "than", "slope", "at_least", "at_most",
     ];
 
-    /// Reads one claim of a document, unless something is wrong with it.
+    /// Reads one claim of a document; `None` if it has a mistake, which is added to `mistakes`.
     pub(super) fn read(claim: &Claim, mistakes: &mut Mistakes) -> Option<Self> {
         let mut check = ClaimCheck {
             claim: claim.claim.clone(),
@@ -202,7 +205,7 @@ impl ClaimCheck {
             at_least: None,
             at_most: None,
         };
-        // `than` takes the quantity from the check: the last to be read.
+        // `than` is read last, since its default quantity is that of the check.
         let (than, rest): (Vec<_>, Vec<_>) =
             claim.entries.iter().partition(|entry| entry.key == "than");
         let mut sound = true;
@@ -213,7 +216,7 @@ impl ClaimCheck {
             }
         }
         if !sound {
-            // What is missing may be what could not be read.
+            // A key that seems missing may be one that could not be read.
             return None;
         }
         match check.complete() {
@@ -288,7 +291,7 @@ impl ClaimCheck {
         Ok(())
     }
 
-    /// The check as a file writes it.
+    /// The check as a table of an experiment file.
     pub(super) fn write(&self) -> Table {
         let mut table = Table::new();
         let mut put = |key: &str, value: Option<Value>| {

@@ -1,4 +1,4 @@
-//! The one list of all keys: which field each sets, its default, and where it applies.
+//! The single list of all keys: the field that each sets, its default, and where it applies.
 
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ pub(super) static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     names
 });
 
-/// Shows every key with its field to `see`.
+/// Calls `see` with every key and its field.
 pub(super) fn visit(e: &mut Experiment, see: &mut dyn FnMut(&'static str, &mut dyn Field)) {
     see("title", &mut e.title);
     see("seed", &mut e.seed);
@@ -101,7 +101,8 @@ fn reserved(neutral: impl Into<Value>, later: fn(&Value) -> bool) -> Reserved {
     }
 }
 
-/// The defaults. What stands here for a required key is seen by no caller: the file has its own.
+/// An experiment of defaults. The values of required keys are placeholders that a file always
+/// replaces.
 pub(super) fn template() -> Experiment {
     Experiment {
         title: String::new(),
@@ -163,7 +164,7 @@ pub(super) fn template() -> Experiment {
     }
 }
 
-/// Fills what has a default that depends on the source.
+/// Fills in the defaults that depend on the source.
 pub(super) fn fill(data: &mut DataSpec) {
     const FOUR_POINTS: [[f64; 2]; 4] = [[-1.0, -1.0], [-0.0625, 0.5], [0.0625, -0.5], [1.0, 1.0]];
     let (n, d) = match data.source {
@@ -191,7 +192,7 @@ pub(super) fn read(e: &mut Experiment, key: &str, value: &Value) -> Result<(), V
     result
 }
 
-/// The keys that apply to this experiment and their values, as a file writes them.
+/// The keys that apply to this experiment with their values, as an experiment file writes them.
 pub(super) fn write(e: &Experiment) -> Vec<(&'static str, Value)> {
     let mut written = Vec::new();
     visit(&mut e.clone(), &mut |name, field| {
@@ -202,7 +203,7 @@ pub(super) fn write(e: &Experiment) -> Vec<(&'static str, Value)> {
     written
 }
 
-/// Where a key applies, if not to this experiment.
+/// If a key does not apply to this experiment, the text that says where it does.
 pub(super) fn misplaced(key: &str, e: &Experiment) -> Option<String> {
     use Source::{Circle, Clusters, File, Interpolation, Teacher, Xor};
     let sources: &[Source] = match key {
@@ -251,7 +252,7 @@ fn outside<T: NamedVariant + PartialEq>(of: &str, is: T, allowed: &[T]) -> Optio
 mod tests {
     use super::*;
 
-    /// A key written to a table of rules but not to the list would never apply.
+    /// A key in a table of rules that is missing from the list would never apply.
     #[test]
     fn required_keys_are_in_the_list() {
         assert!(REQUIRED.iter().all(|key| NAMES.contains(key)));

@@ -1,4 +1,4 @@
-//! Fields that take several forms: a word, a table of one key, a word or a truth value.
+//! Fields that take several forms of values: a string, a table of one key, or a string or boolean.
 
 use toml::{Table, Value};
 
@@ -26,7 +26,7 @@ impl Field for Scaling {
     }
 }
 
-/// A word, or for a loss with a parameter `{ name = its value }`.
+/// A string, or `{ name = value }` for a loss with a parameter.
 impl Field for Loss {
     fn read(&mut self, value: &Value) -> Result<(), ValueError> {
         let named = |with: bool| {
@@ -108,10 +108,10 @@ impl Field for Option<Stop> {
     }
 }
 
-/// A key of which this version takes one value only. It sets no field.
+/// A key that takes one value only in this version. It sets no field.
 pub(super) struct Reserved {
     pub neutral: Value,
-    /// Whether a later version will take this value.
+    /// Whether a later version will accept this value.
     pub later: fn(&Value) -> bool,
 }
 

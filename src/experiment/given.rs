@@ -10,10 +10,10 @@ use super::fields::misplaced;
 use super::mistakes::{Location, Mistakes};
 use super::value::{ValueError, describe, number};
 
-/// What the user gave for one run, to name the places of its mistakes, and these.
+/// The keys that the user gave for one run, with their locations, and the mistakes found in them.
 pub(super) struct GivenKeys<'a> {
     pub document: &'a Document,
-    /// This run's values of the grid.
+    /// The grid's keys with their values in this run.
     pub swept: &'a [(&'a GridKey, &'a Value)],
     pub mistakes: &'a mut Mistakes,
     /// Keys with a mistake in this run.
@@ -35,7 +35,7 @@ impl GivenKeys<'_> {
         self.swept(key).or_else(plain)
     }
 
-    /// Whether a mistake in this key is told already: its value is not known then.
+    /// Whether this key has a reported mistake already; its value is then unknown.
     pub fn is_invalid(&self, key: &str) -> bool {
         self.mistakes.is_invalid(key) || self.invalid.contains(key)
     }
@@ -45,8 +45,9 @@ impl GivenKeys<'_> {
         self.invalid.insert(key);
     }
 
-    /// A mistake unless `ok`. The first of `keys` that the grid sweeps is named, else the first
-    /// that was given; `allowed` is what would pass. Nothing follows from a key with a mistake.
+    /// Reports a mistake unless `ok`. It is located at the first of `keys` that the grid sweeps,
+    /// else at the first that was given; `allowed` describes valid values. Nothing is reported if
+    /// one of `keys` has a mistake already.
     pub fn ensure(&mut self, ok: bool, keys: &[&'static str], allowed: impl Into<String>) {
         if ok || keys.iter().any(|key| self.is_invalid(key)) {
             return;
@@ -67,7 +68,7 @@ impl GivenKeys<'_> {
         }
     }
 
-    /// A mistake unless the key was given.
+    /// Reports a mistake if the key was not given.
     pub fn require(&mut self, key: &'static str, remedy: &str) {
         if self.get(key).is_none() && !self.is_invalid(key) {
             self.missing(key, remedy);
@@ -83,8 +84,8 @@ impl GivenKeys<'_> {
         );
     }
 
-    /// Keys that this source or this kind of initialisation has no use for: the user expects
-    /// something of them that would not happen. Switched off they expect nothing.
+    /// Refuses keys that this source or kind of initialisation does not use, since they would have
+    /// no effect. Switches that are off are accepted.
     pub fn refuse_misplaced(&mut self, e: &Experiment) {
         const SWITCHES: [&str; 5] = [
             "data.test",

@@ -1,4 +1,4 @@
-//! The combinations of a grid, and the resolved file.
+//! The combinations of a grid and the resolved experiment file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,26 +15,27 @@ use super::value::ValueError;
 use super::{Experiment, fields};
 use crate::error::{Error, Result};
 
-/// More runs than any machine takes: a typing error in a list.
+/// More runs than this are taken for a typing error in a list.
 const MOST_RUNS: usize = 100_000;
 
 /// A loaded experiment: all its runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
-    /// The resolved file: every key that has one value for all runs, defaults included and paths
-    /// absolute, the table `grid` with dotted keys, and the table `expect` by claim.
+    /// The resolved file: every key that has one value for all runs, with defaults and absolute
+    /// paths, then the table `grid` with dotted keys and the table `expect` by claim.
     pub document: Table,
     /// The combinations of the grid's values, the first key varying slowest; one run without a
     /// grid.
     pub runs: Vec<GridRun>,
-    /// `[expect]`: what the trained runs have to show.
+    /// `[expect]`: the checks of the trained runs.
     pub expect: Vec<ClaimCheck>,
 }
 
 /// One combination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridRun {
-    /// The keys of the grid, in its order, with this run's values. Empty without a grid.
+    /// The keys of the grid, in the grid's order, with the values of this run. Empty without a
+    /// grid.
     pub parameters: Table,
     pub experiment: Experiment,
 }
@@ -99,7 +100,7 @@ pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
             let what = format!("makes the grid larger than {MOST_RUNS} runs");
             let value_error = ValueError::new(what, "shorten the lists of [grid]");
             mistakes.add(&grid_key.location, value_error);
-            // None of them is worth a look.
+            // No run of a grid that is too large is checked.
             count = 0;
             break;
         }
@@ -122,7 +123,7 @@ pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
     let written = grid.to_toml().parse::<Table>();
     match written.is_ok_and(|written| written == grid.document) {
         true => Ok(grid),
-        // A folder with this file could not be opened again.
+        // A run folder with this file could not be opened again.
         false => Err(Error::input(
             &document.label,
             "is not the same when it is written out and read again",
@@ -131,7 +132,8 @@ pub(super) fn resolve(mut document: Document, title: &str) -> Result<Grid> {
     }
 }
 
-/// Run `index`: the axes' values are its digits, the last axis varying fastest.
+/// Run `index` of the grid. The digits of `index` are the positions in the axes; the last axis
+/// varies fastest.
 fn run(
     document: &Document,
     base: &Experiment,
@@ -160,7 +162,7 @@ fn run(
         invalid,
     };
     check::check(&experiment, &mut given);
-    // As a file writes them, so that 5 and 5.0 are the same parameter.
+    // Values are stored as resolved files write them, so that 5 and 5.0 are the same parameter.
     let written = fields::write(&experiment);
     let parameter = |(grid_key, value): &(&GridKey, &Value)| {
         let same = written.iter().find(|(key, _)| *key == grid_key.key);
@@ -174,8 +176,8 @@ fn run(
     }
 }
 
-/// The resolved file of these runs. A default that differs between runs, because it depends on a
-/// key of the grid, stays out: it is found again in the same way.
+/// The resolved file of these runs. Defaults that differ between runs are left out: they depend on
+/// keys of the grid and are derived from them again on loading.
 fn common(grid_keys: &[GridKey], runs: &[GridRun]) -> Table {
     let mut keys = runs
         .first()
@@ -189,7 +191,8 @@ fn common(grid_keys: &[GridKey], runs: &[GridRun]) -> Table {
     for (key, value) in keys {
         insert(&mut document, key, value);
     }
-    // The runs of one value of an axis follow each other as often as the later axes have values.
+    // Consecutive values of an axis are `stride` runs apart, the product of the lengths of the
+    // later axes.
     let mut stride = runs.len();
     for grid_key in grid_keys {
         stride /= grid_key.values.len();

@@ -10,19 +10,19 @@ use crate::error::{Error, Result};
 /// A location in the file or on the command line.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
-    /// As messages name it.
+    /// The location as messages print it.
     pub text: String,
-    /// Places of a file by their lines, then the arguments of the command line.
+    /// Sort key: lines of the file come first, then the command-line arguments.
     pub order: usize,
 }
 
-/// What was found so far.
+/// The mistakes found so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mistakes {
     found: Vec<(Location, ValueError)>,
-    /// Place and fault of each, since the runs of a grid share most of theirs.
+    /// Location and text of each mistake, as the runs of a grid repeat most of them.
     known: BTreeSet<(String, String)>,
-    /// Keys with a mistake already: rules about them say nothing more.
+    /// Keys that have a mistake; rules about them report nothing more.
     invalid: BTreeSet<&'static str>,
 }
 
@@ -36,15 +36,15 @@ impl Mistakes {
         }
     }
 
-    /// Takes in what was found aside, in keys that are not those of the run.
+    /// Adds the mistakes of a section that is checked but not used; no key of the run becomes
+    /// invalid.
     pub fn absorb(&mut self, aside: Mistakes) {
         for (location, value_error) in aside.found {
             self.add(&location, value_error);
         }
     }
 
-    /// Whatever the value of this key, or of the keys in this section, should have been, it is not
-    /// known.
+    /// Marks this key, or all keys of this section, as having an unknown value.
     pub fn mark_invalid(&mut self, name: &str) {
         let meant = NAMES.iter().filter(|key| is_within(key, name));
         self.invalid.extend(meant);
@@ -54,7 +54,7 @@ impl Mistakes {
         self.invalid.contains(key)
     }
 
-    /// All of them as one error; none is none.
+    /// All mistakes as one error, sorted by location; `Ok` if there are none.
     pub fn into_error(mut self) -> Result<()> {
         self.found.sort_by_key(|(location, _)| location.order);
         let all = self.found.into_iter();

@@ -1,14 +1,15 @@
-//! Experiment files: what to train, on what, how, and what to write down.
+//! Experiment files: data, network, training and output of a run.
 //!
 //! [`load`] turns a TOML file (or an embedded experiment, see [`presets()`]) and `--set` overrides
-//! into a [`Grid`]: one validated [`Experiment`] per combination of the `[grid]` lists. Whatever is
-//! wrong in a file is an [`Error::Input`] whose place is `file:line: section.key`; of several
-//! mistakes all are told, in the order of their lines.
+//! into a [`Grid`]: one validated [`Experiment`] per combination of the `[grid]` lists. A mistake
+//! in a file is an [`Error::Input`] whose place is `file:line: section.key`; several mistakes are
+//! reported together, in the order of their lines.
 //!
-//! The way of a file through the modules: `document` reads the text into keys with their places,
-//! `origin` says where they come from, `value` and `forms` read one value into one field, `claims` and
-//! `expect` the checks, `fields` is the one list of all keys, `given` has what a user gave for one run,
-//! `check` and `check_data` hold the rules between keys, `grid` makes the combinations and writes them back.
+//! A file passes through the modules as follows: `document` reads the text into keys with their
+//! locations, `origin` resolves paths and locations, `value` and `forms` read one value into one
+//! field, `claims` and `expect` read the checks, `fields` is the list of all keys, `given` holds
+//! the keys that a user gave for one run, `check` and `check_data` hold the rules between keys,
+//! `grid` makes the combinations and writes the resolved file.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -51,11 +52,11 @@ pub use training::{
 pub use value::NamedVariant;
 pub(crate) use value::nearest;
 
-/// A validated experiment without its grid: one run.
+/// A validated experiment of one run, without a grid.
 ///
-/// The keys of a file bear the names of the fields, in sections named like these. Required are
-/// `data.source`, `network.width`, `risk.loss`, `flow.steps` and `flow.step`; every other key has
-/// the default that its field documents.
+/// The keys of a file have the names of the fields, in sections named like the fields here.
+/// Required are `data.source`, `network.width`, `risk.loss`, `flow.steps` and `flow.step`; the
+/// default of every other key is documented at its field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experiment {
     /// Default: the name of the file without its extension.
@@ -73,7 +74,7 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// Seed of the samples; `None` for data that is not drawn, and so the same for every seed.
+    /// Seed of the samples; `None` for data that is not drawn, which is the same for every seed.
     pub fn data_seed(&self) -> Option<u64> {
         let drawn = matches!(
             self.data.source,
@@ -82,7 +83,7 @@ impl Experiment {
         drawn.then_some(self.seed)
     }
 
-    /// The keys that apply to this experiment and their values, as a file writes them.
+    /// The keys that apply to this experiment with their values, as an experiment file writes them.
     pub fn keys(&self) -> Vec<(&'static str, toml::Value)> {
         fields::write(self)
     }
@@ -110,50 +111,50 @@ impl Experiment {
     }
 }
 
-/// The sizes of an experiment.
+/// Full or quick form of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Those of the file.
+    /// The values of the file.
     Full,
-    /// Those of its section `[quick]`.
+    /// The values of the file with the overrides of its section `[quick]`.
     Quick,
 }
 
-/// Loads an embedded experiment by its name, or a file, and applies `--set KEY=VALUE` overrides in
-/// their order.
+/// Loads an embedded experiment by name, or a file, and applies the `--set KEY=VALUE` overrides in
+/// order.
 ///
-/// An embedded name wins over a file of that very name, so that a run folder called `quick` does
-/// not hide the experiment; `./quick` names the file.
+/// An embedded experiment takes precedence over a file of the same name, so that a run folder
+/// called `quick` does not hide it; `./quick` is the file.
 ///
 /// # Errors
-/// [`Error::Input`] for a file that cannot be read and for what in it, or in `sets`, cannot be used;
-/// [`Error::Several`] where that is more than one thing.
+/// [`Error::Input`] for a file that cannot be read, and for a mistake in the file or in `sets`;
+/// [`Error::Several`] for more than one mistake.
 pub fn load(name_or_path: &str, sets: &[String]) -> Result<Grid> {
     load_form(name_or_path, Form::Full, sets)
 }
 
-/// [`load`], in the full or the quick form: that of the section `[quick]`, which gives the keys of
-/// a run of some seconds.
+/// [`load`] in the full or the quick form. The quick form applies the section `[quick]`, which
+/// makes a run of a few seconds.
 ///
 /// # Errors
-/// Those of [`load`], and a file without a quick form that is asked for it.
+/// Those of [`load`], and the quick form of a file that has no section `[quick]`.
 pub fn load_form(name_or_path: &str, form: Form, sets: &[String]) -> Result<Grid> {
     load_changed(name_or_path, form, &Changes { unset: &[], sets })
 }
 
-/// What a command line changes of an experiment.
+/// Changes that a command line makes to an experiment.
 #[derive(Debug, Clone, Copy)]
 pub struct Changes<'a> {
-    /// Keys, sections and claims to be taken out, first of all.
+    /// Keys, sections and claims to remove, before `sets` apply.
     pub unset: &'a [String],
-    /// KEY=VALUE, in their order.
+    /// KEY=VALUE overrides, in order.
     pub sets: &'a [String],
 }
 
-/// [`load_form`], with keys taken out too.
+/// [`load_form`], with keys removed as well.
 ///
 /// # Errors
-/// Those of [`load_form`], and a key to be taken out that is not there.
+/// Those of [`load_form`], and a key to remove that the file does not give.
 pub fn load_changed(name_or_path: &str, form: Form, changes: &Changes) -> Result<Grid> {
     let quick = form == Form::Quick;
     let mut document = match presets().iter().find(|preset| preset.name == name_or_path) {
@@ -178,7 +179,7 @@ pub fn load_changed(name_or_path: &str, form: Form, changes: &Changes) -> Result
     grid::resolve(document, &title.to_string_lossy())
 }
 
-/// What to say of an experiment that is neither embedded nor a readable file.
+/// The error for a name that is neither an embedded experiment nor a readable file.
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     let name = path.display().to_string();
     if path.is_dir() {

@@ -7,7 +7,7 @@ use toml::Value;
 use super::mistakes::Location;
 use super::value::ValueError;
 
-/// Where keys come from.
+/// The text that keys are read from, and its precedence.
 #[derive(Clone, Copy)]
 pub(super) struct Origin<'a> {
     pub label: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Origin<'a> {
     pub precedence: Precedence<'a>,
 }
 
-/// Layers of keys: each overrides those before it.
+/// Layers of keys; each overrides the ones before it.
 #[derive(Clone, Copy)]
 pub(super) enum Precedence<'a> {
     File,
@@ -47,15 +47,15 @@ impl Origin<'_> {
         Location { text, order: start }
     }
 
-    /// The copy, beside this file, of a data file that is no longer there: a run folder may have been
-    /// moved.
+    /// The copy of a data file next to this experiment file, if the data file no longer exists, as
+    /// after a run folder was moved.
     fn kept(&self, path: &Path) -> Option<PathBuf> {
         let copy = self.folder.join(KEPT_DATA).join(kept_name(path));
         let moved = matches!(self.precedence, Precedence::File) && !path.exists() && copy.exists();
         std::path::absolute(copy).ok().filter(|_| moved)
     }
 
-    /// Makes the paths of a file absolute, so that a resolved file works from any folder.
+    /// Makes a path of the file absolute, so that the resolved file works from any folder.
     pub fn absolute(&self, key: &str, value: &mut Value) -> std::result::Result<(), ValueError> {
         let Some(path) = value.as_str().filter(|_| key.ends_with("path")) else {
             return Ok(());
@@ -79,17 +79,17 @@ impl Origin<'_> {
     }
 }
 
-/// Below a run folder: copies of its data files, see [`kept_name`].
+/// Subfolder of a run folder for the copies of data files, see [`kept_name`].
 pub const KEPT_DATA: &str = "data";
 
-/// Whether a file is called as [`kept_name`] calls copies.
+/// Whether a file name has the form that [`kept_name`] gives.
 pub fn is_kept_name(name: &str) -> bool {
     let hex = |digest: &str| digest.len() == 8 && digest.bytes().all(|b| b.is_ascii_hexdigit());
     name.split_once('-').is_some_and(|(digest, _)| hex(digest))
 }
 
-/// The name of the copy of a data file in a run folder: that of the file, told apart from others of
-/// its name by a digest of the whole path.
+/// The name of a data file's copy in a run folder: the file name and a digest of the whole path,
+/// which separates files of the same name.
 pub fn kept_name(path: &Path) -> String {
     let digest = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -104,7 +104,7 @@ pub(super) fn grid_name(key: &str) -> String {
     }
 }
 
-/// The number of the line in which a byte is.
+/// The number of the line that holds a byte.
 pub(super) fn line_of(text: &str, byte: usize) -> usize {
     1 + text
         .bytes()

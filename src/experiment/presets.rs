@@ -3,21 +3,20 @@
 /// An experiment that is part of the program, from the folder `experiments/` of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
-    /// What `widefield run` takes.
+    /// The name that `widefield run` accepts.
     pub name: &'static str,
     /// The TOML file.
     pub text: &'static str,
 }
 
 impl Preset {
-    /// The title that the file gives itself.
+    /// The title in the file.
     pub fn title(&self) -> &'static str {
         let title = |line: &'static str| line.strip_prefix("title = \"")?.strip_suffix('"');
         self.text.lines().find_map(title).unwrap_or(self.name)
     }
 
-    /// What the file says of itself, in the comment above its first section: a string for each
-    /// paragraph.
+    /// The description in the file: the comment above its first section, one string per paragraph.
     pub fn about(&self) -> Vec<String> {
         let head = self.text.lines().take_while(|line| !line.starts_with('['));
         let lines: Vec<&str> = head

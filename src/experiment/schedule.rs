@@ -27,8 +27,8 @@ impl Schedule {
     /// | power p | η (k+1)^(−p) |
     /// | cosine | η (1 + cos(πk/steps))/2, 0 from k = steps on |
     ///
-    /// docs/model.md counts updates from 1 in η/√(k+1), so that both say η/√2 for the first one.
-    /// A run extended beyond its steps keeps the first three; cosine has ended by then.
+    /// docs/model.md writes η/√(k+1) with k counted from 1: the first step is η/√2 in both.
+    /// A run extended beyond its steps continues the first three schedules; cosine is 0 by then.
     pub fn step(self, eta: f64, k: u64, steps: u64) -> f64 {
         match self {
             Schedule::Constant => eta,

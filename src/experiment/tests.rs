@@ -1,4 +1,4 @@
-//! Whole files: what loads, what comes out, and what each mistake says.
+//! Whole files: which ones load, the resulting experiments, and the message of each mistake.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ mod claims;
 mod docs;
 mod mistakes;
 
-/// A file with every required key, of which each test changes something.
+/// A file with every required key; each test changes some of it.
 const SMALL: &str = r#"
 data.source = "clusters"
 network.width = 8
@@ -34,7 +34,7 @@ fn load_in(folder: &Path, text: &str, sets: &[&str]) -> Result<Grid> {
     load(path.to_str().unwrap(), &sets)
 }
 
-/// A file without these keys, and with these overrides.
+/// Loads a file with these keys removed and these overrides applied.
 fn load_without(text: &str, unset: &[&str], sets: &[&str]) -> Result<Grid> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("exp.toml");
@@ -64,7 +64,7 @@ fn widths(grid: &Grid) -> Vec<usize> {
         .collect()
 }
 
-/// The file of INTERFACE.md, word for word.
+/// The example file of INTERFACE.md, verbatim.
 const INTERFACE: &str = include_str!("tests/interface.toml");
 
 #[test]
@@ -241,7 +241,7 @@ fn keys_sections_and_claims_are_taken_out() {
     assert_eq!(claims(&["expect.\"it's \\\"so\\\"\""]), ["b"]);
     let bound = without(&["expect.\"it's \\\"so\\\"\".at_least"]).expect[0].at_least;
     assert_eq!(bound, None);
-    // Before any --set: that gives the key anew.
+    // Keys are removed before any --set applies, so --set can give the key again.
     let grid = load_without(&text, &["seed", "grid"], &["seed=3"]).unwrap();
     assert_eq!(spec(&grid).seed, 3);
 }
@@ -270,13 +270,13 @@ fn whole_numbers_may_be_written_as_floats() {
     }
 }
 
-/// Text as a string of TOML that holds no letter of it as it is.
+/// Text as a TOML string in which every character is escaped.
 fn escaped(text: &str) -> String {
     let each = text.chars().map(|c| format!("\\U{:08x}", u32::from(c)));
     format!("\"{}\"", each.collect::<String>())
 }
 
-/// Whatever a title, a column, a path or a claim is called, the folder that a run writes can be read.
+/// A run folder can be read again whatever characters a title, column, path or claim contains.
 #[test]
 fn odd_names_are_written_and_read_again() {
     const PARTS: [&str; 24] = [
@@ -360,7 +360,7 @@ fn paths_start_at_the_file_or_at_the_current_folder() {
     assert_eq!(Path::new(swept), here.join("y.npz"));
 }
 
-/// A resolved file, read in another folder, is the same grid and the same text.
+/// Checks that a resolved file, read in another folder, gives the same grid and the same text.
 fn assert_round_trip(grid: &Grid) {
     let text = grid.to_toml();
     let again = load_text(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -404,7 +404,8 @@ fn resolved_files_load_again() {
             "data.targets_path=b-idx1-ubyte",
             "data.classes=[3, 8]",
         ],
-        // The defaults of d, n and k depend on the source, the scale's meaning on the kind.
+        // The defaults of d, n and k depend on the source; the meaning of the scales depends on the
+        // kind.
         &[
             "grid.data.source=[\"xor\", \"clusters\"]",
             "grid.init.kind=[\"balanced\", \"sphere\"]",

@@ -34,28 +34,29 @@ pub struct InitSpec {
     /// sphere, half_space: |w_j|; gaussian, one_sign, balanced: standard deviation of each
     /// coordinate of w. Default 1; not for file.
     pub scale_w: f64,
-    /// sphere, half_space: |a_j|; gaussian: standard deviation of a_j; one_sign: of the Gaussian
-    /// whose absolute value is a_j. Default 1; not for balanced and file, which fix a.
+    /// sphere, half_space: |a_j|; gaussian: standard deviation of a_j; one_sign: standard deviation
+    /// of the Gaussian whose absolute value is a_j. Default 1; not for balanced and file, which fix
+    /// a.
     pub scale_a: f64,
-    /// Each w twice, with opposite a: f = 0 at the start. Takes an even width. Default false; not
-    /// for one_sign and file.
+    /// Takes each w twice, with opposite a, so that f = 0 at the start. Requires an even width.
+    /// Default false; not for one_sign and file.
     pub doubled: bool,
     /// Default nested; not for file.
     pub widths: Widths,
-    /// Seed of the initial particles, so that they can vary while drawn data stays as it is.
-    /// Default: the experiment's seed; not for file.
+    /// Seed of the initial particles, to vary them on the same data. Default: the experiment's
+    /// seed; not for file.
     pub seed: Option<u64>,
     /// file: .npz with w (m, d) and a (m). Absolute after loading; in a file, relative to that
     /// file.
     pub path: Option<PathBuf>,
 }
 
-/// Where the particles start.
+/// Distribution or source of the initial particles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitKind {
-    /// w uniform on the sphere, a = ± its scale.
+    /// w uniform on the sphere of radius scale_w, a = ± scale_a.
     Sphere,
-    /// Independent Gaussian coordinates.
+    /// Independent Gaussian coordinates of w and a.
     Gaussian,
     /// Gaussian w, and |a_j| = |w_j|.
     Balanced,
@@ -89,12 +90,12 @@ impl NamedVariant for InitKind {
     }
 }
 
-/// How the particles of different widths relate under one seed.
+/// How the initial particles of different widths are related under one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Widths {
     /// The run of width m starts from the first m particles of any wider run.
     Nested,
-    /// Each width has draws of its own.
+    /// Each width has its own draws.
     Disjoint,
 }
 
@@ -112,7 +113,7 @@ impl NamedVariant for Widths {
 /// `[risk]`
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RiskSpec {
-    /// Required. All but square and huber take targets ±1.
+    /// Required. All but square and huber need targets ±1.
     pub loss: Loss,
     /// λ ≥ 0. Default 0.
     pub weight_decay: f64,
@@ -121,16 +122,16 @@ pub struct RiskSpec {
 /// `[flow]`
 ///
 /// The keys `integrator` ("euler"), `batch` (0) and `temperature` (0.0), like `data.fresh` (false),
-/// are accepted with these values only: others come with a later version.
+/// accept these values only; other values are reserved for later versions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlowSpec {
-    /// Number of updates; 0 only evaluates the start. Required.
+    /// Number of updates; 0 only evaluates the initial state. Required.
     pub steps: u64,
     /// η > 0. Required.
     pub step: f64,
     /// Default constant.
     pub schedule: Schedule,
-    /// Default never. [`super::Experiment::norm_scaled`] says whether it holds for a run.
+    /// Default never. [`super::Experiment::norm_scaled`] resolves it for a run.
     pub norm_scaled: NormScaled,
     /// Default none.
     pub stop: Option<Stop>,
@@ -138,33 +139,33 @@ pub struct FlowSpec {
 
 /// Whether steps are multiplied by max(1, √((1/m) Σ a²)).
 ///
-/// The 2020 paper does so where it trains the output layer alone. `"output"` lets one file sweep
-/// `network.train` and do as the paper does in each of its runs.
+/// Chizat and Bach 2020 do so when they train the output layer alone. With `"output"` one file can
+/// sweep `network.train` and follow the paper in each of its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormScaled {
     /// `false`
     Never,
-    /// `true`: whichever layers train.
+    /// `true`: in all runs.
     Always,
     /// `"output"`: only in runs with `network.train = "output"`.
     Output,
 }
 
-/// When to stop before the last step.
+/// A criterion to stop before the last step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stop {
-    /// `{ gap = g }`: the certified gap at or below the share g > 0 of the optimum, which is solved
-    /// for before the run starts. For both layers or the input layer: labels ±1 without decay (the
-    /// largest margin_f1), square or logistic risk with decay (the least penalised risk).
+    /// `{ gap = g }`: the certified gap is at most the share g > 0 of the optimum, which is
+    /// computed before the run starts. For both layers or the input layer: labels ±1 without decay
+    /// (the largest margin_f1), square or logistic risk with decay (the least penalised risk).
     Gap(f64),
-    /// `{ risk = r }`: R(f) at or below r.
+    /// `{ risk = r }`: R(f) ≤ r.
     Risk(f64),
-    /// `{ seconds = s }`: wall-clock seconds, s > 0.
+    /// `{ seconds = s }`: s > 0 seconds of wall-clock time have passed.
     Seconds(f64),
 }
 
 impl Stop {
-    /// Its key in experiment files, and its name in summary.json.
+    /// The key in experiment files and the name in summary.json.
     pub fn name(self) -> &'static str {
         match self {
             Stop::Gap(_) => "gap",
@@ -173,7 +174,7 @@ impl Stop {
         }
     }
 
-    /// Why no run with this loss ever meets it, if none does.
+    /// Why no run with this loss can meet the criterion; `None` if a run can.
     pub fn never(self, loss: Loss) -> Option<String> {
         let Stop::Risk(target) = self else {
             return None;
@@ -187,7 +188,7 @@ impl Stop {
     }
 }
 
-/// As a file has it: `{ risk = 0.1 }`.
+/// The form in experiment files: `{ risk = 0.1 }`.
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (Stop::Gap(value) | Stop::Risk(value) | Stop::Seconds(value)) = self;
@@ -200,15 +201,15 @@ impl fmt::Display for Stop {
 pub struct PrecisionSpec {
     /// Default f32.
     pub state: StateFormat,
-    /// Default false, and nothing else in this version.
+    /// Default false; true is reserved for a later version.
     pub compensated: bool,
 }
 
 /// `[output]`
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OutputSpec {
-    /// Rows of metrics per run, log-spaced over the steps, first and last included. At least 2,
-    /// default 200.
+    /// Rows of metrics per run, log-spaced over the steps, with the first and the last step. At
+    /// least 2, default 200.
     pub records: usize,
     /// Particle snapshots, log-spaced. Default 40.
     pub snapshots: usize,

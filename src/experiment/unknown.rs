@@ -1,4 +1,4 @@
-//! Keys that no experiment has, and what may have been meant.
+//! Unknown keys, with the known keys that may have been meant.
 
 use super::fields::NAMES;
 use super::value::{ValueError, nearest};
@@ -12,14 +12,14 @@ pub(super) fn keys_below(section: &str) -> Vec<&'static str> {
     NAMES.iter().filter(below).copied().collect()
 }
 
-/// Whether a key is this one or in this section.
+/// Whether a key is `name` or lies in the section `name`.
 pub(super) fn is_within(key: &str, name: &str) -> bool {
     key.strip_prefix(name)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// What is wrong with an unknown key, and the key that may be meant: a small typing error away in
-/// the same section, or of the same or nearly the same name in another.
+/// The error for an unknown key, and the key that may be meant: one with a similar name in the same
+/// section, or with the same or nearly the same name in another.
 pub(super) fn unknown(name: &str) -> (ValueError, Option<String>) {
     let (section, last) = name.rsplit_once('.').unwrap_or(("", name));
     let all: Vec<_> = NAMES.iter().map(|key| last_part(key)).collect();

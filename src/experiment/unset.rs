@@ -1,4 +1,5 @@
-//! `--unset KEY`: keys, sections and claims taken out of an experiment, as if its file had none.
+//! `--unset KEY`: removes keys, sections and claims from an experiment, as if the file did not give
+//! them.
 
 use toml::de::{DeTable, DeValue};
 
@@ -64,7 +65,7 @@ impl Document {
         }
     }
 
-    /// How much is given.
+    /// The number of keys, grid keys and claims given.
     fn size(&self) -> usize {
         let claims = self.claims.iter().map(|claim| 1 + claim.entries.len());
         self.entries.len() + self.grid_keys.len() + claims.sum::<usize>()
@@ -73,7 +74,7 @@ impl Document {
 
 const NOT_THERE: &str = "is not given, so it cannot be taken out";
 
-/// The name, if it is one of a key or a section.
+/// The name, if it is that of a key or a section.
 fn known(name: &str) -> Result<String, ValueError> {
     match NAMES.contains(&name) || !keys_below(name).is_empty() {
         true => Ok(name.to_owned()),
@@ -81,7 +82,7 @@ fn known(name: &str) -> Result<String, ValueError> {
     }
 }
 
-/// The parts of a dotted and perhaps quoted key, taken apart by TOML's own reader.
+/// The parts of a dotted and possibly quoted key, split by the TOML parser.
 fn parts(key: &str) -> Result<Vec<String>, ValueError> {
     let text = format!("{key} = 0");
     let table = DeTable::parse(&text).map_err(|error| {

@@ -1,4 +1,4 @@
-//! One value of a file, read into one field and written back.
+//! Values of a file, each read into one field and written back.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::memory::units;
 use crate::model::{StateFormat, Train};
 
-/// A value that a key cannot take: what is wrong and what to do. Its place is added by the caller.
+/// A value that a key cannot take: what is wrong and what to do. The caller adds the location.
 #[derive(Debug, Clone)]
 pub(super) struct ValueError {
     pub what: String,
@@ -32,7 +32,7 @@ impl ValueError {
         }
     }
 
-    /// A value that a later version will take.
+    /// A value that is reserved for a later version.
     pub fn later(value: &Value, remedy: &str) -> Self {
         ValueError {
             what: format!(
@@ -43,13 +43,13 @@ impl ValueError {
         }
     }
 
-    /// The error, at its place.
+    /// The error at this location.
     pub fn at(self, location: &str) -> Error {
         Error::input(location, self.what, self.remedy)
     }
 }
 
-/// The type and the value, as it stands in a file. Long lists are cut.
+/// The type and the value, as written in a file. Long lists are cut.
 pub(super) fn describe(value: &Value) -> String {
     let text = value.to_string();
     let mut shown: String = text.chars().take(60).collect();
@@ -63,26 +63,26 @@ pub(super) fn describe(value: &Value) -> String {
     format!("{article} {}, {shown}", value.type_str())
 }
 
-/// The candidate most like `word`, if one is close enough to be meant.
+/// The candidate most similar to `word`, if it is similar enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let distance = |candidate: &&&str| strsim::damerau_levenshtein(word, candidate);
     let near = candidates.iter().min_by_key(distance)?;
-    // A third of the letters wrong is still a typing error; more is another word.
+    // Up to a third of the letters may be wrong in a typing error.
     (distance(&near) <= near.len().max(6) / 3).then_some(*near)
 }
 
 /// A field that a key of a file sets.
 pub(super) trait Field {
     fn read(&mut self, value: &Value) -> Result<(), ValueError>;
-    /// `None` where a file says nothing.
+    /// `None` if a file has no entry for the value.
     fn write(&self) -> Option<Value>;
 }
 
-/// An enumeration whose variants a file names by a word.
+/// An enumeration whose variants have names in experiment files.
 pub trait NamedVariant: Copy + 'static {
     /// Every variant.
     const ALL: &'static [Self];
-    /// The word in experiment files.
+    /// The name in experiment files.
     fn name(self) -> &'static str;
 }
 
@@ -149,7 +149,7 @@ impl Field for PathBuf {
         Ok(())
     }
 
-    /// Exact: the path was read from a string.
+    /// Lossless, since the path was read from a string.
     fn write(&self) -> Option<Value> {
         Some(self.to_string_lossy().as_ref().into())
     }
@@ -185,7 +185,7 @@ impl Field for u64 {
         Ok(())
     }
 
-    /// Exact: it was read from an i64.
+    /// Lossless, since the number was read from an i64.
     fn write(&self) -> Option<Value> {
         Some((*self as i64).into())
     }
@@ -247,7 +247,7 @@ impl Field for Vec<[f64; 2]> {
     }
 }
 
-/// One of `names`, or a table of one of `keys` with a number.
+/// Reads one of `names`, or a table of one of `keys` with a number.
 pub(super) fn among(
     value: &Value,
     names: &[&'static str],
@@ -294,14 +294,14 @@ pub(super) fn non_negative(x: f64) -> bool {
     x.is_finite() && x >= 0.0
 }
 
-/// A number, whole or not: `scale_w = 50` is as good as `50.0`.
+/// A number, whole or not: `scale_w = 50` equals `50.0`.
 pub(super) fn number(value: &Value) -> Option<f64> {
     value
         .as_float()
         .or(value.as_integer().map(|integer| integer as f64))
 }
 
-/// A whole number; 1e5, a float to TOML, is one.
+/// A whole number; 1e5, which TOML reads as a float, is one too.
 fn whole(value: &Value, most: i64) -> Result<u64, ValueError> {
     let integer = match value.as_integer() {
         Some(integer) => u64::try_from(integer).ok(),

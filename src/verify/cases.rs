@@ -1,4 +1,5 @@
-//! The cases of `widefield verify`: every loss, training mode, scaling and decay, at awkward sizes.
+//! The cases of `widefield verify`: every loss, training mode, scaling and decay, at sizes that are
+//! no multiples of tiles or vectors.
 
 use std::sync::Arc;
 
@@ -9,18 +10,18 @@ use crate::model::{Activation, Loss, StateFormat, Train};
 use crate::particles::Particles;
 use crate::random::{Draws, Stream};
 
-/// Runs of common d, with random data and particles.
+/// Runs of the same d, with random data and particles.
 #[derive(Debug, Clone)]
 pub struct VerifyCase {
     pub name: String,
     pub d: usize,
     pub runs: Vec<VerifyRun>,
     pub eta: f64,
-    /// How the engine is to store particles and inputs; they are exact in it.
+    /// The format of particles and inputs in the engine; the case's values are exact in it.
     pub state: StateFormat,
 }
 
-/// One run of a case: its own data set of n samples.
+/// One run of a case, on its own data set of n samples.
 #[derive(Debug, Clone)]
 pub struct VerifyRun {
     pub n: usize,
@@ -54,9 +55,10 @@ impl VerifyCase {
         }
     }
 
-    /// Gaussian particles of run r, exact in the format of the state; for large d so small that w·x is of order 1, or the
-    /// exponential risk would drown all else. The first one points at the first sample, so that even a
-    /// single particle is alive and its checks can fail.
+    /// Gaussian particles of run r, exact in the format of the state. For large d the weights are
+    /// smaller, so that w·x is of order 1 and no sample dominates the exponential risk. The first
+    /// particle has the direction of the first sample, so that even a single particle is active and
+    /// its checks can fail.
     pub fn particles(&self, r: usize) -> Particles {
         let m = self.runs[r].run.m;
         let data = &self.batch().datasets[r];
@@ -85,8 +87,8 @@ impl VerifyCase {
     }
 }
 
-/// Sizes (m, n) of the runs of one batch and their d: ones, primes, and neighbours of the usual
-/// tiles (16, 64, 256, 1024).
+/// d and the sizes (m, n) of the runs of each batch: ones, primes, and neighbours of the usual tile
+/// sizes (16, 64, 256, 1024).
 const SIZES: [(usize, &[(usize, usize)]); 8] = [
     (1, &[(1, 1), (17, 5), (64, 64)]),
     (2, &[(1001, 37), (63, 257), (2, 1)]),
@@ -98,14 +100,14 @@ const SIZES: [(usize, &[(usize, usize)]); 8] = [
     (785, &[(9, 40), (65, 7)]),
 ];
 
-/// Every case: all losses in every training mode, with decay and scalings along.
+/// Every case: all losses in every training mode, with various decays and scalings.
 pub fn all(state: StateFormat) -> Vec<VerifyCase> {
     let modes = [Train::Both, Train::Output, Train::Input];
     let mut cases = Vec::new();
     for (s, (d, sizes)) in SIZES.iter().enumerate() {
         let mut runs = Vec::new();
         for (l, &loss) in Loss::ALL.iter().enumerate() {
-            // Each size meets each loss, each mode meets each loss, over the whole table.
+            // Over the whole table each loss meets each size and each mode.
             let (m, n) = sizes[(l + s) % sizes.len()];
             let train = modes[(l + s + l / 3) % 3];
             runs.push(VerifyRun {
@@ -136,8 +138,9 @@ pub fn all(state: StateFormat) -> Vec<VerifyCase> {
     cases
 }
 
-/// Few particles on so many samples that a driver which ends long loops early loses some of them:
-/// Mesa's llvmpipe ends all loops of an invocation after 65 535 turns. d = 2 is for the short cut.
+/// Few particles on so many samples that drivers which end long loops early lose some samples:
+/// Mesa's llvmpipe ends all loops of an invocation after 65 535 iterations. The case of d = 2 tests
+/// the short cut.
 pub fn long() -> [VerifyCase; 2] {
     let case = |d, m, n| VerifyCase {
         name: format!("long loops, d = {d}"),

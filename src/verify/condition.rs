@@ -1,26 +1,28 @@
-//! Condition scales: the sums of absolute values that rounding errors are measured against.
+//! Condition scales: sums of absolute values, relative to which rounding errors are bounded.
 
 use crate::data::Dataset;
 use crate::model::Run;
 use crate::particles::Particles;
 
-/// Scales of every stage in one state.
+/// Scales of every stage at one state.
 #[derive(Debug)]
 pub struct Condition {
-    /// Of the predictions: (α/m) Σ_j |a_j| Σ_k |w_jk x_ik| over active pairs (n).
+    /// Predictions: (α/m) Σ_j |a_j| Σ_k |w_jk x_ik| over pairs that are active or near the kink
+    /// (n).
     pub f: Vec<f64>,
-    /// Of the residual, the error of the predictions included (n).
+    /// Residual, with the effect of the error of the predictions (n).
     pub g: Vec<f64>,
-    /// Of ȧ (m).
+    /// Velocity ȧ (m).
     pub velocity_a: Vec<f64>,
-    /// Of ẇ, row by row the Euclidean norm (m).
+    /// Velocity ẇ, as the Euclidean norm of each row (m).
     pub velocity_w: Vec<f64>,
-    /// Particles with a sample so near the kink of σ that rounding decides its side (m).
+    /// Whether a particle has a sample so near the kink of σ that rounding decides whether it is
+    /// active (m).
     pub near_kink: Vec<bool>,
 }
 
 impl Condition {
-    /// Scales at the state `p` with residual `g`; `unit` is the round-off of the state.
+    /// Scales at the state `p` with predictions `f` and residual `g`; `unit` is the unit round-off.
     pub fn new(run: &Run, p: &Particles, f: &[f64], g: &[f64], data: &Dataset, unit: f64) -> Self {
         let (n, m, d) = (data.n(), p.m(), p.d);
         let kink = 4.0 * (d as f64 + 1.0) * unit;

@@ -1,7 +1,7 @@
-//! `widefield verify`: every stage of an engine against the f64 reference.
+//! `widefield verify`: every stage of an engine compared with the f64 reference.
 //!
-//! Each comparison has a sabotage twin: the same check with one input changed must fail, or the
-//! check itself is worth nothing.
+//! Each comparison has a sabotage twin: the same check with one input changed, which must fail, as
+//! it proves that the check can detect an error.
 
 pub mod cases;
 pub mod condition;
@@ -23,11 +23,11 @@ pub struct StageCheck {
     /// predict, residual, velocity or update.
     pub stage: &'static str,
     pub case: String,
-    /// How the engine computes this run: see [`Engine::method`].
+    /// The method by which the engine computes this run: see [`Engine::method`].
     pub method: &'static str,
     pub state: StateFormat,
     pub worst: Worst,
-    /// Whether the sabotaged twin failed, as it must.
+    /// Whether the sabotage twin failed, as it must.
     pub twin_caught: bool,
 }
 
@@ -40,7 +40,7 @@ impl StageCheck {
 /// Builds the engine under test for a batch.
 pub type EngineUnderTest<'a> = dyn Fn(Batch) -> Result<Box<dyn Engine>> + 'a;
 
-/// Runs every case on the engine, in a format of the state that it stores. An engine error ends it.
+/// Runs every case on the engine, with a state format that it supports. Stops at an engine error.
 pub fn verify(make: &EngineUnderTest, state: StateFormat) -> Result<Vec<StageCheck>> {
     let mut checks = Vec::new();
     for case in cases::all(state) {
@@ -54,7 +54,7 @@ pub fn verify(make: &EngineUnderTest, state: StateFormat) -> Result<Vec<StageChe
     Ok(checks)
 }
 
-/// The checks that failed, as an error.
+/// An error that lists the failed checks; `Ok` if all passed.
 pub fn verdict(checks: &[StageCheck]) -> Result<()> {
     let failed: Vec<&StageCheck> = checks.iter().filter(|c| !c.passes()).collect();
     match failed.first() {
@@ -76,7 +76,7 @@ pub fn verdict(checks: &[StageCheck]) -> Result<()> {
     }
 }
 
-/// Every run of one case through the four stages.
+/// Checks the four stages of every run of one case.
 pub fn verify_case(case: &VerifyCase, make: &EngineUnderTest) -> Result<Vec<StageCheck>> {
     let batch = case.batch();
     let mut engine = make(batch.clone())?;
@@ -115,13 +115,14 @@ pub fn verify_case(case: &VerifyCase, make: &EngineUnderTest) -> Result<Vec<Stag
             compare(got_f, &reference::predict(run, &other, data), &allowed),
         ));
 
-        // The stage alone: the reference gets the engine's own predictions.
+        // To check this stage alone, the reference uses the engine's own predictions.
         let got_g = engine.residual(r)?;
         let want_g = run.loss.residual(got_f, 0, &data.y);
         let size_f: Vec<f64> = got_f.iter().map(|f| f.abs()).collect();
         let scale_g = run.loss.condition(got_f, &want_g, &data.y, &size_f);
         let allowed = scale_by(&scale_g, factor(data.n()) * u);
-        // A target turned; where targets are numbers the prediction, too, which g may depend on alone.
+        // The twin flips the sign of one target; for regression that of its prediction too, since g
+        // may depend on the prediction alone.
         let (mut other_f, mut flipped) = (got_f.to_vec(), data.y.clone());
         let loudest = (0..data.n())
             .max_by(|&i, &k| want_g[i].abs().total_cmp(&want_g[k].abs()))
@@ -192,14 +193,14 @@ pub fn verify_case(case: &VerifyCase, make: &EngineUnderTest) -> Result<Vec<Stag
     Ok(checks)
 }
 
-/// Relative change that a sabotage twin makes.
+/// Relative change of an input in a sabotage twin.
 const SABOTAGE: f64 = 0.125;
 
 fn scale_by(scales: &[f64], factor: f64) -> Vec<f64> {
     scales.iter().map(|s| s * factor + FLOOR).collect()
 }
 
-/// The particle that contributes most to some prediction: changing it must show.
+/// The particle with the largest contribution to a prediction; a change of it must be detected.
 fn heaviest(p: &Particles, data: &Dataset) -> usize {
     let weight = |j: usize| {
         let z = (0..data.n()).map(|i| {
@@ -213,7 +214,7 @@ fn heaviest(p: &Particles, data: &Dataset) -> usize {
         .unwrap_or(0)
 }
 
-/// Where an update began.
+/// The state before an update.
 struct UpdateStart<'a> {
     particles: &'a Particles,
     eta: f64,
@@ -221,9 +222,9 @@ struct UpdateStart<'a> {
     rounded: (f64, f64),
 }
 
-/// Compares blocks of (a, w) against `bound` times the velocity's scales, or, after an update of
-/// size η from `start`, times (|θ| + η scale), and what storing may add. Particles near a kink are
-/// passed over.
+/// Compares blocks of (a, w). The allowed error is `bound` times the velocity's scales; after an
+/// update of size η from `start`, it is `bound` times (|θ| + η scale) plus the rounding of the
+/// stored state. Particles near a kink are skipped.
 fn compare_particles(
     got: &Particles,
     want: &Particles,

@@ -1,17 +1,17 @@
-//! The one place where tolerances live.
+//! The tolerances of all comparisons with the reference.
 //!
-//! Every bound is `factor · u · scale`: u is the unit round-off of the engine's state, `scale` the
-//! sum of the absolute values of what is added up (see [`super::condition`]), and the factor covers
-//! the depth of the sums. A first-order analysis of plain summation over d ≤ 64 products, blocked
-//! sums over particles and a residual good to a few ulp stays below 16.
+//! Every bound is `factor · u · scale`: u is the unit round-off of the engine, `scale` the sum of
+//! the absolute values of the terms (see [`super::condition`]), and the factor accounts for the
+//! depth of the sums. A first-order analysis of plain summation over d ≤ 64 products, blocked sums
+//! over particles and a residual accurate to a few ulp gives factors below 16.
 
 use crate::engine::Precision;
 use crate::model::StateFormat;
 
-/// Multiple of u · scale that a stage may be off.
+/// Multiple of u · scale that a stage may deviate by.
 pub const FACTOR: f64 = 16.0;
 
-/// Absolute floor: below it numbers are denormal in f32.
+/// Absolute floor of a bound, for values so small that f32 loses digits.
 pub const FLOOR: f64 = 1e-30;
 
 /// Unit round-off of an engine's sums.
@@ -22,8 +22,8 @@ pub fn unit(precision: Precision) -> f64 {
     }
 }
 
-/// How far storing a stepped weight may move it: this share of it and at least so much. f32 is in
-/// [`unit()`] already; f16 goes to either neighbour, with 10 bits of mantissa down to 2^-14.
+/// Bounds on the error of storing an updated weight: relative and absolute. For f32 they are 0, as
+/// [`unit()`] includes it; f16 rounds to either neighbour, with 10 bits of mantissa down to 2^-14.
 pub fn spacing(state: StateFormat) -> (f64, f64) {
     match state {
         StateFormat::F32 => (0.0, 0.0),
@@ -31,16 +31,16 @@ pub fn spacing(state: StateFormat) -> (f64, f64) {
     }
 }
 
-/// Widening of a bound for sums of `terms` products: FACTOR up to 64 terms, √terms beyond, as
+/// Factor of a bound for sums of `terms` products: FACTOR up to 64 terms, 2√terms beyond, since
 /// rounding errors of long sums add up like a random walk.
 pub fn factor(terms: usize) -> f64 {
     FACTOR.max(2.0 * (terms as f64).sqrt())
 }
 
-/// The largest error of a comparison, in units of what is allowed.
+/// The largest error of a comparison, relative to the allowed error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Worst {
-    /// Error over allowance; NaN and infinity count as infinite.
+    /// Error divided by the allowed error; NaN and infinity count as infinite.
     pub ratio: f64,
     /// Position of the worst entry.
     pub index: usize,
@@ -49,7 +49,7 @@ pub struct Worst {
 }
 
 impl Worst {
-    /// Whether every entry is within its allowance. A NaN never is.
+    /// Whether every error is allowed. NaN never is.
     pub fn passes(&self) -> bool {
         self.ratio <= 1.0
     }

@@ -1,10 +1,10 @@
-//! Figures on a page: where their points are, and what they tell.
+//! Figures on a page: positions of their points, and the values that they show.
 
 use serde_json::{Value, json};
 
 use super::Browser;
 
-/// Place in the window of a point of a figure.
+/// Position of a point of a figure in the window.
 pub fn place_in(browser: &mut Browser, figure: &str, x: f64, y: f64) -> [f64; 2] {
     let place = browser.eval(&format!(
         "(() => {{ const svg = document.querySelector('#figure-{figure} svg'); svg.scrollIntoView({{ block: 'center' }});
@@ -28,7 +28,7 @@ pub fn tip(browser: &mut Browser) -> Option<String> {
     tip_of(browser, "aaa")
 }
 
-/// What a figure holds for the pointer.
+/// The values that a figure stores for its hover tips.
 pub fn values(browser: &mut Browser, figure: &str) -> Value {
     browser.eval(&format!(
         "JSON.parse(document.querySelector('#figure-{figure} metadata').textContent)"
@@ -45,7 +45,7 @@ pub fn view(browser: &mut Browser) -> Vec<f64> {
     numbers.collect()
 }
 
-/// A number of a tip's line.
+/// A number in a line of a tip.
 pub fn told(tip: &str, name: &str) -> f64 {
     let line = tip.lines().find_map(|line| line.strip_prefix(name));
     let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
@@ -61,8 +61,8 @@ pub fn drag(browser: &mut Browser, figure: &str, from: (f64, f64), to: (f64, f64
     browser.mouse("mouseReleased", to, pressed());
 }
 
-/// Words at the edges of a figure's part, whether they are inside it, and the middle of each in the
-/// window.
+/// Labels at the edges of a zoomed figure: the text, whether it is inside the figure, and its
+/// centre in the window.
 pub fn rulers(browser: &mut Browser, figure: &str) -> Vec<(String, bool, f64, f64)> {
     let told = browser.eval(&format!(
         "(() => {{ const svg = document.querySelector('#figure-{figure} svg'), whole = svg.getBoundingClientRect();

@@ -1,5 +1,5 @@
-//! A headless Chromium, driven over its DevTools pipe: JSON messages that end with a zero byte, on
-//! the descriptors 3 and 4. No other tool is needed.
+//! A headless Chromium, controlled over its DevTools pipe: JSON messages that end with a zero byte,
+//! on the file descriptors 3 and 4. No other tool is needed.
 
 pub mod figure;
 
@@ -18,7 +18,7 @@ const NAMES: [&str; 5] = [
     "google-chrome",
     "google-chrome-stable",
 ];
-/// A browser that says nothing for so long is stuck.
+/// A browser that sends nothing for this long is taken as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
@@ -27,13 +27,13 @@ pub struct Browser {
     messages: Receiver<Value>,
     session: Option<String>,
     last: u64,
-    /// Everything the page did that was not asked for: requests, console, exceptions.
+    /// Events that the page caused by itself: requests, console messages, exceptions.
     pub events: Vec<Value>,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
-    /// `None` where no browser is installed.
+    /// `None` if no browser is installed.
     pub fn start() -> Option<Self> {
         let name = NAMES.iter().find(|name| installed(name))?;
         let profile = tempfile::tempdir().unwrap();
@@ -156,7 +156,7 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// A mouse event at a place of the window.
+    /// A mouse event at a position of the window.
     pub fn mouse(&mut self, kind: &str, [x, y]: [f64; 2], more: Value) {
         let mut params = json!({"type": kind, "x": x, "y": y});
         let more = more.as_object().cloned().unwrap_or_default();
@@ -178,7 +178,7 @@ impl Browser {
         }
     }
 
-    /// What the page asked for besides itself, and what it complained of.
+    /// Requests of the page for anything but itself, and its console messages and exceptions.
     pub fn complaints(&self) -> Vec<String> {
         let mut documents = 0;
         let mut complaints = Vec::new();
@@ -199,7 +199,7 @@ impl Browser {
         complaints
     }
 
-    /// The whole page as a PNG, encoded.
+    /// The whole page as a PNG, in base64.
     pub fn screenshot(&mut self) -> String {
         let params = json!({"format": "png", "captureBeyondViewport": true});
         let shot = self.call("Page.captureScreenshot", params);

@@ -1,12 +1,12 @@
-//! Brackets of γ1 by another path: a linear program on a grid of directions.
+//! Independent brackets of γ1: a linear program on a grid of directions.
 
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT};
 use widefield::data::Dataset;
 use widefield::particles::random::{Draws, Stream};
 
-/// γ1 over atoms on a grid of directions, by an LP in its primal form: with half the diameter of a
-/// cell of the grid, γ1 is between this and this plus that times the largest |x_i|.
+/// The margin L over atoms on a grid of directions, by the primal linear program. If h is half the
+/// diameter of a cell of the grid, L ≤ γ1 ≤ L + h max_i |x_i|.
 pub fn margin_on_grid(data: &Dataset, grid: &[Vec<f64>]) -> f64 {
     // Variables c⁺, c⁻ ≥ 0 of every direction, and t: maximise t subject to
     // t − y_i Σ_k (c⁺_k − c⁻_k) σ(θ_k·x_i) ≤ 0 and Σ (c⁺ + c⁻) ≤ 1.
@@ -49,7 +49,7 @@ pub fn margin_on_grid(data: &Dataset, grid: &[Vec<f64>]) -> f64 {
     solver.solution.x[2 * atoms]
 }
 
-/// Directions on a grid of the circle or of a cube's faces, and half the diameter of its cells.
+/// Directions on a grid of the circle or of a cube's faces, and half the diameter of a cell.
 pub fn grid(d: usize) -> (Vec<Vec<f64>>, f64) {
     if d == 2 {
         let k = 360;

@@ -1,4 +1,4 @@
-//! What the tests share: the engines under test.
+//! Shared by the tests: the engines under test.
 
 #![allow(dead_code)] // each test binary uses its own part
 
@@ -38,13 +38,13 @@ pub fn gpu_with(options: gpu::Options) -> Make {
     })
 }
 
-/// An engine in which all output-only runs take the short cut by the Gram matrix.
+/// An engine in which all output-only runs use the Gram matrix.
 pub fn gram_around(make: Make) -> Make {
     Box::new(move |batch| Ok(Gram::around(make(batch)?, ShortCuts::Always)))
 }
 
-/// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. Where there is
-/// none, the test that asks is skipped as far as it needs one, and says so.
+/// The adapter under test: WIDEFIELD_ADAPTER, else a GPU, else the software adapter. Without one,
+/// `None`, and the calling test reports that it skips what needs one.
 #[track_caller]
 pub fn gpu_adapter() -> Option<String> {
     let named = std::env::var("WIDEFIELD_ADAPTER").ok();
@@ -62,7 +62,7 @@ pub fn gpu_adapter() -> Option<String> {
     adapter
 }
 
-/// Every engine that this machine can test, by name.
+/// Every engine that this machine can run, by name.
 #[track_caller]
 pub fn engines() -> Vec<(&'static str, Make)> {
     let mut engines: Vec<(&'static str, Make)> = vec![

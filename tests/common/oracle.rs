@@ -1,4 +1,4 @@
-//! The flow_*.npz cases: trajectories made independently in float64 (tests/oracle/README.md).
+//! The flow_*.npz cases: trajectories computed independently in float64 (tests/oracle/README.md).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct OracleFlow {
     pub states: Vec<OracleState>,
 }
 
-/// What the oracle recorded after `step` updates.
+/// The state that the oracle recorded after `step` updates.
 pub struct OracleState {
     pub step: u64,
     pub particles: Particles,
@@ -41,7 +41,7 @@ pub struct OracleState {
     pub near_kink: Vec<bool>,
 }
 
-/// Folder of the cases; WIDEFIELD_ORACLE names another, with more.
+/// Folder of the cases; WIDEFIELD_ORACLE names another one, with more cases.
 pub fn folder() -> PathBuf {
     match std::env::var_os("WIDEFIELD_ORACLE") {
         Some(folder) => folder.into(),

@@ -1,4 +1,5 @@
-//! Tests of which a part of the machine is missing: each says so in a line, or fails where all are wanted.
+//! Tests that need a part that this machine lacks: each reports that it is skipped, or fails if all
+//! tests are required.
 
 #![allow(dead_code)] // each test binary uses its own part
 
@@ -13,12 +14,12 @@ pub enum Missing {
     Ffmpeg,
     Python,
     Strace,
-    /// A property of hardware or of a driver, which nobody can install.
+    /// A property of hardware or a driver, which cannot be installed.
     Property,
 }
 
 impl Missing {
-    /// The word in WIDEFIELD_ALLOW_NO_….
+    /// The ending of the variable WIDEFIELD_ALLOW_NO_….
     fn word(self) -> Option<&'static str> {
         match self {
             Missing::Adapter => Some("GPU"),
@@ -31,14 +32,15 @@ impl Missing {
     }
 }
 
-/// Says that the calling test, or a part of it, is skipped, and why: `skipped: TEST (FILE): WHY`.
+/// Reports that the calling test, or a part of it, is skipped, and why: `skipped: TEST (FILE):
+/// WHY`.
 ///
-/// The line goes to stderr itself: libtest keeps back what passing tests print by `println!` and
-/// `eprintln!`, but not this.
+/// The line is written to stderr directly, because libtest captures what passing tests print by
+/// `println!` and `eprintln!`.
 ///
 /// # Panics
-/// With WIDEFIELD_ALL_TESTS=1, as tests/run.sh sets it, unless WIDEFIELD_ALLOW_NO_GPU=1 (or BROWSER, FFMPEG,
-/// PYTHON, STRACE) leaves this out.
+/// With WIDEFIELD_ALL_TESTS=1, which tests/run.sh sets, unless WIDEFIELD_ALLOW_NO_GPU=1 (or
+/// BROWSER, FFMPEG, PYTHON, STRACE) allows this part to be missing.
 #[track_caller]
 pub fn skip(missing: Missing, why: &str) {
     let file = Location::caller().file();
@@ -55,6 +57,6 @@ pub fn skip(missing: Missing, why: &str) {
             "WIDEFIELD_ALL_TESTS=1, but {line}; WIDEFIELD_ALLOW_NO_{word}=1 leaves it out"
         );
     }
-    // Without a stderr there is nobody to be told.
+    // An error of stderr is ignored, since there is no other place for the message.
     let _ = std::io::stderr().write_all((line + "\n").as_bytes());
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder of its own to run the program in.
+/// A temporary folder in which a test runs the program.
 pub struct TestFolder {
     pub dir: tempfile::TempDir,
 }
@@ -40,7 +40,7 @@ impl TestFolder {
         text(&out.stdout)
     }
 
-    /// Runs, expects this exit code and these texts on stderr.
+    /// Runs, expects this exit code, and these texts on stderr.
     pub fn fails(&self, args: &str, code: i32, texts: &[&str]) {
         let out = self.run(args);
         let said = text(&out.stderr);
@@ -51,7 +51,7 @@ impl TestFolder {
         }
     }
 
-    /// Fails as a bad argument, with nothing written.
+    /// Expects the exit code of a bad argument, and that nothing is written.
     pub fn refuses(&self, args: &str, texts: &[&str]) {
         let before = listing(self.dir.path());
         self.fails(args, 2, texts);

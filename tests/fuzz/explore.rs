@@ -1,4 +1,4 @@
-//! Tries many files on a reader, and watches it.
+//! Runs a reader on many files and observes it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,20 +9,20 @@ use std::time::Instant;
 use crate::MEMORY;
 use crate::mutate::{FileKind, Mutator};
 
-/// Files kept to go on from, at most.
+/// The most files kept as a basis for further ones.
 const KEPT: usize = 400;
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What one file may take.
+/// Limits for one file.
 #[derive(Clone, Copy)]
 pub struct FuzzLimits {
-    /// Seconds; not measured where there are none.
+    /// Seconds; `None` if time is not measured.
     pub seconds: Option<f64>,
     pub bytes: usize,
 }
 
-/// What must not happen.
+/// Failures that a reader must not have.
 #[derive(Debug)]
 pub enum Finding {
     Panic(String),
@@ -40,12 +40,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How it went.
+/// The result of an exploration.
 #[derive(Debug)]
 pub struct FuzzReport {
     pub executions: u64,
     pub accepted: u64,
-    /// Answers that differ in more than their numbers.
+    /// Number of distinct answers, not counting differences in their numbers.
     pub answers: usize,
     slowest: f64,
     largest: usize,
@@ -65,7 +65,7 @@ impl fmt::Display for FuzzReport {
     }
 }
 
-/// Hands `count` files to `read`, which accepts a file or answers with a message.
+/// Passes `count` files to `read`, which accepts a file or returns an error message.
 pub fn explore(
     read: &mut dyn FnMut(&[u8]) -> Result<(), String>,
     kind: FileKind,
@@ -119,7 +119,7 @@ pub fn explore(
                 String::new()
             }
         };
-        // What is quoted from a file is new with every file: the beginning tells the kind.
+        // Answers quote the file, so only their beginning identifies the kind.
         let start: String = answer.chars().take(60).collect();
         if answers.insert(start) && pool.len() < KEPT {
             pool.push(raw);

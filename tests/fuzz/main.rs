@@ -1,5 +1,5 @@
-//! Damaged and hostile files of every kind that the program reads: none makes it panic, none takes
-//! longer than two seconds, none more than a gibibyte.
+//! Damaged and hostile files of every kind that the program reads: none causes a panic, takes
+//! longer than two seconds, or needs more than a gibibyte.
 //!
 //! `cargo test --test fuzz` tries some thousands of each kind, in seconds. All 10⁶ of each:
 //!
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! with `TMPDIR` on a file system in memory, if there is one, and `WIDEFIELD_FUZZ_SEED` for other
-//! files than last time. Files come from those of `corpus/` by a few changes each, with a preference
-//! for files that were answered in a way not seen before. Execution k of a seed is always the same.
-//! Time is measured in the long form alone: machines that run tests may pause.
+//! files than before. Files are made from those of `corpus/` by a few changes each, preferably from
+//! files that gave a new answer. Execution k of a seed is always the same. Time is measured only in
+//! the full form, since machines that run tests may pause.
 
 mod explore;
 mod mutate;
@@ -45,7 +45,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Tries files of a kind, and fails with the first that is not answered as it should be.
+/// Tries files of a kind; fails at the first one that is not handled as required.
 fn fuzz(name: &str, target: &Target, kind: FileKind, seeds: Vec<Vec<u8>>) {
     let wanted = number("WIDEFIELD_FUZZ");
     let limits = FuzzLimits {
@@ -92,7 +92,7 @@ fn npz() {
     );
 }
 
-/// Archives that are whole, of arrays that are not.
+/// Valid archives of invalid arrays.
 #[test]
 fn npz_arrays() {
     let target = Target::data("data.npz");
@@ -143,7 +143,7 @@ fn svg() {
     fuzz("svg", &Target::figure(), FileKind::Text, corpus(".svg"));
 }
 
-/// What the tests above look for is found where it is.
+/// The fuzzer detects each failure that the tests above look for.
 #[test]
 fn faults_are_found() {
     let find = |fault: fn(&[u8])| {

@@ -1,20 +1,20 @@
-//! Changes to files: at random, but with a liking for numbers at the ends of their ranges, for what
-//! structures a text, and for parts of other files.
+//! Random changes of files, with a preference for numbers at the ends of their ranges, for
+//! characters that structure a text, and for parts of other files.
 
 use std::io::Write;
 
 use widefield::particles::random::{Draws, Stream};
 
-/// What the bytes of a file are to its reader.
+/// How a reader interprets the bytes of a file.
 #[derive(Clone, Copy, PartialEq)]
 pub enum FileKind {
     Bytes,
     Text,
-    /// Arrays that are put into an archive with right checksums.
+    /// Arrays that are packed into an archive with valid checksums.
     Archive,
 }
 
-/// Numbers that programs forget.
+/// Numbers that programs often fail to handle.
 const INTEGERS: [u64; 12] = [
     0,
     1,
@@ -90,7 +90,7 @@ const TOKENS: [&str; 40] = [
     "PK",
 ];
 
-/// The changes of one execution.
+/// Generates the changes of one execution.
 pub struct Mutator(Draws);
 
 impl Mutator {
@@ -107,7 +107,7 @@ impl Mutator {
         all[self.below(all.len())]
     }
 
-    /// One of the files with some changes.
+    /// One of the files of `pool`, with some changes.
     pub fn mutated(&mut self, pool: &[Vec<u8>], kind: FileKind) -> Vec<u8> {
         let at = self.below(pool.len());
         let mut bytes = pool[at].clone();
@@ -124,7 +124,7 @@ impl Mutator {
         let at = self.below(length + 1);
         let end = (at + 1 + self.below(16)).min(length);
         let choice = match kind {
-            // Of texts, tokens and numbers rather than bits.
+            // In texts, tokens and numbers are changed more often than bits.
             FileKind::Text => self.of(&[0, 2, 3, 4, 4, 5, 5, 5, 6, 7]),
             _ => self.below(8),
         };
@@ -160,7 +160,7 @@ impl Mutator {
         }
     }
 
-    /// Another number in the place of one that is written out.
+    /// Replaces a number in the text by another one.
     fn replace_number(&mut self, bytes: &mut Vec<u8>) {
         let is_start =
             |k: &usize| bytes[*k].is_ascii_digit() && (*k == 0 || !bytes[*k - 1].is_ascii_digit());
@@ -177,7 +177,7 @@ impl Mutator {
         bytes.splice(at..at + digits, number.bytes());
     }
 
-    /// The file that a reader gets; of an archive, the other arrays are of these.
+    /// The file that the reader gets; the other arrays of an archive are taken from `others`.
     pub fn packed(&mut self, raw: &[u8], others: &[Vec<u8>], kind: FileKind) -> Vec<u8> {
         if kind != FileKind::Archive {
             return raw.to_vec();

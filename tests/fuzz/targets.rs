@@ -1,4 +1,4 @@
-//! The readers that are tried, each on a file of its own.
+//! The readers under test, each on its own file.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use widefield::report::figures::figures;
 use widefield::store::Checkpoint;
 
 pub enum Target {
-    /// Samples in a file of this name.
+    /// A data file of this name.
     Data {
         dir: tempfile::TempDir,
         path: PathBuf,
@@ -70,7 +70,7 @@ impl Target {
         }
     }
 
-    /// A checkpoint as the program writes it, and what tries others in its place.
+    /// A checkpoint that the program wrote, and the target that reads a changed one in its place.
     pub fn checkpoint() -> (Target, Vec<u8>) {
         let dir = tempfile::tempdir().unwrap();
         let run = std::process::Command::new(env!("CARGO_BIN_EXE_widefield"))
@@ -101,7 +101,7 @@ impl Target {
         Target::Figure(tempfile::tempdir().unwrap())
     }
 
-    /// What the program answers to this file.
+    /// The program's answer to this file.
     pub fn read(&self, bytes: &[u8]) -> Result<(), String> {
         match self {
             Target::Data { dir, path, spec } => {
@@ -159,7 +159,8 @@ impl Target {
     }
 }
 
-/// Whether a figure has no scripts, styles or handlers of events, and links to itself and to pictures it holds alone.
+/// Whether a figure has no scripts, styles or event handlers, and links only to itself and to
+/// embedded images.
 fn is_harmless(svg: &str) -> bool {
     let is_own = |link: &str| {
         ["#", "data:image/png;base64,", "data:image/jpeg;base64,"]
@@ -198,14 +199,14 @@ fn harm_is_seen() {
     }
 }
 
-/// Numbers that engines take as they are.
+/// Checks that all numbers can be used by engines.
 fn sound(set: &Dataset) {
     assert!(set.d > 0 && set.n() > 0 && set.x.len() == set.n() * set.d);
     let mut all = set.x.iter().chain(&set.y);
     assert!(all.all(|v| *v == 0.0 || v.is_normal()));
 }
 
-/// An error as a bad argument, without the place that differs from run to run.
+/// The error message of a bad argument, without its place, which differs from run to run.
 fn told(answer: widefield::Result<()>, dir: &tempfile::TempDir) -> Result<(), String> {
     answer.map_err(|error| {
         assert_eq!(error.exit_code(), 2, "{error}");

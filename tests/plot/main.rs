@@ -1,4 +1,4 @@
-//! Figures: which ones a folder gets, and whether they show what it holds.
+//! Figures: which ones a folder gets, and whether they show its data.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,7 +19,7 @@ fn experiment(data: &str) -> String {
     format!("{HEAD}[data]\n{data}\n")
 }
 
-/// Names of the figures below a folder; each is an SVG that can be read, with a PNG beside it.
+/// Names of the figures below a folder; checks that each is a readable SVG with a PNG.
 fn drawn(dir: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(dir.join("figures")).unwrap() {
@@ -38,7 +38,7 @@ fn whole(svg: &str) {
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     let pixels = raster(svg, 1.0).unwrap();
     assert_eq!(pixels.width, 241);
-    // Something is drawn.
+    // The figure is not empty.
     assert!(pixels.rgba.chunks(4).any(|p| p[0] < 100));
 }
 
@@ -81,7 +81,7 @@ fn figures_follow_what_the_folder_holds() {
     assert_eq!(said.lines().count(), 9);
     let against = std::fs::read_to_string(place.path("k/figures/against-n.svg")).unwrap();
     assert!(against.contains("number of samples n") && against.contains("mean of the seeds"));
-    // What no longer applies goes.
+    // Figures that no longer apply are removed.
     std::fs::remove_dir_all(place.path("k/runs")).unwrap();
     place.ok("plot k");
     assert_eq!(
@@ -91,7 +91,7 @@ fn figures_follow_what_the_folder_holds() {
     place.refuses("plot nowhere", &["nowhere", "not a run folder"]);
 }
 
-/// Beside curves, a value that never moves is told in the note; where nothing moves it is drawn.
+/// A constant value is given in the note if other curves vary; if nothing varies it is drawn.
 #[test]
 fn what_never_moves_is_told_and_not_drawn() {
     let place = TestFolder::new();
@@ -116,7 +116,7 @@ fn what_never_moves_is_told_and_not_drawn() {
     assert_eq!([panels("both"), panels("output")], [2, 1]);
 }
 
-/// The drawings with certified bounds, in the folder and in its page.
+/// The figures with certified bounds, in the folder and on its page.
 #[test]
 fn certify_draws_its_bounds() {
     let place = TestFolder::new();
@@ -170,8 +170,8 @@ fn a_failed_drawing_is_no_failed_run() {
     assert_eq!(printed["runs"][0]["steps"], 20);
 }
 
-/// A line's first and last points against the rows of metrics.csv, and its polyline in the SVG
-/// against its places on the axes.
+/// Compares a line's first and last points with the rows of metrics.csv, and its polyline in the
+/// SVG with their positions on the axes.
 fn shows(figure: &Figure, first: (f64, f64), last: (f64, f64)) -> bool {
     let layout = FigureLayout::new(figure);
     let svg = render(figure).unwrap();
@@ -207,7 +207,7 @@ fn curves_hold_the_values_of_the_metrics() {
             .unwrap()
     };
     let at = |line: &str| (value(line, "step"), value(line, "risk"));
-    // Step 0 has no place on the logarithmic axis.
+    // Step 0 cannot be drawn on the logarithmic axis.
     let (first, last) = (csv.lines().nth(2).unwrap(), csv.lines().last().unwrap());
     assert_eq!(at(first).0, 1.0);
     assert!(shows(
@@ -262,8 +262,8 @@ fn large_folders_are_binned_and_sampled_and_say_so() {
     whole(&render(&figure).unwrap());
 }
 
-/// f over directions, where three inputs have no bias among them: the field's values are what the
-/// program predicts there.
+/// f over directions, for three inputs without a bias: the field's values equal the program's
+/// predictions.
 #[test]
 fn three_inputs_have_a_map_of_directions() {
     let place = TestFolder::new();
@@ -297,7 +297,8 @@ fn three_inputs_have_a_map_of_directions() {
     whole(&render(&figure).unwrap());
 }
 
-/// The rule of the law of the features, which XOR with Gaussian ones knows in closed form.
+/// The line of the optimum for the law of the features, known in closed form for XOR with Gaussian
+/// features.
 #[test]
 fn the_law_of_the_features_is_a_line() {
     let place = TestFolder::new();
@@ -323,8 +324,8 @@ fn the_law_of_the_features_is_a_line() {
     assert_eq!(rules("c", "gaussian", "both"), [0.0; 0]);
 }
 
-/// A mean over seeds is drawn beside the mean of the seeds' optima, of every width on the same
-/// samples; and not before every seed has one.
+/// A mean over seeds is drawn with the mean of the seeds' optima, which all widths on the same
+/// samples share; but only once every seed has one.
 #[test]
 fn bounds_are_those_of_the_curves_beside_them() {
     let place = TestFolder::new();
@@ -389,12 +390,12 @@ fn bounds_are_those_of_the_curves_beside_them() {
     assert!(found[2].iter().all(|p| close(p, param)), "{found:?}");
 }
 
-/// The series that a figure's SVG tells of its k-th panel.
+/// The series listed in a figure's SVG for its k-th panel.
 fn series(figure: &Figure, k: usize) -> Vec<String> {
     told(figure, k, "series")
 }
 
-/// Names of what the SVG tells of a panel, by kind.
+/// Names of the items of one kind that the SVG lists for a panel.
 fn told(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
     let svg = render(figure).unwrap();
     let (_, rest) = svg.split_once("<metadata>").unwrap();
@@ -406,8 +407,8 @@ fn told(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// Both layers and the output layer alone, for several n: n by colour, the rest by dash or, where
-/// dashes tell the test from training, in panels on one scale.
+/// Both layers and the output layer alone, for several n: n by colour, the rest by dash, or by
+/// panels on one scale if dashes separate test from training.
 #[test]
 fn grids_of_two_keys_tell_them_apart() {
     let place = TestFolder::new();
@@ -450,8 +451,8 @@ fn grids_of_two_keys_tell_them_apart() {
     whole(&render(&error).unwrap());
 }
 
-/// Of a grid too large for a panel each, those at the ends of its keys, so that neighbours differ in
-/// one; and which seed that is.
+/// A grid too large for one panel per run shows runs at the ends of its keys, so that neighbours
+/// differ in one key, and states the seed.
 #[test]
 fn particles_are_shown_at_the_ends_of_both_keys() {
     let place = TestFolder::new();
@@ -485,7 +486,8 @@ fn particles_are_shown_at_the_ends_of_both_keys() {
     );
 }
 
-/// Every run of a grid over one input, in a panel for each of what colours do not tell.
+/// Every run of a grid on one input is drawn, with a panel for each key value that colours do not
+/// show.
 #[test]
 fn functions_of_one_input_are_all_there() {
     let place = TestFolder::new();
@@ -506,7 +508,7 @@ fn functions_of_one_input_are_all_there() {
     whole(&render(&predictor).unwrap());
 }
 
-/// Without a bias f has one kink, at 0; labels stand where f = 0, however large f is.
+/// Without a bias f has one kink, at 0; labels are drawn at f = 0, whatever the size of f.
 #[test]
 fn one_input_without_a_bias_has_a_figure() {
     let place = TestFolder::new();
@@ -539,7 +541,8 @@ fn one_input_without_a_bias_has_a_figure() {
     whole(&render(&particles).unwrap());
 }
 
-/// Bars stand on 0; what one neuron leaves at 0 is no boundary; one step is one tick.
+/// Bars start at 0; the zero set of a single neuron is not drawn as a boundary; a single step has
+/// one tick.
 #[test]
 fn one_neuron_and_one_step_have_sensible_axes() {
     let place = TestFolder::new();
@@ -581,7 +584,8 @@ fn one_neuron_and_one_step_have_sensible_axes() {
     assert!(boundary(&figure(&place.path("b"), "predictor")));
 }
 
-/// Runs that diverged are counted below the curves, and values that none has at its end have no panel.
+/// Runs that diverged are counted below the curves, and a quantity that no run has at its end has
+/// no panel.
 #[test]
 fn what_diverged_is_told() {
     let place = TestFolder::new();
@@ -609,7 +613,8 @@ fn what_diverged_is_told() {
     assert_eq!(labels.collect::<Vec<_>>(), ["margin_param"]);
 }
 
-/// An error that jumps at every step is no blot, and the figure says what it is instead.
+/// An error that jumps at every step is drawn as means over bins with a shaded range, and the figure
+/// says so.
 #[test]
 fn errors_that_swing_are_means_with_a_shade() {
     let place = TestFolder::new();
@@ -641,7 +646,7 @@ fn errors_that_swing_are_means_with_a_shade() {
     assert_eq!(noted(&draw(0.0)), "");
 }
 
-/// Masses less than a decade apart stand on a linear axis, others on a logarithmic one.
+/// Masses within a decade have a linear axis, others a logarithmic one.
 #[test]
 fn masses_have_the_axis_that_suits_them() {
     let place = TestFolder::new();
@@ -662,7 +667,8 @@ fn masses_have_the_axis_that_suits_them() {
     assert_eq!(scale("far", "gaussian"), Scale::Log);
 }
 
-/// A seed that finds the teacher exactly does not squeeze the others; the figure says how low it is.
+/// A seed that finds the teacher exactly does not compress the other curves; the figure states its
+/// value.
 #[test]
 fn a_spread_far_below_the_means_is_cut_and_told() {
     let place = TestFolder::new();

@@ -1,4 +1,4 @@
-//! Figures of widths that were compared, and of runs that ended at different steps.
+//! Figures of compared widths, and of runs that ended at different steps.
 
 use widefield::plot::figure::Mark;
 use widefield::plot::{Figure, render};
@@ -6,7 +6,7 @@ use widefield::plot::{Figure, render};
 use super::common::test_folder::TestFolder;
 use super::{drawn, experiment, figure, found, series, told, whole};
 
-/// A problem that is compared in no time.
+/// An experiment that is compared quickly.
 fn teacher(more: &str) -> String {
     let text = experiment(&format!(
         "source = \"teacher\"\nd = 3\nn = 10\ntest = 9\n{more}"
@@ -30,7 +30,8 @@ fn lines_and_dots(figure: &Figure, k: usize) -> (Vec<Points>, Points) {
     (lines.collect(), dots.collect())
 }
 
-/// The variance with its law, and the gaps with their floors, as `compare` stored them.
+/// The variance with its fitted law, and the gaps with their noise floors, as `compare` stored
+/// them.
 #[test]
 fn widths_show_what_was_compared() {
     let place = TestFolder::new();
@@ -129,8 +130,8 @@ fn widths_show_what_was_compared() {
     assert!(drawn(&dir).contains("widths"));
 }
 
-/// What cannot be shown is left out and told: variances and floors of one seed; and whose lines are
-/// whose, where there are several families.
+/// What cannot be drawn is left out with a note: variances and floors of one seed. With several
+/// families, the figure says which lines belong to which.
 #[test]
 fn widths_of_one_seed_and_of_several_families() {
     let place = TestFolder::new();
@@ -193,7 +194,7 @@ fn widths_of_one_seed_and_of_several_families() {
     }
 }
 
-/// Values of runs that ended at different steps are not those of one time.
+/// Values of runs that ended at different steps are not drawn as values at one time.
 #[test]
 fn ends_at_different_steps_are_told() {
     let place = TestFolder::new();
@@ -214,7 +215,7 @@ fn ends_at_different_steps_are_told() {
     assert!(at([20, 20, 12, 5]).contains(&format!("{apart}: 5 to 20")));
     assert!(!at([20; 4]).contains(apart));
     assert!(!at([12; 4]).contains(apart));
-    // So it is in a real run that ends by itself, and not where the steps are what is swept.
+    // The note appears for runs that a criterion stopped, but not if flow.steps is swept.
     place.ok("run e.toml --out b --engine cpu --no-plots --set grid.network.width=[1,64] --set flow.stop={risk=0.02} --set flow.steps=5000");
     let steps = place.summary("b");
     let step = |k: usize| steps["runs"][k]["steps"].as_u64().unwrap();

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::experiment::nearest;
 use crate::memory;
 
-/// Inputs and the targets of one column.
+/// Inputs, and the targets of one column.
 pub fn samples(path: &Path, target: &str) -> Result<(Matrix, Vec<f64>)> {
     let all = read(path)?;
     let Some(at) = all.names.iter().position(|name| name == target) else {
@@ -31,7 +31,7 @@ pub fn samples(path: &Path, target: &str) -> Result<(Matrix, Vec<f64>)> {
     Ok((without(all, Some(at)), y))
 }
 
-/// Inputs alone; the column of targets is left out if it is there.
+/// Inputs alone, without the column of targets if the file has it.
 pub fn inputs(path: &Path, target: Option<&str>) -> Result<Matrix> {
     let all = read(path)?;
     let at = all
@@ -54,7 +54,7 @@ fn without(mut all: Matrix, at: Option<usize>) -> Matrix {
     all
 }
 
-/// Whether the first line is one of numbers: more likely a sample than names.
+/// Whether the first line consists of numbers, and so is probably a sample and not column names.
 fn is_headerless(header: &[String]) -> bool {
     header.iter().all(|name| name.parse::<f64>().is_ok())
 }
@@ -70,7 +70,7 @@ fn no_header(path: &Path, header: &[String]) -> Error {
     )
 }
 
-/// A header that would make an input of what is none.
+/// Refuses a header that is empty, has the wrong separator, or has unnamed or repeated columns.
 fn check_header(path: &Path, header: &[String]) -> Result<()> {
     let wrong = |what: String, remedy: &str| Error::input(path.display().to_string(), what, remedy);
     match header {
@@ -83,7 +83,7 @@ fn check_header(path: &Path, header: &[String]) -> Result<()> {
             "separate values by commas",
         )),
         _ => {
-            // pandas writes its index so, and row numbers are no input.
+            // pandas writes its row index like this, and row numbers are not inputs.
             if let Some(k) = header.iter().position(String::is_empty) {
                 return Err(wrong(
                     format!("column {k} (counted from 0) has no name"),
@@ -109,8 +109,8 @@ fn check_header(path: &Path, header: &[String]) -> Result<()> {
     }
 }
 
-/// The line, counted from 1, in which the record that begins at this byte stands. A reader of
-/// records may still stand at the end of the line before.
+/// The number, counted from 1, of the line of the record at this byte. The csv reader may give the
+/// position of the line ending before the record.
 fn line_at(path: &Path, byte: u64) -> std::io::Result<u64> {
     let mut line = 1;
     let mut after_return = false;
@@ -120,7 +120,7 @@ fn line_at(path: &Path, byte: u64) -> std::io::Result<u64> {
         if at as u64 >= byte && !matches!(next, b'\r' | b'\n') {
             break;
         }
-        // "\r\n", "\n" and "\r" alone end a line.
+        // Lines end with "\r\n", "\n" or "\r".
         if next == b'\r' || (next == b'\n' && !after_return) {
             line += 1;
         }
@@ -156,7 +156,7 @@ fn read(path: &Path) -> Result<Matrix> {
     };
     let file = arrays::open(path)?;
     let length = file.metadata().map_err(|e| Error::reading(path, e))?.len();
-    // A value takes two bytes of text at least, and is held twice for a while.
+    // A value takes at least two bytes of text, and two copies of the values may exist at a time.
     memory::require(
         &path.display().to_string(),
         "its text may hold values for which it",
@@ -189,7 +189,7 @@ fn read(path: &Path) -> Result<Matrix> {
     })
 }
 
-/// The number in a cell of a column, or what is wrong with it and what to do.
+/// The number in a cell of a column, or the mistake and its remedy.
 fn number(cell: &str, column: &str) -> std::result::Result<f64, (String, &'static str)> {
     let value = cell.parse::<f64>().map_err(|_| match cell {
         "" => (
@@ -201,7 +201,7 @@ fn number(cell: &str, column: &str) -> std::result::Result<f64, (String, &'stati
             "every column must be numeric: remove the column, or encode it",
         ),
     })?;
-    // As with arrays of whole numbers.
+    // The same rule as for integer arrays in .npy files.
     let whole = || cell.parse::<i128>();
     if value.abs() >= WHOLE as f64 && whole().is_ok_and(|whole| value as i128 != whole) {
         return Err((

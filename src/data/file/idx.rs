@@ -1,4 +1,4 @@
-//! MNIST's idx files, gzip or not (told by their first bytes).
+//! MNIST's idx files, gzip-compressed or not (recognised by their first bytes).
 
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::arrays;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// Type byte of unsigned bytes, the only one MNIST and its kin use.
+/// Type code of unsigned bytes, the only type that MNIST and similar data sets use.
 const UNSIGNED_BYTE: u8 = 8;
 
 /// Images as rows of pixels in [0, 1].
@@ -29,7 +29,7 @@ pub fn images(path: &Path) -> Result<Matrix> {
     ))
 }
 
-/// Labels as they are.
+/// Labels, unchanged.
 pub fn labels(path: &Path) -> Result<Vec<f64>> {
     let (shape, bytes) = read(path)?;
     if shape.len() != 1 {
@@ -52,7 +52,7 @@ fn read(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
     file.rewind().map_err(at)?;
     let is_gzip = known && magic == [0x1f, 0x8b];
     let (mut reader, most): (Box<dyn Read>, u64) = match is_gzip {
-        // Of several members too, as gzip itself reads them.
+        // A gzip file may have several members, as gzip itself allows.
         true => (
             Box::new(MultiGzDecoder::new(file)),
             length.saturating_mul(arrays::MOST_EXPANDED),
@@ -89,7 +89,8 @@ fn read(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
             "announces the shape {shape:?}, and holds {length} bytes in all"
         )));
     };
-    // As bytes, as f64, and as f64 once more where classes are picked.
+    // Memory for the bytes, their f64 values, and a second copy of those where classes are
+    // selected.
     memory::require(
         &path.display().to_string(),
         &format!("an array of shape {shape:?}"),
@@ -97,7 +98,7 @@ fn read(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
         "give fewer images, or use a machine with more memory",
     )?;
     let mut body = Vec::new();
-    // One byte more than announced tells a longer file.
+    // Reading one byte more than announced detects a file that is too long.
     reader.take(count + 1).read_to_end(&mut body).map_err(at)?;
     if count != body.len() as u64 {
         let more = if body.len() as u64 > count {

@@ -24,7 +24,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Of a file that names no columns.
+    /// A matrix without column names.
     pub fn unnamed(columns: usize, values: Vec<f64>) -> Self {
         Matrix {
             columns,
@@ -38,7 +38,7 @@ impl Matrix {
     }
 }
 
-/// What a file holds before anything is done to it.
+/// The contents of a file, before any processing.
 struct Raw {
     x: Matrix,
     y: Vec<f64>,
@@ -111,10 +111,10 @@ pub fn load(spec: &DataSpec, loss: Loss) -> Result<Split> {
     })
 }
 
-/// The columns of new inputs in the order of the training data, where both have names.
+/// The columns of new inputs in the order of the training data, if both have names.
 ///
 /// # Errors
-/// Columns that one of them lacks.
+/// Columns that one of the two lacks.
 pub fn in_columns(path: &Path, x: Matrix, wanted: &[String]) -> Result<Matrix> {
     if x.names == wanted || x.names.is_empty() || wanted.is_empty() {
         return Ok(x);
@@ -154,7 +154,7 @@ pub fn in_columns(path: &Path, x: Matrix, wanted: &[String]) -> Result<Matrix> {
     })
 }
 
-/// Names for a message, the first of many.
+/// A list of names for a message, cut after the first few.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let mut text = names[..names.len().min(SHOWN)].join(", ");
@@ -164,7 +164,7 @@ fn listed(names: &[String]) -> String {
     text
 }
 
-/// Inputs of a file in any form, targets passed over.
+/// Inputs of a file in any format; its targets are ignored.
 pub fn read_inputs(path: &Path, target: Option<&str>) -> Result<Matrix> {
     let table = match form(path)? {
         FileForm::Npz => npy::npz_matrix(path, "X")?,
@@ -181,11 +181,12 @@ pub struct StoredParticles {
     /// Input weights as rows.
     pub w: Matrix,
     pub a: Vec<f64>,
-    /// Power of two that both lack; 0 where the file says nothing.
+    /// The true weights of each layer are 2^exponent times those stored; 0 if the file has no
+    /// exponent.
     pub exponent: i64,
 }
 
-/// Initial particles of an .npz: w, a, and the exponent that a run with huge norms has beside them.
+/// Initial particles of an .npz: w, a, and the exponent if the file has one.
 pub fn particles(path: &Path) -> Result<StoredParticles> {
     let w = npy::npz_matrix(path, "w")?;
     let a = npy::npz_vector(path, "a")?;
@@ -253,7 +254,7 @@ fn read(path: &Path, targets: Option<&Path>, spec: &DataSpec) -> Result<Raw> {
     Ok(raw)
 }
 
-/// One target for each input, in files that may be two.
+/// Checks that there is one target per input; the targets may be in a second file.
 fn check_count(path: &Path, targets: Option<&Path>, raw: &Raw) -> Result<()> {
     let (inputs, count) = (raw.x.rows(), raw.y.len());
     if inputs == count {
@@ -346,7 +347,7 @@ fn check_targets(path: &Path, y: &[f64], loss: Loss) -> Result<()> {
     let is_csv = FileForm::of(path) == Some(FileForm::Csv);
     let remedy = match y.iter().all(|y| [0.0, 1.0].contains(y)) {
         true if is_csv => "write -1 for 0, or use loss = \"square\"",
-        // Unsigned labels would turn 2·0 − 1 into 255 or more.
+        // With unsigned labels 2·0 − 1 would be 255 or more.
         true => {
             "save the labels as 2 * y.astype(\"f4\") - 1 with numpy, which makes −1 of 0 or False, or use loss = \"square\""
         }
@@ -369,7 +370,8 @@ fn statistics(x: &Matrix) -> Standardization {
     let column = |k: usize| {
         let values = x.values.iter().skip(k).step_by(x.columns);
         let size = values.clone().fold(0.0_f64, |a, v| a.max(v.abs()));
-        // In a unit near the values, a power of two: neither sums nor squares leave f64.
+        // Values are scaled by a power of two near their size, so that sums and squares stay within
+        // f64.
         let unit = match size {
             0.0 => 1.0,
             _ => 2.0_f64.powi((size.log2().floor() as i32).clamp(-1000, 1000)),
@@ -377,7 +379,7 @@ fn statistics(x: &Matrix) -> Standardization {
         let mean = values.clone().map(|v| v / unit).sum::<f64>() / n;
         let squares = values.map(|v| (v / unit - mean).powi(2));
         let deviation = (squares.sum::<f64>() / n).sqrt();
-        // A constant column has rounding errors for a deviation.
+        // The deviation of a constant column is not exactly 0, because of rounding.
         match deviation <= 1e-12 * (size / unit) {
             true => (mean * unit, 1.0),
             false => (mean * unit, deviation * unit),
@@ -387,7 +389,7 @@ fn statistics(x: &Matrix) -> Standardization {
     Standardization { mean, scale }
 }
 
-/// The training set's statistics applied.
+/// Applies the statistics of the training set.
 fn standardised(mut x: Matrix, standardization: Option<&Standardization>) -> Matrix {
     if let Some(s) = standardization {
         for (at, v) in x.values.iter_mut().enumerate() {
@@ -398,7 +400,7 @@ fn standardised(mut x: Matrix, standardization: Option<&Standardization>) -> Mat
     x
 }
 
-/// Inputs as f32.
+/// Inputs as f32, with errors for those that f32 cannot hold.
 fn narrowed(path: &Path, x: &Matrix, is_standardised: bool) -> Result<Vec<f32>> {
     let (what, remedy) = match is_standardised {
         true => (
@@ -430,7 +432,7 @@ fn with_bias(x: Vec<f32>, columns: usize, bias: bool) -> Vec<f32> {
     }
 }
 
-/// New inputs as a network takes them: standardised, in f32, with the bias.
+/// New inputs as the network needs them: standardised, in f32, with the bias coordinate.
 pub fn finish(
     path: &Path,
     x: Matrix,

@@ -1,4 +1,4 @@
-//! .npy and .npz files, any real number format, C or Fortran order.
+//! .npy and .npz files of any real number type, in C or Fortran order.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use super::Matrix;
 use crate::arrays::{self, NpzReader, array};
 use crate::error::{Error, Result};
 
-/// Up to here every whole number is an f64.
+/// Up to this size f64 represents every whole number exactly.
 pub const WHOLE: u64 = 1 << 53;
-/// What to do about larger ones.
+/// Remedy for whole numbers beyond it.
 pub const WHOLE_REMEDY: &str =
     "subtract what all rows have in common, such as the least value of the column, before saving";
 
@@ -36,7 +36,7 @@ pub fn npz_vector(path: &Path, name: &str) -> Result<Vec<f64>> {
     as_vector(from_npz(path, name)?, path, &format!("array {name}"))
 }
 
-/// A single whole number; `None` where the file has no array of this name.
+/// A single whole number; `None` if the file has no array of this name.
 pub fn npz_integer(path: &Path, name: &str) -> Result<Option<i64>> {
     if !NpzReader::open(path)?.has(name) {
         return Ok(None);
@@ -76,18 +76,18 @@ fn from_npz(path: &Path, name: &str) -> Result<Array> {
     found(read, path, &format!("array {name}"))
 }
 
-/// What is wrong with the values of an array that is whole.
+/// Reasons why an array cannot be used.
 enum ArrayFault {
     Damaged(std::io::Error),
-    /// More than memory holds.
+    /// The array does not fit in memory.
     TooLarge(String),
-    /// Not numbers, or complex ones.
+    /// The type is not one of real numbers.
     Type(DType),
-    /// A whole number that f64 does not have.
+    /// A whole number that f64 cannot represent.
     Whole(i128),
 }
 
-/// An array, or what is wrong with it in words.
+/// An array, or the error message for its fault.
 fn found(read: std::result::Result<Array, ArrayFault>, path: &Path, what: &str) -> Result<Array> {
     let wrong = |told: String, remedy: &str| {
         Err(Error::input(
@@ -137,7 +137,7 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
         DType::Plain(format) => Some((format.type_char(), format.size_field())),
         _ => None,
     };
-    // As stored, as f64, and as f64 in another order or narrowed.
+    // Memory for the stored values, their f64 values, and a reordered or narrowed copy.
     let bytes = u128::from(npy.len()) * (dtype.num_bytes().unwrap_or(0) as u128 + 16);
     if let Some(lack) = crate::memory::lacking(bytes) {
         return Err(ArrayFault::TooLarge(lack));
@@ -173,7 +173,7 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
         Some((TypeChar::Uint, 4)) => values!(u32),
         Some((TypeChar::Uint, 2)) => values!(u16),
         Some((TypeChar::Uint, 1)) => values!(u8),
-        // As numpy counts them: 1 for True.
+        // numpy converts True to 1.
         Some((TypeChar::Bool, 1)) => values!(bool),
         _ => return Err(ArrayFault::Type(dtype)),
     };

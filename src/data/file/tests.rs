@@ -1,4 +1,4 @@
-//! Each format, and each way in which a file can be wrong.
+//! Each format, and each way in which a file can be invalid.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use npyz::WriterBuilder;
 use super::*;
 use crate::data;
 
-/// A folder with files, and the experiment that names them.
+/// A folder with files, for experiments that read them.
 struct Bench {
     dir: tempfile::TempDir,
 }
@@ -36,7 +36,7 @@ impl Bench {
         data::load(&experiment.data, 1, experiment.risk.loss)
     }
 
-    /// Fails, and says all of this.
+    /// Expects an error that contains all of these texts.
     fn refuses(&self, data: &str, loss: &str, texts: &[&str]) {
         let error = self.load(data, loss).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{error}");
@@ -226,7 +226,7 @@ fn initial_particles_must_fit() {
     assert!(error.to_string().contains("needs w (3, 1)"), "{error}");
 }
 
-/// A power of two that a file says its weights lack is applied, where f32 holds the result.
+/// The exponent of stored weights is applied, if f32 can hold the result.
 #[test]
 fn the_exponent_of_initial_particles_counts() {
     let bench = Bench::new();
@@ -253,7 +253,7 @@ fn the_exponent_of_initial_particles_counts() {
     refuses(read(npy(&[2], C, &[1_i64, 2]), 0.5), "not one whole number");
     refuses(read(of(0), 1e-46), "the output weight 1e-46 in row 0");
     refuses(read(of(0), 1e39), "beyond single precision");
-    // A decayed weight as the engine had it, beside others.
+    // A decayed weight, denormal in f32, is accepted beside normal ones.
     let decayed = f64::from(f32::MIN_POSITIVE) / 4.0;
     assert_eq!(read(of(0), decayed).unwrap().a[0], decayed);
     let (w, a) = (npy(&[1, 1], C, &[decayed]), npy(&[1], C, &[1.0]));
@@ -272,7 +272,7 @@ fn numbers_that_single_precision_would_change() {
     bench.put("d.csv", b"x,y\n1e-42,1\n-1e-42,-1\n");
     let told = ["1e-42 in row 0", "take digits", remedy];
     bench.refuses(csv, "softmin", &told);
-    // The remedy works, whatever the scale: squares of these leave f64.
+    // The remedy works at any scale: the squares of some of these values are out of f64's range.
     for scale in ["1e-46", "1e-42", "1e-300", "1e300"] {
         let rows = format!("x,y\n{scale},1\n-{scale},-1\n");
         bench.put("d.csv", rows.as_bytes());
@@ -281,7 +281,7 @@ fn numbers_that_single_precision_would_change() {
     }
     bench.put("d.csv", b"x,y\n1,1e-46\n2,1e-40\n");
     bench.refuses(csv, "square", &["the target 1e-46 in row 0"]);
-    // Already f32, and 0 to a GPU.
+    // These are f32 already, but a GPU flushes them to 0.
     let x = npy(&[2, 1], C, &[1e-42_f32, 1.0]);
     bench.put(
         "data.npz",
@@ -369,7 +369,7 @@ fn columns_of_a_csv_file_are_told_apart_by_name() {
             .unwrap_err();
         assert!(!error.to_string().contains("did you mean"), "{error}");
     }
-    // As pandas names the columns of an array.
+    // pandas names the columns of an array like this.
     bench.put("d.csv", b"0,1,2\n5,6,1\n");
     let train = bench
         .load("path = \"d.csv\"\ntarget = \"2\"", "square")
@@ -397,7 +397,7 @@ fn columns_of_test_samples_and_new_inputs_are_matched_by_name() {
     let path = bench.dir.path().join("t.csv");
     let table = read_inputs(&path, Some("y")).unwrap();
     assert!(in_columns(&path, table, &split.columns).is_err());
-    // A side without names goes by places.
+    // If one side has no names, columns are matched by position.
     let unnamed = Matrix::unnamed(2, vec![1.0, 2.0]);
     let taken = in_columns(&path, unnamed.clone(), &split.columns).unwrap();
     assert_eq!(taken, unnamed);
@@ -415,7 +415,7 @@ fn images_and_labels_belong_together() {
     ];
     bench.refuses(&format!("{pair}\nclasses = [3, 8]"), "softmin", &told);
     bench.refuses(pair, "square", &told);
-    // What is wrong with a label is told of the file of labels.
+    // A wrong label is reported with the name of the label file.
     bench.put("l-idx1-ubyte", &idx(&[6], &[1, 1, 1, 7, 1, 1]));
     bench.refuses(
         pair,
@@ -441,11 +441,11 @@ fn labels_of_other_types_have_a_remedy_that_works() {
     ] {
         bench.put("y.npy", &y);
         bench.refuses(pair, "softmin", &["y.npy: the label in row 0", remedy]);
-        // As numbers they can be learnt.
+        // As numeric targets they are accepted.
         let train = bench.load(pair, "square").unwrap().train;
         assert_eq!((train.x, train.y), (vec![1.0, 0.0], vec![0.0, 1.0]));
     }
-    // What the remedy makes of each of them.
+    // The labels that the remedy produces are accepted.
     bench.put("y.npy", &npy(&[2], C, &[-1.0_f32, 1.0]));
     assert_eq!(bench.load(pair, "softmin").unwrap().train.y, [-1.0, 1.0]);
     bench.put("d.csv", b"x,y\n1,0\n2,1\n");
@@ -453,7 +453,7 @@ fn labels_of_other_types_have_a_remedy_that_works() {
     bench.refuses(csv, "softmin", &["write -1 for 0"]);
 }
 
-/// An .npy with this header text, and zeros behind it.
+/// An .npy with this header text, followed by zeros.
 fn npy_text(header: &str, body: usize) -> Vec<u8> {
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
@@ -557,7 +557,7 @@ fn archives_are_read_to_their_checksums() {
     let good = npz(&[("X", x.clone()), ("y", y.clone())]);
     bench.put("data.npz", &good);
     assert!(bench.load(path, "square").is_ok());
-    // Stored as they are, so that a bit of a value can be turned.
+    // Stored without compression, so that a bit of a value can be flipped.
     let stored = |x: &[u8]| {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let options = zip::write::SimpleFileOptions::default()
@@ -576,10 +576,10 @@ fn archives_are_read_to_their_checksums() {
     damaged[at] ^= 1;
     bench.put("data.npz", &damaged);
     bench.refuses(path, "square", &["data.npz", "array X", "checksum"]);
-    // More than the shape says.
+    // More bytes than the shape announces.
     bench.put("data.npz", &stored(&[x.as_slice(), b"more"].concat()));
     bench.refuses(path, "square", &["16 bytes, and 20 bytes follow"]);
-    // Another size in the directory: 10^9 bytes in a few compressed ones.
+    // A wrong size in the directory: 10^9 bytes announced for a few compressed ones.
     let mut lying = npz(&[("X", x), ("y", y)]);
     let entry = lying.windows(4).position(|b| b == b"PK\x01\x02").unwrap();
     lying[entry + 24..entry + 28].copy_from_slice(&1_000_000_000_u32.to_le_bytes());
@@ -611,7 +611,7 @@ fn compressed_images_are_no_larger_than_memory() {
     bench.refuses(pair, "square", &["[1, 3, 4], 12 values, and holds more"]);
 }
 
-/// Nothing is drawn before it is known to fit.
+/// Samples are checked to fit in memory before any is drawn.
 #[test]
 fn samples_that_memory_does_not_hold() {
     let bench = Bench::new();

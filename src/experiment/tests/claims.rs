@@ -155,7 +155,7 @@ fn the_quick_form_overrides_any_key() {
         (Some(-1.1), Some(-0.5))
     );
     assert_round_trip(&quick);
-    // --set wins over both.
+    // --set overrides both.
     assert_eq!(
         widths(&load_quick(&text, &["network.width=7"]).unwrap()),
         [7]
@@ -176,7 +176,7 @@ fn mistakes_of_the_quick_form_have_their_place() {
             .contains("exp.toml:8: quick.flow.steps: found a string")
     );
     assert!(error("quick = 3").contains("exp.toml:7: quick: is a section"));
-    // An unknown key is told in the full form too.
+    // An unknown key in [quick] is reported in the full form too.
     let full = load_text(&format!("{SMALL}[quick]\nflow.stps = 3"), &[]);
     assert!(full.unwrap_err().to_string().contains("quick.flow.stps"));
 }

@@ -1,4 +1,4 @@
-//! docs/experiments.md beside the keys that the program knows.
+//! docs/experiments.md lists the keys and values that the program accepts.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::*;
 
 const PAGE: &str = include_str!("../../../docs/experiments.md");
 
-/// What the page says of a key.
+/// A row of the page's tables: what it states about one key.
 struct Row<'a> {
     values: &'a str,
     default: &'a str,
@@ -74,13 +74,13 @@ fn every_key_has_a_row_with_its_default() {
 fn every_word_that_a_key_takes_is_in_its_row() {
     let rows = rows();
     for key in NAMES.iter().copied() {
-        // The words that the page names are read.
+        // Values that the page names are accepted.
         let words = rows[key].values.split('`').skip(1).step_by(2);
         for word in words.filter(|word| word.starts_with('"') || word.parse::<bool>().is_ok()) {
             let value = word.parse().unwrap();
             assert!(read(&mut template(), key, &value).is_ok(), "{key} = {word}");
         }
-        // Those that the program allows are on the page.
+        // Values that the program accepts are on the page.
         let Err(wrong) = read(&mut template(), key, &Value::from("?")) else {
             continue;
         };

@@ -1,8 +1,8 @@
-//! Each mistake and what it says: place, what was found, what is allowed.
+//! Each mistake and its message: location, value found, values allowed.
 //!
 //! A case is a line `mistake -> part | part | …`: the mistake is TOML (` ; ` for a new line) or
-//! `--set` arguments, and the message must hold every part. SMALL has its required keys on the
-//! lines 2 to 6; a mistake in one of them stands on line 6, another one on line 7.
+//! `--set` arguments, and the message must contain every part. SMALL has its required keys on the
+//! lines 2 to 6; a mistake in one of them is on line 6, any other on line 7.
 
 use super::*;
 
@@ -257,7 +257,7 @@ fn grids_name_key_and_value() {
         "101000 runs",
         &["larger than 100000 runs", "shorten the lists"],
     );
-    // A value that the grid sweeps away is looked at all the same.
+    // A value that the grid overrides is checked too.
     let text = format!("{SMALL}network.train = 3\n[grid]\n\"network.train\" = [\"both\"]");
     assert_error(
         load_text(&text, &[]),
@@ -279,7 +279,7 @@ fn sets_must_be_key_and_value() {
     );
 }
 
-/// Each mistake as its own message, whatever part of the file or the command line it stands in.
+/// Each mistake has its own message, in whatever part of the file or command line it is.
 #[test]
 fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
     let text = r#"
@@ -346,7 +346,7 @@ fn every_fault_of_syntax_is_told() {
     }
 }
 
-/// What follows from a value that could not be read is no mistake of its own.
+/// Consequences of a value that could not be read are not reported as mistakes.
 #[test]
 fn one_mistake_is_told_once() {
     for (text, part) in [
@@ -376,13 +376,13 @@ fn one_mistake_is_told_once() {
         assert_eq!(error.each().len(), 1, "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
-    // In a grid each run has the same mistake.
+    // A mistake that all runs of a grid share is reported once.
     let text = format!("{SMALL}data.k = 1\n[grid]\nseed = [1, 2, 3]");
     let error = load_text(&text, &[]).unwrap_err();
     assert_eq!(error.each().len(), 1, "{error}");
 }
 
-/// Every key that takes a number, and every form with one: a value that is none is refused.
+/// Every key that takes a number, in every form, refuses a value that is not one.
 #[test]
 fn what_is_no_number_is_refused_everywhere() {
     let forms = ["", "gap", "risk", "seconds", "alpha", "power"];
@@ -400,7 +400,8 @@ fn what_is_no_number_is_refused_everywhere() {
                 for none in ["nan", "-nan", "inf", "-inf"] {
                     assert!(!loads(none), "{key} = {}", table(form, none));
                 }
-                // Only a risk may be below 0, and a value that a later version takes says so.
+                // Only a risk may be below 0; a value reserved for a later version has its own
+                // message.
                 assert!(
                     form == "risk" || !loads("-1"),
                     "{key} = {}",
