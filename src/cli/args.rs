@@ -1,4 +1,4 @@
-//! What the commands take.
+//! The arguments and options of all commands.
 
 use std::path::PathBuf;
 
@@ -175,7 +175,7 @@ impl ChangeArgs {
         }
     }
 
-    /// As a command line has them, each with a space before it.
+    /// The options as on a command line, each with a leading space.
     pub fn words(&self) -> String {
         let unset = self.unset.iter().map(|key| format!(" --unset '{key}'"));
         let sets = self.sets.iter().map(|set| format!(" --set '{set}'"));

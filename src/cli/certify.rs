@@ -24,7 +24,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     let started: Vec<usize> = started.collect();
     let runs = match (args.run, started.is_empty()) {
         (Some(run), _) => vec![run],
-        // It says what is missing.
+        // For run 0 the missing file is reported as an error.
         (None, true) => vec![0],
         (None, false) => started,
     };
@@ -91,8 +91,8 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
     failed(failures, all)
 }
 
-/// What went wrong with some of so many runs, the others being certified: a failure alone is told as it
-/// is, of several each, and then how many they are.
+/// The error for runs that could not be certified, where the others were. A single failure is reported as
+/// it is; several are listed, followed by their number.
 fn failed(mut failures: Vec<(usize, Error)>, all: usize) -> Result<()> {
     if failures.len() <= 1 {
         return failures.pop().map_or(Ok(()), |(_, error)| Err(error));
@@ -111,7 +111,7 @@ fn failed(mut failures: Vec<(usize, Error)>, all: usize) -> Result<()> {
     })
 }
 
-/// Refuses an effort that is none.
+/// Refuses a tolerance or a number of directions that is not positive.
 fn check(args: &CertifyArgs) -> Result<()> {
     if let Some(tolerance) = args.tolerance
         && !(tolerance > 0.0 && tolerance.is_finite())
@@ -132,7 +132,7 @@ fn check(args: &CertifyArgs) -> Result<()> {
     Ok(())
 }
 
-/// Writes the optimal measure as a small network.
+/// Writes the optimal measure as a small network, polished.npz.
 fn polish(
     dir: &Path,
     run: usize,
@@ -163,11 +163,11 @@ fn show(certificates: &[RunCertificate]) -> Result<()> {
         table.row([
             s.run.to_string(),
             s.kind.description().to_owned(),
-            // Adding 0 takes the sign off −0.
+            // Adding 0 turns −0 into 0.
             format!("{:.6e}", s.lower + 0.0),
             format!("{:.6e}", s.upper + 0.0),
             number(Some(s.gap)),
-            // Of an optimum of 0 a gap is no share.
+            // The relative gap is not defined for an optimum of 0.
             number(Some(s.relative_gap).filter(|gap| *gap < f64::MAX)),
             s.proof(),
         ]);

@@ -53,8 +53,8 @@ pub fn compare(args: CompareArgs) -> Result<()> {
     Ok(())
 }
 
-/// Writes the pages that show the comparison: of one folder its figures and its page; of two folders the page of
-/// each, if it has one.
+/// Writes the pages that show the comparison: for one folder its figures and its page; for two folders the
+/// page of each folder that has one.
 fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     let pages = &args.pages;
     if args.out.is_some() {
@@ -73,8 +73,8 @@ fn pages(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// Writes the page of a folder again, if it has one. The results are complete by now, so a failure is only a
-/// message.
+/// Writes the page of a folder again, if it has one. The results are complete by now, so a failure is only
+/// reported as a message.
 fn regenerate_page(dir: &Path) -> Option<PathBuf> {
     let folder = RunFolder::open(dir).ok()?;
     let page = folder.report().exists().then(|| report::write(&folder))?;
@@ -82,8 +82,8 @@ fn regenerate_page(dir: &Path) -> Option<PathBuf> {
         .ok()
 }
 
-/// Where the figures go. Of two folders either has them, from its side: their pages tell what is beside
-/// what.
+/// Where the values go. Of two folders, each gets a comparison with itself as the first folder, for its
+/// page.
 fn stems(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     Ok(match (&args.out, &args.dir_b) {
         (Some(stem), _) => {
@@ -100,7 +100,7 @@ fn stems(args: &CompareArgs) -> Result<Vec<PathBuf>> {
     })
 }
 
-/// Writes both files; the paths, as words.
+/// Writes both files; returns their paths as text.
 fn write(report: &ComparisonReport, stem: &Path) -> Result<[String; 2]> {
     let [csv, json] = ["csv", "json"].map(|ending| with_ending(stem, ending));
     report.write_csv(&csv)?;
@@ -108,7 +108,7 @@ fn write(report: &ComparisonReport, stem: &Path) -> Result<[String; 2]> {
     Ok([csv, json].map(|path| path.display().to_string()))
 }
 
-/// STEM.ENDING; the stem may have dots of its own.
+/// STEM.ENDING; dots in the stem are kept.
 fn with_ending(stem: &Path, ending: &str) -> PathBuf {
     let mut name = stem.as_os_str().to_owned();
     name.push(format!(".{ending}"));
@@ -239,7 +239,7 @@ fn exponent(exponent: Option<f64>, error: Option<f64>) -> String {
     }
 }
 
-/// The widths of a pair, with what else its ensembles are.
+/// The two widths of a pair, each with the other parameters of its ensemble.
 fn ends(report: &ComparisonReport, pair: &PairReport) -> Vec<String> {
     let name = |of: &EnsembleReport| format!("{}{}", of.width, of_parameters(&of.parameters));
     [pair.a, pair.b]
@@ -247,7 +247,7 @@ fn ends(report: &ComparisonReport, pair: &PairReport) -> Vec<String> {
         .to_vec()
 }
 
-/// ` (seed = 1)`, or nothing.
+/// The parameters as ` (seed = 1)`; empty if there are none.
 fn of_parameters(parameters: &Map<String, Value>) -> String {
     if parameters.is_empty() {
         return String::new();

@@ -1,6 +1,7 @@
 //! The examples below each command's help. A test parses every one of them.
 
-/// Under a heading that looks as clap's own do; clap leaves the codes out where there is no terminal.
+/// Puts examples under a heading in clap's style; clap removes the escape codes where the output is not a
+/// terminal.
 macro_rules! examples {
     ($lines:literal) => {
         concat!("\x1b[1m\x1b[4mExamples:\x1b[0m\n", $lines)
@@ -116,7 +117,7 @@ mod tests {
 
     use crate::cli::args::Cli;
 
-    /// The commands in a text of examples, one for each `widefield` of a pipe or chain.
+    /// The commands in a text of examples: each `widefield` of a pipe or chain is one.
     fn commands(text: &str) -> impl Iterator<Item = &str> {
         let lines = text.lines().filter(|line| line.starts_with("  widefield "));
         let parts = lines.flat_map(|line| line.split(['|', '>', '&']));
@@ -142,7 +143,7 @@ mod tests {
         }
     }
 
-    /// Pages, with the commands that are set off in them.
+    /// Pages of the documentation, with the commands in their code blocks.
     const PAGES: [(&str, &str); 4] = [
         ("README.md", include_str!("../../README.md")),
         ("experiments.md", include_str!("../../docs/experiments.md")),
@@ -158,7 +159,7 @@ mod tests {
             let typed = set_off.map(|line| line.strip_prefix("$ ").unwrap_or(line));
             let mut lines: String = typed.map(|line| format!("  {line}\n")).collect();
             if name == "README.md" {
-                // Its table of tasks has them between the words.
+                // In the table of tasks of this page, commands are inline code.
                 let spans = page
                     .lines()
                     .flat_map(|line| line.split('`').skip(1).step_by(2));

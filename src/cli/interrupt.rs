@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::terminal;
 use crate::error::INTERRUPTED;
 
-/// Raised by a request; the flow reads it between groups of steps.
+/// Set by a request to stop; the flow reads it between groups of steps.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Takes requests from now on; what they raise.
+/// Handles requests to stop from now on; returns the flag that they set.
 pub fn listen() -> &'static AtomicBool {
     #[cfg(unix)]
     let hangs_up = unix::is_hangup_heeded();
@@ -19,8 +19,8 @@ pub fn listen() -> &'static AtomicBool {
     &STOP
 }
 
-/// Stops after the present group of steps, and at once on a second request, for long solves and steps. Files are
-/// replaced atomically, so none is left half written.
+/// The first request stops the run after the current group of steps; a second one ends the process at once,
+/// as solves and steps may be long. Files are replaced atomically, so none is left half written.
 fn on_interrupt() {
     if STOP.swap(true, Ordering::Relaxed) {
         std::process::exit(INTERRUPTED.into());
@@ -43,14 +43,14 @@ mod unix {
         old.ok().map(|old| old.handler())
     }
 
-    /// Whether a closed terminal ends this process: not below nohup, which has it ignored.
+    /// Whether closing the terminal ends this process: not under nohup, which ignores SIGHUP.
     pub fn is_hangup_heeded() -> bool {
         let old = set(Signal::SIGHUP, SigHandler::SigIgn);
         !matches!(old, Some(SigHandler::SigIgn))
     }
 
-    /// Takes SIGTERM and SIGHUP as requests that may be repeated: a shell that ends and the terminal
-    /// under it each send one, and the checkpoint is to be written all the same.
+    /// Treats SIGTERM and SIGHUP as requests that may be repeated: a shell that exits and its terminal each
+    /// send one, and the checkpoint must still be written.
     pub fn listen(hangs_up: bool) {
         set(Signal::SIGTERM, SigHandler::Handler(on_request));
         let handler = match hangs_up {

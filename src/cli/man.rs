@@ -14,7 +14,7 @@ use crate::store::write_atomically;
 
 pub fn man(args: &ManArgs) -> Result<()> {
     let mut all = Cli::command();
-    // Gives every command its full name and the options that all of them share.
+    // Completes every command with its full name and the shared options.
     all.build();
     if let Some(dir) = &args.out {
         return write_pages(&all, dir);
@@ -39,12 +39,12 @@ fn find(all: &Command, name: &str) -> Result<Command> {
     })
 }
 
-/// The commands, without clap's own `help`.
+/// The commands, without clap's built-in `help`.
 fn commands(all: &Command) -> impl Iterator<Item = &Command> {
     all.get_subcommands().filter(|c| c.get_name() != "help")
 }
 
-/// widefield.1 and widefield-COMMAND.1 of each command.
+/// Writes widefield.1, and widefield-COMMAND.1 for each command.
 fn write_pages(all: &Command, dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, e))?;
     for command in std::iter::once(all).chain(commands(all)) {
@@ -82,7 +82,7 @@ fn sections(command: Command, mut out: &mut dyn Write) -> std::io::Result<()> {
     }
 }
 
-/// The lines below the heading, for roff to leave as they are.
+/// Lines that roff must not reformat.
 fn verbatim(text: &str) -> String {
     let escape = |line: &str| line.replace('\\', "\\e").replace('-', "\\-");
     let lines = text.lines().skip(1);

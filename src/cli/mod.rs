@@ -1,4 +1,4 @@
-//! The command line: one file per command, and this table of contents.
+//! The command line: one file per command.
 
 #[cfg_attr(not(feature = "gpu"), path = "no_adapters.rs")]
 mod adapters;
@@ -42,11 +42,11 @@ use crate::error::Result;
 /// Parses the command line, runs the command, and turns its error into an exit code.
 pub fn main() -> ExitCode {
     if std::env::var_os("NODEVICE_SELECT").is_none() {
-        // Mesa's device-select layer looks for a display and complains where there is none; we
-        // choose among adapters ourselves. SAFETY: no other thread is running yet.
+        // Mesa's device-select layer connects to a display and prints a warning where there is none;
+        // adapters are selected here, so the layer is switched off. SAFETY: no other thread is running yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
-    // Looked at before anything can close it.
+    // Remembers whether stdout is a terminal before it can be closed.
     let _ = terminal::is_on_stdout();
     let wanted = std::env::var("WIDEFIELD_LOG").ok();
     let wanted = wanted.and_then(|levels| levels.parse().ok());

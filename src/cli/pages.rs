@@ -10,8 +10,9 @@ use crate::plot::draw;
 use crate::report::write;
 use crate::store::RunFolder;
 
-/// Draws and writes what the runs that ended have to show, even if some diverged or a claim failed, and
-/// says where everything is. The results are complete by now, so a failure to write a page is only a message.
+/// Draws the figures and writes the page of the runs that ended, even if some diverged or a claim failed,
+/// and prints where everything is. The results are complete by now, so a failure to write a page is only a
+/// message.
 pub fn finish(
     done: Result<()>,
     folder: &RunFolder,
@@ -28,7 +29,7 @@ pub fn finish(
     done
 }
 
-/// Draws the figures and writes the page, as far as they are wanted; the page.
+/// Draws the figures and writes the page, unless they are switched off; returns the path of the page.
 pub fn regenerate(
     folder: &RunFolder,
     wanted: &PageArgs,
@@ -46,14 +47,14 @@ pub fn regenerate(
         .ok()
 }
 
-/// Where the page is, to end a line with.
+/// The path of the page, as the end of a message.
 pub fn link(page: Option<PathBuf>) -> String {
     page.map_or(String::new(), |page| {
         format!(", to be seen in {}", page.display())
     })
 }
 
-/// Draws the figures, or says why there are none.
+/// Draws the figures; on failure prints a message.
 fn figures(folder: &RunFolder, verbosity: &VerbosityArgs) {
     match draw(folder.dir()) {
         Ok(figures) => verbosity.say(&said(folder.dir(), figures.len())),

@@ -26,7 +26,7 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     Ok(())
 }
 
-/// A line about the figures of a folder.
+/// A message on the figures of a folder.
 pub fn said(dir: &Path, count: usize) -> String {
     let place = dir.join("figures");
     format!(

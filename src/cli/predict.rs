@@ -54,7 +54,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
             predictions(&mut *engine)?
         }
     };
-    // Adding 0 takes the sign off −0.
+    // Adding 0 turns −0 into 0.
     let f: Vec<f64> = f.into_iter().map(|f| f + 0.0).collect();
     match &args.out {
         Some(path) => {

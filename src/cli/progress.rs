@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::table::number;
 use crate::flow::{Progress, Status};
 
-/// Shows a line on stderr when that is a terminal, nothing otherwise.
+/// Shows a line on stderr if that is a terminal, otherwise nothing.
 pub struct ProgressLine {
     bar: ProgressBar,
 }

@@ -1,4 +1,4 @@
-//! `widefield reproduce`: the published experiments, one after another, and what came of them.
+//! `widefield reproduce`: runs the published experiments one after another and reports their verdicts.
 
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
             (&selection, true),
             &args.verbosity,
         ) {
-            // What diverged is missing in the verdicts; the other experiments go on.
+            // The verdicts leave out runs that diverged; the other experiments go on.
             Err(error @ Error::Diverged { .. }) => args.verbosity.say(&error.to_string()),
             trained => drop(trained?),
         }
@@ -51,7 +51,7 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
     verdict(&parts)
 }
 
-/// The experiments of these names; without names, all that claim something.
+/// The experiments of these names; without names, all that have claims.
 fn choose(names: &[String]) -> Result<Vec<Preset>> {
     let mut published = Vec::new();
     for preset in presets() {

@@ -100,8 +100,8 @@ fn same_engine(checkpoint: &Checkpoint) -> Result<Selection> {
     })
 }
 
-/// Trains, prints the results and draws them. A failure to write to standard output is reported at the end only, as
-/// the results are in the folder.
+/// Trains, prints the results and draws the figures. A failure to write to standard output is reported only
+/// at the end, as the results are in the folder.
 fn go(
     grid: &Grid,
     folder: &mut RunFolder,
@@ -120,7 +120,7 @@ fn go(
         (selection, !check.no_spot_check),
         verbosity,
     );
-    // Otherwise it did not come to its end: a summary there is of an earlier session.
+    // Otherwise the training stopped early, and an existing summary is of an earlier session.
     let ended = matches!(
         trained,
         Ok(_) | Err(Error::Interrupted { .. } | Error::Diverged { .. })
@@ -158,7 +158,7 @@ fn go(
     finish(done, folder, pages, verbosity).and(printed)
 }
 
-/// Messages beside the results: runs that never started, and files that are outdated now.
+/// Messages on runs that were never started and on files that are outdated now.
 fn tell(folder: &RunFolder, grid: &Grid, summary: &Summary, verbosity: &VerbosityArgs) {
     let certified = optimality(folder, summary).ok().and_then(|o| o.outdated);
     let compared = width(folder, summary).map_or(Vec::new(), |w| w.outdated);
@@ -196,10 +196,10 @@ pub(super) fn compute(
     train(grid, folder, start, spot_check, &mut make, &mut line, stop)
 }
 
-/// A line per run: its parameters and what is defined of its observables.
+/// Prints a line per run: its parameters and those of its observables that are defined.
 fn report(summary: &Summary, grid: &Grid) -> Result<()> {
     let runs = &summary.runs;
-    // margin_f2 is meaningful where features are fixed.
+    // margin_f2 is meaningful only where features are fixed.
     let output_only = grid
         .runs
         .iter()

@@ -4,7 +4,7 @@ use crate::digits::counted;
 use crate::experiment::{Experiment, Grid, Stop};
 use crate::store::{RunSummary, Summary};
 
-/// Criteria of flow.stop that no run can meet, a line each: worth knowing before the run.
+/// Criteria of flow.stop that no run can meet, one message each, to be shown before the run.
 pub fn never_met(grid: &Grid) -> Vec<String> {
     let mut lines = Vec::new();
     for run in &grid.runs {
@@ -24,7 +24,7 @@ fn hopeless(experiment: &Experiment) -> Option<(String, String)> {
     Some((stop.to_string(), stop.never(experiment.risk.loss)?))
 }
 
-/// What became of flow.stop, and of neurons that no sample activates; a line each.
+/// One message each on runs that did or did not meet flow.stop, and on neurons that no sample activates.
 pub fn describe(grid: &Grid, summary: &Summary) -> Vec<String> {
     let ended = summary.runs.iter().filter(|run| run.diverged_at.is_none());
     let ended = ended.filter_map(|run| Some((run, &grid.runs.get(run.run)?.experiment)));
@@ -54,7 +54,7 @@ fn stopped(ended: &[(&RunSummary, &Experiment)]) -> Vec<String> {
             stop.unwrap_or_default()
         ));
     }
-    // An interrupted run may still meet it.
+    // An interrupted run may still meet the criterion when resumed.
     let unmet = watched
         .iter()
         .filter(|(run, e)| run.stopped_by.is_none() && run.steps >= e.flow.steps);

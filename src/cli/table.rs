@@ -48,8 +48,8 @@ impl TextTable {
     }
 }
 
-/// Writes results to standard output: to a file or pipe as they are, to a terminal as far as they
-/// only show. A reader that went away (`| head`, a closed terminal) is no error.
+/// Writes results to standard output: unchanged to a file or pipe, with control characters escaped to a
+/// terminal. A closed reader (`| head`, a closed terminal) is no error.
 pub fn print(text: &str) -> Result<()> {
     let person = is_on_stdout();
     let text = match person {

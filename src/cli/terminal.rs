@@ -7,18 +7,18 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-/// Text that only shows: characters that steer a terminal or turn the direction of writing are
-/// written out, as in `\u{1b}`. Line breaks and tabs stay.
+/// Text without terminal control: control characters and characters that change the direction of writing
+/// are escaped, as in `\u{1b}`. Line breaks and tabs stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     written_out(text, |c| steers(c) && !matches!(c, '\n' | '\t'))
 }
 
-/// Text that stays on its line: line breaks and tabs are written out too.
+/// Text for a single line: line breaks and tabs are escaped too.
 pub fn in_line(text: &str) -> Cow<'_, str> {
     written_out(text, steers)
 }
 
-/// Controls, the marks and overrides of the direction of writing, and separators of lines.
+/// Whether a character is a control, changes the direction of writing, or separates lines.
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -40,18 +40,18 @@ fn written_out(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// A message on standard error.
 pub fn say(text: &str) {
-    // There is nowhere left to tell that it cannot be told.
+    // A failure to write to stderr cannot be reported anywhere.
     let _ = io::stderr().write_all(format!("{}\n", printable(text)).as_bytes());
 }
 
-/// Whether standard output was a terminal when first looked at, at the start of the program: one
-/// that is closed later is none any more.
+/// Whether standard output was a terminal at the start of the program; a terminal that is closed later
+/// would no longer be recognised.
 pub fn is_on_stdout() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| io::stdout().is_terminal())
 }
 
-/// Where the lines of tracing go: they are messages as others.
+/// The writer for the log lines of `tracing`, which are printed like other messages.
 pub struct Messages;
 
 impl Write for Messages {

@@ -1,20 +1,20 @@
-//! The threads of the process: as many as it may use, and no more.
+//! The number of threads of the process.
 
 use std::thread::available_parallelism;
 
 use crate::digits::counted;
 use crate::error::{Error, Result};
 
-/// What a user asks for, and what a batch system grants.
+/// Environment variables: the number that the user asks for, and the number that a batch system grants.
 const ASKED: &str = "RAYON_NUM_THREADS";
 const GRANTED: &str = "SLURM_CPUS_PER_TASK";
 
 /// Starts the threads that all engines and solves share.
 ///
 /// # Errors
-/// When the system has no room for them.
+/// The system cannot start the threads.
 pub fn start() -> Result<()> {
-    // Affinity and quotas are counted in.
+    // CPU affinity and quotas are respected.
     let machine = available_parallelism().map_or(1, usize::from);
     let number = |name| std::env::var(name).ok()?.trim().parse().ok();
     let (threads, word) = choose(machine, number(GRANTED), number(ASKED));
@@ -34,8 +34,8 @@ pub fn start() -> Result<()> {
     })
 }
 
-/// How many threads, and a word where that is not what was asked for. More threads than processors
-/// only wait for each other; results are the same with any number.
+/// The number of threads, and a message if it is not the number asked for. More threads than processors
+/// give no speed-up; results are the same with any number.
 fn choose(machine: usize, granted: Option<usize>, asked: Option<usize>) -> (usize, Option<String>) {
     let granted = granted.filter(|&granted| granted > 0);
     let most = granted.map_or(machine, |granted| granted.min(machine));

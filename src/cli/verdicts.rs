@@ -1,11 +1,11 @@
-//! Verdicts on an experiment's claims, as a table and as the end of a command.
+//! Verdicts on an experiment's claims, as a table and as the exit status of a command.
 
 use super::table::{TextTable, number};
 use crate::digits::counted;
 use crate::error::{Error, Result};
 use crate::expect::Verdict;
 
-/// A line per claim.
+/// Prints a line per claim.
 pub fn print(verdicts: &[Verdict]) -> Result<()> {
     let mut table = TextTable::new(&["verdict", "measured", "allowed", "claim"]);
     for verdict in verdicts {
@@ -29,7 +29,7 @@ pub fn cells(verdict: &Verdict) -> [String; 4] {
     ]
 }
 
-/// An error if any claim fails, with their words.
+/// An error that quotes the failed claims, if any failed.
 pub fn conclude(verdicts: &[Verdict]) -> Result<()> {
     let named = verdicts
         .iter()
@@ -37,7 +37,7 @@ pub fn conclude(verdicts: &[Verdict]) -> Result<()> {
     conclude_named(&named.collect::<Vec<_>>())
 }
 
-/// An error if any claim fails, with these names of them.
+/// An error that lists the failed claims by these names, if any failed.
 pub fn conclude_named(all: &[(String, &Verdict)]) -> Result<()> {
     let failed = all.iter().filter(|(_, verdict)| verdict.failed());
     let failed: Vec<&str> = failed.map(|(name, _)| name.as_str()).collect();

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::StateFormat;
 use crate::verify::{StageCheck, verdict, verify as check_engine};
 
-/// The method of an engine that takes no short cut.
+/// The method of an engine that takes no exact short cut.
 const DIRECT: &str = "direct";
 const STAGES: [&str; 4] = ["predict", "residual", "velocity", "update"];
 

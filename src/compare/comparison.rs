@@ -12,10 +12,10 @@ use crate::error::Result;
 use crate::flow::{DatasetCache, TrainedRun};
 use crate::particles::init::DrawKey;
 
-/// What the theory says of the variance's exponent.
+/// The exponent that the theory predicts for the variance.
 const THEORY: f64 = -1.0;
 
-/// A comparison under way.
+/// A comparison in progress.
 pub struct Comparison<'a> {
     options: &'a CompareOptions,
     datasets: DatasetCache,
@@ -55,7 +55,7 @@ impl<'a> Comparison<'a> {
         self.report
     }
 
-    /// A note, once.
+    /// Adds a note, unless it is there already.
     pub fn note(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !self.report.notes.contains(&text) {
@@ -63,8 +63,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares these pairs of ensembles, by their numbers in the chain of all families'
-    /// ensembles, and fits the variance of a family that comes alone.
+    /// Compares these pairs of ensembles, given by their indices in the concatenated ensembles of all
+    /// families. For a single family, also fits the power law of its variance.
     pub fn compare(&mut self, families: &[&WidthFamily], pairs: &[(usize, usize)]) -> Result<()> {
         let ensembles: Vec<Ensemble> = families
             .iter()
@@ -139,7 +139,7 @@ impl<'a> Comparison<'a> {
         Ok(all)
     }
 
-    /// Places of these ensembles in the report, which they enter once.
+    /// Indices of these ensembles in the report; each ensemble is entered once.
     fn place(&mut self, families: &[&WidthFamily], networks: &[Vec<NetworkSummary>]) -> Vec<usize> {
         let each = families.iter();
         let each = each.flat_map(|family| family.ensembles.iter().map(move |e| (family, e)));
@@ -201,7 +201,7 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    /// The exponent of the variance of a family with two seeds or more at two widths or more.
+    /// Fits the exponent of the variance of a family that has two or more seeds at two or more widths.
     fn fit(
         &mut self,
         family: &WidthFamily,
@@ -257,7 +257,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The runs of an ensemble with draws of their own.
+/// The runs of an ensemble whose draws differ from those of its other runs.
 fn independent<'n>(ensemble: &Ensemble, networks: &'n [NetworkSummary]) -> Vec<&'n NetworkSummary> {
     let mut keys: Vec<DrawKey> = Vec::new();
     let mut kept = Vec::new();
@@ -272,7 +272,7 @@ fn independent<'n>(ensemble: &Ensemble, networks: &'n [NetworkSummary]) -> Vec<&
     kept
 }
 
-/// Whether some run of one shares draws with a run of the other, of another width.
+/// Whether a run of `a` shares draws with a run of `b` of another width.
 fn nested(a: &Ensemble, b: &Ensemble) -> bool {
     let related = |i: usize, j: usize| Relation::of(a.experiment(i), b.experiment(j));
     let mut each = a.runs.iter();

@@ -1,4 +1,4 @@
-//! Which runs of a folder belong together.
+//! Groups the runs of a folder into ensembles and families.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub struct OpenedFolder {
 
 impl OpenedFolder {
     /// # Errors
-    /// No run folder, or one in which nothing was trained.
+    /// `dir` is no run folder, or no run in it was trained.
     pub fn new(dir: &Path) -> Result<Self> {
         let folder = RunFolder::open(dir)?;
         let grid = load(&folder.experiment().display().to_string(), &[])?;
@@ -31,7 +31,7 @@ impl OpenedFolder {
         Ok(OpenedFolder { folder, grid })
     }
 
-    /// All runs that were started, in families; the ensembles of each from narrow to wide.
+    /// All runs that were started, grouped into families; the ensembles of a family are in order of width.
     pub fn families(&self) -> Vec<WidthFamily<'_>> {
         let mut families: Vec<(Experiment, WidthFamily)> = Vec::new();
         let runs = self.grid.runs.iter().enumerate();
@@ -65,15 +65,16 @@ impl OpenedFolder {
     }
 }
 
-/// Runs that differ in nothing but the width and the seed of the particles: their data is the same.
+/// Runs that differ only in the width and the seed of the particles: they have the same data.
 pub struct WidthFamily<'a> {
-    /// What tells the family from others of its folder: the grid's keys, without those two.
+    /// The keys that distinguish the family from others of its folder: the grid's keys without width and
+    /// seed.
     pub parameters: Table,
     pub ensembles: Vec<Ensemble<'a>>,
 }
 
 impl WidthFamily<'_> {
-    /// Whether the keys that the grids of both sweep have the same values.
+    /// Whether all keys that both grids sweep have the same values.
     pub fn agrees_with(&self, other: &WidthFamily) -> bool {
         let theirs = |key| other.parameters.get(key);
         let mut mine = self.parameters.iter();
@@ -81,7 +82,7 @@ impl WidthFamily<'_> {
     }
 }
 
-/// Runs that differ in nothing but the seed of the particles.
+/// Runs that differ only in the seed of the particles.
 #[derive(Clone)]
 pub struct Ensemble<'a> {
     pub from: &'a OpenedFolder,
@@ -95,7 +96,7 @@ impl Ensemble<'_> {
         &self.from.grid.runs[run].experiment
     }
 
-    /// The experiment of its first run, which differs from the others in the seed alone.
+    /// The experiment of the first run; the others differ only in the seed.
     pub fn any(&self) -> &Experiment {
         self.experiment(self.runs[0])
     }
@@ -107,7 +108,7 @@ impl Ensemble<'_> {
 pub enum Relation {
     /// No draw in common.
     Independent,
-    /// The draws of the narrower are the first of the wider.
+    /// The draws of the narrower run are the first draws of the wider run.
     Nested,
     /// The same draws.
     Same,
@@ -127,8 +128,8 @@ impl Relation {
     }
 }
 
-/// The experiment with the width and the seed of the particles struck out; `seed` stays where it
-/// draws the data.
+/// The experiment without the width and the seed of the particles; `seed` is kept where the data are drawn
+/// with it.
 fn but_width_and_particles(e: &Experiment) -> Experiment {
     let mut e = e.clone();
     e.seed = e.data_seed().unwrap_or(0);

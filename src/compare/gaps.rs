@@ -1,4 +1,4 @@
-//! Gaps between ensembles, and the noise floors beside them.
+//! Gaps between ensembles, and their noise floors.
 
 use super::ensemble::{Ensemble, Relation};
 use super::inputs::CommonInputs;
@@ -6,14 +6,14 @@ use super::network::NetworkSummary;
 use super::report::Gap;
 use super::sliced_wasserstein::sliced_w2;
 
-/// Pairs of runs that a gap or a floor is averaged over, at most.
+/// Largest number of pairs of runs over which a gap or a noise floor is averaged.
 pub const MOST_PAIRS: usize = 16;
 
-/// Numbers of two runs in their ensembles.
+/// Indices of two runs in their ensembles.
 pub type Runs = (usize, usize);
 
-/// Pairs of runs of two ensembles: independent ones, each run as often as any other, or, where there
-/// are none, all others.
+/// Pairs of runs of two ensembles with their relation: independent pairs, in which every run occurs about
+/// equally often; if there are none, pairs of the next relation that occurs.
 pub fn between(a: &Ensemble, b: &Ensemble) -> (Relation, Vec<Runs>) {
     let (left, right) = (a.runs.len(), b.runs.len());
     let relation = |&(i, j): &Runs| Relation::of(a.experiment(a.runs[i]), b.experiment(b.runs[j]));
@@ -39,7 +39,7 @@ pub fn between(a: &Ensemble, b: &Ensemble) -> (Relation, Vec<Runs>) {
 pub fn within(of: &Ensemble) -> Vec<Runs> {
     let count = of.runs.len();
     let pairs = (1..=count / 2).flat_map(|shift| {
-        // Half way round, the second half would repeat the first.
+        // With an even number of runs, the second half of a shift by half of them repeats the first half.
         let firsts = if 2 * shift == count { shift } else { count };
         (0..firsts).map(move |i| (i, (i + shift) % count))
     });
@@ -97,7 +97,7 @@ pub fn gaps(
     ends.zip(outer).map(one).collect()
 }
 
-/// Every statistic, by name and inputs, of every pair of runs.
+/// Every statistic, by name and inputs, for every pair of runs.
 fn measure(
     networks: &[Vec<NetworkSummary>],
     inputs: &CommonInputs,
@@ -146,20 +146,20 @@ fn rms_gap(f: &[f64], other: &[f64]) -> f64 {
     (squares.sum::<f64>() / f.len() as f64).sqrt()
 }
 
-/// max_i |f_i − f'_i|; NaN where a difference is.
+/// max_i |f_i − f'_i|; NaN if a difference is NaN.
 fn largest_gap(f: &[f64], other: &[f64]) -> f64 {
     let gaps = f.iter().zip(other).map(|(f, g)| (f - g).abs());
     gaps.fold(0.0, |most, gap| if gap <= most { most } else { gap })
 }
 
-/// The RMS gap over the RMS of both predictions.
+/// The RMS gap divided by the RMS of both predictions together.
 fn relative_gap(f: &[f64], other: &[f64]) -> f64 {
     let square = |f: &[f64]| f.iter().map(|f| f * f).sum::<f64>();
     let size = ((square(f) + square(other)) / (2 * f.len()) as f64).sqrt();
     rms_gap(f, other) / size
 }
 
-/// √((1/n) Σ v²); `None` for no values, or one that is not finite.
+/// √((1/n) Σ v²); `None` if there are no values or the result is not finite.
 fn root_mean_square(values: &[f64]) -> Option<f64> {
     let square = values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64;
     Some(square.sqrt()).filter(|root| root.is_finite())

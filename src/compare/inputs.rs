@@ -8,17 +8,18 @@ use crate::data::{Dataset, read_inputs};
 use crate::error::{Error, Result};
 use crate::flow::DatasetCache;
 
-/// Inputs that several ensembles have in common, in one set per ensemble: new inputs from a file
-/// are standardised as each ensemble's own training inputs were.
+/// Inputs that several ensembles have in common, as one data set per ensemble: inputs from a file are
+/// standardised in the same way as the training inputs of each ensemble.
 pub struct CommonInputs {
-    /// "train", "test", "file", and how many inputs each has.
+    /// "train", "test" or "file", with the number of inputs.
     pub parts: Vec<(&'static str, usize)>,
-    /// All parts one after another, for each ensemble.
+    /// All parts concatenated, for each ensemble.
     pub of: Vec<Dataset>,
 }
 
 impl CommonInputs {
-    /// The training inputs if they are the same for all, the test inputs if they are, and the file.
+    /// The training inputs and the test inputs, each if they are the same for all ensembles, and the inputs
+    /// of the file.
     ///
     /// # Errors
     /// Different input dimensions; nothing in common; a file that cannot be used.
@@ -103,7 +104,7 @@ impl CommonInputs {
         }
     }
 
-    /// The predictions of each part.
+    /// Splits predictions on all inputs into those of each part.
     pub fn split<'a>(&self, f: &'a [f64]) -> Vec<&'a [f64]> {
         let mut rest = f;
         let mut part = |&(_, n): &(&str, usize)| {
@@ -115,7 +116,7 @@ impl CommonInputs {
     }
 }
 
-/// The set, if all have it and their inputs are equal to the bit.
+/// The data set, if every ensemble has one and their inputs are bitwise equal.
 fn shared(sets: &[Option<Arc<Dataset>>]) -> Option<Arc<Dataset>> {
     let first = sets.first()?.clone()?;
     let same = |set: &Option<Arc<Dataset>>| {

@@ -21,18 +21,19 @@
 //! # Variance
 //!
 //! The variance of f between the seeds of an ensemble, averaged over the inputs, falls like mˢ with s → −1
-//! (docs/model.md, law 8): it is C/m (1 + c/m + …), so that narrow widths bend the line that [`fit`] draws. The
-//! exponent is told of all widths, and of each width and those above it. Its error, and that of the logarithm
-//! of each variance, are the jackknife's.
+//! (docs/model.md, law 8): it is C/m (1 + c/m + …), so narrow widths deviate from the straight line that
+//! [`fit`] fits. The exponent is reported for all widths together, and for each width with the wider ones.
+//! Its standard error, and that of the logarithm of each variance, come from the jackknife.
 //!
 //! # Noise floor
 //!
-//! The floor of an ensemble is the same statistic between its own runs, whose draws are independent;
-//! that of a pair is √((floor_a² + floor_b²)/2): what the gap would be if both ensembles had the mean of
-//! one limit and only scattered about it. A gap well above its floor is a bias of the narrower network.
+//! The floor of an ensemble is the same statistic between its own independent runs. The floor of a pair is
+//! √((floor_a² + floor_b²)/2): the gap expected if both ensembles had the same mean and only fluctuated
+//! about it. A gap well above its floor is a bias of the narrower network.
 //! Runs of different widths may share draws too ([`Relation`]): gaps come from independent runs where there are any.
 //!
-//! The experiment's seed draws data and particles. With drawn data, only `init.seed` varies the particles alone.
+//! The experiment's seed draws data and particles. Where the data are drawn, only `init.seed` varies the
+//! particles alone.
 
 mod comparison;
 mod ensemble;
@@ -61,9 +62,9 @@ use ensemble::OpenedFolder;
 /// How to compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompareOptions {
-    /// Random directions of each sliced W2; its relative error is about their number to the −1/2.
+    /// Number of random directions of each sliced W2; the relative error is about its inverse square root.
     pub projections: usize,
-    /// Inputs to predict on beside the common training and test inputs.
+    /// Additional inputs to predict on, besides the common training and test inputs.
     pub data: Option<PathBuf>,
 }
 
@@ -76,7 +77,7 @@ impl Default for CompareOptions {
     }
 }
 
-/// Every pair of widths of a folder's grid, and the exponent of the variance.
+/// Compares every pair of widths of a folder's grid, and fits the exponent of the variance.
 ///
 /// # Errors
 /// The folder has no two widths with all else equal, or runs without a checkpoint.
@@ -101,8 +102,8 @@ pub fn within(dir: &Path, options: &CompareOptions) -> Result<ComparisonReport> 
     Ok(comparison.finish())
 }
 
-/// Every width of one folder with every width of another, where the keys that both grids sweep have
-/// the same values.
+/// Compares every width of one folder with every width of another, for families in which all keys that both
+/// grids sweep have the same values.
 ///
 /// # Errors
 /// No such runs; inputs of different dimensions, or none in common; runs without a checkpoint.

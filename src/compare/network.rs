@@ -10,10 +10,10 @@ use crate::model::ldexp;
 use crate::random::{Draws, Stream};
 use crate::store::blocks;
 
-/// Particles of a larger network that a cloud holds.
+/// Largest number of particles in a point cloud; larger networks are sampled.
 pub const MOST_PARTICLES: usize = 1 << 16;
 
-/// What is compared of a network.
+/// The quantities of a network that are compared.
 pub struct NetworkSummary {
     pub step: u64,
     /// Mean-field time t.
@@ -49,13 +49,13 @@ impl NetworkSummary {
     }
 }
 
-/// Sums over all particles, and points of those in the sample.
+/// Sums over all particles, and the points of the sampled particles.
 #[derive(Default)]
 struct Particles {
     masses: [f64; 2],
     raw: Vec<f64>,
     directions: Vec<f64>,
-    /// Stored |â| |ŵ|, which stay finite where the true ones might not.
+    /// |â| |ŵ| of the stored values, which stay finite where the true values may overflow.
     shares: Vec<f64>,
 }
 
@@ -80,7 +80,7 @@ impl Particles {
                 }
                 of.raw.push(ldexp(a, on_a));
                 of.raw.extend(w.iter().map(|&w| ldexp(w, on_w)));
-                // A particle without mass has no sign or direction, and needs none.
+                // A particle without mass has weight 0, so its sign and direction do not matter.
                 let sign = if a < 0.0 { -1.0 } else { 1.0 };
                 let unit = if norm > 0.0 { 1.0 / norm } else { 0.0 };
                 of.directions.push(sign);
@@ -93,8 +93,8 @@ impl Particles {
     }
 }
 
-/// Indices below m, ascending: all, or one at random from each of `most` equal ranges. A regular
-/// stride could meet twins or signs, which alternate.
+/// Ascending indices below m: all of them, or one at random from each of `most` equal ranges. A regular
+/// stride could select only one sign or one of two twins, which alternate.
 fn sample(m: usize, most: usize) -> impl Iterator<Item = usize> {
     let count = m.min(most);
     (0..count).map(move |i| {

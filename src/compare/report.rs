@@ -1,4 +1,4 @@
-//! What a comparison found, as JSON and as CSV.
+//! The result of a comparison, as JSON and CSV.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,16 +15,16 @@ use crate::store::write_atomically;
 pub struct ComparisonReport {
     pub version: &'static str,
     pub folders: Vec<String>,
-    /// Random directions behind each sliced W2.
+    /// Number of random directions of each sliced W2.
     pub projections: usize,
     pub ensembles: Vec<EnsembleReport>,
     pub pairs: Vec<PairReport>,
     pub variance: Vec<VarianceReport>,
-    /// What a reader must know to use the figures.
+    /// Caveats for the reader of the values.
     pub notes: Vec<String>,
 }
 
-/// Runs that differ in nothing but the seed of the particles.
+/// Runs that differ only in the seed of the particles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EnsembleReport {
     pub folder: String,
@@ -35,7 +35,7 @@ pub struct EnsembleReport {
     /// Updates of each run, and its mean-field time.
     pub steps: Vec<u64>,
     pub times: Vec<f64>,
-    /// (1/m) Σ |a_j| |w_j| over a > 0 and over a < 0, mean of the runs.
+    /// (1/m) Σ |a_j| |w_j| over a > 0 and over a < 0, averaged over the runs.
     pub mass_plus: Option<f64>,
     pub mass_minus: Option<f64>,
 }
@@ -47,26 +47,26 @@ pub struct PairReport {
     pub a: usize,
     pub b: usize,
     pub relation: Relation,
-    /// Number of pairs of runs behind each value.
+    /// Number of pairs of runs over which each value is averaged.
     pub pairs: usize,
     pub gaps: Vec<Gap>,
 }
 
-/// One statistic of two ensembles: its root mean square over pairs of runs, one of each.
+/// One statistic of two ensembles: its root mean square over pairs of runs, one from each ensemble.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gap {
     pub quantity: &'static str,
-    /// "train", "test", "file", or null for what is no prediction.
+    /// "train", "test", "file", or null for a statistic that is not of predictions.
     pub inputs: Option<&'static str>,
     pub value: Option<f64>,
-    /// √((floor_a² + floor_b²)/2), or the one that there is.
+    /// √((floor_a² + floor_b²)/2), or the only known one of the two.
     pub floor: Option<f64>,
     /// The same statistic between independent runs of ensemble a, and of b.
     pub floor_a: Option<f64>,
     pub floor_b: Option<f64>,
 }
 
-/// The variance of the prediction over seeds, against the width.
+/// The variance of the prediction over seeds, as a function of the width.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VarianceReport {
     pub folder: String,
@@ -74,15 +74,15 @@ pub struct VarianceReport {
     pub inputs: &'static str,
     pub seeds: usize,
     pub widths: Vec<WidthReport>,
-    /// s of log variance = c + s log m.
+    /// s in log variance = c + s log m.
     pub exponent: Option<f64>,
-    /// By the jackknife over runs, or over seeds where widths are nested.
+    /// Standard error of s, from the jackknife over runs, or over seeds where widths are nested.
     pub standard_error: Option<f64>,
     /// −1
     pub theory: f64,
     /// (s − theory) / standard_error
     pub deviation: Option<f64>,
-    /// Whether a run starts from the first particles of the wider runs of its seed.
+    /// Whether the particles of a run are the first particles of the wider runs with its seed.
     pub nested: bool,
 }
 
@@ -90,12 +90,12 @@ pub struct VarianceReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WidthReport {
     pub width: usize,
-    /// Unbiased, averaged over the inputs.
+    /// Unbiased variance, averaged over the inputs.
     pub variance: Option<f64>,
-    /// Of log variance, by the jackknife; null for fewer than three seeds, and in files of versions that
-    /// did not say.
+    /// Standard error of the log variance, from the jackknife; null for fewer than three seeds, and in
+    /// files of versions that did not store it.
     pub log_error: Option<f64>,
-    /// The exponent of this width and the wider ones, with its error; null at the widest.
+    /// The exponent fitted to this width and the wider ones, with its error; null for the widest.
     pub exponent_from: Option<f64>,
     pub standard_error_from: Option<f64>,
 }
@@ -126,7 +126,7 @@ impl ComparisonReport {
             .map_err(|e| Error::engine("compare", e.to_string(), "please report it"))
     }
 
-    /// The same of two folders in the other order, as the second one's page tells it.
+    /// The same comparison with the two folders exchanged, for the page of the second folder.
     pub fn turned(&self) -> ComparisonReport {
         let mut turned = self.clone();
         turned.folders.reverse();
@@ -208,7 +208,7 @@ impl ComparisonReport {
     }
 }
 
-/// `{"seed":1}`, or nothing.
+/// The parameters as JSON, such as `{"seed":1}`; empty if there are none.
 fn json(parameters: &Map<String, Value>) -> String {
     if parameters.is_empty() {
         return String::new();

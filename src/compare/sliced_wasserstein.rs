@@ -21,7 +21,7 @@ pub struct PointCloud {
 }
 
 impl PointCloud {
-    /// The measure of these masses, divided by their sum.
+    /// The probability measure with weights proportional to these masses.
     pub fn new(dimension: usize, points: Vec<f64>, masses: Vec<f64>) -> Self {
         let total: f64 = masses.iter().sum();
         PointCloud {
@@ -31,7 +31,7 @@ impl PointCloud {
         }
     }
 
-    /// u·x_j with their weights, sorted.
+    /// The projections u·x_j with their weights, sorted.
     fn projected(&self, u: &[f64]) -> Vec<(f64, f64)> {
         let points = self.points.chunks_exact(self.dimension);
         let along = |x: &[f64]| x.iter().zip(u).map(|(x, u)| x * u).sum::<f64>();
@@ -44,17 +44,17 @@ impl PointCloud {
     }
 }
 
-/// W2² between two measures on the line, given as sorted (position, weight) with weights of sum 1.
-/// NaN where a position or weight is.
+/// W2² between two measures on the line, given as sorted (position, weight) with weights of sum 1. NaN if a
+/// position or weight is NaN.
 pub fn w2_squared(a: &[(f64, f64)], b: &[(f64, f64)]) -> f64 {
     let (mut a, mut b) = (a.iter().copied(), b.iter().copied());
     let (mut left, mut right) = (a.next(), b.next());
     let mut sum = 0.0;
-    // What rounding leaves of one measure when the other is used up is no mass.
+    // Mass that is left of one measure when the other is used up is due to rounding and ignored.
     while let (Some((x, p)), Some((y, q))) = (left, right) {
         let mass = p.min(q);
         let cost = (x - y) * (x - y);
-        // A point without mass may lie anywhere, but NaN must not pass for such a point.
+        // A pair with mass 0 contributes nothing, whatever its positions; NaN mass must not be skipped.
         if mass != 0.0 {
             sum += mass * cost;
         }
@@ -67,9 +67,9 @@ pub fn w2_squared(a: &[(f64, f64)], b: &[(f64, f64)]) -> f64 {
     sum
 }
 
-/// SW2 for each pair of clouds, all of one dimension, from the same random projections for all: u
-/// depends on (dimension, number of the projection) alone, so a call can be repeated, and the order
-/// and copies of points do not matter.
+/// SW2 of each pair of clouds, all of the same dimension, with the same random projections for all: u
+/// depends on (dimension, index of the projection) alone, so results are reproducible, and invariant under
+/// permutations and duplication of points.
 pub fn sliced_w2(clouds: &[&PointCloud], pairs: &[(usize, usize)], projections: usize) -> Vec<f64> {
     let one = |projection: usize| -> Vec<f64> {
         let dimension = clouds.first().map_or(0, |cloud| cloud.dimension);
@@ -118,8 +118,8 @@ mod tests {
         assert!(w2_squared(&[(f64::NAN, 1.0)], &[(2.0, 1.0)]).is_nan());
     }
 
-    /// On the line W2² = (μ − μ')² + (σ − σ')² for Gaussians; here from their quantiles, by
-    /// symmetric pairs ±x, with different numbers of points.
+    /// On the line W2² = (μ − μ')² + (σ − σ')² for Gaussians; here approximated by random symmetric pairs
+    /// ±x, with different numbers of points.
     #[test]
     fn gaussians_on_the_line() {
         let line = |m: usize, mean: f64, deviation: f64| -> Vec<(f64, f64)> {
@@ -152,7 +152,7 @@ mod tests {
         assert!((w2 * w2 - expected).abs() <= allowed, "{w2}");
     }
 
-    /// Law 5: order and copies of particles are no part of the measure.
+    /// Law 5: the measure does not depend on the order of the particles or on duplicating all of them.
     #[test]
     fn permuted_and_duplicated_clouds_are_the_same_measure() {
         let (m, k) = (101, 4);
@@ -170,10 +170,10 @@ mod tests {
         let d = distance(&a, &other);
         for same in [&permuted, &twice] {
             assert!((distance(same, &other) - d).abs() <= 1e-12 * d);
-            // What rounding moves: mass ε over distances of order 1, m times.
+            // Bound of the rounding error: mass ε moved over distances of order 1, m times.
             assert!(distance(&a, same) <= (m as f64 * f64::EPSILON).sqrt() * 4.0);
         }
-        // Sabotage: one particle moved must be seen by both checks.
+        // Sabotage: both checks must detect one moved particle.
         let mut wrong = permuted.clone();
         wrong.points[0] += 0.1;
         assert!((distance(&wrong, &other) - d).abs() > 1e-12 * d);

@@ -1,4 +1,4 @@
-//! compare.json read back: its results, and the states of the runs that they belong to.
+//! Reads compare.json: the results, and the states of the runs at the time of the comparison.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{Relation, WidthReport};
 use crate::error::{Error, Result};
 use crate::store::{RunFolder, Summary};
 
-/// The part of a comparison that its folder's page and figures tell.
+/// The part of a comparison that the folder's page and figures show.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredComparison {
     pub folders: Vec<String>,
@@ -18,18 +18,18 @@ pub struct StoredComparison {
     pub variance: Vec<StoredPowerLaw>,
 }
 
-/// Runs as they were compared.
+/// An ensemble at the time of the comparison.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredEnsemble {
     pub folder: String,
     pub parameters: Map<String, Value>,
     pub width: usize,
     pub runs: Vec<usize>,
-    /// Updates of each run at that time.
+    /// Number of updates of each run at that time.
     pub steps: Vec<u64>,
 }
 
-/// Two ensembles, by their numbers.
+/// Two ensembles, given by their indices.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredPair {
     pub a: usize,
@@ -38,7 +38,7 @@ pub struct StoredPair {
     pub gaps: Vec<StoredGap>,
 }
 
-/// A gap beside its floor.
+/// A gap with its noise floor.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredGap {
     pub quantity: String,
@@ -47,7 +47,7 @@ pub struct StoredGap {
     pub floor: Option<f64>,
 }
 
-/// The law of the variance that was found.
+/// The fitted power law of the variance.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredPowerLaw {
     pub parameters: Map<String, Value>,
@@ -58,12 +58,12 @@ pub struct StoredPowerLaw {
     pub exponent: Option<f64>,
     pub standard_error: Option<f64>,
     pub theory: f64,
-    /// Whether a run starts from the first particles of the wider runs of its seed.
+    /// Whether the particles of a run are the first particles of the wider runs with its seed.
     pub nested: bool,
 }
 
 impl StoredComparison {
-    /// `None` where nothing was compared.
+    /// Reads a comparison; `None` if there is no such file.
     ///
     /// # Errors
     /// A damaged file.
@@ -81,12 +81,13 @@ impl StoredComparison {
         })
     }
 
-    /// The folder that the first one was compared with, if it was with another.
+    /// The second folder, if the comparison was between two folders.
     pub fn other(&self) -> Option<&str> {
         self.folders.get(1).map(String::as_str)
     }
 
-    /// Where the other folder is, seen from the first one, or from here; `None` where it is gone.
+    /// Path of the second folder, tried relative to the first folder and then to the working directory;
+    /// `None` if it no longer exists.
     pub fn place_of_other(&self, own: &Path) -> Option<PathBuf> {
         let (first, other) = (Path::new(self.folders.first()?), Path::new(self.other()?));
         let real = own.canonicalize().ok();
@@ -99,8 +100,8 @@ impl StoredComparison {
             .find(|place| RunFolder::holds_a_run(place))
     }
 
-    /// Steps at which runs of its k-th folder were compared and at which they are no longer. A run
-    /// that diverged was compared at its last finite checkpoint, and stays there.
+    /// Steps at which runs of folder number k were compared and that these runs have left since. A run that
+    /// diverged was compared at its last finite checkpoint and stays there.
     pub fn left_behind(&self, k: usize, summary: &Summary) -> Vec<u64> {
         let own = |of: &&StoredEnsemble| self.folders.get(k) == Some(&of.folder);
         let compared = self.ensembles.iter().filter(own);

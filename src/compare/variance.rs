@@ -1,5 +1,5 @@
-//! How the variance of the prediction between particle seeds falls with the width:
-//! Var f ~ C mˢ, where propagation of chaos says s = −1 (docs/model.md, law 8).
+//! How the variance of the prediction over particle seeds decreases with the width: Var f ~ C mˢ, with s =
+//! −1 by propagation of chaos (docs/model.md, law 8).
 
 /// A power law v = e^c mˢ.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,12 +8,12 @@ pub struct PowerLaw {
     pub exponent: f64,
     /// c
     pub intercept: f64,
-    /// Of s, by the jackknife; `None` for fewer than three seeds.
+    /// Standard error of s, from the jackknife; `None` for fewer than three seeds.
     pub standard_error: Option<f64>,
 }
 
-/// (1/n) Σ_i of the unbiased variance over seeds of f_i. `f` holds the n predictions of each seed;
-/// NaN for fewer than two.
+/// (1/n) Σ_i of the unbiased variance of f_i over seeds. `f` holds the n predictions of each seed; NaN for
+/// fewer than two seeds.
 pub fn variance(f: &[&[f64]]) -> f64 {
     let (seeds, n) = (f.len() as f64, f.first().map_or(0, |f| f.len()));
     let at = |i: usize| {
@@ -27,16 +27,16 @@ pub fn variance(f: &[&[f64]]) -> f64 {
 /// Fits log v = c + s log m by least squares to the variances of at least two widths. `f[w][k]`
 /// holds the n predictions at width w with seed k, the same number of seeds at each width.
 ///
-/// The standard error of s is the jackknife's over what is independent. Where widths are `nested`
-/// that is the K seeds: each is left out in turn at every width, and
-/// se² = (K−1)/K Σ_k (s_(−k) − mean)². Where widths are independent each run is left out alone, and
-/// the same sum is taken for each width and added up, so that few seeds tell more. The residuals of
-/// the line would tell less: they are few, and not independent where widths are nested.
+/// The standard error of s is the jackknife over the independent units. Where widths are `nested` these are
+/// the K seeds: each is left out in turn at every width, and se² = (K−1)/K Σ_k (s_(−k) − mean)². Where
+/// widths are independent each run is left out by itself; the same expression is computed for each width
+/// and summed over the widths, which uses more independent units. The residuals of the fit are not used:
+/// they are few, and not independent where widths are nested.
 pub fn fit(widths: &[usize], f: &[Vec<&[f64]>], nested: bool) -> Option<PowerLaw> {
     let (exponent, intercept) = line(widths, f, |_, _| true)?;
     let seeds = f.iter().map(Vec::len).min()?;
     let squared = |at: Option<usize>| {
-        // Seed k left out at one width, or at all.
+        // Estimates with seed k left out: at each width separately, or at all widths if nested.
         let without = (0..seeds).map(|k| {
             let kept = |w: usize, seed: usize| seed != k || at.is_some_and(|at| at != w);
             line(widths, f, kept).map(|(slope, _)| slope)
@@ -54,8 +54,8 @@ pub fn fit(widths: &[usize], f: &[Vec<&[f64]>], nested: bool) -> Option<PowerLaw
     })
 }
 
-/// The standard error of log v, with v the variance over these seeds, by the jackknife; `None` for fewer
-/// than three, or a variance of 0.
+/// The jackknife standard error of log v, with v the variance over these seeds; `None` for fewer than three
+/// seeds or a variance of 0.
 pub fn log_error(f: &[&[f64]]) -> Option<f64> {
     let without = |k: usize| {
         let kept = f.iter().enumerate().filter(|(seed, _)| *seed != k);
@@ -66,7 +66,7 @@ pub fn log_error(f: &[&[f64]]) -> Option<f64> {
     Some(error).filter(|error| f.len() >= 3 && error.is_finite())
 }
 
-/// se², from what is found without each of the seeds.
+/// se² of an estimate, from the estimates with one seed left out.
 fn jackknife(without: &[f64]) -> f64 {
     let seeds = without.len() as f64;
     let mean = without.iter().sum::<f64>() / seeds;
@@ -74,8 +74,8 @@ fn jackknife(without: &[f64]) -> f64 {
     (seeds - 1.0) / seeds * squares.sum::<f64>()
 }
 
-/// Slope and intercept of log v against log m, from the runs (width, seed) that are kept; `None`
-/// where there is no line: fewer than two widths, a variance of 0 or none at all.
+/// Slope and intercept of log v against log m, from the runs (width, seed) that `keep` selects; `None` with
+/// fewer than two widths, or where a variance is 0 or undefined.
 fn line(
     widths: &[usize],
     f: &[Vec<&[f64]>],
@@ -105,8 +105,8 @@ mod tests {
     const SEEDS: usize = 8;
     const N: usize = 32;
 
-    /// Predictions f* + m^(s/2) g of a trial, g a combination of three random modes: n predictions
-    /// of one network are far from independent. Nested widths share half of their modes.
+    /// Predictions f* + m^(s/2) g of a trial, g a random combination of three modes, as the n predictions
+    /// of one network are strongly correlated. Nested widths share half of their modes.
     fn synthetic(trial: u64, exponent: f64, nested: bool) -> Vec<Vec<Vec<f64>>> {
         let one = |w: usize, seed: usize| -> Vec<f64> {
             let mut draws = Draws::new(trial, Stream::Init, w as u32 + 1, seed as u64, 0);
@@ -146,8 +146,8 @@ mod tests {
         assert!(variance(&[&[1.0]]).is_nan());
     }
 
-    /// The exponent of an exact law comes back, and its error bar is neither too small nor too
-    /// large: the spread over trials is what it says, for independent and for nested widths.
+    /// The fit recovers the exponent of an exact law, and its standard error matches the spread over
+    /// trials, for independent and for nested widths.
     #[test]
     fn the_standard_error_is_honest() {
         const TRIALS: usize = 400;
@@ -169,7 +169,8 @@ mod tests {
             let within =
                 |law: &PowerLaw| f64::from((law.exponent - exponent).abs() <= 2.0 * error(law));
             let covered = mean_of(&within);
-            // Student's t with 7 degrees of freedom has 91 % within 2; a better share is caution.
+            // Student's t with 7 degrees of freedom has 91 % within 2; a higher share means a conservative
+            // error.
             assert!(covered >= 0.88, "{covered}");
             // Sabotage: another exponent must mostly lie outside.
             let other = |law: &PowerLaw| {
@@ -179,7 +180,7 @@ mod tests {
         }
     }
 
-    /// So is that of one width's variance.
+    /// The standard error of the log variance at one width matches the spread over trials too.
     #[test]
     fn the_error_of_a_variance_is_honest() {
         const TRIALS: usize = 400;

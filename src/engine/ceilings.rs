@@ -1,4 +1,4 @@
-//! What the machine can do at most: measured, beside an engine and in the same run.
+//! Measured ceilings of the machine, for comparison with an engine in the same run.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 
-/// Measured ceilings of what an engine computes on.
+/// Measured ceilings of the hardware of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ceilings {
     /// f32 multiply-adds in registers, two operations each, in 10⁹ operations per second.
@@ -30,7 +30,7 @@ pub(super) fn best_rate(
         launch(k)?;
         Ok(begun.elapsed())
     };
-    // The first launch also pays for what is prepared on first use.
+    // The first launch includes one-time preparation.
     timed(1)?;
     let mut k = 1;
     loop {
@@ -41,7 +41,8 @@ pub(super) fn best_rate(
         if best >= least || k > u32::MAX / 4 {
             return Ok(f64::from(k) * work / best.as_secs_f64());
         }
-        // Straight to the goal, but by small enough leaps that a hiccup cannot end it early.
+        // k grows towards the goal in bounded factors, so that one slow measurement does not end the search
+        // early.
         let missing = least.as_secs_f64() / best.as_secs_f64().max(1e-6);
         k *= (missing.ceil() as u32).clamp(2, 16);
     }

@@ -1,4 +1,4 @@
-//! Steps through the sums over particles, and engines that share the particles of a run.
+//! Takes steps by sums over particles, on one engine or on several that share the particles of a run.
 //!
 //! Particles are coupled by n sums alone:
 //!
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::particles::Particles;
 
-/// Takes steps by predict, residual and update, one after another. η has one entry per step and run.
+/// Takes steps by predict, residual and update. η has one entry per step and run.
 pub(super) fn through_sums<E: Engine + ?Sized>(
     engine: &mut E,
     steps: &Steps,
@@ -59,7 +59,7 @@ pub(super) fn through_sums<E: Engine + ?Sized>(
     Ok(evaluations)
 }
 
-/// One step of the runs that move, from their evaluated states.
+/// One step of the runs that have a step to take, from their evaluated states.
 fn step<E: Engine + ?Sized>(
     engine: &mut E,
     eta: &[f64],
@@ -111,13 +111,13 @@ pub(super) fn residual(batch: &Batch, run: usize, now: &Evaluation) -> Vec<f64> 
     of.loss.residual(&now.f, now.prediction_exponent, y)
 }
 
-/// Engines that hold the particles of a batch together, as one engine.
+/// Several engines that together hold the particles of a batch, used as one engine.
 pub struct Driver {
     /// In the order of the particles that they hold.
     parts: Vec<Box<dyn Engine>>,
     /// The batch of all particles.
     batch: Batch,
-    /// Whether one engine for all particles takes its steps by itself.
+    /// Whether a single engine with all particles takes its steps by [`Engine::advance`].
     fast_path: bool,
 }
 
@@ -125,7 +125,7 @@ impl Driver {
     /// Joins engines for the parts of one batch ([`Batch::part`]), in order. One engine for the whole
     /// batch takes its steps by itself.
     ///
-    /// # Errors
+    /// The parts do not hold every particle exactly once.
     /// Where they do not hold every particle once.
     pub fn new(parts: Vec<Box<dyn Engine>>) -> Result<Driver> {
         let refuse = |what: String| {
@@ -157,7 +157,7 @@ impl Driver {
         })
     }
 
-    /// Takes every step through the sums.
+    /// Takes every step by predict, residual and update.
     pub fn without_fast_path(self) -> Driver {
         Driver {
             fast_path: false,
@@ -165,7 +165,7 @@ impl Driver {
         }
     }
 
-    /// What each part says, side by side.
+    /// The descriptions of all parts, joined.
     fn joined(&self, of: impl Fn(&dyn Engine) -> String) -> String {
         let each: Vec<String> = self.parts.iter().map(|part| of(&**part)).collect();
         each.join(" + ")

@@ -1,10 +1,10 @@
-//! The geometry of a cloud of particles: what no prediction shows.
+//! The geometry of a cloud of particles: properties that predictions do not show.
 
 use std::ops::Range;
 
 use crate::model::{Run, ldexp};
 
-/// Where the particles of one run are, and how far they have come.
+/// Properties of the particles of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Geometry {
     /// Share of the neurons that no training sample activates: w_j·x_i ≤ 0 for all i. Such a
@@ -21,15 +21,15 @@ pub struct Geometry {
     pub informative: Option<f64>,
 }
 
-/// Where the particles of a batch were when its runs began. Asked for block by block, so that a large
-/// run need not keep a number per particle: its draws can be made again.
+/// The initial balance of the particles of a batch. It is requested block by block, so that a large run
+/// need not store a value per particle: drawn particles can be drawn again.
 pub trait Origins: Sync {
     /// a_j² − |w_j|² of these particles of a run at its start, in true units; `None` where it is not
     /// known.
     fn balance(&self, run: usize, range: Range<usize>) -> Option<Vec<f64>>;
 }
 
-/// Nobody knows where the particles were.
+/// For particles whose initial balance is not known.
 pub struct Unknown;
 
 impl Origins for Unknown {
@@ -87,7 +87,7 @@ impl PartialGeometry {
         self.informative += part.informative;
     }
 
-    /// The geometry of a run at this exponent, once all its particles are in.
+    /// The geometry of a run with this exponent, after the contributions of all its particles were added.
     pub fn finish(&self, run: &Run, exponent: i32, started: bool) -> Geometry {
         let (a, w) = run.layer_exponents(exponent);
         let known = run.informative.is_some() && self.mass > 0.0;

@@ -1,11 +1,11 @@
 //! Engines advance a batch of runs: predict → residual → velocity → update.
 //!
-//! A batch is a set of runs that share d; one run is a batch of one. Engines differ in arithmetic
-//! and hardware, never in meaning: [`mod@reference`] is the arbiter.
+//! A batch is a set of runs that share d; a single run is a batch of one. Engines differ only in arithmetic
+//! and hardware: [`mod@reference`] defines the right results.
 //!
-//! An engine holds particles `held.start..held.end` of the m of each run ([`Run::held`]; all of them in the plain
-//! case). It gives sums over them (predict), and moves them by residuals and scalars that it is given
-//! (update). What joins the two, and several engines, is in [`driver`].
+//! An engine holds particles `held.start..held.end` of the m of each run ([`Run::held`]; usually all of
+//! them). It computes sums over them (predict), and moves them by given residuals and scalars (update).
+//! [`driver`] connects the two, and connects several engines.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,13 +44,13 @@ pub struct Batch {
     /// Data sets, shared between runs by index.
     pub datasets: Vec<Arc<Dataset>>,
     pub runs: Vec<Run>,
-    /// How particles and inputs are stored. For f16 the inputs are rounded to it already
-    /// ([`Dataset::rounded`]), so that everybody sees the same.
+    /// How particles and inputs are stored. For f16 the inputs are already rounded ([`Dataset::rounded`]),
+    /// so that all engines and checks use the same values.
     pub state: StateFormat,
 }
 
 impl Batch {
-    /// The batch whose engine holds part `index` of `parts` of the particles of every run.
+    /// The batch of an engine that holds part `index` of `parts` of the particles of every run.
     pub fn part(&self, index: usize, parts: usize) -> Batch {
         let mut batch = self.clone();
         for run in &mut batch.runs {
@@ -59,7 +59,7 @@ impl Batch {
         batch
     }
 
-    /// Refuses steps that are not given for every run, or from a part of the particles alone.
+    /// Refuses steps that are not given for every run, or if the engine holds only a part of the particles.
     fn check_steps(&self, steps: &Steps) -> Result<()> {
         let (count, sizes, runs) = (steps.len(), steps.eta.len(), self.runs.len());
         if sizes != count * runs {
@@ -72,7 +72,7 @@ impl Batch {
         self.require_all()
     }
 
-    /// Refuses to give residuals, or to take steps, from a part of the particles alone.
+    /// Refuses to compute residuals or take steps if the engine holds only a part of the particles.
     fn require_all(&self) -> Result<()> {
         let partial = |run: &&Run| run.held_count() != run.m;
         match self.runs.iter().find(partial) {
@@ -90,23 +90,23 @@ impl Batch {
     }
 }
 
-/// Refuses a batch for which memory does not hold so many bytes, before any is taken.
+/// Refuses a batch that needs more bytes than the memory has, before any are allocated.
 fn fits_memory(batch: &Batch, bytes: u128) -> Result<()> {
     memory::require("network.width", &particles_of(batch), bytes, FEWER)
 }
 
-/// What takes memory, for messages.
+/// A description of the particles of a batch, for messages.
 fn particles_of(batch: &Batch) -> String {
     let particles: u128 = batch.runs.iter().map(|run| run.held_count() as u128).sum();
     let d = batch.d;
     format!("{particles} particles of dimension {d} with their samples")
 }
 
-/// What to do where memory does not hold them.
+/// Advice if the batch does not fit in memory.
 const FEWER: &str =
     "lower network.width, use fewer samples or runs in a grid, or close what else takes memory";
 
-/// Number format of an engine's sums, and one in which its state is exact.
+/// Number format of an engine's sums, and one that represents its state exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     F32,
@@ -121,7 +121,7 @@ pub struct Update<'a> {
     pub scalars: StepScalars,
 }
 
-/// Where a run stands.
+/// The clock of a run: its step, time and exponent.
 ///
 /// The trained layers are stored as (â, ŵ) with the true value 2^exponent times the stored one:
 /// both layers for [`Train::Both`], a alone for `Output`, w alone for `Input`. Engines change the
@@ -134,12 +134,12 @@ pub struct Clock {
     pub time: f64,
     /// Power of two of the trained layers.
     pub exponent: i32,
-    /// The step whose state first held a number that is not finite; the run stands still from there.
+    /// The step whose state first had a number that is not finite; the run takes no further steps.
     pub diverged: Option<u64>,
 }
 
 impl Clock {
-    /// Goes on by a step.
+    /// Advances the clock by a step.
     pub fn advance_by(&mut self, step: &StepScalars) {
         self.exponent += step.shift;
         self.step += 1;
@@ -147,8 +147,8 @@ impl Clock {
     }
 }
 
-/// What an output-only run on the short cut of [`gram`](methods::gram)(methods::gram) remembers beside its particles, so that a
-/// checkpoint hands it back bit for bit: a = scale · a_0 + Σ_i c_i σ(w·x_i), in stored units.
+/// The additional state of an output-only run on the short cut [`gram`](methods::gram), stored in a
+/// checkpoint so that the run continues bit for bit: a = scale · a_0 + Σ_i c_i σ(w·x_i), in stored units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DualState {
     pub scale: f64,
@@ -224,11 +224,12 @@ impl Evaluation {
     }
 }
 
-/// What advances particles. State is reached in blocks, so that no caller holds a whole network.
+/// An engine that advances particles. Its state is read and written in blocks, so that no caller holds a
+/// whole network.
 pub trait Engine: Send {
     /// "reference", "cpu" or "gpu".
     fn name(&self) -> &'static str;
-    /// What it computes on, for the summary: "AVX-512, 2 threads", "llvmpipe (…)".
+    /// The hardware in use, for the summary: "AVX-512, 2 threads", "llvmpipe (…)".
     fn adapter(&self) -> String;
     fn precision(&self) -> Precision;
     /// Sizes of its kernels, where there is a choice: with the same ones, adapter and driver, a
@@ -253,25 +254,25 @@ pub trait Engine: Send {
     fn clock(&self, run: usize) -> Clock;
     fn set_clock(&mut self, run: usize, clock: Clock) -> Result<()>;
 
-    /// What a run has to remember beside its particles and its clock; nothing, but on the short
-    /// cut of [`gram`](methods::gram).
+    /// The state of a run besides its particles and its clock; `None` except on the short cut
+    /// [`gram`](methods::gram).
     fn dual_state(&self, _run: usize) -> Option<DualState> {
         None
     }
-    /// Gives back what was remembered, after the particles of that state were written. Engines
-    /// that have no use for it go on from the particles alone.
+    /// Restores this state, after the particles of the same state were written. Engines that do not use it
+    /// continue from the particles alone.
     fn set_dual_state(&mut self, _run: usize, _state: DualState) -> Result<()> {
         Ok(())
     }
 
-    /// Σ_k η_k g_k (n), over the steps that a run has taken: for softmin −y_i times the weights p_i,
-    /// averaged by the step, the start of a certificate.
+    /// Σ_k η_k g_k (n) over the steps that a run has taken. For softmin these are −y_i p_i weighted by step
+    /// size, from which a certificate starts.
     fn accumulated(&mut self, run: usize) -> Result<Vec<f64>>;
-    /// Puts back what was added up before a resume.
+    /// Restores this sum on a resume.
     fn set_accumulated(&mut self, run: usize, sum: Vec<f64>) -> Result<()>;
 
-    /// What the particles that the engine holds contribute to the geometry of every run at the present
-    /// state, with its drift from these origins. What they say never changes: an engine may keep it.
+    /// Contributions of the particles that the engine holds to the geometry of every run at the present
+    /// state, with the drift from these origins. The origins never change, so an engine may keep them.
     fn partial_geometry(&mut self, origins: &dyn Origins) -> Result<Vec<PartialGeometry>>;
 
     /// predict: f_i = (α/m) Σ_j a_j σ(w_j·x_i) and the moments over the particles that the engine

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// Why `auto` takes the cpu engine.
 pub const NO_DEFAULT: &str = "this build has no gpu engine";
 
-/// Whether there are kernels for this d: for none.
+/// Whether there are kernels for this d: there are none.
 pub fn reaches(_: usize) -> bool {
     false
 }

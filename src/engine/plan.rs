@@ -23,19 +23,19 @@ pub mod tiled;
 use gradient_sums::{GradientSums, Ranges};
 pub use row::{NONE, Part, Pass, PredictRow, RangeRow, ReduceRow, Row, Span, UpdateRow};
 
-/// The most turns of loops that an invocation of a kernel makes, those that find a loop's end
-/// included. llvmpipe ends all loops of an invocation after 65 535 of them, in silence; and what
-/// ends soon meets no watchdog of a desktop.
+/// Largest number of loop iterations of an invocation of a kernel, including those that find a loop's end.
+/// llvmpipe silently ends all loops of an invocation after 65 535 iterations; short invocations also avoid
+/// the watchdog of a desktop.
 pub const TURNS_MOST: usize = 1 << 15;
 
 /// Sums of a tile beyond its n predictions: Σa², Σ|w|², Σ|a||w|.
 pub const MOMENTS: usize = 3;
 
-/// Partial sums of a run may always take this much, and beyond it 1/8 of its particles …
+/// Partial sums of a run may always take this many bytes; beyond it 1/8 of its particles …
 const SUMS_FREE: usize = 1 << 20;
 /// … but no more than this.
 const SUMS_MOST: usize = 64 << 20;
-/// Tiles beyond this number only cost time in `reduce`.
+/// More tiles than this only cost time in `reduce`.
 const TILES_MOST: usize = 4096;
 
 /// The sizes of a kernel family that decide how work is cut.
@@ -45,13 +45,13 @@ pub struct Tiling {
     pub lanes: usize,
     /// Particles in a tile of `predict`, a multiple of `lanes`; more where m is large.
     pub tile: usize,
-    /// Whether the size of tiles is as given, however large m is.
+    /// Whether the tile size is fixed, however large m is.
     pub fixed: bool,
     /// Threads of a `predict` workgroup, a power of two.
     pub threads: usize,
     /// Samples that a `predict` thread holds.
     pub samples: usize,
-    /// Threads side by side that must read the same particles.
+    /// Consecutive threads that must read the same particles.
     pub subgroup_width: usize,
     /// Particles of a `velocity_update` workgroup, a multiple of `lanes`.
     pub update: usize,
@@ -61,7 +61,7 @@ pub struct Tiling {
     pub groups: usize,
     /// Threads of a `residual` workgroup.
     pub residual: usize,
-    /// The most turns of an invocation, [`TURNS_MOST`] but in tests; and what a workgroup may take so.
+    /// Largest number of loop iterations of an invocation, [`TURNS_MOST`] except in tests.
     pub turns: usize,
     pub reach: Reach,
     /// How the kernels tiled over d cut their work, where they are used.
@@ -70,7 +70,7 @@ pub struct Tiling {
     pub ranged: bool,
 }
 
-/// The most that a workgroup takes, so that its invocations do not loop too long.
+/// The largest work of a workgroup for which its invocations stay below the limit of loop iterations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// predict: particles, whole blocks.
@@ -81,7 +81,7 @@ pub struct Reach {
     pub samples: usize,
 }
 
-/// What the device allows.
+/// Limits of the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest storage binding, in bytes.
@@ -130,7 +130,7 @@ pub struct Storage {
     pub pieces: Vec<Piece>,
 }
 
-/// Who sums predictions over one kind of samples (training or test).
+/// The rows of work of predict, reduce and residual, for one kind of samples (training or test).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
     /// predict: the rows of each shard.
@@ -231,7 +231,7 @@ pub fn storage(
     Ok(Storage { shards, pieces })
 }
 
-/// Who updates the particles, by kernels that hold a particle in registers.
+/// The passes of velocity and update, for kernels that hold a particle in registers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// In each shard, one after another.
@@ -277,8 +277,8 @@ pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room
     update
 }
 
-/// Cuts velocity and update for kernels that leave the velocity to one another: range after range of samples,
-/// then the step.
+/// Cuts velocity and update for kernels that pass partial velocities on: range after range of samples, then
+/// the step.
 pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
     let most = tiling.reach.samples;
     let shard = |spans: Vec<Span>| {

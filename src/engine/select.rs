@@ -1,4 +1,4 @@
-//! Which engine runs here.
+//! Selection of the engine.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::{Batch, Ceilings, Engine, ShortCuts, cpu, fits_memory, gpu, reference
 use crate::error::{Error, Result};
 use crate::model::StateFormat;
 
-/// What the user asked for.
+/// The engine that the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
@@ -19,7 +19,7 @@ pub enum Choice {
     Reference,
 }
 
-/// What to ask for to have the same engine chosen again.
+/// The request that selects the same engine again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     pub engine: Choice,
@@ -44,7 +44,7 @@ pub struct Selection {
     named: bool,
     /// Sizes of the gpu engine's kernels, if the user named them.
     kernels: Option<String>,
-    /// One line for the user.
+    /// The reason of the choice, as one line for the user.
     pub reason: String,
 }
 
@@ -88,11 +88,11 @@ pub fn select(choice: Choice, adapter: Option<&str>) -> Result<Selection> {
     })
 }
 
-/// How an engine is to be built.
+/// Options for building an engine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct How<'a> {
     pub short_cuts: ShortCuts,
-    /// Sizes of the gpu engine's kernels, as a checkpoint has them; what the user named wins.
+    /// Sizes of the gpu engine's kernels from a checkpoint; those named by the user take precedence.
     pub kernels: Option<&'a str>,
 }
 
@@ -132,10 +132,10 @@ impl Selection {
         self.build_with(batch, How::default())
     }
 
-    /// [`Selection::build`], with a word on how.
+    /// As [`Selection::build`], with options.
     ///
     /// # Errors
-    /// What the engine says, and f16 for an engine that does not store it.
+    /// Errors of the engine, and f16 for an engine that cannot store it.
     pub fn build_with(&self, batch: Batch, how: How) -> Result<Box<dyn Engine>> {
         let kernels = self.kernels.as_deref().or(how.kernels);
         let short_cuts = match kernels {
@@ -155,7 +155,7 @@ impl Selection {
             {
                 gpu::build(batch, self.adapter.as_deref(), kernels, short_cuts)?
             }
-            // The arbiter takes no short cut.
+            // The reference engine takes no exact short cut.
             Choice::Reference => {
                 fits_memory(&batch, reference::bytes(&batch))?;
                 return Ok(Box::new(reference::Reference::new(batch)));
@@ -171,7 +171,7 @@ impl Selection {
         Driver::new(vec![Gram::around(engine, short_cuts)]).map(|driver| Box::new(driver) as _)
     }
 
-    /// Whether engines built here may take exact short cuts: the naive kernels go by definition.
+    /// Whether the kernels asked for allow exact short cuts: the naive ones do not.
     pub fn takes_short_cuts(&self) -> bool {
         self.kernels.as_deref() != Some(gpu::NAIVE)
     }

@@ -10,8 +10,8 @@
 use crate::model::{Run, ldexp};
 use crate::model::{StateFormat, Train};
 
-/// Mean square of a trained layer beyond which its exponent grows: far from where squares overflow,
-/// and, for f16, where a weight of thousands of times the root still fits.
+/// Mean square of a trained layer above which its exponent grows: far below the overflow of squares and,
+/// for f16, low enough that weights of thousands of times its root still fit.
 pub const fn rescale_above(state: StateFormat) -> f32 {
     match state {
         StateFormat::F32 => 4_294_967_296.0,
@@ -24,12 +24,12 @@ pub const fn rescale_above(state: StateFormat) -> f32 {
 pub struct StepScalars {
     /// The step taken, see [`step_size`].
     pub eta: f64,
-    /// −η/α. With both layers stored as 2^−e of themselves velocities scale along, as f is
-    /// homogeneous of degree 2; a layer that trains alone feels 2^−e of it.
+    /// −η/α. With both layers stored divided by 2^e, velocities scale in the same way, as f is homogeneous
+    /// of degree 2; if one layer trains alone, its force has an additional factor 2^−e.
     pub force: f64,
     /// ηλ
     pub decay: f64,
-    /// By how much the exponent of the trained layers grows.
+    /// Increase of the exponent of the trained layers.
     pub shift: i32,
 }
 
@@ -43,7 +43,7 @@ pub struct MeanSquares {
 }
 
 impl StepScalars {
-    /// Of a step of size η from a state of this exponent.
+    /// The scalars of a step of size η from a state with this exponent.
     pub fn new(
         run: &Run,
         exponent: i32,
@@ -129,7 +129,7 @@ mod tests {
             ..run(train)
         };
         assert_eq!(scalars(&scaled(Train::Output), 1, 9.0, 1.0).eta, 3.0);
-        // a is stored as it is where w trains alone.
+        // If only w is trained, a is stored in true units.
         assert_eq!(scalars(&scaled(Train::Input), 1, 9.0, 1.0).eta, 1.5);
         assert_eq!(scalars(&scaled(Train::Both), 0, 0.25, 1.0).eta, 0.5);
         assert_eq!(scalars(&run(Train::Both), 0, 9.0, 1.0).eta, 0.5);

@@ -1,4 +1,4 @@
-//! Certificates of trained networks, out of a run folder.
+//! Certificates of the trained networks in a run folder.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::particles::Particles;
 use crate::store::{Summary, write_atomically};
 use crate::verify::tolerance::{factor, unit};
 
-/// Default relative gap of a solve: where the maximum over the sphere is exact, and where not.
+/// Default relative gap of a solve: for d ≤ 3, where the maximum over the sphere is exact, and for d > 3.
 const TOLERANCES: [f64; 2] = [1e-6, 1e-4];
 
 impl TrainedRun {
@@ -25,7 +25,7 @@ impl TrainedRun {
     /// by default; `probes` the directions searched where d > 3.
     ///
     /// # Errors
-    /// A run to which no certificate applies, and those of the solves.
+    /// No certificate applies to the run, or a solve fails.
     pub fn certify(
         &self,
         index: usize,
@@ -60,10 +60,10 @@ impl TrainedRun {
 }
 
 impl TrainedRun {
-    /// Refuses weights that are not finite: nothing that is computed from them means anything.
+    /// Refuses weights that are not finite: nothing computed from them is meaningful.
     ///
     /// # Errors
-    /// Such a weight, with the checkpoint that holds it.
+    /// A weight is not finite; the message names the checkpoint.
     pub fn check_finite(&self, particles: &Particles) -> Result<()> {
         let mut weights = particles.w.iter().chain(&particles.a);
         if weights.all(|w| w.is_finite()) {
@@ -77,7 +77,7 @@ impl TrainedRun {
     }
 }
 
-/// Writes certificate.json; what it has of other runs stays.
+/// Writes certificate.json; entries of other runs are kept.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -92,7 +92,7 @@ pub fn write_certificates(path: &Path, certificates: &[RunCertificate]) -> Resul
     })
 }
 
-/// The certificates of a folder, none where nothing was certified.
+/// The certificates of a folder; empty if nothing was certified.
 ///
 /// # Errors
 /// A damaged file.
@@ -110,15 +110,15 @@ pub fn read_certificates(path: &Path) -> Result<Vec<RunCertificate>> {
     })
 }
 
-/// Whether a certificate is of the present state of its run. That of a run that diverged is of the last finite
-/// checkpoint and stays current.
+/// Whether a certificate is of the present state of its run. A diverged run stays at its last finite
+/// checkpoint, so its certificate stays current.
 pub fn is_current(certificate: &RunCertificate, summary: &Summary) -> bool {
     let mut runs = summary.runs.iter();
     runs.find(|run| run.run == certificate.run)
         .is_some_and(|run| run.steps == certificate.step || run.diverged_at.is_some())
 }
 
-/// The law of the features of an output-only run, where its kernel has a closed form.
+/// The law of the features of an output-only run, if its kernel has a closed form.
 fn law(experiment: &Experiment) -> Option<WeightLaw> {
     let scale = experiment.init.scale_w;
     match experiment.init.kind {

@@ -1,4 +1,4 @@
-//! Whether a run can be continued from a checkpoint, and warnings where it will not be the same bit for bit.
+//! Whether a run can be continued from a checkpoint, and warnings if it would not continue bit for bit.
 
 use super::DatasetCache;
 use crate::engine::Engine;
@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Schedule};
 use crate::store::Checkpoint;
 
-/// Refuses a checkpoint of another experiment or other data than those at hand.
+/// Refuses a checkpoint of another experiment or of other data.
 ///
 /// # Errors
-/// Every difference, by name.
+/// Lists every difference.
 pub fn check_continuation(
     checkpoint: &Checkpoint,
     experiment: &Experiment,
@@ -43,7 +43,7 @@ pub fn check_continuation(
     Ok(())
 }
 
-/// Warns when the steps to come are not bit for bit those that the run would have taken.
+/// Warns if the next steps will not be bit for bit those that the run would have taken.
 pub fn warn_of_changes(checkpoint: &Checkpoint, engine: &dyn Engine) {
     let label = &checkpoint.label;
     let now = (engine.name(), hardware(&engine.adapter()).to_owned());
@@ -68,7 +68,7 @@ pub fn warn_of_changes(checkpoint: &Checkpoint, engine: &dyn Engine) {
     }
 }
 
-/// What an adapter's description says of the arithmetic: the number of threads, after a comma,
+/// The part of an adapter's description that concerns the arithmetic: the number of threads, after a comma,
 /// changes no bit.
 fn hardware(adapter: &str) -> &str {
     match adapter.rsplit_once(", ") {

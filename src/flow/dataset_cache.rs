@@ -20,11 +20,11 @@ pub struct TrainTestSplit {
     pub train_digest: String,
     pub test_digest: Option<String>,
     pub standardization: Option<Standardization>,
-    /// Names of the input columns, where the data file gives them.
+    /// Names of the input columns, if the data file has any.
     pub columns: Vec<String>,
 }
 
-/// The splits loaded so far, by what decides them.
+/// The splits loaded so far, by the keys that determine them.
 #[derive(Default)]
 pub struct DatasetCache {
     known: Vec<CachedDatasets>,
@@ -91,7 +91,7 @@ impl DatasetCache {
         Ok(self.split(experiment)?.train.d)
     }
 
-    /// The batch of experiments that share d and the format of their state, and the sets of each.
+    /// The batch of experiments with the same d and state format, with the data sets of each.
     pub fn batch<'a>(
         &mut self,
         (d, state): (usize, StateFormat),
@@ -120,7 +120,7 @@ impl DatasetCache {
         Ok((batch, all))
     }
 
-    /// What decides the states of a run, see [`Identity`].
+    /// The identity of a run's states, see [`Identity`].
     ///
     /// # Errors
     /// Data or initial particles that cannot be read.
@@ -132,8 +132,8 @@ impl DatasetCache {
         Ok(Identity::of(experiment, digests, &init))
     }
 
-    /// Reads every initialisation that comes from a file, so that a bad one is known before
-    /// anything is written.
+    /// Reads every initialisation that comes from a file, so that errors in it are reported before anything
+    /// is written.
     pub fn check_initial_files(&mut self, grid: &Grid) -> Result<()> {
         for run in &grid.runs {
             let spec = &run.experiment;

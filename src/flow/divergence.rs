@@ -3,10 +3,10 @@
 use crate::digits::short;
 use crate::experiment::Experiment;
 
-/// Inputs beyond this size make usual steps too large, as the velocity grows with their square.
+/// Inputs larger than this make usual steps too large, as the velocity grows with the square of the inputs.
 const LARGE_INPUT: f64 = 1e4;
 
-/// What to try for a run that diverged after `step` steps on inputs up to `largest`.
+/// Advice for a run that diverged after `step` steps on inputs up to `largest`.
 pub fn remedy(experiment: &Experiment, largest: f64, step: u64) -> String {
     let flow = &experiment.flow;
     let decay = experiment.risk.weight_decay;

@@ -11,14 +11,14 @@ use crate::engine::{Engine, Origins, Sample, Steps};
 use crate::error::{Error, Result};
 use crate::store::{Elapsed, Metrics, RunFolder, Writes};
 
-/// Steps taken in one call are as many as take about this long: short enough for a prompt interrupt, long enough
-/// that calls cost nothing. The grouping of steps changes no bit of the results.
+/// Target time of one call that takes steps: short enough for a prompt interrupt, long enough that the
+/// overhead of calls is negligible. The grouping of steps changes no bit of the results.
 const STRETCH: Duration = Duration::from_millis(250);
 
 /// Runs that end within this time of each other are stored together, so that metrics are written once for them.
 const ENDED_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Steps in one call, at most: bounds the evaluations held in memory.
+/// Largest number of steps in one call: bounds the evaluations held in memory.
 const STRETCH_STEPS: u64 = 1024;
 
 /// How a batch ended.
@@ -28,11 +28,11 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Everything around the engine that a batch needs.
+/// The parts of the flow, besides the engine, that a batch needs.
 pub struct FlowContext<'a> {
     pub metrics: &'a mut Metrics,
     pub progress: &'a mut dyn Progress,
-    /// Raised by Ctrl-C.
+    /// Set by Ctrl-C.
     pub stop: &'a AtomicBool,
     pub elapsed: Elapsed,
     pub spot: SpotCheck,
@@ -43,7 +43,7 @@ impl FlowContext<'_> {
         self.elapsed.seconds()
     }
 
-    /// Has what belongs to all runs kept in this folder.
+    /// Sets the folder for the files that all runs share.
     pub fn keep_in(&mut self, folder: &RunFolder) -> Result<()> {
         self.metrics.keep_in(&folder.metrics());
         self.elapsed.keep_in(&folder.seconds());
@@ -51,7 +51,7 @@ impl FlowContext<'_> {
     }
 }
 
-/// Drives the members of one batch to their ends.
+/// Trains the runs of one batch to their ends.
 pub fn drive(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
@@ -143,7 +143,7 @@ pub fn drive(
     }
 }
 
-/// The error for a step size that is 0 in the engine's precision: the run would never reach its end.
+/// The error for a step size that is 0 in the engine's precision: the run would never end.
 fn step_rounds_to_zero(engine: &dyn Engine, run_state: &RunState, step: u64) -> Error {
     let eta = run_state.eta(step);
     Error::engine(
@@ -165,14 +165,14 @@ fn moving_runs(run_states: &[RunState]) -> Vec<RunIndices> {
 /// Which runs are observed or saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RunSelection {
-    /// Those for which something is due.
+    /// Those with a record, snapshot, checkpoint or end due.
     Due,
     /// All that have not ended, as the process is about to stop.
     All,
 }
 
 /// Observes the present state: divergence, records, snapshots, ends. With [`RunSelection::All`] nothing is
-/// recorded, so that a resumed run goes on as if it had not been interrupted.
+/// recorded, so that a resumed run continues as if it had not been interrupted.
 fn observe(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
@@ -200,7 +200,7 @@ fn observe(
             continue;
         }
         let row = run_state.row(now, tests.get(run_state.batch_index));
-        // With `All`, what is due at this step is done already.
+        // With `All`, everything due at this step is already done.
         let ending = !last && run_state.stops_at(&row, seconds);
         let recorded = !last && (ending || run_state.records_at(row.step));
         if recorded || last {
@@ -224,10 +224,10 @@ fn observe(
     Ok(())
 }
 
-/// Writes what a resume needs: the rows of metrics first, then checkpoints of the runs that have not ended and are
-/// finite, and the files of those that have ended. So no checkpoint is ever ahead of its rows: after a kill
-/// between the two, steps are taken again, and no row is lost. With [`RunSelection::All`] the final files of all
-/// runs are written too.
+/// Writes what a resume needs: first the rows of metrics, then checkpoints of the finite runs that have not
+/// ended, and the files of those that have. So no checkpoint is ever of a later step than the rows: after a
+/// kill between the two, steps are taken again, and no row is lost. With [`RunSelection::All`] the final
+/// files of all runs are written too.
 fn save(
     engine: &mut dyn Engine,
     run_states: &mut [RunState],
@@ -265,7 +265,7 @@ fn save(
         .try_for_each(RunState::remove_superseded)
 }
 
-/// The next steps: up to the nearest event of any run, but at most `most`.
+/// The next steps: at most `most`, and up to the next event of any run.
 fn stretch(engine: &dyn Engine, run_states: &[RunState], most: u64) -> Steps {
     let runs = engine.batch().runs.len();
     let active = || run_states.iter().filter(|m| m.end.is_none());
@@ -288,7 +288,7 @@ fn stretch(engine: &dyn Engine, run_states: &[RunState], most: u64) -> Steps {
 
 fn status(engine: &dyn Engine, run_states: &[RunState], rate: f64) -> Status {
     let at = |m: &RunState| engine.clock(m.batch_index).step;
-    // The line shows the run with the most steps left.
+    // The progress line shows the run with the most steps left.
     let lead = run_states.iter().max_by_key(|m| {
         let left = m.total().saturating_sub(at(m));
         (m.end.is_none(), left)
@@ -304,7 +304,7 @@ fn status(engine: &dyn Engine, run_states: &[RunState], rate: f64) -> Status {
     }
 }
 
-/// How many steps to take in one call, from the speed of those before.
+/// Chooses the number of steps in one call from the speed of the previous calls.
 #[derive(Default)]
 struct StepRate {
     /// Steps per second, averaged over the last calls.

@@ -1,4 +1,4 @@
-//! An engine with planted faults, for tests.
+//! An engine with deliberate faults, for tests.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::engine::{
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
-/// The fault to plant.
+/// The fault of the engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PlantedFault {
     Nothing,
@@ -20,27 +20,27 @@ pub enum PlantedFault {
     /// A row of particles is left out.
     PredictRow,
     ResidualSign,
-    /// g is that of the step before.
+    /// g is that of the previous step.
     ResidualStale,
     VelocitySign,
     /// A row of samples is left out.
     VelocityRow,
     UpdateFactor,
-    /// A row of particles stands still.
+    /// A row of particles is not updated.
     UpdateRow,
 }
 
 /// Particles or samples of a row.
 const ROW: Range<usize> = 8..16;
 
-/// The reference, with a fault from some step on.
+/// The reference engine, with a fault from a given step on.
 pub struct FaultyEngine {
     inner: Reference,
     fault: PlantedFault,
     from: u64,
-    /// g of the step before, by run.
+    /// g of the previous step, for each run.
     stale: Vec<Option<Vec<f64>>>,
-    /// How often the device is still to be lost at that step.
+    /// How many more times the device is lost at that step.
     pub losses: Arc<AtomicU32>,
 }
 

@@ -1,4 +1,4 @@
-//! The initial balance a² − |w|² of the particles, from which its drift is measured.
+//! The initial balance a² − |w|² of the particles, relative to which its drift is measured.
 
 use std::ops::Range;
 
@@ -17,14 +17,14 @@ pub struct InitialBalance {
 
 #[derive(Debug)]
 enum BalanceSource {
-    /// Of drawn particles: drawn again on each request.
+    /// For drawn particles, which are drawn again on each request.
     Drawn(Initializer),
-    /// Of particles from a file, which are not kept: a² − |w|² (m).
+    /// For particles from a file, which are not kept in memory: a² − |w|² (m).
     Stored(Vec<f64>),
 }
 
 impl InitialBalance {
-    /// Of a run of width m with this initialisation on an engine.
+    /// For a run of width m with this initialisation on an engine.
     pub fn new(init: Initializer, m: usize, engine: &dyn Engine) -> Self {
         let state = match engine.precision() {
             Precision::F32 => Some(engine.batch().state),
@@ -57,12 +57,12 @@ fn balance(init: &Initializer, state: Option<StateFormat>, range: Range<usize>) 
     block.balance()
 }
 
-/// The initial balance of each run of a batch, in its order.
+/// The initial balance of each run of a batch, in the order of the batch.
 #[derive(Debug, Default)]
 pub struct InitialBalances(Vec<InitialBalance>);
 
 impl InitialBalances {
-    /// The next run of the batch.
+    /// Adds the next run of the batch.
     pub fn add(&mut self, initial_balance: InitialBalance) {
         self.0.push(initial_balance);
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::experiment::{InitKind, InitSpec, Widths};
 
-    /// The balance is that of the rounded particles, and any block of it can be made again.
+    /// The balance is that of the rounded particles, and any block of it can be computed again.
     #[test]
     fn balances_are_those_of_the_stored_particles() {
         let init = InitSpec {

@@ -1,4 +1,4 @@
-//! The flow: takes an experiment through any engine and into a run folder.
+//! The flow: trains an experiment on any engine and writes its run folder.
 //!
 //! experiment → data and particles → engine.advance(steps) → observe → store. Runs of a grid that
 //! share d and the format of their state advance together; other batches follow one another.
@@ -48,7 +48,7 @@ pub struct Status {
     pub step: u64,
     pub steps: u64,
     pub steps_per_second: f64,
-    /// Its risk and margin_f1.
+    /// Risk and margin_f1 of that run.
     pub risk: Option<f64>,
     pub margin: Option<f64>,
 }
@@ -61,7 +61,7 @@ pub trait Progress {
 /// Builds the engine of a batch, with the kernels named by its checkpoints where it resumes.
 pub type EngineFactory<'a> = dyn FnMut(Batch, Option<&str>) -> Result<Box<dyn Engine>> + 'a;
 
-/// From what a training starts.
+/// Where a training starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartMode {
     /// From the initialisation.
@@ -70,12 +70,12 @@ pub enum StartMode {
     Resume,
 }
 
-/// Trains every run of an experiment and writes the folder's files. With `spot_check`, some of what
-/// the engine computes is recomputed in f64 now and then.
+/// Trains every run of an experiment and writes the folder's files. With `spot_check`, some of the engine's
+/// results are recomputed in f64 from time to time.
 ///
 /// # Errors
-/// [`Error::Diverged`] when some run met a number that is not finite (the others were trained to
-/// their ends), [`Error::Interrupted`] when `stop` was raised; everything is on disk then.
+/// [`Error::Diverged`] if a run reached a number that is not finite (the others were trained to their
+/// ends), [`Error::Interrupted`] if `stop` was set; in both cases everything is on disk.
 pub fn train(
     grid: &Grid,
     folder: &mut RunFolder,
@@ -112,7 +112,7 @@ pub fn train(
     training.finish(outcome)
 }
 
-/// The run of an experiment in an engine's terms.
+/// Converts an experiment to the run of an engine.
 pub fn run_of(spec: &Experiment, train_set: usize, test_set: Option<usize>) -> Run {
     Run {
         m: spec.network.width,

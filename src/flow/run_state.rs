@@ -15,10 +15,10 @@ use crate::store::{
     Checkpoint, Checkpoints, Identity, RunMetadata, RunSummary, Snapshots, Writes, write_particles,
 };
 
-/// The most numbers m (d + 1) of a run whose particles are copied before each group of steps.
+/// Largest number of values m (d + 1) of a run whose particles are copied before each group of steps.
 const MOST_COPIED: usize = 8 << 20;
 
-/// Why a run no longer moves.
+/// Why a run has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// It took all its steps, or met its stopping criterion.
@@ -41,17 +41,17 @@ pub struct RunState {
     /// The last row, for the progress line, and the last one with observables of the particles, for the summary.
     pub last: Option<MetricsRow>,
     pub measured: Option<MetricsRow>,
-    /// The initialisation that drift is measured from; set once particles are in place.
+    /// The initialisation relative to which drift is measured; set once the particles are in place.
     pub baseline: Option<DriftBaseline>,
     atoms: Option<f64>,
     pub end: Option<End>,
-    /// Whether its files are written since it ended.
+    /// Whether its files were written after its end.
     stored: bool,
     /// The first step whose state met the stopping criterion.
     criterion_step: Option<u64>,
     /// The stopping criterion that ended it, if one did.
     stopped_by: Option<Stop>,
-    /// The value at which it stops, if it stops at a certified gap.
+    /// The value at which the run stops, if it stops at a certified gap.
     pub target: Option<StoppingTarget>,
     pub dir: PathBuf,
     checkpoints: Checkpoints,
@@ -60,9 +60,9 @@ pub struct RunState {
     snapshot_steps: Vec<u64>,
 }
 
-/// With what a run begins.
+/// The parameters of a new [`RunState`].
 pub struct RunBeginning<'a> {
-    /// Its numbers in the grid and in the batch.
+    /// Index of the run in the grid and in the batch.
     pub index: usize,
     pub batch_index: usize,
     pub grid: GridRun,
@@ -128,7 +128,7 @@ impl RunState {
         }
     }
 
-    /// Steps in all.
+    /// Total number of steps.
     pub fn total(&self) -> u64 {
         self.spec().flow.steps
     }
@@ -139,7 +139,7 @@ impl RunState {
         flow.schedule.step(flow.step, k, flow.steps)
     }
 
-    /// The next step after `step` at which the run is observed, so that no group of steps goes beyond it.
+    /// The next step after `step` at which the run is observed; no group of steps goes beyond it.
     pub fn next_event(&self, step: u64) -> u64 {
         let after = |times: &[u64]| times.get(times.partition_point(|&t| t <= step)).copied();
         let mut next = self.total();
@@ -159,7 +159,7 @@ impl RunState {
         self.records.binary_search(&step).is_ok()
     }
 
-    /// Whether the run must be observed at this clock: a record, a snapshot, an end.
+    /// Whether the run must be observed at this clock: for a record, a snapshot or an end.
     pub fn is_due(&self, clock: &Clock, seconds: f64) -> bool {
         let step = clock.step;
         let may_stop = match self.spec().flow.stop {
@@ -207,7 +207,7 @@ impl RunState {
         self.criterion_step
     }
 
-    /// Whether the stopping criterion is one of the state, so that every state is evaluated.
+    /// Whether the stopping criterion depends on the state, so that every state is evaluated.
     pub fn stops_at_a_state(&self) -> bool {
         matches!(self.spec().flow.stop, Some(Stop::Risk(_) | Stop::Gap(_)))
     }
@@ -241,7 +241,7 @@ impl RunState {
         self.end = Some(End::Done);
     }
 
-    /// Whether a run that is due has reached its end with this row.
+    /// Whether a run that is due ends with this row.
     pub fn stops_at(&mut self, row: &MetricsRow, seconds: f64) -> bool {
         let criterion = match self.spec().flow.stop {
             Some(Stop::Seconds(limit)) => seconds >= limit,
@@ -251,7 +251,7 @@ impl RunState {
         criterion || row.step >= self.total()
     }
 
-    /// The row of an evaluated state; it is kept as the last one.
+    /// The row of an evaluated state; also stored as the last row.
     pub fn row(&mut self, train: &Evaluation, test: Option<&Evaluation>) -> MetricsRow {
         let row = self.row_of(train, test);
         self.last = Some(row);
@@ -267,7 +267,7 @@ impl RunState {
         )
     }
 
-    /// The row with the observables of the particles; it is kept as the last measured one.
+    /// The row with the observables of the particles; also stored as the last row with these.
     pub fn measure(
         &mut self,
         row: MetricsRow,
@@ -298,7 +298,7 @@ impl RunState {
         Ok(())
     }
 
-    /// Writes the present state; [`RunState::remove_superseded`] is due once it is in place.
+    /// Writes a checkpoint; [`RunState::remove_superseded`] is to be called once it is in place.
     pub fn checkpoint(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         let spec = self.spec();
         let label = RunMetadata {
@@ -314,13 +314,13 @@ impl RunState {
             identity: Some(self.identity.clone()),
             columns: self.split.columns.clone(),
         };
-        // Snapshots of steps before a checkpoint would not be taken again.
+        // A resumed run would not take the snapshots before its checkpoint again.
         self.snapshots.sync(writes);
         self.checkpoints
             .write(engine, self.batch_index, &label, writes)
     }
 
-    /// Whether the run has ended and its files are still to be written.
+    /// Whether the run has ended and its files are not written yet.
     pub fn awaits_storing(&self) -> bool {
         self.end.is_some() && !self.stored
     }
@@ -341,13 +341,13 @@ impl RunState {
         Ok(())
     }
 
-    /// Removes the files that those just put in place replace.
+    /// Removes the files that the newly written ones replace.
     pub fn remove_superseded(&mut self) -> Result<()> {
         self.checkpoints.remove_superseded()?;
         self.snapshots.remove_superseded()
     }
 
-    /// Writes particles.npz and snapshots.npz, which a folder has once the run has stopped.
+    /// Writes particles.npz and snapshots.npz, the files of a run that has stopped.
     pub fn finish(&mut self, engine: &mut dyn Engine, writes: &mut Writes) -> Result<()> {
         self.snapshots.finish(engine.precision(), writes)?;
         let first = engine.read(self.batch_index, 0..self.run.m.min(ATOM_PARTICLES))?;

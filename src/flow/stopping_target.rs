@@ -1,4 +1,5 @@
-//! The value at which a run with flow.stop = { gap } stops, from its optimum, which is solved for before it starts.
+//! The value at which a run with flow.stop = { gap } stops, computed from its optimum, which is solved for
+//! first.
 
 use std::sync::Arc;
 
@@ -12,9 +13,9 @@ use crate::observe::MetricsRow;
 /// The value at which a run stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StoppingTarget {
-    /// margin_f1 at or above it.
+    /// Stop when margin_f1 is at or above this value.
     Margin(f64),
-    /// The objective at or below it.
+    /// Stop when the objective is at or below this value.
     Objective(f64),
 }
 
@@ -27,15 +28,15 @@ impl StoppingTarget {
     }
 }
 
-/// Gap to which the optimum is solved, as a share of the run's gap.
+/// Relative gap of the solve, as a share of the run's gap.
 const SHARE: f64 = 0.1;
 
-/// The stopping targets of runs; an optimum that several runs share is solved for once.
+/// The stopping targets of runs; an optimum that several runs share is solved for only once.
 #[derive(Default)]
 pub struct StoppingTargets(SolverCaches);
 
 impl StoppingTargets {
-    /// The target of a run on this data for a certified gap, a share of the optimum.
+    /// The target of a run on this data, for a certified gap relative to the optimum.
     ///
     /// # Errors
     /// Labels other than ±1, data that no network was found to classify right, a failure of the solver.

@@ -1,4 +1,4 @@
-//! Trainings whose device is lost on the way.
+//! Trainings during which the device is lost.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Form, load_form};
 use crate::store::{RunFolder, Summary};
 
-/// Trains in a folder, with a device that is lost so many times at step 100.
+/// Trains in a folder, with a device that is lost `losses` times at step 100.
 fn trained(dir: &Path, losses: u32) -> Result<Summary> {
     let sets = [
         "flow.steps=200",
@@ -37,7 +37,7 @@ fn trained(dir: &Path, losses: u32) -> Result<Summary> {
     )
 }
 
-/// A lost device costs nothing but time: files are those of a training that never lost one.
+/// A lost device changes nothing but the time: files equal those of a training without a loss.
 #[test]
 fn a_training_goes_on_when_its_device_is_lost() {
     let dir = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ fn trained_runs(dir: &Path) -> Vec<crate::store::RunSummary> {
     Summary::read(&dir.join("summary.json")).unwrap().runs
 }
 
-/// A device that is lost again and again ends the training, with its checkpoints.
+/// If the device is lost too often, the training ends with its checkpoints written.
 #[test]
 fn a_training_ends_when_its_device_is_lost_again_and_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! When things happen in a run: records, snapshots, evaluations.
+//! The steps at which records, snapshots and evaluations happen.
 
-/// Steps between two evaluations, at most: best margins are taken over all of them.
+/// Largest number of steps between two evaluations: best margins are taken over all evaluations.
 pub const EVALUATION_INTERVAL: u64 = 50;
 
 /// At most `count` distinct steps from 0 to `steps`, log-spaced, both ends included; fewer where
@@ -12,8 +12,8 @@ pub fn log_spaced(count: usize, steps: u64) -> Vec<u64> {
     if (count as u64) > steps {
         return (0..=steps).collect();
     }
-    // On the logarithm of step + 1, so that step 0 has its place. Where the curve would repeat a
-    // step, time goes on by ones until it is ahead: no record is lost at the start.
+    // Log-spaced in step + 1, so that step 0 is included. Where rounding would repeat a step, the next
+    // integer is used until the log spacing is ahead again: no record is lost at the start.
     let last = (count - 1).max(1) as f64;
     let top = (steps as f64 + 1.0).ln();
     let mut out: Vec<u64> = vec![0];
@@ -29,7 +29,7 @@ pub fn log_spaced(count: usize, steps: u64) -> Vec<u64> {
     out
 }
 
-/// Whether the state after `step` updates is evaluated whatever else happens.
+/// Whether the state after `step` updates is evaluated in any case.
 pub fn is_evaluated(step: u64) -> bool {
     step.is_multiple_of(EVALUATION_INTERVAL)
 }

@@ -11,7 +11,7 @@ use crate::model::StateFormat;
 use crate::model::ldexp;
 use crate::store::{Checkpoint, RunFolder, diverged_at};
 
-/// A run of a folder as its newest good checkpoint has it.
+/// A run of a folder at its newest good checkpoint.
 pub struct TrainedRun {
     pub experiment: Experiment,
     pub checkpoint: Checkpoint,
@@ -21,7 +21,7 @@ impl TrainedRun {
     /// Run k of a folder with this experiment.
     ///
     /// # Errors
-    /// The experiment has no run k; it has no checkpoint, or damaged ones only.
+    /// The experiment has no run k, or the run has no checkpoint or only damaged ones.
     pub fn open(folder: &RunFolder, grid: &Grid, k: usize) -> Result<Self> {
         let dir = folder.dir().display();
         let Some(run) = grid.runs.get(k) else {
@@ -51,10 +51,10 @@ impl TrainedRun {
         })
     }
 
-    /// Refuses data other than those that the run was trained on.
+    /// Refuses data other than those on which the run was trained.
     ///
     /// # Errors
-    /// Training samples of another digest than the checkpoint's.
+    /// The digest of the training samples differs from the checkpoint's.
     pub fn check_data(&self, split: &TrainTestSplit) -> Result<()> {
         let identity = self.checkpoint.label.identity.as_ref();
         if identity.is_none_or(|identity| identity.is_trained_on(&split.train_digest)) {
@@ -67,8 +67,8 @@ impl TrainedRun {
         ))
     }
 
-    /// An engine that holds this network alone and predicts on these inputs ([`Sample::Train`]):
-    /// the cpu engine, or the reference for a network that was trained in f64.
+    /// An engine with this network alone that predicts on these inputs ([`Sample::Train`]): the cpu engine,
+    /// or the reference for a network that was trained in f64.
     pub fn engine(&self, inputs: Dataset) -> Result<Box<dyn Engine>> {
         let batch = Batch {
             d: self.checkpoint.d,
@@ -86,8 +86,7 @@ impl TrainedRun {
     }
 }
 
-/// f (n) of an engine's first run on its training inputs, in true units; infinite only beyond
-/// 10³⁰⁸.
+/// f (n) of an engine's first run on its training inputs, in true units; infinite only if beyond 10³⁰⁸.
 pub fn predictions(engine: &mut dyn Engine) -> Result<Vec<f64>> {
     let now = engine.predict(Sample::Train)?.swap_remove(0);
     let p = now.prediction_exponent;

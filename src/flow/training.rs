@@ -1,5 +1,4 @@
-//! The training of a grid: its batches one after another, each from its files and checkpoints to the
-//! summary.
+//! Trains the runs of a grid batch by batch, from input files and checkpoints to the summary.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -22,13 +21,13 @@ use crate::observe::{DriftBaseline, MetricsRow};
 use crate::particles::init::Initializer;
 use crate::store::{Checkpoint, Elapsed, Metrics, RunFolder, RunSummary, Summary, Writes, blocks};
 
-/// Restarts, at most, with a new engine after the device was lost.
+/// Largest number of restarts with a new engine after the device was lost.
 const RESTARTS: u32 = 3;
-/// Pause before the first restart; twice as long before the second, and so on, as a driver needs time to reset a
+/// Pause before the first restart; it doubles with each further restart, as a driver needs time to reset a
 /// device.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The newest good checkpoint of each of these runs that has one.
+/// The newest good checkpoint of each of these runs, if it has one.
 pub fn newest_checkpoints(
     folder: &RunFolder,
     runs: impl IntoIterator<Item = usize>,
@@ -42,7 +41,7 @@ pub fn newest_checkpoints(
     Ok(found)
 }
 
-/// The rows of metrics up to the checkpoints, and the time that was spent.
+/// The rows of metrics up to the checkpoints, and the computing time so far.
 pub fn records(
     folder: &RunFolder,
     start: StartMode,
@@ -62,14 +61,14 @@ pub fn records(
     Ok((metrics, elapsed))
 }
 
-/// Runs that advance together: what they share, and their numbers in the grid.
+/// Runs that advance together: their common d and state format, and their indices in the grid.
 pub type Together = ((usize, StateFormat), Vec<usize>);
 
 /// The training of a grid, batch by batch.
 pub struct Training<'a> {
     grid: &'a Grid,
     folder: &'a mut RunFolder,
-    /// From which runs start, by number.
+    /// Checkpoints from which runs start, by index of the run.
     checkpoints: BTreeMap<usize, Checkpoint>,
     context: FlowContext<'a>,
     datasets: DatasetCache,
@@ -100,7 +99,7 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// The batches of the grid, once its files and checkpoints were checked.
+    /// The batches of the grid, after its files and checkpoints were checked.
     pub fn batches(&mut self) -> Result<VecDeque<Together>> {
         let mut batches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (k, GridRun { experiment, .. }) in self.grid.runs.iter().enumerate() {
@@ -116,7 +115,7 @@ impl<'a> Training<'a> {
         Ok(batches.into_iter().collect())
     }
 
-    /// Trains a batch; `None` where its device was lost and it is to be begun again.
+    /// Trains a batch; `None` if its device was lost and the batch must be started again.
     pub fn train_batch(
         &mut self,
         (kind, indices): &Together,
@@ -131,7 +130,7 @@ impl<'a> Training<'a> {
         let (mut run_states, balances) = self.place_runs(indices, split, &mut *engine)?;
         let driven = drive(&mut *engine, &mut run_states, &balances, &mut self.context);
         if driven.is_err() {
-            // The rows so far are kept; an error in writing them must not hide the first one.
+            // Saves the rows so far; a failure to write them must not hide the first error.
             let _ = self.context.metrics.write();
         }
         if let Err(lost @ Error::Lost { .. }) = &driven
@@ -147,7 +146,7 @@ impl<'a> Training<'a> {
         Ok(Some(outcome))
     }
 
-    /// Writes what a folder begins with, once everything that can be wrong with the input is known.
+    /// Writes the initial files of the folder, after all input was checked.
     fn begin(&mut self, indices: &[usize], engine: &dyn Engine) -> Result<()> {
         self.folder.begin(&self.grid.to_toml())?;
         self.context.keep_in(self.folder)?;
@@ -206,7 +205,7 @@ impl<'a> Training<'a> {
         Ok((run_states, balances))
     }
 
-    /// Goes back to the last checkpoints of runs whose device was lost.
+    /// Goes back to the last checkpoints after the device was lost.
     fn prepare_restart(&mut self, lost: &Error, indices: &[usize]) -> Result<()> {
         self.restarts += 1;
         tracing::warn!(
@@ -248,7 +247,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Whether the run of a row resumes from a later step, so that the row stays.
+/// Whether the run of a row resumes from a later step; then the row is kept.
 fn is_before(checkpoints: &BTreeMap<usize, Checkpoint>, row: &MetricsRow) -> bool {
     let from = checkpoints.get(&row.run);
     from.is_some_and(|checkpoint| row.step < checkpoint.clock.step)
@@ -283,7 +282,7 @@ fn place(
     Ok(InitialBalance::new(init, m, engine))
 }
 
-/// Interruption and divergence, as errors.
+/// Converts interruption and divergence to errors.
 fn verdict(
     outcome: Outcome,
     summaries: &[(RunSummary, Option<End>)],

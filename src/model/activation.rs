@@ -1,11 +1,11 @@
-//! The activation σ of a neuron, and what may be assumed of it.
+//! The activation σ of a neuron and its properties.
 
 /// An activation σ with σ'(0) = 0 where it has a kink.
 ///
-/// Who asks: the reference engine and the spot check for σ and σ'; [`super::Run`] for the degree, from which
-/// the exponents of predictions follow; the engines for [`Activation::is_on_off`] before they take the short
-/// cuts of d = 2 to 4. Kernels, certificates and closed-form kernels are written for max(z, 0): another
-/// activation has to be refused there, or brought along.
+/// Used by the reference engine and the spot check for σ and σ'; by [`super::Run`] for the degree, from
+/// which the exponents of predictions follow; by the engines for [`Activation::is_on_off`] before they take
+/// the exact short cuts of d = 2 to 4. Kernels, certificates and closed-form kernels are written for max(z,
+/// 0): another activation must be refused there, or implemented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// max(z, 0)

@@ -7,15 +7,15 @@ use half::f16;
 pub enum StateFormat {
     #[default]
     F32,
-    /// Half the memory: 11 bits of mantissa, 6e-8 to 65504. Each step rounds up or down at random,
-    /// right on average, as most steps are smaller than what a weight can tell apart.
+    /// Half the memory: 11 bits of mantissa, 6e-8 to 65504. Each step rounds up or down at random, without
+    /// bias, as most steps are smaller than the spacing of f16 numbers.
     F16,
 }
 
 impl StateFormat {
     pub const ALL: [StateFormat; 2] = [StateFormat::F32, StateFormat::F16];
 
-    /// The word in experiment files.
+    /// The name in experiment files.
     pub fn name(self) -> &'static str {
         match self {
             StateFormat::F32 => "f32",
@@ -31,7 +31,7 @@ impl StateFormat {
         }
     }
 
-    /// The least number above 0 with all digits of the format.
+    /// The smallest positive number with the full precision of the format.
     pub fn least_normal(self) -> f64 {
         match self {
             StateFormat::F32 => f32::MIN_POSITIVE.into(),
@@ -39,7 +39,7 @@ impl StateFormat {
         }
     }
 
-    /// The nearest number of this format; infinity beyond its largest.
+    /// The nearest number of this format; infinity if beyond the largest one.
     pub fn nearest(self, v: f64) -> f64 {
         match self {
             StateFormat::F32 => f64::from(v as f32),

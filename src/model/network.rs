@@ -1,6 +1,6 @@
-//! The network f(x) = (α/m) Σ_j a_j σ(w_j·x): which layers move, and the output scale α.
+//! The network f(x) = (α/m) Σ_j a_j σ(w_j·x): which layers are trained, and the output scale α.
 
-/// Which layers move.
+/// Which layers are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Train {
     Both,
@@ -13,7 +13,7 @@ pub enum Train {
 impl Train {
     pub const ALL: [Train; 3] = [Train::Both, Train::Output, Train::Input];
 
-    /// The word in experiment files.
+    /// The name in experiment files.
     pub fn name(self) -> &'static str {
         match self {
             Train::Both => "both",

@@ -10,7 +10,7 @@ use super::{Activation, Loss, Train};
 pub struct Run {
     /// Width m.
     pub m: usize,
-    /// The particles that are held in one place, where several share a run; all of them otherwise.
+    /// The range of particles that one engine holds, if several share a run; otherwise all.
     pub part: Option<Range<usize>>,
     /// Index of the training set among those of the batch.
     pub train_set: usize,
@@ -18,7 +18,7 @@ pub struct Run {
     pub test_set: Option<usize>,
     pub loss: Loss,
     pub activation: Activation,
-    /// Which layers move.
+    /// Which layers are trained.
     pub train: Train,
     /// Output scale α.
     pub alpha: f64,
@@ -26,7 +26,7 @@ pub struct Run {
     pub lambda: f64,
     /// Multiply each step by max(1, √((1/m) Σ a²)).
     pub norm_scaled: bool,
-    /// k: the first k ≤ d coordinates are those that tell the targets.
+    /// k: the targets depend on the first k ≤ d coordinates only.
     pub informative: Option<usize>,
 }
 
@@ -48,17 +48,17 @@ impl Run {
         }
     }
 
-    /// The particles that are held here.
+    /// The range of particles held by this engine.
     pub fn held(&self) -> Range<usize> {
         self.part.clone().unwrap_or(0..self.m)
     }
 
-    /// Number of the particles that are held here.
+    /// Number of particles held by this engine.
     pub fn held_count(&self) -> usize {
         self.held().len()
     }
 
-    /// Powers of two of the stored a and w, for an exponent of the trained layers.
+    /// Exponents of the powers of two of stored a and w, for this exponent of the trained layers.
     pub fn layer_exponents(&self, exponent: i32) -> (i32, i32) {
         match self.train {
             Train::Both => (exponent, exponent),
@@ -67,7 +67,7 @@ impl Run {
         }
     }
 
-    /// Power of two of stored predictions, for an exponent of the trained layers.
+    /// Exponent of the power of two of stored predictions, for this exponent of the trained layers.
     pub fn prediction_exponent(&self, exponent: i32) -> i32 {
         let (on_a, on_w) = self.layer_exponents(exponent);
         on_a + self.activation.degree() * on_w

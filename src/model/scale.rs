@@ -1,9 +1,9 @@
-//! Powers of two: how stored values become true ones.
+//! Powers of two: conversion of stored values to true values.
 
-/// v · 2^e, without overflow on the way: 2^e alone may overflow or vanish where v · 2^e does not.
+/// v · 2^e without intermediate overflow: 2^e alone may overflow or underflow where v · 2^e does not.
 pub fn ldexp(v: f64, e: i32) -> f64 {
     const STEP: i32 = 1000;
-    // Beyond five steps every number but 0 has overflowed or vanished.
+    // Beyond five factors every number except 0 has overflowed or underflowed.
     let mut left = e.clamp(-5 * STEP, 5 * STEP);
     let mut v = v;
     while left != 0 {

@@ -1,20 +1,20 @@
-//! How many neurons a network amounts to.
+//! The effective number of neurons of a network.
 
 use crate::particles::Particles;
 
-/// Directions count as one from this cosine on: cos 1°.
+/// Cosine above which two directions are merged: cos 1°.
 const NEAR: f64 = 0.999_847_695_156_391_2;
 
-/// Particles used, at most: merging takes time of the order of their number squared.
+/// Largest number of particles used: the time of merging is quadratic in it.
 pub const ATOM_PARTICLES: usize = 4096;
 
-/// Effective number of atoms: the participation ratio (Σ_l μ_l)² / Σ_l μ_l² of the masses
-/// |a_j||w_j| after merging. k atoms of equal mass count k, and an atom without mass nothing. It
-/// does not depend on the units of a and w. `None` where there is no mass.
+/// Effective number of atoms: the participation ratio (Σ_l μ_l)² / Σ_l μ_l² of the masses |a_j||w_j| after
+/// merging. k atoms of equal mass give k, and an atom without mass contributes nothing. It does not depend
+/// on the units of a and w. `None` if the total mass is 0.
 ///
-/// Merging: by falling mass, a particle joins the heaviest atom whose direction is within 1° of its
-/// w_j and whose sign is that of its a_j, or becomes an atom itself: the f of particles (a, w) and
-/// (−a, w) cancel, so they are two atoms.
+/// Merging: in order of decreasing mass, a particle joins the heaviest atom whose direction is within 1° of
+/// its w_j and whose sign is that of its a_j, or becomes a new atom: particles (a, w) and (−a, w) cancel in
+/// f, so they are two atoms.
 ///
 /// Source: the participation ratio of Bell & Dean, Atomic Vibrations in Vitreous Silica (1970).
 pub fn atoms(p: &Particles) -> Option<f64> {

@@ -1,4 +1,4 @@
-//! How far features and tangent kernel have moved since the start.
+//! How far features and tangent kernel have moved from the initialisation.
 
 use super::tangent::{KERNEL_PARTICLES, TangentKernel};
 use crate::data::Dataset;
@@ -6,12 +6,12 @@ use crate::model::Train;
 use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 
-/// Particles whose directions are compared, and numbers kept of their initial weights, at most.
+/// Largest number of particles whose directions are compared, and of values kept of their initial weights.
 const DIRECTION_PARTICLES: usize = 4096;
 const DIRECTION_NUMBERS: usize = 1 << 20;
 
-/// The part of a run's initialisation that its drift is measured from: small, so that a grid of runs fits in
-/// memory.
+/// The part of a run's initialisation relative to which its drift is measured: small, so that a grid of
+/// runs fits in memory.
 #[derive(Debug)]
 pub struct DriftBaseline {
     train: Train,
@@ -29,20 +29,20 @@ pub struct Drift {
     /// first 1024 particles at most (all of a narrower run), rounding errors of about 10⁻⁶
     /// included; 0 for output-only training, whose features are fixed (Chizat, Oyallon & Bach 2019).
     pub kernel: Option<f64>,
-    /// Mean of cos∠(w_j at t, w_j at the start) over the first 4096 particles at most (fewer beyond
-    /// d = 256, but 1024): 1 where no feature has turned. Weights of length 0 have no
-    /// direction and do not count.
+    /// Mean of cos∠(w_j at t, w_j at the start) over the first particles, at most 4096, beyond d = 256
+    /// fewer but at least 1024: 1 if no feature has turned. Weights of length 0 have no direction and are
+    /// left out.
     pub direction_cosine: Option<f64>,
 }
 
 impl DriftBaseline {
-    /// Number of particles of a run of width m, the first ones, that the drift is measured on.
+    /// Number of particles, the first of a run of width m, on which drift is measured.
     pub fn particles(m: usize, d: usize) -> usize {
         let directions = DIRECTION_PARTICLES.min(DIRECTION_NUMBERS / d);
         m.min(KERNEL_PARTICLES.max(directions))
     }
 
-    /// From these particles of the initialisation, in true units.
+    /// From the first particles of the initialisation, in true units.
     pub fn new(run: &Run, block: &Particles, data: &Dataset) -> Self {
         let moves = run.train != Train::Output;
         let directions = if moves { block.w.as_slice() } else { &[] };
@@ -54,7 +54,7 @@ impl DriftBaseline {
         }
     }
 
-    /// The drift of the same particles in stored units, at this exponent.
+    /// The drift of the same particles, given in stored units with this exponent.
     pub fn drift(&self, block: &Particles, exponent: i32, data: &Dataset) -> Drift {
         let Some(kernel) = &self.kernel else {
             return Drift {
@@ -64,7 +64,7 @@ impl DriftBaseline {
         };
         let unit = match self.train {
             Train::Both => ldexp(1.0, 2 * exponent),
-            // a is in true units, and of w only the pattern of activations enters.
+            // a is in true units, and w enters only through the activation pattern.
             Train::Output | Train::Input => 1.0,
         };
         let now = TangentKernel::new(self.train, block, data);
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// One of two directions turns by 60°; the third has none.
+    /// One of two directions turns by 60°; the third particle has no direction.
     #[test]
     fn cosines_are_averaged() {
         let (baseline, mut block) = baseline(Train::Both);
@@ -140,7 +140,7 @@ mod tests {
         assert!((got - 0.75).abs() <= 1e-12, "{got}");
     }
 
-    /// With both layers K is of degree 2: stored at half its size it has not moved.
+    /// With both layers K is homogeneous of degree 2: stored at half its size, the network has not moved.
     #[test]
     fn exponents_do_not_show() {
         let (baseline, mut block) = baseline(Train::Both);

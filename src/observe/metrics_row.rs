@@ -105,7 +105,7 @@ fn predictions(now: &Evaluation) -> impl Iterator<Item = f64> {
     now.f.iter().map(move |&f| ldexp(f, p))
 }
 
-/// F = (1/α²) R(f) + (λ/2m) Σ (a² + |w|²); without decay the norms have no part in it.
+/// F = (1/α²) R(f) + (λ/2m) Σ (a² + |w|²); with λ = 0 the norms are not used, as they may be infinite.
 fn objective(run: &Run, risk: f64, norms: &Norms) -> f64 {
     let decay = match run.lambda {
         0.0 => 0.0,
@@ -123,8 +123,8 @@ pub fn is_finite(run: &Run, data: &Dataset, now: &Evaluation) -> bool {
     }
 }
 
-/// The largest margins over all evaluations of a run (at least one every 50 steps): the last
-/// iterate swings by some percent, as a subgradient method does.
+/// The largest margins over all evaluations of a run (at least one every 50 steps): the last iterate
+/// oscillates by some percent, as in a subgradient method.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct BestMargins {
     pub best_margin_f1: Option<f64>,
@@ -135,7 +135,7 @@ pub struct BestMargins {
 }
 
 impl BestMargins {
-    /// Takes one more evaluation into account.
+    /// Updates the best margins with an evaluation.
     pub fn update(&mut self, run: &Run, data: &Dataset, now: &Evaluation) {
         let margins = Margins::new(run, data, now);
         let beats = |new: Option<f64>, old: Option<f64>| match (new, old) {

@@ -1,8 +1,9 @@
 //! Observables of a state: norms, margins, errors, drift. Equations and names as in docs/model.md.
 //!
-//! Norms, margins and risks come from an [`Evaluation`], n predictions and three moments, and touch
-//! no particles. The others come from the engine's [`crate::engine::Geometry`], and from a few thousand particles
-//! that are read: the drift since the start, and at the end the number of atoms. Margins are ratios of stored values and stay finite however large the norms grow.
+//! Norms, margins and risks come from an [`Evaluation`], n predictions and three moments, without reading
+//! particles. The others come from the engine's [`crate::engine::Geometry`], and from a few thousand
+//! particles that are read: the drift since the start, and at the end the number of atoms. Margins are
+//! ratios of stored values and stay finite however large the norms grow.
 
 mod atoms;
 mod drift;
@@ -19,7 +20,7 @@ use crate::data::Dataset;
 use crate::engine::Evaluation;
 use crate::model::{Run, ldexp};
 
-/// The norms of a state in true units; infinite only beyond 10³⁰⁸.
+/// The norms of a state in true units; infinite only if beyond 10³⁰⁸.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Norms {
     /// (α/m) Σ |a_j| |w_j|
@@ -42,14 +43,15 @@ impl Norms {
     }
 }
 
-/// min_i y_i f(x_i) over its norms; `None` where a norm is 0.
+/// Margins: min_i y_i f(x_i) divided by a norm; `None` if the norm is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Margins {
-    /// Over tv_norm: at most γ1.
+    /// Divided by tv_norm: at most γ1.
     pub f1: Option<f64>,
-    /// Over param_norm.
+    /// Divided by param_norm.
     pub param: Option<f64>,
-    /// Over α √((1/m) Σ a²): at most γ2 for output-only training, up to feature noise.
+    /// Divided by α √((1/m) Σ a²): at most γ2 for output-only training, up to the sampling error of the
+    /// features.
     pub f2: Option<f64>,
 }
 
@@ -78,7 +80,7 @@ impl Margins {
     }
 }
 
-/// The value, with 0 for −0, so that files have no −0.
+/// The value with −0 replaced by 0, so that files have no −0.
 pub(crate) fn unsigned_zero(value: f64) -> f64 {
     value + 0.0
 }
@@ -91,7 +93,7 @@ pub fn is_labelled(data: &Dataset) -> bool {
 /// Share of samples with y_i f(x_i) ≤ 0 (a network that outputs 0 is wrong everywhere); `None`
 /// unless every target is ±1.
 pub fn error(data: &Dataset, f: &[f64]) -> Option<f64> {
-    // A NaN is wrong too, hence the negation.
+    // The negation counts NaN as wrong too.
     let wrong = f.iter().zip(&data.y).filter(|&(f, &y)| {
         let margin = f64::from(y) * f;
         margin.is_nan() || margin <= 0.0
@@ -120,7 +122,7 @@ mod tests {
         assert_eq!(error(&labelled(&[1.0, 0.5]), &[0.0, 0.0]), None);
     }
 
-    /// A network that outputs 0, as one with each neuron twice does at its start.
+    /// A network that outputs 0, as a network of twins does at initialisation.
     #[test]
     fn a_margin_of_zero_has_no_sign() {
         let run = Run::simple(2, Loss::SOFTMIN);

@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::engine::cpu::{LANES, add_products};
 
-/// Samples of a panel: as many as the cpu engine's lanes, so that its kernels can be used.
+/// Number of samples of a panel: the number of lanes of the cpu engine, so that its kernels can be used.
 pub const PANEL: usize = LANES;
 
 /// One number per sample of a panel, aligned so that no vector load crosses a cache line.
@@ -13,10 +13,11 @@ pub const PANEL: usize = LANES;
 #[repr(C, align(128))]
 pub struct PanelVector(pub [f32; PANEL]);
 
-/// Numbers for every pair of two panels' samples.
+/// One value for every pair of samples of two panels.
 pub type Tile = [PanelVector; PANEL];
 
-/// Rows of both factors that fit in a first-level cache. The order of summation does not depend on it.
+/// Number of rows of both factors that fit in a first-level cache. The order of summation does not depend
+/// on it.
 const DEPTH: usize = 128;
 
 /// Adds Σ_j u_j[i] v_j[k] to sum[i][k], j from first to last.
@@ -50,7 +51,7 @@ impl<const W: usize> WithSimd for Products<'_, W> {
     }
 }
 
-/// Adds the products of N of u's samples, from number `row` on, V vectors at a time.
+/// Adds the products of N samples of u, from index `row` on, V vectors at a time.
 #[inline(always)]
 fn add<S: Simd, const W: usize, const N: usize, const V: usize>(
     simd: S,
@@ -94,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// Small integers: every sum is exact, also where it is cut.
+    /// With small integers every sum is exact, also if it is split.
     #[test]
     fn products_are_sums_of_products() {
         let depth = DEPTH + 3;

@@ -14,12 +14,12 @@ use crate::data::Dataset;
 use crate::model::Train;
 use crate::particles::Particles;
 
-/// Samples and particles used, at most: the first ones.
+/// Largest numbers of samples and particles used: the first ones.
 pub const KERNEL_SAMPLES: usize = 256;
 pub const KERNEL_PARTICLES: usize = 1024;
 
-/// Particles of a group, which share a pass over the coordinates, and the least number of groups per task. The
-/// order of summation does not depend on them.
+/// Number of particles of a group, which share a pass over the coordinates, and least number of groups per
+/// task. The order of summation does not depend on them.
 const GROUP: usize = 8;
 const TOGETHER: usize = 16;
 
@@ -35,7 +35,7 @@ pub struct TangentKernel {
 }
 
 impl TangentKernel {
-    /// Of particles in any units, for the layers that train.
+    /// The kernel of particles in any units, for the trained layers.
     pub fn new(train: Train, p: &Particles, data: &Dataset) -> Self {
         let (m, d) = (p.m().min(KERNEL_PARTICLES), data.d);
         let n = data.n().min(KERNEL_SAMPLES);
@@ -44,7 +44,7 @@ impl TangentKernel {
         let rows = a.len() * GROUP;
         let size = n.div_ceil(PANEL) * rows;
         let mut buffer = BUFFER.take();
-        // All of it is overwritten.
+        // All of the buffer is overwritten.
         buffer.resize(2 * size, PanelVector::zeroed());
         let (features, gates) = buffer.split_at_mut(size);
         let arch = Arch::new();
@@ -140,7 +140,7 @@ impl WithSimd for Activate<'_> {
     }
 }
 
-/// A tile of K, zero at first, from what its rows and what its columns are made of.
+/// A tile of K, initially zero, with the features and gates of its rows and columns.
 struct Entries<'a> {
     k: &'a mut Tile,
     train: Train,
@@ -193,7 +193,7 @@ impl WithSimd for Squares<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> [f64; 2] {
         let (mut change, mut size) = (0.0, 0.0);
-        // A tile off the diagonal stands for two.
+        // A tile off the diagonal counts twice, as K is symmetric.
         let weights = (0..).flat_map(|p| (0..=p).map(move |q| if q < p { 2.0 } else { 1.0 }));
         for ((now, start), weight) in self.now.iter().zip(self.start).zip(weights) {
             let (mut changes, mut sizes) = ([0.0; PANEL], [0.0; PANEL]);
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    /// Twice the network is four times the kernel: a change of 3.
+    /// Doubling the network multiplies the kernel by four: a relative change of 3.
     #[test]
     fn a_scaled_kernel_has_changed_by_its_factor() {
         let (mut p, data) = example();

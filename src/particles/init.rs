@@ -1,5 +1,5 @@
-//! Where particles start. A particle's draw depends on (seed, index) alone, so any block can be
-//! made by itself; values are rounded to f32, the same on every engine.
+//! The initial particles. The draw of a particle depends on (seed, index) alone, so any block can be made
+//! independently of others; values are rounded to f32, the same on every engine.
 
 use std::ops::Range;
 
@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::experiment::{InitKind, InitSpec, Widths};
 use crate::random::{Draws, Stream};
 
-/// What the draws of a run depend on besides the index of the particle. Runs with equal keys share
-/// the draws of equal indices: with one kind and scale, the narrower run is the beginning of the
-/// wider. Runs with different keys are independent.
+/// The key of a run's draws; together with the index it determines the draw of a particle. Runs with equal
+/// keys share the draws of equal indices: with the same kind and scale, the particles of the narrower run
+/// are the first ones of the wider run. Runs with different keys are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrawKey {
     /// `init.seed`, else the experiment's seed.
@@ -20,7 +20,7 @@ pub struct DrawKey {
 }
 
 impl DrawKey {
-    /// Of a run of width m in an experiment with this seed; `None` for particles from a file.
+    /// The key of a run of width m in an experiment with this seed; `None` for particles from a file.
     pub fn of(init: &InitSpec, m: usize, seed: u64) -> Option<DrawKey> {
         (init.kind != InitKind::File).then(|| DrawKey {
             seed: init.seed.unwrap_or(seed),
@@ -48,7 +48,7 @@ pub struct Initializer {
 }
 
 impl Initializer {
-    /// For m particles in dimension d, in an experiment with this seed.
+    /// Prepares m particles in dimension d, in an experiment with this seed.
     ///
     /// # Errors
     /// For kind = "file": the file cannot be read, or holds another width or dimension.
@@ -78,7 +78,7 @@ impl Initializer {
         })
     }
 
-    /// Whether its particles are drawn, so that a block costs draws and no memory.
+    /// Whether the particles are drawn, so that no memory is needed to make a block again.
     pub fn is_drawn(&self) -> bool {
         self.stored.is_none()
     }
@@ -116,7 +116,7 @@ impl Initializer {
 
     /// Draws w of particle j and returns its a.
     fn draw(&self, j: usize, w: &mut [f64]) -> f64 {
-        // Twins share the draws of their pair and differ in the sign of a.
+        // Twins share the draws of their pair and have opposite signs of a.
         let (index, twin) = if self.doubled { (j / 2, j % 2) } else { (j, 0) };
         let mut draws = Draws::new(self.seed, Stream::Init, self.variant, index as u64, 0);
         let sign = if index % 2 == 0 { 1.0 } else { -1.0 };

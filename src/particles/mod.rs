@@ -1,4 +1,4 @@
-//! Particles: the neurons of a network as points (a_j, w_j), and where they start.
+//! Particles: the neurons of a network as points (a_j, w_j), and their initialisation.
 
 mod file;
 pub mod init;
@@ -36,7 +36,7 @@ impl Particles {
         self.a.len()
     }
 
-    /// These particles of the block.
+    /// The particles of this range of the block.
     pub fn range(&self, range: Range<usize>) -> Particles {
         Particles {
             d: self.d,
@@ -45,7 +45,7 @@ impl Particles {
         }
     }
 
-    /// Puts the particles of another block after those of this one.
+    /// Appends the particles of another block.
     pub fn append(&mut self, other: Particles) {
         self.w.extend(other.w);
         self.a.extend(other.a);

@@ -1,32 +1,33 @@
-//! Axes fitted to the values: scale, ends, ticks and their labels.
+//! Axes fitted to the values: scale, limits, ticks and their labels.
 
 use std::ops::Range;
 
 use super::figure::{Axis, Scale};
 
-/// Ratio of the largest to the least value above which an axis is logarithmic: a little more than a decade.
+/// Ratio of the largest to the smallest value above which an axis is logarithmic: a little more than a
+/// decade.
 pub const FAR: f64 = 12.0;
-/// Axes end here at the latest, so that their ends and lengths are finite: runs that diverge have values up to
-/// the largest f64, and axes have room beyond the outermost value.
+/// Bound of the limits of all axes, so that limits and lengths are finite: runs that diverge have values up
+/// to the largest f64, and an axis extends beyond its outermost value.
 const LARGEST: f64 = 1e280;
-/// Room beyond the outermost values, as a share of the axis.
+/// Margin beyond the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
-/// Decades that have a tick each, at most.
+/// Largest number of decades that have a tick each.
 const DECADES: usize = 24;
 
-/// An axis with scale, ends and ticks chosen.
+/// An axis with its scale, limits and ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedAxis {
     pub scale: Scale,
-    /// Ends, in values.
+    /// Limits, as values.
     pub low: f64,
     pub high: f64,
-    /// Value and label; the label is empty where there is no room for it.
+    /// Value and label; the label is empty if it does not fit.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl FittedAxis {
-    /// Chooses for these values; `room` is the most ticks with labels.
+    /// Fits an axis to these values; `room` is the largest number of ticks with labels.
     pub fn new(axis: &Axis, values: impl Iterator<Item = f64>, room: usize) -> Self {
         let mut range = ValueRange::default();
         values.for_each(|v| range.add(v));
@@ -55,7 +56,7 @@ impl FittedAxis {
         fitted
     }
 
-    /// Place of a value between 0 and 1; values beyond the ends are drawn at them.
+    /// Position of a value between 0 and 1; values beyond the limits are clamped to them.
     pub fn place(&self, value: f64) -> f64 {
         let (low, high) = (self.unit(self.low), self.unit(self.high));
         ((self.unit(value) - low) / (high - low)).clamp(0.0, 1.0)
@@ -86,7 +87,7 @@ impl FittedAxis {
         }
     }
 
-    /// Ticks at given values, with labels where those do not overlap.
+    /// Ticks at given values, with labels where these do not overlap.
     fn wanted(&self, wanted: &[f64], room: usize) -> Vec<(f64, String)> {
         let mut last = f64::NEG_INFINITY;
         let each = wanted.iter().zip(alike(wanted)).map(|(&v, word)| {
@@ -134,7 +135,7 @@ impl FittedAxis {
         let stride = stride(1, most, room / signs.max(1));
         let mut ticks = vec![(0.0, "0".to_owned())];
         for k in (0..=most).filter(|k| k % stride == 0) {
-            // 1 and 0 are close to each other on a long axis.
+            // On a long axis the labels of 1 and 0 would overlap.
             if k == 0 && most > 3 {
                 continue;
             }
@@ -155,7 +156,7 @@ impl FittedAxis {
 struct ValueRange {
     low: f64,
     high: f64,
-    /// The smallest one above 0.
+    /// The smallest positive value.
     least: f64,
 }
 
@@ -222,7 +223,7 @@ impl ValueRange {
         if size == 0.0 {
             return (-MARGIN, 1.0);
         }
-        // Values equal up to rounding are one value.
+        // Values that differ only by rounding count as equal.
         if span <= 1e-9 * size {
             return (self.low - 0.1 * size, self.high + 0.1 * size);
         }
@@ -230,7 +231,7 @@ impl ValueRange {
     }
 }
 
-/// Decades from one label to the next: the least round number that leaves room for all labels.
+/// Decades from one label to the next: the smallest round number for which all labels fit.
 fn stride(from: i32, to: i32, room: usize) -> i32 {
     let words = |stride: &i32| to.div_euclid(*stride) - (from - 1).div_euclid(*stride);
     let round = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80];
@@ -239,7 +240,8 @@ fn stride(from: i32, to: i32, room: usize) -> i32 {
     all.find(suits).unwrap_or(1)
 }
 
-/// Labels of the values on one axis: if some need a power of ten, all but the one nearest to 1 have one.
+/// Consistent labels of the values on one axis: if some need a power of ten, all but the one nearest to 1
+/// have one.
 fn alike(values: &[f64]) -> Vec<String> {
     let written = |v: f64| match v {
         0.0 => 0,
@@ -295,7 +297,7 @@ pub fn plain(v: f64) -> String {
     decimal(v, PLAIN)
 }
 
-/// Powers of ten of values that are written without one.
+/// Powers of ten for which values are written without one.
 const PLAIN: Range<i32> = -3..5;
 
 fn exponent(v: f64) -> i32 {
@@ -407,12 +409,12 @@ mod tests {
             ["1", "10", "10²", "10³", "10⁴"]
         );
         assert_eq!(words(&fitted(Scale::Log, &[2.0, 11.0])), ["2", "5", "10"]);
-        // Words of one axis are written in one way.
+        // The labels of one axis have one format.
         assert_eq!(
             words(&fitted(Scale::Log, &[2e3, 2e5])),
             ["3·10³", "10⁴", "3·10⁴", "10⁵"]
         );
-        // Those of a long one are far enough apart, and no others.
+        // A long axis labels exactly those decades that do not overlap.
         assert_eq!(
             words(&fitted(Scale::Log, &[1.0, 1e138])),
             ["1", "10³⁰", "10⁶⁰", "10⁹⁰", "10¹²⁰"]
@@ -424,7 +426,7 @@ mod tests {
         assert_eq!(plain(1024.0), "1024");
     }
 
-    /// The number that a word says.
+    /// The number that a label denotes.
     fn read(word: &str) -> f64 {
         const RAISED: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹";
         let word = word.replace('−', "-");
@@ -449,7 +451,8 @@ mod tests {
         factor * 10f64.powi(power)
     }
 
-    /// Less than a decade, to three: every word says its tick's value, and no two say the same.
+    /// From less than a decade to three: every label equals its tick's value, and no two labels are the
+    /// same.
     #[test]
     fn words_of_short_logarithmic_axes_are_their_values() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! plotters' SVG backend, with places in f64, our colours, dashes and one font.
+//! Draws on plotters' SVG backend with coordinates in f64, our colours, dashes and one font.
 
 use plotters::prelude::{
     DrawingBackend, FontDesc, FontFamily, FontStyle, FontTransform, IntoTextStyle, RGBColor,
@@ -11,10 +11,10 @@ use super::figure::{Dash, DotShape};
 use super::layout::WORDS;
 use crate::error::{Error, Result};
 
-/// Families tried in this order by whoever shows the SVG; pictures made here have the first.
+/// Font families in order of preference for viewers of the SVG; PNGs are made with the first.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// A place on the drawing, in its units.
+/// A point of the drawing, in its units.
 pub type Point = (f64, f64);
 
 /// A drawing in progress.
@@ -23,14 +23,14 @@ pub struct Canvas<'a> {
 }
 
 impl<'a> Canvas<'a> {
-    /// Onto the end of a text.
+    /// Starts a drawing that is appended to `svg`.
     pub fn new(svg: &'a mut String, size: (u32, u32)) -> Self {
         Canvas {
             backend: SVGBackend::with_string(svg, size),
         }
     }
 
-    /// Closes the drawing.
+    /// Finishes the drawing.
     pub fn finish(mut self) -> Result<()> {
         self.backend.present().map_err(refused)
     }
@@ -41,7 +41,7 @@ impl<'a> Canvas<'a> {
         drawn.map_err(refused)
     }
 
-    /// The path in dashes; the backend itself has solid lines only.
+    /// Draws a dashed path; the backend itself has only solid lines.
     pub fn dashed(
         &mut self,
         places: &[Point],
@@ -118,7 +118,7 @@ impl<'a> Canvas<'a> {
         self.text(text, place, style.color(&rgb(colour)).pos(Pos::new(h, v)))
     }
 
-    /// From below upwards, with its right side at the place.
+    /// Text rotated to read upwards, with its right side at this point.
     pub fn upright(&mut self, text: &str, place: Point) -> Result<()> {
         let font = font(WORDS).transform(FontTransform::Rotate270);
         let style = font.into_text_style(&self.backend.get_size());
@@ -135,7 +135,7 @@ impl<'a> Canvas<'a> {
 }
 
 fn font(size: f64) -> FontDesc<'static> {
-    // The backend divides by this factor.
+    // The factor compensates the backend's division of font sizes by it.
     FontDesc::new(FontFamily::Name(FONT), 1.24 * size, FontStyle::Normal)
 }
 
@@ -163,7 +163,7 @@ fn refused(error: impl std::fmt::Display) -> Error {
     }
 }
 
-/// Pieces of a path of length `on` with gaps of length `off`.
+/// Splits a path into dashes of length `on` with gaps of length `off`.
 fn dashes(places: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
     let mut pieces = Vec::new();
     let mut piece: Vec<Point> = places.first().copied().into_iter().collect();

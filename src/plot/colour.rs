@@ -1,6 +1,6 @@
-//! Colours that people with colour-blindness tell apart.
+//! Colours that can be distinguished with colour-blindness.
 
-/// A colour over white; opaque, so that pictures look alike wherever they are shown.
+/// An opaque colour, so that pictures look the same on any background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colour(pub u8, pub u8, pub u8);
 
@@ -19,17 +19,17 @@ pub const OKABE_ITO: [Colour; 6] = [
     Colour(230, 159, 0),
 ];
 
-/// The sign of an output weight or of a class.
+/// Colours of the signs of an output weight or a class.
 pub const POSITIVE: Colour = OKABE_ITO[1];
 pub const NEGATIVE: Colour = OKABE_ITO[0];
 
-/// By the sign of a value.
+/// The colour of the sign of a value.
 pub fn of_sign(value: f64) -> Colour {
     if value < 0.0 { NEGATIVE } else { POSITIVE }
 }
 
 impl Colour {
-    /// Mixed with white: 1 keeps the colour, 0 is white.
+    /// The colour mixed with white: `share` 1 is the colour, 0 is white.
     pub fn faded(self, share: f64) -> Colour {
         let white = Colour(255, 255, 255);
         white.towards(self, share)
@@ -46,8 +46,8 @@ impl Colour {
     }
 }
 
-/// The k-th of `count` colours of a family: Okabe and Ito's for things that differ in kind or are
-/// few, a ramp from dark to light (viridis, as far as lines stand out from white) for numbers in order.
+/// Colour k of `count`: those of Okabe and Ito for unordered or few items, otherwise a ramp from dark to
+/// light for ordered ones (viridis, up to the lightness at which lines are still visible on white).
 pub fn of_family(k: usize, count: usize, ordered: bool) -> Colour {
     if !ordered && count <= OKABE_ITO.len() {
         return OKABE_ITO[k % OKABE_ITO.len()];
@@ -64,7 +64,7 @@ pub fn of_family(k: usize, count: usize, ordered: bool) -> Colour {
     RAMP[below].towards(RAMP[below + 1], place - below as f64)
 }
 
-/// From −1 (blue) over 0 (white) to 1 (vermilion).
+/// The diverging colour map from −1 (blue) over 0 (white) to 1 (vermilion).
 pub fn diverging(value: f64) -> Colour {
     of_sign(value).faded(0.75 * value.abs())
 }

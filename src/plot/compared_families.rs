@@ -1,4 +1,4 @@
-//! The folder's comparison, family by family.
+//! The folder's comparison, split by family.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::folder::{Family, Folder};
 use super::line_styles::LineStyle;
 use crate::compare::{StoredComparison, StoredEnsemble, StoredPair, StoredPowerLaw};
 
-/// The families that were compared: runs that differ in the width and the seed of the particles alone.
+/// The families of a comparison: runs that differ only in the width and the seed of the particles.
 pub fn families<'s>(
     folder: &Folder,
     stored: &'s StoredComparison,
@@ -39,9 +39,9 @@ pub struct ComparedFamily<'a> {
     pub label: String,
     pub colour: Colour,
     pub law: Option<&'a StoredPowerLaw>,
-    /// Its widest networks.
+    /// The width of its widest networks.
     pub widest: usize,
-    /// Gaps to them, with the width of the others.
+    /// Gaps to the widest networks, with the width of the other networks.
     pub gaps: Vec<(f64, &'a StoredPair)>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> ComparedFamily<'a> {
         each.filter(|(_, variance, _)| *variance > 0.0)
     }
 
-    /// The power law: a line of least squares goes through the mean of its points.
+    /// The fitted power law, as a line: a least-squares line passes through the mean of its points.
     pub fn fit(&self) -> Option<Vec<(f64, f64)>> {
         let s = self.law?.exponent?;
         let (m, v): (Vec<f64>, Vec<f64>) = self.variances().map(|(m, v, _)| (m, v)).unzip();
@@ -87,7 +87,7 @@ impl<'a> ComparedFamily<'a> {
         Some(m.iter().map(at).collect())
     }
 
-    /// (m, gap) and (m, floor) of a quantity, as far as they are known.
+    /// (m, gap) and (m, floor) of a quantity, where they are defined.
     pub fn gaps(&self, quantity: &str) -> [Vec<(f64, f64)>; 2] {
         let found = self.gaps.iter().filter_map(|(m, pair)| {
             let gap = pair.gaps.iter().rfind(|gap| gap.quantity == quantity)?;

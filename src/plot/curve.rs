@@ -1,5 +1,5 @@
-//! A column of the metrics as a readable line: a mean over seeds, thinned where there are many records, averaged
-//! where it oscillates.
+//! A column of the metrics as a readable curve: the mean over seeds, thinned if it has many records,
+//! averaged if it oscillates.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,29 @@ use super::figure::Mark;
 use super::folder::{Family, Folder};
 use super::particle_cloud::thousands;
 
-/// Points of a curve, at most; more are drawn as the extremes of bins.
+/// Largest number of points of a curve; of more, the extremes of bins are drawn.
 const POINTS: usize = 400;
-/// Curves whose total variation exceeds this many heights of their panel are averaged.
+/// Curves whose total variation exceeds this many heights of their panel are averaged over bins.
 const SWINGS: f64 = 6.0;
-/// Bins per decade of steps of an averaged curve; the same for runs of any length.
+/// Bins per decade of steps of an averaged curve, for runs of any length.
 const BINS: f64 = 6.0;
 
-/// Step, and mean, least and most of the seeds.
+/// Step, with mean, minimum and maximum over the seeds.
 type Point = (f64, [f64; 3]);
 
-/// A column over the seeds of a family.
+/// A column of the metrics over the seeds of a family.
 pub struct Curve {
     points: Vec<Point>,
     seeds: usize,
     thinned: Thinned,
 }
 
-/// What was done to a curve to make it readable.
+/// How a curve was thinned.
 enum Thinned {
     Not,
-    /// Of so many rows the extremes of bins are left.
+    /// Only the extremes of bins, out of this many rows.
     Extremes(usize),
-    /// Means over bins, with the least and the most in each.
+    /// Means over bins, with the minimum and maximum of each bin.
     Means,
 }
 
@@ -48,13 +48,13 @@ impl Curve {
             }
         }
         let seeds = at.values().map(|(count, _)| *count).max().unwrap_or(0);
-        // A mean over fewer runs than before would jump.
+        // Steps that only some of the seeds have are left out, as the mean would jump.
         let whole = at.into_iter().filter(|(_, (count, _))| *count == seeds);
         let points = whole.map(|(step, (count, [sum, low, high]))| {
             (step as f64, [sum / count as f64, low, high])
         });
         let mut points: Vec<Point> = points.collect();
-        // Step 0 has no place on a logarithmic axis.
+        // Step 0 cannot be shown on a logarithmic axis.
         if points.len() > 1 && points[0].0 == 0.0 {
             points.remove(0);
         }
@@ -65,7 +65,7 @@ impl Curve {
         }
     }
 
-    /// From the least to the most of the line.
+    /// Minimum and maximum of the line.
     pub fn range(&self) -> (f64, f64) {
         let values = self.points.iter().map(|(_, [mean, ..])| *mean);
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
@@ -73,7 +73,7 @@ impl Curve {
         })
     }
 
-    /// As it can be read in a panel of this range.
+    /// Thins the curve for a panel with this range of values.
     pub fn thin(&mut self, (low, high): (f64, f64)) {
         let rows = self.points.len();
         if swings(&self.points, high - low) {
@@ -85,7 +85,7 @@ impl Curve {
         }
     }
 
-    /// What the line is, where it is not the values of one run as they are.
+    /// Notes on averaging and thinning, where the line is not the values of one run.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.seeds > 1 {
@@ -106,7 +106,7 @@ impl Curve {
         points.map(|&(x, [mean, ..])| (x, mean)).collect()
     }
 
-    /// From the least to the most of what the line is a mean of.
+    /// The band between minimum and maximum of the averaged values.
     pub fn band(&self, colour: Colour) -> Option<Mark> {
         let points = self.points.iter();
         let points = points.map(|&(x, [_, low, high])| (x, low, high));
@@ -117,7 +117,7 @@ impl Curve {
     }
 }
 
-/// Whether a curve goes up and down many times a span, rounding aside.
+/// Whether the total variation of a curve exceeds [`SWINGS`] times the span, beyond rounding.
 fn swings(points: &[Point], span: f64) -> bool {
     let values = || points.iter().map(|(_, [mean, ..])| *mean);
     let ways = values().zip(values().skip(1));
@@ -126,12 +126,12 @@ fn swings(points: &[Point], span: f64) -> bool {
     span > 1e-9 * size && way > SWINGS * span
 }
 
-/// The points of each bin, by the whole part of a number that grows with the step.
+/// Groups the points into bins, by the integer part of a function that increases with the step.
 fn bins(points: &[Point], bin: impl Fn(f64) -> f64) -> impl Iterator<Item = &[Point]> {
     points.chunk_by(move |a, b| bin(a.0).floor() == bin(b.0).floor())
 }
 
-/// A mean for each bin, in the middle of its steps; the last one at the last step.
+/// The mean of each bin, at the middle of its steps; that of the last bin at the last step.
 fn means(points: &[Point]) -> Vec<Point> {
     let each = bins(points, |step| BINS * step.max(1.0).log10()).map(|part| {
         let count = part.len() as f64;
@@ -151,7 +151,7 @@ fn means(points: &[Point]) -> Vec<Point> {
     means
 }
 
-/// The least and the most of each bin, and the first and the last point of all.
+/// The minimum and maximum of each bin, and the first and last point of the curve.
 fn extremes(points: &[Point]) -> Vec<Point> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
@@ -175,7 +175,7 @@ fn extremes(points: &[Point]) -> Vec<Point> {
 mod tests {
     use super::*;
 
-    /// From step 1, up and down by this much about a line that falls from 1 to 0.
+    /// A line that falls from 1 to 0 from step 1 on, plus an alternating oscillation of this size.
     fn curve(swing: f64, count: usize) -> Vec<Point> {
         let at = |k: usize| {
             let value = 1.0 - k as f64 / (count - 1) as f64 + swing * (-1f64).powi(k as i32);
@@ -192,7 +192,7 @@ mod tests {
         assert!(means.len() <= 16, "{}", means.len());
         assert_eq!(means[0].1, blot[0].1);
         assert_eq!(means.last().unwrap().0, 300.0);
-        // Where there are many steps to a bin, the mean is the line and the shade the swings.
+        // With many steps per bin, the mean follows the line and the band has the size of the oscillation.
         for (step, [mean, low, high]) in means.into_iter().filter(|p| p.0 > 30.0) {
             let (line, near) = (1.0 - (step - 1.0) / 299.0, 0.5 * step / 299.0);
             assert!((mean - line).abs() < 0.3 / 10.0 + near, "{step} {mean}");
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// What is small in its panel may swing there.
+    /// Oscillations that are small relative to the panel are not averaged.
     #[test]
     fn curves_that_get_somewhere_are_drawn_as_they_are() {
         assert!(!swings(&curve(0.0, 300), 1.0));
@@ -214,7 +214,7 @@ mod tests {
         assert!(!swings(&[], 0.0));
     }
 
-    /// A run and a longer one that begins with it.
+    /// A run and a longer one that starts with the same values.
     #[test]
     fn the_bins_are_those_of_a_longer_run() {
         let long = curve(0.3, 3000);

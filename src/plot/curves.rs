@@ -34,7 +34,7 @@ const FEATURES: [Quantity; 3] = [
     share("share dead", &[("dead", Dash::Solid)]),
 ];
 
-/// Every figure of curves that the folder's metrics fill.
+/// Every figure of curves for which the folder's metrics have values.
 pub fn curves(folder: &Folder) -> Vec<Figure> {
     let mut risk = vec![RISK];
     if objective_differs(folder) {
@@ -68,7 +68,7 @@ pub fn curves(folder: &Folder) -> Vec<Figure> {
         .collect()
 }
 
-/// Without decay and with α = 1 the objective is the risk.
+/// Whether objective and risk differ: they are equal without decay and with α = 1.
 fn objective_differs(folder: &Folder) -> bool {
     (0..folder.grid.runs.len()).any(|run| {
         let of = folder.experiment(run);

@@ -1,22 +1,22 @@
-//! What a figure is, before anything is drawn: panels of marks over axes, and a legend.
+//! The data of a figure before it is drawn: panels of marks over axes, and a legend.
 
 use super::colour::Colour;
 
-/// A picture of one column of a page, 85 mm wide, with panels beside or below each other.
+/// A figure as wide as one column of a page, 85 mm, with panels in a grid.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figure {
     /// Name of its files, without an ending.
     pub name: String,
-    /// A sentence for readers who do not see it.
+    /// A sentence for readers who cannot see the figure.
     pub description: String,
     pub panels: Vec<Panel>,
-    /// As wide as two columns.
+    /// Whether the figure is as wide as two columns.
     pub wide: bool,
     /// Panels per row.
     pub columns: usize,
-    /// Shown above the panels, never over them.
+    /// Legend, shown above the panels.
     pub legend: Vec<LegendEntry>,
-    /// What was left out or binned, below the panels.
+    /// Note on sampled, binned or omitted values, shown below the panels.
     pub note: Option<String>,
 }
 
@@ -27,13 +27,13 @@ pub struct Panel {
     pub x: Axis,
     pub y: Axis,
     pub marks: Vec<Mark>,
-    /// What the shades of a map stand for, for pages that tell it under the pointer.
+    /// The values behind the shades of a map, for pages that show them under the pointer.
     pub field: Option<ScalarField>,
-    /// One unit is as long along x as along y.
+    /// Whether the unit has the same length on both axes.
     pub equal: bool,
-    /// No axes at all: what is drawn has no coordinates to read.
+    /// Whether the axes are left out: the marks have no meaningful coordinates.
     pub bare: bool,
-    /// Height of the plane of the marks as a share of its width; 0 for the usual one.
+    /// Height of the panel's plot area as a share of its width; 0 for the default.
     pub height: f64,
 }
 
@@ -41,45 +41,44 @@ pub struct Panel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScalarField {
     pub label: String,
-    /// Ends of the grid.
+    /// Limits of the grid.
     pub x: (f64, f64),
     pub y: (f64, f64),
-    /// Points of a row; rows follow each other from the lowest y.
+    /// Points per row; the rows are in order of increasing y.
     pub columns: usize,
     pub values: Vec<f64>,
 }
 
-/// An axis as it is asked for. What it becomes depends on the values: see [`super::axis`].
+/// The requested properties of an axis; [`super::axis`] fits it to the values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Axis {
     pub label: String,
     pub scale: Scale,
-    /// Ends that the values do not choose.
+    /// Fixed limits, instead of those of the values.
     pub range: Option<(f64, f64)>,
-    /// A value that belongs on the axis whatever the values are.
+    /// A value that the axis includes, whatever the values are.
     pub include: Option<f64>,
-    /// Values below 0 are sizes too, drawn downwards: their ticks have no sign.
+    /// Whether values below 0 are magnitudes drawn downwards, whose tick labels have no sign.
     pub mirrored: bool,
-    /// Where ticks go, if there is room for all.
+    /// Positions of ticks, if all of them fit.
     pub ticks: Option<Vec<f64>>,
 }
 
-/// How values become places.
+/// The scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
-    /// Logarithmic for positive values more than a decade apart; linear below 1 and logarithmic
-    /// beyond for values of both signs, or negative ones, that are far apart; else linear.
+    /// Logarithmic for positive values more than a decade apart; for other values that are far apart,
+    /// linear below 1 and logarithmic beyond, for both signs; else linear.
     #[default]
     Auto,
     Linear,
-    /// Falls back to linear where no value is positive.
+    /// Logarithmic; linear if no value is positive.
     Log,
-    /// asinh: linear near 0, logarithmic far from it, for both signs. Linear where no value is
-    /// beyond 10.
+    /// asinh: linear near 0 and logarithmic far from 0, for both signs. Linear if no value is beyond 10.
     Asinh,
 }
 
-/// Something drawn. Points that are not finite break lines and are left out elsewhere.
+/// A mark. Points that are not finite interrupt lines; other marks leave them out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mark {
     Line {
@@ -89,7 +88,7 @@ pub enum Mark {
         /// In points of 1/72 inch.
         width: f64,
     },
-    /// Between two curves over the same x: (x, low, high).
+    /// Area between two curves over the same x: (x, low, high).
     Band {
         points: Vec<(f64, f64, f64)>,
         colour: Colour,
@@ -97,7 +96,7 @@ pub enum Mark {
     Dots {
         dots: Vec<Dot>,
     },
-    /// (from, to, height) over a base, which a logarithmic axis has at its end.
+    /// Bars (from, to, height) over a base line, which is the lower limit of a logarithmic axis.
     Bars {
         bars: Vec<(f64, f64, f64)>,
         colour: Colour,
@@ -106,13 +105,13 @@ pub enum Mark {
         polygons: Vec<Vec<(f64, f64)>>,
         colour: Colour,
     },
-    /// Across the whole panel at a height y.
+    /// A line across the whole panel at height y.
     Rule {
         y: f64,
         colour: Colour,
         dash: Dash,
     },
-    /// Across the whole panel between two heights.
+    /// An area across the whole panel between two heights.
     Slab {
         label: String,
         low: f64,
@@ -135,7 +134,7 @@ pub struct Dot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DotShape {
     Disc,
-    /// With a white rim, to stand out on colours.
+    /// With a white rim, to be visible on colours.
     Rimmed,
     Square,
 }
@@ -156,7 +155,7 @@ pub struct LegendEntry {
     pub sign: Sign,
 }
 
-/// What stands before a legend's words.
+/// The symbol before the text of a legend entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
     Line(Dash),
@@ -174,12 +173,12 @@ impl Figure {
         }
     }
 
-    /// Whether there is anything to see.
+    /// Whether the figure has no marks.
     pub fn is_empty(&self) -> bool {
         self.panels.is_empty()
     }
 
-    /// Adds a legend entry unless there is one of that label.
+    /// Adds a legend entry unless there is one with this label.
     pub fn enter(&mut self, label: impl Into<String>, colour: Colour, sign: Sign) {
         let label = label.into();
         if self.legend.iter().all(|entry| entry.label != label) {
@@ -191,7 +190,7 @@ impl Figure {
         }
     }
 
-    /// Adds a sentence to the note, once.
+    /// Adds a sentence to the note unless the note has it already.
     pub fn remark(&mut self, text: impl AsRef<str>) {
         let text = text.as_ref();
         match &mut self.note {
@@ -203,7 +202,7 @@ impl Figure {
 }
 
 impl Panel {
-    /// Every finite place of its marks.
+    /// All finite points of the panel's marks.
     pub fn places(&self) -> impl Iterator<Item = (f64, f64)> {
         let places = self.marks.iter().flat_map(Mark::places);
         places.filter(|(x, y)| x.is_finite() && y.is_finite())
@@ -237,7 +236,7 @@ impl Mark {
         }
     }
 
-    /// Discs of the size that goes with lines.
+    /// Discs of the usual size beside lines.
     pub fn discs(places: impl Iterator<Item = (f64, f64)>, colour: Colour) -> Self {
         let dot = |(x, y)| Dot {
             x,
@@ -251,7 +250,7 @@ impl Mark {
         }
     }
 
-    /// Every (x, y) that should be inside the axes; x is not finite for marks across the panel.
+    /// Every (x, y) that the axes should include; x is not finite for marks across the whole panel.
     pub fn places(&self) -> Box<dyn Iterator<Item = (f64, f64)> + '_> {
         match self {
             Mark::Line { points, .. } => Box::new(points.iter().copied()),

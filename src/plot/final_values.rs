@@ -1,4 +1,4 @@
-//! Final values of a grid against each of its numbers, with mean and spread over seeds.
+//! Final values as functions of each numeric key of a grid, with mean and spread over seeds.
 
 use super::axis::{FittedAxis, plain};
 use super::colour::{Colour, GREY, of_family};
@@ -7,11 +7,11 @@ use super::folder::{Family, Folder, applies, words};
 use super::line_styles::{distinct, spread};
 use super::margins::{LAW, LAW_DASH, law_over, margin_bounds_over};
 
-/// Lines of a panel, at most.
+/// Largest number of lines of a panel.
 const LINES: usize = 6;
-/// Opacity of a spread, as a share of its family's colour.
+/// Share of its family's colour that a spread has; the rest is white.
 const SHADE: f64 = 0.25;
-/// The quantities that may be shown, the most informative first, and how many panels there are.
+/// Candidate quantities, the most informative first, and the largest number of panels.
 const QUANTITIES: [(&str, &str); 6] = [
     ("error_test", "test error"),
     ("risk_test", "test risk"),
@@ -22,7 +22,7 @@ const QUANTITIES: [(&str, &str); 6] = [
 ];
 const PANELS: usize = 2;
 
-/// A figure per key of the grid that takes several numbers.
+/// A figure for each key of the grid that takes several numbers.
 pub fn against(folder: &Folder) -> Vec<Figure> {
     let Some(first) = folder.families.first() else {
         return Vec::new();
@@ -50,7 +50,7 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let lines: Vec<(&str, Colour)> = lines
         .map(|(k, label)| (label.as_str(), of_family(k, count, false)))
         .collect();
-    // Which of test risk and test error, and which margin, is the most informative depends on the loss.
+    // The loss decides which of test risk and test error, and which margin, is more informative.
     let labelled = folder.metrics.has("error_test");
     let output = (0..folder.grid.runs.len())
         .all(|k| folder.experiment(k).network.train == crate::model::Train::Output);
@@ -72,7 +72,7 @@ fn figure(folder: &Folder, key: &str, values: &[f64]) -> Figure {
     let mut columns = Vec::new();
     for (column, label) in quantities {
         let panel = panel(folder, (key, values), (column, label), &lines, &mut figure);
-        // A column with values during the runs may have none at their ends, beyond f64.
+        // A column with values during the runs may have none at the end, where they exceed f64.
         if panel.places().next().is_some() {
             figure.panels.push(panel);
             columns.push(*column);
@@ -201,14 +201,14 @@ fn panel(
         .flat_map(|&(_, colour)| edges_of(&panel, colour))
         .collect();
     panel.marks.extend(edges);
-    // Over the spreads, or they would hide them, and under the means.
+    // Drawn over the spreads, which would hide them, and under the means.
     panel.marks.extend(bounds);
     panel.marks.extend(means);
     panel
 }
 
-/// Cuts spreads of a logarithmic axis at the power of ten below the least mean: a single seed far below would
-/// take most of the axis.
+/// Cuts spreads on a logarithmic axis at the power of ten below the smallest mean: a single seed with a far
+/// smaller value would take up most of the axis.
 fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
     let ys = |marks: &[Mark]| -> Vec<f64> {
         let all = marks.iter().flat_map(Mark::places).map(|(_, y)| y);
@@ -236,7 +236,7 @@ fn cut_below(panel: &mut Panel, means: &[Mark], figure: &mut Figure) {
     ));
 }
 
-/// The edges of a spread, which stay visible where another spread covers it.
+/// The edges of a spread, which stay visible where other spreads overlap it.
 fn edges_of(panel: &Panel, colour: Colour) -> Vec<Mark> {
     let edge = |points: Vec<(f64, f64)>| Mark::Line {
         points,
@@ -256,7 +256,7 @@ fn edges_of(panel: &Panel, colour: Colour) -> Vec<Mark> {
     both.collect()
 }
 
-/// A band and a line in its middle, as tight bounds are thinner than a line.
+/// The bounds of an optimum as a band with a line in its middle, as tight bounds are thinner than a line.
 fn optimum(certified: &[(f64, f64, f64)], shade: Colour) -> [Mark; 2] {
     let middle = certified
         .iter()

@@ -1,4 +1,4 @@
-//! The certificate's V(θ) = Σ_i q_i σ(θ·x_i) over the circle, with the bound that it must keep.
+//! The certificate's V(θ) = Σ_i q_i σ(θ·x_i) over the circle, with the bound that the certificate requires.
 
 use super::colour::{BLACK, GREY, LIGHT, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
@@ -12,10 +12,10 @@ use crate::store::{Checkpoint, blocks};
 
 /// Directions around the circle, besides the breakpoints.
 const DIRECTIONS: usize = 1440;
-/// Particles marked, at most: the heaviest.
+/// Largest number of particles that are marked: the heaviest ones.
 const PARTICLES: usize = 200;
 
-/// The figure of one run, where d = 2 and its training has a certificate.
+/// The figure of one run, if d = 2 and a certificate applies to its training.
 pub fn variation(folder: &Folder, of: &ShownRun) -> Result<Option<Figure>> {
     let experiment = folder.experiment(of.run);
     if of.cloud.d != 2 || experiment.network.train == Train::Output {
@@ -103,8 +103,8 @@ fn rule(y: f64, dash: Dash) -> Mark {
     Mark::Rule { y, colour, dash }
 }
 
-/// Residuals whose sizes add up to 1: those of the whole run where they were added up, since the
-/// last ones swing, else the last.
+/// Residuals normalised to Σ |q_i| = 1: those accumulated over the run if there are any, since the last
+/// ones oscillate; else the last ones.
 fn weights(folder: &Folder, run: usize, g: &[f64]) -> Result<Vec<f64>> {
     let checkpoint = Checkpoint::newest(&folder.place.run(run))?;
     let sum = match checkpoint {
@@ -116,7 +116,7 @@ fn weights(folder: &Folder, run: usize, g: &[f64]) -> Result<Vec<f64>> {
     Ok(q.iter().map(|q| q / total).collect())
 }
 
-/// The heaviest particles on the curve.
+/// Marks of the heaviest particles, on the curve.
 fn heaviest(of: &ShownRun, v: &dyn Fn(f64) -> f64) -> Mark {
     let cloud = of.cloud;
     let mut order: Vec<usize> = Vec::new();

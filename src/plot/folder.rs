@@ -1,4 +1,4 @@
-//! What a run folder holds, as figures need it.
+//! The content of a run folder, as figures need it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,23 +19,23 @@ use crate::store::{RunFolder, Summary};
 /// Keys over which values are averaged.
 const SEEDS: [&str; 2] = ["seed", "init.seed"];
 
-/// A run folder, read.
+/// The content of a run folder.
 pub struct Folder {
     pub place: RunFolder,
     pub grid: Grid,
     pub metrics: MetricsTable,
-    /// Of certificate.json, if there is one. Figures show the bounds of the optimum alone, which
-    /// hold at every step.
+    /// From certificate.json, if there is one. Figures show only the bounds of the optimum, which hold at
+    /// every step.
     pub certificates: Vec<RunCertificate>,
-    /// Of compare.json, if there is one and no run has gone on since: its values hold at its steps alone.
+    /// From compare.json, if there is one and no run has gone on since: its values hold only at its steps.
     pub comparison: Option<StoredComparison>,
-    /// Runs that differ in their seeds alone.
+    /// Families of runs that differ only in their seeds.
     pub families: Vec<Family>,
     /// How many runs diverged.
     diverged: usize,
 }
 
-/// Runs with the same parameters but for their seeds.
+/// Runs that differ only in their seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
     /// The parameters, without seeds.
@@ -45,7 +45,7 @@ pub struct Family {
 
 impl Folder {
     /// # Errors
-    /// No run folder, or a file in it that is damaged.
+    /// `dir` is no run folder, or a file in it is damaged.
     pub fn open(dir: &Path) -> Result<Self> {
         let place = RunFolder::open(dir)?;
         let grid = load(&place.experiment().display().to_string(), &[])?;
@@ -78,7 +78,7 @@ impl Folder {
         })
     }
 
-    /// Says how many runs diverged, if any did: of those figures show the beginning.
+    /// A note on how many runs diverged, if any did: figures show them up to there.
     pub fn divergence(&self) -> Option<String> {
         match (self.diverged, self.grid.runs.len()) {
             (0, _) => None,
@@ -87,14 +87,14 @@ impl Folder {
         }
     }
 
-    /// The first run of a family that has particles, and their file.
+    /// The first run of a family that has a particles file, and the path of the file.
     pub fn particles(&self, family: &Family) -> Option<(usize, PathBuf)> {
         let of = |&run: &usize| (run, self.place.run(run).join("particles.npz"));
         let mut each = family.runs.iter().map(of);
         each.find(|(_, path)| path.exists())
     }
 
-    /// Says which runs a figure shows, where their families have others that differ in the seed.
+    /// Adds a note on which runs a figure shows, if their families have runs with other seeds.
     pub fn one_seed(&self, runs: &[usize], figure: &mut Figure) {
         let several = |f: &&Family| f.runs.len() > 1 && f.runs.iter().any(|r| runs.contains(r));
         if self.families.iter().find(several).is_none() {
@@ -107,7 +107,7 @@ impl Folder {
         });
     }
 
-    /// Says which runs a figure shows, and that there are more combinations of parameters.
+    /// Adds a note on which runs a figure shows, and that there are more combinations of parameters.
     pub fn some_of_all(&self, runs: &[usize], figure: &mut Figure) {
         let all = self.families.len();
         if (2..all).contains(&runs.len()) {
@@ -119,8 +119,8 @@ impl Folder {
         self.one_seed(runs, figure);
     }
 
-    /// Says so where runs beside each other, given with their steps, ended at different ones, and not
-    /// because their experiments end there.
+    /// Adds a note if the runs of a figure, given with their last steps, ended at different steps and one of
+    /// them before its flow.steps.
     pub fn ends_apart(&self, ends: &[(usize, u64)], figure: &mut Figure) {
         let steps = || ends.iter().map(|(_, step)| *step);
         let (Some(first), Some(last)) = (steps().min(), steps().max()) else {
@@ -158,19 +158,19 @@ impl Folder {
 }
 
 impl Family {
-    /// `m = 64, both layers`
+    /// The parameters as a label, such as `m = 64, both layers`.
     pub fn label(&self) -> String {
         self.label_without("")
     }
 
-    /// Without one of the keys.
+    /// The label without one of the keys.
     pub fn label_without(&self, key: &str) -> String {
         let others = self.parameters.iter().filter(|(k, _)| k != key);
         let each = others.map(|(key, value)| key_value(key, value));
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// One of the keys with its value; nothing where it has none.
+    /// A key with its value, as a label; empty if the family does not have it.
     pub fn key_value(&self, key: &str) -> String {
         let found = self.value(key);
         found.map_or(String::new(), |value| key_value(key, value))
@@ -181,13 +181,13 @@ impl Family {
         found.map(|(_, value)| value)
     }
 
-    /// The number that a key has.
+    /// The value of a key, if it is a number.
     pub fn number(&self, key: &str) -> Option<f64> {
         self.value(key).and_then(number)
     }
 }
 
-/// `m = 64`; of words the value alone.
+/// `m = 64`; for a text value the value alone.
 fn key_value(key: &str, value: &toml::Value) -> String {
     match (key, value) {
         ("network.train", toml::Value::String(text)) if text == "both" => "both layers".into(),
@@ -200,7 +200,7 @@ fn key_value(key: &str, value: &toml::Value) -> String {
     }
 }
 
-/// A key's letter in the model, or its last word.
+/// The symbol of a key in docs/model.md, or the last part of its name.
 pub fn letter(key: &str) -> &str {
     match key {
         "network.width" => "m",
@@ -215,7 +215,7 @@ pub fn letter(key: &str) -> &str {
     }
 }
 
-/// A key in words, for an axis.
+/// The name of a key for an axis.
 pub fn words(key: &str) -> String {
     match key {
         "network.width" => "width m".into(),
@@ -261,7 +261,7 @@ fn families(grid: &Grid) -> Vec<Family> {
     families
 }
 
-/// metrics.csv by columns, whatever columns it has. NaN where a value is not defined.
+/// metrics.csv by columns, whichever it has. NaN where a value is not defined.
 #[derive(Debug, Default)]
 pub struct MetricsTable {
     columns: HashMap<String, Vec<f64>>,
@@ -301,7 +301,7 @@ impl MetricsTable {
         Ok(MetricsTable { columns, rows })
     }
 
-    /// Rows of all runs together.
+    /// Number of rows of all runs together.
     pub fn len(&self) -> usize {
         self.columns.get("run").map_or(0, Vec::len)
     }
@@ -312,7 +312,7 @@ impl MetricsTable {
         self.columns.get(name)?.get(rows)
     }
 
-    /// The value of a column that has one alone.
+    /// The value of a column that has the same value in all rows.
     pub fn constant(&self, name: &str) -> Option<f64> {
         let column = self.columns.get(name)?;
         let mut values = column.iter().copied().filter(|v| v.is_finite());
@@ -320,15 +320,15 @@ impl MetricsTable {
         values.all(|v| v == first).then_some(first)
     }
 
-    /// Whether any run has a finite value of it.
+    /// Whether a column has a finite value in any run.
     pub fn has(&self, name: &str) -> bool {
         let column = self.columns.get(name);
         column.is_some_and(|column| column.iter().any(|v| v.is_finite()))
     }
 }
 
-/// Whether a column says something of a family: margin_f2 of what was trained with fixed features, the
-/// other margins of the rest.
+/// Whether a column is meaningful for a family: margin_f2 for training with fixed features, the other
+/// margins for all other training.
 pub fn applies(folder: &Folder, family: &Family, column: &str) -> bool {
     let output = |&run: &usize| folder.experiment(run).network.train == Train::Output;
     match column {

@@ -6,7 +6,7 @@ use super::figure::{Axis, Figure, Mark, Panel, Scale, Sign};
 use super::particle_cloud::{ParticleCloud, SnapshotSeries, thousands};
 use super::predictor::ShownRun;
 
-/// Bars of a histogram.
+/// Number of bars of a histogram.
 const BINS: usize = 48;
 
 /// The figure of one run.
@@ -39,7 +39,7 @@ pub fn histograms(of: &ShownRun, snapshots: Option<&SnapshotSeries>) -> Option<F
     (!figure.is_empty()).then_some(figure)
 }
 
-/// Share of the particles by mass, for either sign.
+/// Share of the particles by mass, for each sign.
 fn masses(cloud: &ParticleCloud, note: &mut Option<String>) -> Option<Panel> {
     let m = cloud.m();
     let there = || {
@@ -59,9 +59,9 @@ fn masses(cloud: &ParticleCloud, note: &mut Option<String>) -> Option<Panel> {
     if most <= 0.0 {
         return None;
     }
-    // Particles that decay has killed reach 10⁻³⁰⁰: one bar holds all below 10⁻⁹ of the heaviest.
+    // Decay drives masses of particles down to 10⁻³⁰⁰: one bar holds all below 10⁻⁹ of the largest.
     let floor = least.max(1e-9 * most);
-    // Bars are of one width on the axis that they stand on.
+    // Bars have equal widths on the scale of the axis.
     let log = most > FAR * floor;
     let to_axis = |mass: f64| if log { mass.log10() } else { mass };
     let to_mass = |place: f64| if log { 10f64.powf(place) } else { place };
@@ -76,7 +76,7 @@ fn masses(cloud: &ParticleCloud, note: &mut Option<String>) -> Option<Panel> {
     let scale = if log { Scale::Log } else { Scale::Linear };
     Some(Panel {
         x: Axis {
-            // Alone, a bar would be as wide as the panel.
+            // A single bar would otherwise be as wide as the panel.
             range: alike.then_some((from, to)),
             ..Axis::new("mass |a||w|", scale)
         },
@@ -120,7 +120,7 @@ fn turned(snapshots: &SnapshotSeries) -> Option<Panel> {
         .filter(|v| v.0.is_finite() && v.2.is_finite())
         .collect();
     let most = values.iter().map(|v| v.0).fold(0.0, f64::max);
-    // What rounding makes of the angle between a vector and itself.
+    // Angles this small are rounding errors.
     if most < 1e-3 {
         return None;
     }
@@ -152,7 +152,7 @@ struct Bars {
 }
 
 impl Bars {
-    /// Of (place, a, weight) between two ends.
+    /// From (position, a, weight), for positions between two limits.
     fn new(from: f64, to: f64, values: impl Iterator<Item = (f64, f64, f64)>) -> Self {
         let width = (to - from) / BINS as f64;
         let mut bars = Bars {

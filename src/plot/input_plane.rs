@@ -1,20 +1,20 @@
-//! The plane of the inputs: how they lie in it, and level sets of a function on it.
+//! The plane of the inputs: its coordinates, and level sets of a function on it.
 
 use super::colour::diverging;
 use super::figure::{Mark, ScalarField};
 use crate::data::Dataset;
 
-/// Cells along an edge of the plane, an even number.
+/// Cells along a side of the grid, an even number.
 const CELLS: usize = 72;
-/// Shades on each side of 0.
+/// Number of shades for each sign.
 const SHADES: usize = 6;
 
 /// How inputs of d ≤ 3 are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputPlane {
-    /// One coordinate x, besides the constant 1 at `bias` if there is one: a function of x.
+    /// One coordinate x, besides the constant 1 at `bias` if there is one: f as a function of x.
     Line { bias: Option<usize> },
-    /// Inputs of unit length in the plane: a function of the angle.
+    /// Unit vectors in the plane: f as a function of the angle.
     Circle,
     /// Inputs in the plane.
     Flat,
@@ -26,7 +26,7 @@ pub enum InputPlane {
 }
 
 impl InputPlane {
-    /// `None` where the inputs are of too many dimensions.
+    /// Chooses the picture for a data set; `None` if the inputs have too many dimensions.
     pub fn of(data: &Dataset, labels: bool) -> Option<Self> {
         let constant = |k: &usize| (0..data.n()).all(|i| data.row(i)[*k] == 1.0);
         let bias = (0..data.d).rev().find(constant);
@@ -53,7 +53,7 @@ impl InputPlane {
         )
     }
 
-    /// The input at a place of the picture; a curve has no use for v.
+    /// The input at a point of the picture; v is not used for curves.
     pub fn input(self, u: f64, v: f64) -> Vec<f64> {
         let with_bias = |mut x: Vec<f64>, bias: usize| {
             x.insert(bias, 1.0);
@@ -73,7 +73,7 @@ impl InputPlane {
         }
     }
 
-    /// Where an input is in the picture.
+    /// The point of the picture for an input.
     pub fn place(self, x: &[f32]) -> (f64, f64) {
         let at = |k: usize| f64::from(x[k]);
         match self {
@@ -99,7 +99,7 @@ pub struct Sampled {
 }
 
 impl Sampled {
-    /// f at the corners of all cells between these ends.
+    /// Samples f at the corners of all cells between these limits.
     pub fn new(x: (f64, f64), y: (f64, f64), f: impl Fn(f64, f64) -> f64 + Sync) -> Self {
         use rayon::prelude::*;
         let at = |ends: (f64, f64), k: usize| ends.0 + (ends.1 - ends.0) * k as f64 / CELLS as f64;
@@ -114,7 +114,7 @@ impl Sampled {
         }
     }
 
-    /// Every second value, times a factor, under a name.
+    /// Every second value, times a factor, with a label.
     pub fn field(&self, label: &str, factor: f64) -> ScalarField {
         let each = || (0..=CELLS).step_by(2);
         let values = each().flat_map(|j| each().map(move |i| factor * self.value(i, j)));
@@ -136,7 +136,7 @@ impl Sampled {
         self.values[j * (CELLS + 1) + i]
     }
 
-    /// The largest |f| but for the 2 % that are largest: what full colour stands for.
+    /// The 98 % quantile of |f|, which has the full colour.
     pub fn scale(&self) -> f64 {
         let mut sizes: Vec<f64> = self
             .values
@@ -148,8 +148,8 @@ impl Sampled {
         sizes.get(sizes.len() * 98 / 100).copied().unwrap_or(0.0)
     }
 
-    /// Shades from −scale to scale, the later over the earlier, so that no gap between pieces
-    /// shows more than the next shade.
+    /// Shades from −scale to scale, each drawn over the previous one, so that a gap between pieces shows
+    /// only the neighbouring shade.
     pub fn shades(&self, scale: f64) -> Vec<Mark> {
         let whole = vec![vec![
             self.place(0.0, 0.0),
@@ -172,7 +172,7 @@ impl Sampled {
         marks
     }
 
-    /// Pieces of {f ≥ level}: rows of whole cells, and cells cut by straight lines.
+    /// Polygons that cover {f ≥ level}: rows of whole cells, and cells cut by straight lines.
     fn above(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
         let mut pieces = Vec::new();
         for j in 0..CELLS {
@@ -196,7 +196,7 @@ impl Sampled {
     }
 
     fn block(&self, from: usize, to: usize, j: usize) -> Vec<(f64, f64)> {
-        // A little larger, or lines of the shade below would show between the rows.
+        // Slightly enlarged: otherwise lines of the shade below would show between the rows.
         let out = |k: usize, by: f64| (k as f64 + by).clamp(0.0, CELLS as f64);
         let (left, right) = (out(from, -0.06), out(to, 0.06));
         let (low, high) = (out(j, -0.06), out(j + 1, 0.06));
@@ -204,7 +204,7 @@ impl Sampled {
         corners.map(|(i, j)| self.place(i, j)).to_vec()
     }
 
-    /// Corners of a cell, around it.
+    /// Corners of a cell in cyclic order.
     fn corners(&self, i: usize, j: usize) -> [(f64, f64, f64); 4] {
         [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)]
             .map(|(i, j)| (i as f64, j as f64, self.value(i, j)))
@@ -225,8 +225,8 @@ impl Sampled {
         polygon
     }
 
-    /// The set on which f changes its sign, as pieces of lines. Where no neuron is active f is 0 on
-    /// whole regions, whose edges are no such set.
+    /// The line segments on which f changes its sign. Where no neuron is active f is 0 on whole regions,
+    /// whose edges do not count.
     pub fn zero(&self) -> Vec<Vec<(f64, f64)>> {
         let mut pieces = Vec::new();
         for j in 0..CELLS {
@@ -251,7 +251,7 @@ impl Sampled {
     }
 }
 
-/// Joins pieces that share an end, so that lines have few gaps.
+/// Joins segments that share an end point, so that lines have few gaps.
 fn join(pieces: Vec<Vec<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
     use std::collections::HashMap;
     let key = |p: (f64, f64)| (p.0.to_bits(), p.1.to_bits());

@@ -1,43 +1,43 @@
-//! Where the parts of a figure go, in tenths of a point (1/720 inch).
+//! The positions of the parts of a figure, in tenths of a point (1/720 inch).
 
 use super::axis::FittedAxis;
 use super::figure::{Axis, Figure, LegendEntry, Mark, Panel, Scale};
 
 /// 85 mm: the column of a journal.
 pub const WIDTH: f64 = 2410.0;
-/// Sizes of words.
+/// Font size.
 pub const WORDS: f64 = 75.0;
 pub const SMALL: f64 = 60.0;
-/// Height of a plane as a share of its width, where a panel does not say.
+/// Default height of a plot area as a share of its width.
 const HEIGHT: f64 = 0.62;
 const EDGE: f64 = 40.0;
-/// Room of an upright label and the gap between it and the words of ticks.
+/// Width of a vertical axis label with the gap to the tick labels.
 const LABEL: f64 = 1.55 * WORDS;
 const TICK: f64 = 25.0;
-/// Words of ticks on an upright axis, at most.
+/// Largest number of tick labels on a vertical axis.
 const MOST_UP: usize = 6;
-/// Iterations until labels and the room for them agree, at most.
+/// Largest number of iterations until labels and the room for them agree.
 const ITERATIONS: usize = 8;
-/// Height of a line of a title, in sizes of its words.
+/// Line height of a title, in font sizes.
 pub const TITLE: f64 = 1.2;
-/// Room right of a plane, at least.
+/// Least room right of a plot area.
 const AFTER: f64 = 75.0;
-/// Length of the sign before a legend's words.
+/// Length of the symbol before the text of a legend entry.
 pub const SIGN: f64 = 130.0;
 
-/// Everything about a figure that depends on sizes.
+/// The computed sizes and positions of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FigureLayout {
     pub width: f64,
     pub height: f64,
     pub panels: Vec<Placed>,
-    /// Left end and middle height of each legend entry.
+    /// Left end and vertical centre of each legend entry.
     pub legend: Vec<(f64, f64)>,
-    /// Lines of the note with the heights of their middles.
+    /// Vertical centre and text of each line of the note.
     pub note: Vec<(f64, String)>,
 }
 
-/// A panel's plane and its axes.
+/// The plot area of a panel and its axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
     /// Lines of the title, from the top.
@@ -60,7 +60,7 @@ impl FigureLayout {
         let mut panels = Vec::new();
         for row in figure.panels.chunks(columns) {
             let mut lowest = top;
-            // Over the middle of its plane, which is not that of the panel.
+            // Titles are centred on the plot area, not on the panel.
             let titles = row.iter().map(|panel| title(panel, width - left + right));
             let titles: Vec<Vec<String>> = titles.collect();
             let above = match titles.iter().map(Vec::len).max() {
@@ -98,7 +98,7 @@ impl FigureLayout {
 }
 
 impl Placed {
-    /// Place of a point.
+    /// Position of a point in the drawing.
     pub fn point(&self, x: f64, y: f64) -> (f64, f64) {
         (
             self.left + self.x.place(x) * self.width,
@@ -121,7 +121,7 @@ fn place(panel: &Panel, (left, top): (f64, f64), width: f64) -> Placed {
     }
 }
 
-/// A title in one line or, where its parts do not fit into the panel, in several.
+/// A title as one line or, if it does not fit the width of the panel, several.
 fn title(panel: &Panel, width: f64) -> Vec<String> {
     let Some(title) = &panel.title else {
         return Vec::new();
@@ -139,7 +139,7 @@ fn title(panel: &Panel, width: f64) -> Vec<String> {
         .collect()
 }
 
-/// Height of a plane as a share of its width.
+/// Height of a plot area as a share of its width.
 fn share(panel: &Panel) -> f64 {
     match panel.height {
         h if h > 0.0 => h,
@@ -157,7 +157,7 @@ fn axes(panel: &Panel, width: f64, height: f64) -> (FittedAxis, FittedAxis) {
     if !panel.equal || !linear {
         return (x, y);
     }
-    // One unit has the length of the axis that needs the most.
+    // The axis with the larger range decides the length of the unit.
     let unit = ((x.high - x.low) / width).max((y.high - y.low) / height);
     let around = |of: &FittedAxis, length: f64| {
         let middle = (of.low + of.high) / 2.0;
@@ -182,9 +182,9 @@ fn ys(panel: &Panel) -> impl Iterator<Item = f64> {
     panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y)
 }
 
-/// Room left of planes, for axis labels and the widest tick labels, and right of them, for tick labels at their
-/// ends. Tick labels depend on the room that is left, so this is a fixed-point iteration; room never shrinks in it,
-/// or two sets of labels could alternate without end.
+/// Room left of the plot areas, for axis labels and the widest tick labels, and right of them, for tick
+/// labels that extend beyond the axis. Tick labels depend on the remaining width, so this is a fixed-point
+/// iteration; room never shrinks in it, as two sets of labels could alternate without end.
 fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
     let (mut left, mut right) = (0.0, AFTER);
     for _ in 0..ITERATIONS {
@@ -216,13 +216,13 @@ fn aside(panels: &[Panel], width: f64) -> (f64, f64) {
     (left, right)
 }
 
-/// Length of the widest word of an axis.
+/// Width of the widest tick label of an axis.
 pub fn widest(axis: &FittedAxis) -> f64 {
     let words = axis.ticks.iter().map(|(_, word)| length(word, WORDS));
     words.fold(0.0, f64::max)
 }
 
-/// Room below a plane: words of ticks and the label.
+/// Room below a plot area, for tick labels and the axis label.
 fn below(panel: &Panel) -> f64 {
     match (panel.bare, panel.x.label.is_empty()) {
         (true, _) => 0.0,
@@ -231,7 +231,7 @@ fn below(panel: &Panel) -> f64 {
     }
 }
 
-/// Entries in rows from left to right, and where the rows end.
+/// Positions of legend entries in rows from left to right, and the bottom of the rows.
 fn legend(entries: &[LegendEntry], width: f64) -> (Vec<(f64, f64)>, f64) {
     if entries.is_empty() {
         return (Vec::new(), EDGE / 2.0);
@@ -250,7 +250,7 @@ fn legend(entries: &[LegendEntry], width: f64) -> (Vec<(f64, f64)>, f64) {
     (places, y + line / 2.0 + EDGE / 2.0)
 }
 
-/// Lines of a note that fit the width.
+/// Breaks a note into lines that fit the width.
 fn wrap(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -265,7 +265,7 @@ fn wrap(text: &str, width: f64) -> Vec<String> {
     lines
 }
 
-/// About how long a text is in DejaVu Sans, rather too long than too short.
+/// Approximate width of a text in DejaVu Sans, rather too wide than too narrow.
 pub fn length(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
         'i' | 'j' | 'l' | '.' | ',' | ':' | '·' | '|' | '\'' | ' ' => 0.34,
@@ -283,7 +283,7 @@ pub fn length(text: &str, size: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Words at the end of an axis that ends with a tick.
+    /// Tick labels fit where an axis ends with a tick.
     #[test]
     fn words_of_ticks_end_inside_the_picture() {
         for (low, high) in [(450.0, 20_000.0), (8.0, 1024.0), (0.1, 1e6)] {
@@ -310,7 +310,7 @@ mod tests {
         }
     }
 
-    /// Of panels beside each other, the title of either stays over its own.
+    /// Titles of neighbouring panels do not overlap the other panel.
     #[test]
     fn long_titles_take_several_lines() {
         let panel = |title: &str| Panel {
@@ -337,7 +337,7 @@ mod tests {
         assert!(svg.contains(titles[0]), "{svg}");
     }
 
-    /// Names of upright axes, whatever words their ticks have.
+    /// Labels of vertical axes stay inside the figure, whatever the width of the tick labels.
     #[test]
     fn names_of_upright_axes_begin_inside_the_picture() {
         let panel = |low: f64, high: f64| Panel {

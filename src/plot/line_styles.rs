@@ -1,28 +1,28 @@
-//! How the families of a picture are told apart: by colour for one key of the grid, a numeric one if there is
-//! any, and by dashes, or panels, for all other keys.
+//! Styles that distinguish the families of a figure: colour for one key of the grid, a numeric one if there
+//! is any, and dashes, or panels, for all other keys.
 
 use super::colour::{Colour, GREY, of_family};
 use super::figure::{Dash, Figure, Sign};
 use super::folder::Family;
 
-/// Dashes that can be told apart, in the order of their use.
+/// Dashes that can be distinguished, in order of use.
 const DASHES: [Dash; 3] = [Dash::Solid, Dash::Dashed, Dash::Dotted];
-/// Colours that can be told apart, at most.
+/// Largest number of colours that can be distinguished.
 const COLOURS: usize = 8;
-/// Lines of a panel, at most.
+/// Largest number of lines of a panel.
 const LINES: usize = 12;
-/// Families whose spread is shown, at most: more bands hide each other.
+/// Largest number of families whose spread is shown: more bands would hide each other.
 const BANDS: usize = 3;
 
-/// The families of a picture: all, or some, spread over them.
+/// The families of a figure: all of them, or an evenly spaced selection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineStyles<'a> {
     pub each: Vec<LineStyle<'a>>,
-    /// What the colours stand for, in the order of their key's values.
+    /// Label and colour of each value of the coloured key, in order.
     colours: Vec<(String, Colour)>,
-    /// What each dash stands for, in the order of [`DASHES`].
+    /// Label of each dash, in the order of [`DASHES`].
     dash_labels: Vec<String>,
-    /// Families of the folder.
+    /// Number of families of the folder.
     all: usize,
 }
 
@@ -78,8 +78,8 @@ impl<'a> LineStyles<'a> {
         }
     }
 
-    /// For a figure that uses dashes for something else: the families of each dash, in solid lines, with its label.
-    /// A single part without a label where colours tell all families apart.
+    /// The families split by dash, drawn solid, each part with its label: for figures that use dashes for
+    /// something else. A single part without a label if colours distinguish all families.
     pub fn apart(&self) -> Vec<(Option<String>, LineStyles<'a>)> {
         if self.dash_labels.len() < 2 {
             return vec![(None, self.clone())];
@@ -104,17 +104,17 @@ impl<'a> LineStyles<'a> {
         parts.collect()
     }
 
-    /// Whether there is nothing to tell apart.
+    /// Whether there is only one style.
     pub fn is_single(&self) -> bool {
         self.all < 2
     }
 
-    /// Whether there is room for the spread of each.
+    /// Whether the spread of each family can be shown.
     pub fn are_few(&self) -> bool {
         self.all <= BANDS
     }
 
-    /// Explains colours and dashes in a figure's legend, as far as there are any to tell apart.
+    /// Adds colours and dashes to a figure's legend, if there are several.
     pub fn explain(&self, figure: &mut Figure) {
         if self.is_single() {
             return;
@@ -129,15 +129,15 @@ impl<'a> LineStyles<'a> {
         }
     }
 
-    /// A note that only some families are shown, if so.
+    /// A note if only some families are shown.
     pub fn some_of_all(&self) -> Option<String> {
         let (shown, all) = (self.each.len(), self.all);
         (shown < all).then(|| format!("{shown} of {all} combinations of parameters"))
     }
 }
 
-/// The key that colours stand for: one that leaves no more combinations than there are dashes, preferably a
-/// numeric one, then the one with the most values.
+/// The key that colours stand for: one whose other keys have no more combinations than there are dashes,
+/// preferably a numeric one, then the one with the most values.
 fn coloured(families: &[Family]) -> Option<String> {
     let keys = families.first()?.parameters.iter().map(|(key, _)| key);
     let suits = |key: &&String| {
@@ -146,12 +146,12 @@ fn coloured(families: &[Family]) -> Option<String> {
         let numeric = families.iter().all(|f| f.number(key).is_some());
         (values > 1, others <= DASHES.len(), numeric, values)
     };
-    // The last of several equally good keys is taken, so the first key has to come last.
+    // `max_by_key` takes the last of several equally good keys; reversed, that is the first key.
     let best = keys.rev().max_by_key(suits)?;
     suits(&best).0.then(|| best.clone())
 }
 
-/// Labels of families, each once, in the order of the first that has it.
+/// Labels of families without duplicates, in order of first occurrence.
 pub fn distinct<'f>(
     families: impl IntoIterator<Item = &'f Family>,
     label: impl Fn(&Family) -> String,
@@ -165,7 +165,7 @@ pub fn distinct<'f>(
     labels
 }
 
-/// At most so many of a list, the first and the last among them.
+/// At most `most` elements of a list, evenly spaced, the first and the last included.
 pub fn spread<T: Clone>(list: Vec<T>, most: usize) -> Vec<T> {
     let count = list.len().min(most);
     let pick = |k: usize| list[k * (list.len() - 1) / (count - 1).max(1)].clone();
@@ -212,7 +212,8 @@ pub mod tests {
         figure.legend.into_iter().map(|entry| entry.label).collect()
     }
 
-    /// No two families have one style, and there are no more colours and dashes than can be told apart.
+    /// Whether all families have different styles, and no more colours and dashes than can be
+    /// distinguished.
     fn told_apart(line_styles: &LineStyles) -> bool {
         let each = line_styles.each.iter().enumerate();
         let mut pairs = each.flat_map(|(k, a)| line_styles.each[..k].iter().map(move |b| (a, b)));
@@ -235,7 +236,7 @@ pub mod tests {
             for style in &line_styles.each {
                 let output = style.family.key_value("network.train") == "output layer";
                 assert_eq!(style.dash == Dash::Dashed, output);
-                // One n has one colour.
+                // Equal n have equal colours.
                 let n = style.family.number("data.n");
                 let same = line_styles.each.iter().filter(|l| l.colour == style.colour);
                 assert!(same.into_iter().all(|l| l.family.number("data.n") == n));
@@ -284,7 +285,7 @@ pub mod tests {
         }
     }
 
-    /// Six losses at two widths: dashes would not do for the losses.
+    /// Six losses at two widths: there are too few dashes for the losses.
     #[test]
     fn words_of_many_kinds_have_colours() {
         let losses = ["square", "logistic", "exponential", "softmin", "hinge"];

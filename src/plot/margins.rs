@@ -1,4 +1,4 @@
-//! Margins against the step, with the certified bounds of what they can reach.
+//! Margins against the step, with certified bounds of their largest possible values.
 
 use super::colour::{Colour, GREY};
 use super::figure::{Dash, Figure, Mark, Panel, Scale, Sign};
@@ -48,9 +48,9 @@ pub fn margins(folder: &Folder) -> Figure {
 pub struct MarginBounds {
     pub low: f64,
     pub high: f64,
-    /// The upper bound holds for every direction, not only for those searched.
+    /// Whether the upper bound holds for all directions, not only for the directions searched.
     certified: bool,
-    /// A mean over runs whose optima differ.
+    /// Whether the bounds are means over runs with different optima.
     mean: bool,
 }
 
@@ -70,13 +70,13 @@ impl MarginBounds {
     }
 }
 
-/// Bounds of the largest value of a run's margin. γ1 depends on the samples alone, so the certificate of any run
-/// on them is used.
+/// Bounds of the largest possible value of a run's margin. γ1 depends only on the samples, so the
+/// certificate of any run on the same samples is used.
 pub fn margin_bounds_of(folder: &Folder, run: usize, column: &str) -> Option<MarginBounds> {
     let alpha = folder.experiment(run).network.alpha();
     let (kind, factor) = match column {
         "margin_f1" => (OptimumKind::Margin, 1.0),
-        // At the limit particles are balanced, and param_norm = 2 tv_norm/α.
+        // At the limit particles are balanced, so param_norm = 2 tv_norm/α.
         "margin_param" => (OptimumKind::Margin, alpha / 2.0),
         "margin_f2" => (OptimumKind::KernelMarginFeatures, 1.0),
         _ => return None,
@@ -93,8 +93,7 @@ pub fn margin_bounds_of(folder: &Folder, run: usize, column: &str) -> Option<Mar
     })
 }
 
-/// The bounds of a family: their means over its runs, as its curve is the mean too. `None` where some run has
-/// none.
+/// Bounds for a family: means over its runs, as its curve is a mean too. `None` if some run has no bounds.
 pub fn margin_bounds_over(folder: &Folder, family: &Family, column: &str) -> Option<MarginBounds> {
     let each = family
         .runs
@@ -110,12 +109,12 @@ pub fn margin_bounds_over(folder: &Folder, family: &Family, column: &str) -> Opt
     })
 }
 
-/// Label of the margin that infinitely many features reach.
+/// Label of the margin of infinitely many features.
 pub const LAW: &str = "γ₂ of infinitely many features";
-/// Dashes tell curves apart.
+/// Dash of that margin, which distinguishes it from the curves.
 pub const LAW_DASH: Dash = Dash::Dotted;
 
-/// γ2 of the law of the features, its mean over a family.
+/// γ2 for the law of the features, averaged over a family.
 pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
     let of = |run: usize| {
         let mut all = folder.certificates.iter();
@@ -128,8 +127,8 @@ pub fn law_over(folder: &Folder, family: &Family, column: &str) -> Option<f64> {
     there.then(|| each.iter().sum::<f64>() / each.len() as f64)
 }
 
-/// Bands across the panel, and lines for the law of the features: one, where the families have one
-/// optimum, else one of each colour.
+/// Bounds as bands across the panel, and γ2 for the law of the features as lines: one for all families if
+/// they have the same optimum, else one in each colour.
 fn bounds(
     folder: &Folder,
     line_styles: &LineStyles,
@@ -195,7 +194,7 @@ fn bounds(
         colour,
         dash: LAW_DASH,
     });
-    // Over the spreads, or they would hide them, and under the curves.
+    // Drawn over the spreads, which would hide them, and under the curves.
     let curves = panel.marks.iter();
     let curves = curves.take_while(|mark| matches!(mark, Mark::Band { .. }));
     let place = curves.count();
@@ -203,18 +202,18 @@ fn bounds(
     panel.marks.splice(place..place, bounds);
 }
 
-/// Whether two values look the same in a picture.
+/// Whether two values cannot be distinguished in a figure.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-3 * b.abs()
 }
 
-/// Cuts the axis below: before the data are separated, margins are far below 0.
+/// Cuts the lower end of the axis: until the data are separated, margins are far below 0.
 fn cut_below(panel: &mut Panel, figure: &mut Figure) {
     let ys = || panel.marks.iter().flat_map(Mark::places).map(|(_, y)| y);
     let (low, high) = ys()
         .filter(|y| y.is_finite())
         .fold((0.0_f64, 0.0_f64), |(l, h), y| (l.min(y), h.max(y)));
-    // The second half of the steps is always shown.
+    // The values of the second half of the steps are always shown.
     let late = panel.marks.iter().filter_map(|mark| match mark {
         Mark::Line { points, .. } => {
             let half = points.last().map_or(0.0, |p| p.0) / 2.0;

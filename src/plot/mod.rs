@@ -1,14 +1,15 @@
-//! Figures from a run folder: which ones apply is decided from what the folder holds, and no
-//! engine is needed.
+//! Figures from a run folder: the content of the folder decides which figures apply, and no engine is
+//! needed.
 //!
-//! `folder` reads the folder, `compared_families` its comparison · `line_styles` tells its families apart,
-//! `shown_families` takes a few · `curves`, `margins`, `final_values`, `width_asymptotics`, `predictor`, `particles`,
-//! `histograms` and `first_variation` each make a [`Figure`], which is data only · `axis` and `layout` compute what
-//! depends on values and sizes · `render` draws it as SVG, with its numbers by `values` · `raster` makes pixels of
-//! that, and [`movie`] frames. There is one way of drawing: a PNG is the SVG beside it.
+//! `folder` reads the folder, `compared_families` its comparison; `line_styles` chooses styles for its
+//! families, and `shown_families` selects a few of them; `curves`, `margins`, `final_values`,
+//! `width_asymptotics`, `predictor`, `particles`, `histograms` and `first_variation` each make a
+//! [`Figure`], which is only data; `axis` and `layout` compute limits, ticks and positions; `render` draws
+//! the SVG, with the numbers of the figure from `values`; `raster` converts it to pixels, and [`movie`]
+//! makes frames of these. There is one way of drawing: a PNG is made from the SVG of the same name.
 //!
-//! Figures are 85 mm wide, the column of a journal, with words of 7.5 points, in colours that
-//! people with colour-blindness tell apart. What is sampled or binned is said below the panels.
+//! Figures are 85 mm wide, the column of a journal, with text of 7.5 points, in colours that can be
+//! distinguished with colour-blindness. A note below the panels tells what is sampled or binned.
 
 pub mod axis;
 mod canvas;
@@ -52,13 +53,13 @@ pub use render::render;
 use crate::error::{Error, Result};
 use crate::store::write_atomically;
 
-/// Runs of which particles and functions are shown, at most.
+/// Largest number of runs whose particles and predictors are shown.
 const RUNS: usize = 4;
 
-/// Every figure that the folder has something for.
+/// Every figure that applies to the folder.
 ///
 /// # Errors
-/// A file of the folder that is damaged; data that cannot be read again.
+/// A file of the folder is damaged, or data cannot be read again.
 pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     let mut figures = curves::curves(folder);
     figures.extend(final_values::against(folder));
@@ -100,7 +101,7 @@ pub fn figures(folder: &Folder) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The particles of some runs, one of each family that is picked.
+/// The particles of one run of each selected family.
 fn clouds(folder: &Folder) -> Result<Vec<(usize, String, ParticleCloud)>> {
     let mut clouds = Vec::new();
     for family in shown_families::pick(&folder.families, RUNS) {
@@ -111,11 +112,11 @@ fn clouds(folder: &Folder) -> Result<Vec<(usize, String, ParticleCloud)>> {
     Ok(clouds)
 }
 
-/// Draws every figure of a run folder into DIR/figures, as NAME.svg and NAME.png; the paths of the
-/// SVGs. Figures of an earlier time that no longer apply are removed.
+/// Draws every figure of a run folder into DIR/figures, as NAME.svg and NAME.png; returns the paths of the
+/// SVGs. Older figures that no longer apply are removed.
 ///
 /// # Errors
-/// No run folder, a damaged file in it, or a file system that refuses.
+/// `dir` is no run folder, a file in it is damaged, or a file cannot be written.
 pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
     let folder = Folder::open(dir)?;
     let figures = figures(&folder)?;
@@ -135,7 +136,7 @@ pub fn draw(dir: &Path) -> Result<Vec<PathBuf>> {
     paths.collect()
 }
 
-/// Removes pictures of earlier results.
+/// Removes figures that are not among these.
 fn remove_outdated(place: &Path, figures: &[Figure]) -> Result<()> {
     for entry in std::fs::read_dir(place)
         .map_err(|e| Error::reading(place, e))?

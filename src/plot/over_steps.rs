@@ -1,4 +1,4 @@
-//! Quantities against the step: a panel each.
+//! Quantities as functions of the step, one panel each.
 
 use super::axis::{FittedAxis, plain};
 use super::colour::{Colour, GREY};
@@ -8,12 +8,12 @@ use super::folder::{Folder, applies};
 use super::line_styles::{LineStyle, LineStyles};
 use super::predictor::{ends, extremes};
 
-/// Steps from the first to the last of an axis that has each as a tick, at most.
+/// Largest number of steps for which an axis has a tick at each.
 const FEW: f64 = 10.0;
-/// Share of a common scale that each of its panels takes, at least.
+/// Least share of a common scale that each of its panels must fill.
 const FILLED: f64 = 0.25;
 
-/// A quantity of one panel: columns of metrics.csv with what tells them apart.
+/// The quantity of one panel: columns of metrics.csv with the dashes that distinguish them.
 pub struct Quantity {
     pub label: &'static str,
     pub columns: &'static [(&'static str, Dash)],
@@ -21,7 +21,7 @@ pub struct Quantity {
     pub include: Option<f64>,
 }
 
-/// On an axis that suits the values.
+/// A quantity on an axis fitted to its values.
 pub const fn quantity(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
     Quantity {
         label,
@@ -31,7 +31,7 @@ pub const fn quantity(label: &'static str, columns: &'static [(&'static str, Das
     }
 }
 
-/// A share between 0 and 1.
+/// A quantity between 0 and 1.
 pub const fn share(label: &'static str, columns: &'static [(&'static str, Dash)]) -> Quantity {
     Quantity {
         scale: Scale::Linear,
@@ -40,7 +40,7 @@ pub const fn share(label: &'static str, columns: &'static [(&'static str, Dash)]
     }
 }
 
-/// Quantities that the metrics have, a panel each.
+/// A figure with a panel for each quantity that the metrics have.
 pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quantity]) -> Figure {
     let mut figure = Figure::new(name, description);
     let there = |q: &&Quantity| {
@@ -53,10 +53,11 @@ pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quan
         [(column, _)] => folder.metrics.constant(column),
         _ => None,
     };
-    // A flat line beside curves takes their room and says one number.
+    // A constant is left out beside curves: it takes their room and is a single number.
     let all_flat = there.iter().all(|q| constant(q).is_some());
     let line_styles = LineStyles::new(&folder.families);
-    // Where dashes tell training from test, what they would tell has panels of its own.
+    // Where dashes distinguish training from test, families that dashes would distinguish have panels of
+    // their own.
     let dashed = there.iter().any(|q| columns_of(folder, q).len() > 1);
     let parts = if dashed {
         line_styles.apart()
@@ -82,7 +83,7 @@ pub fn figure(folder: &Folder, name: &str, description: &str, quantities: &[Quan
     figure
 }
 
-/// One scale for panels of one quantity, to be compared, where none would be flat on it.
+/// Gives panels of one quantity a common scale for comparison, unless a curve would look flat on it.
 fn share_heights(panels: &mut [Panel]) {
     let Some(Panel { y: axis, .. }) = panels.first().filter(|_| panels.len() > 1) else {
         return;
@@ -105,7 +106,7 @@ fn share_heights(panels: &mut [Panel]) {
     }
 }
 
-/// One x axis for all panels of a column needs its label once; families are named once.
+/// Labels the x axis of each column of panels once, and adds the families to the legend once.
 pub fn finish(line_styles: &LineStyles, figure: &mut Figure) {
     let last = figure.panels.len().saturating_sub(1);
     for panel in &mut figure.panels[..last] {
@@ -117,7 +118,7 @@ pub fn finish(line_styles: &LineStyles, figure: &mut Figure) {
     if last > 0 {
         let places = figure.panels.iter().flat_map(Panel::places);
         let common = ends(places.map(|(x, _)| x));
-        // One scale too, whatever part of the steps a panel has values for.
+        // The x axis is common to all panels, whichever steps a panel has values for.
         let axis = FittedAxis::new(&Axis::default(), [common.0, common.1].into_iter(), 3);
         for panel in &mut figure.panels {
             panel.height = 0.42;
@@ -128,14 +129,14 @@ pub fn finish(line_styles: &LineStyles, figure: &mut Figure) {
     for panel in &mut figure.panels {
         panel.x.ticks = whole_steps(panel);
     }
-    // Lines first, then what is behind them.
+    // The legend lists lines first, then areas.
     figure.legend.sort_by_key(|entry| entry.sign == Sign::Patch);
     if let Some(note) = line_styles.some_of_all() {
         figure.remark(note);
     }
 }
 
-/// Every step of an axis of few: there is none between two.
+/// Ticks at every step if there are few, as there are no fractional steps.
 fn whole_steps(panel: &Panel) -> Option<Vec<f64>> {
     let (low, high) = extremes(panel.places().map(|(x, _)| x));
     let few = high - low <= FEW;
@@ -150,7 +151,7 @@ fn columns_of(folder: &Folder, quantity: &Quantity) -> Vec<(&'static str, Dash)>
         .collect()
 }
 
-/// One quantity of the families that it applies to.
+/// A panel of one quantity for the families to which it applies.
 pub fn panel(
     folder: &Folder,
     quantity: &Quantity,
@@ -170,7 +171,7 @@ pub fn panel(
         let column = columns.first();
         column.is_some_and(|(column, _)| applies(folder, style.family, column))
     };
-    // A run is drawn over a longer one that it is the beginning of.
+    // A run is drawn over a longer run that starts with the same values.
     let shown = line_styles.each.iter().rev().filter(suits);
     let mut curves: Vec<(Colour, Dash, Curve)> = Vec::new();
     for style in shown {
@@ -242,7 +243,7 @@ mod tests {
         };
         assert!(shared(-100.0, 100.0));
         assert!(!shared(-1.0, 1.0));
-        // Far apart on a scale that has room for both.
+        // Values far apart on a scale on which both are visible.
         assert!(shared(-1e9, 1e9));
     }
 }

@@ -1,5 +1,5 @@
-//! The particles of a run, read in a stream: per particle its mass, some of them whole, and the
-//! network as a function where d ≤ 3.
+//! The particles of a run, read in a stream: the mass of each particle, the weights of some of them, and
+//! the predictor if d ≤ 3.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,11 +8,11 @@ use std::path::Path;
 use crate::arrays::{self, Array, NpzReader};
 use crate::error::Result;
 
-/// Particles whose weights are kept; as many as a snapshot has.
+/// Number of particles whose weights are kept, as in a snapshot.
 pub const SAMPLE: usize = 4096;
-/// Networks wider than this are functions of binned particles.
+/// For wider networks the predictor is evaluated with binned particles.
 const EXACT: usize = 20_000;
-/// Bins along an edge of the square or cube onto which directions are projected, by d.
+/// Bins along an edge of the square or cube onto which directions are projected, indexed by d.
 const BINS: [f64; 4] = [1.0, 1.0, 8192.0, 96.0];
 
 /// Particles of a run.
@@ -21,20 +21,20 @@ pub struct ParticleCloud {
     pub d: usize,
     /// a_j |w_j| (m).
     pub masses: Vec<f64>,
-    /// Angle of each w_j, in degrees, where d = 2.
+    /// Angle of each w_j in degrees, if d = 2.
     pub angles: Vec<f32>,
-    /// Input weights of the first particles, row-major, and their output weights.
+    /// Input weights (row-major) and output weights of the first particles.
     pub w: Vec<f64>,
     pub a: Vec<f64>,
     /// Predictions on the training set (n).
     pub f: Vec<f64>,
-    /// For d ≤ 3: the network's terms a_j σ(w_j·x), some of them bundled.
+    /// For d ≤ 3: the terms a_j σ(w_j·x) of the network, some of them merged.
     pub terms: Vec<Term>,
-    /// Whether `terms` are fewer than particles.
+    /// Whether there are fewer `terms` than particles.
     pub binned: bool,
 }
 
-/// Σ a_j σ(w_j·x) over particles that are active together: v·x where u·x > 0.
+/// Σ a_j σ(w_j·x) over particles of one bin, which are active for the same x: v·x where u·x > 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Term {
     pub u: [f64; 3],
@@ -59,7 +59,7 @@ impl ParticleCloud {
         Ok(cloud)
     }
 
-    /// The particles of a snapshot, as a network of their own.
+    /// The particles of a snapshot, as a network by themselves.
     pub fn of_snapshot(snapshots: &SnapshotSeries, s: usize) -> Self {
         let mut cloud = ParticleCloud {
             d: snapshots.d,
@@ -80,7 +80,7 @@ impl ParticleCloud {
         self.masses.len()
     }
 
-    /// Particles whose weights are known.
+    /// Number of particles whose weights are known.
     pub fn sampled(&self) -> usize {
         self.a.len()
     }
@@ -94,7 +94,7 @@ impl ParticleCloud {
         self.masses[j].abs()
     }
 
-    /// "4096 of 1000000 particles", where not all are there.
+    /// "4096 of 1000000 particles", if not all are kept.
     pub fn sample_note(&self) -> Option<String> {
         let (kept, m) = (self.sampled(), self.m());
         (kept < m).then(|| format!("{kept} of {} particles", thousands(m)))
@@ -132,13 +132,13 @@ impl ParticleCloud {
             row.clear();
         })?;
         let mut bundled: Vec<_> = bins.into_iter().collect();
-        // A map has no order of its own, and sums depend on it.
+        // A map has no fixed order, but the sums depend on the order.
         bundled.sort_by_key(|(bin, _)| *bin);
         self.terms.extend(bundled.into_iter().map(|(_, term)| term));
         Ok(())
     }
 
-    /// Takes w_j, with a_j in the place of its mass: memory for one number per particle is enough.
+    /// Adds w_j; the mass of particle j still holds a_j, so that one number per particle is stored.
     fn push(&mut self, j: usize, w: &[f64], bins: &mut HashMap<(i8, [i16; 2]), Term>) {
         let a = self.masses[j];
         let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
@@ -173,7 +173,7 @@ impl ParticleCloud {
     }
 }
 
-/// Bin of a direction: the face of the square or cube that it meets, and where.
+/// Bin of a direction: the face of the square or cube that it hits, and the cell on that face.
 fn bin(w: &[f64]) -> (i8, [i16; 2]) {
     let largest = (0..w.len()).max_by(|&k, &l| w[k].abs().total_cmp(&w[l].abs()));
     let k = largest.unwrap_or(0);
@@ -200,7 +200,7 @@ fn each(npy: Array) -> io::Result<Vec<f64>> {
     Ok(values)
 }
 
-/// The values of an array of f32 or f64, one after another.
+/// Passes on the values of an array of f32 or f64 one by one.
 fn stream(npy: Array, mut put: impl FnMut(f64)) -> io::Result<()> {
     arrays::in_order(&npy)?;
     match npy.dtype().num_bytes() {
@@ -221,7 +221,7 @@ fn stream(npy: Array, mut put: impl FnMut(f64)) -> io::Result<()> {
     }
 }
 
-/// 1 000 000
+/// A number with its digits grouped: 1 000 000.
 pub fn thousands(count: usize) -> String {
     let digits = count.to_string();
     let first = digits.len() % 3;
@@ -235,13 +235,13 @@ pub fn thousands(count: usize) -> String {
     text
 }
 
-/// Values of snapshots kept in memory, at most.
+/// Largest number of values of snapshots kept in memory.
 const VALUES: usize = 1 << 24;
 
 /// The snapshots of a run: steps, and (w, a) of the first particles at each.
 pub struct SnapshotSeries {
     pub steps: Vec<u64>,
-    /// Particles kept of each.
+    /// Number of particles kept from each snapshot.
     pub m: usize,
     pub d: usize,
     w: Vec<f64>,
@@ -249,7 +249,7 @@ pub struct SnapshotSeries {
 }
 
 impl SnapshotSeries {
-    /// Reads snapshots.npz; `None` where there is none, or nothing in it.
+    /// Reads snapshots.npz; `None` if the file is missing or has no snapshots.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
@@ -330,8 +330,8 @@ mod tests {
         cloud
     }
 
-    /// A particle that its bundle takes for active, or for not, is within a bin's diameter ε of the
-    /// kink: it errs by ε|a||w||x| at most, and a share of about ε of the particles does.
+    /// A particle for which its bin decides wrongly whether it is active is within the bin's diameter ε of
+    /// the kink: its error is at most ε|a||w||x|, and this concerns a share of about ε of the particles.
     #[test]
     fn bundled_particles_make_the_same_function() {
         let m = 4000;
@@ -350,7 +350,7 @@ mod tests {
                 each.fold(0.0, f64::max)
             };
             assert!(error(0.0) <= allowed, "d = {d}: {} > {allowed}", error(0.0));
-            // The function at other inputs must be told apart.
+            // Sabotage: the check must detect evaluation at other inputs.
             assert!(error(0.7) > allowed, "d = {d}: the check sees nothing");
         }
     }

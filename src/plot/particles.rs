@@ -1,5 +1,5 @@
-//! Particles as directions with mass: in the plane, on the sphere with depth, or along their first
-//! two principal axes; with the tails that their last snapshots leave.
+//! Particles as directions with mass: in the plane, on the sphere with depth, or along their first two
+//! principal axes; tails show their positions at the last snapshots.
 
 use super::colour::{Colour, LIGHT, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Sign};
@@ -7,13 +7,13 @@ use super::particle_cloud::{ParticleCloud, SnapshotSeries};
 use super::predictor::ShownRun;
 use super::projection::{Particle, Projection, View};
 
-/// Particles that have tails, at most, and snapshots that make a tail.
+/// Largest number of particles with tails, and number of snapshots in a tail.
 const TAILS: usize = 400;
 const TAIL: usize = 12;
 /// Radius of the heaviest particle, in points.
 const HEAVIEST: f64 = 2.6;
 const LIGHTEST: f64 = 0.5;
-/// Dots from which on they shrink.
+/// Number of dots from which on they are drawn smaller.
 const CROWD: f64 = 800.0;
 
 /// The figure, from the final particles and, for tails, the snapshots of each run.
@@ -92,7 +92,7 @@ fn plane(
         line(vec![(-1.08, 0.0), (1.08, 0.0)], LIGHT, 0.5),
         line(vec![(0.0, -1.08), (0.0, 1.08)], LIGHT, 0.5),
     ];
-    // Points farther out than any present particle are outside the picture.
+    // Points farther out than all present particles are outside the panel.
     let inside = |(x, y): (f64, f64)| match x.abs().max(y.abs()) <= 1.08 {
         true => (x, y),
         false => (x, f64::NAN),
@@ -117,7 +117,7 @@ fn plane(
     }
 }
 
-/// A plane whose second coordinate is 0 throughout (d = 1), as a line.
+/// For d = 1, where the second coordinate is always 0: the panel as a line.
 fn line_of(panel: Panel) -> Panel {
     Panel {
         x: Axis {
@@ -134,7 +134,7 @@ fn line_of(panel: Panel) -> Panel {
     }
 }
 
-/// Directions seen from the front and a little from above and the side.
+/// The directions on the sphere, viewed from slightly above and from the side.
 fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     // Rows of a rotation: right, up, towards the viewer.
     let (turn, tilt) = (0.6_f64, 0.4_f64);
@@ -175,7 +175,7 @@ fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     order.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
     let (behind, ahead): (Vec<_>, Vec<_>) =
         order.into_iter().partition(|(place, _)| place[2] < 0.0);
-    // Many dots are smaller, or they would hide each other.
+    // Many dots are drawn smaller so that they do not hide each other.
     let crowd = (CROWD / now.len() as f64).min(1.0).powf(0.25);
     let dots = |of: &[([f64; 3], &Particle)], shade: f64| Mark::Dots {
         dots: (of.iter())
@@ -198,8 +198,8 @@ fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     }
 }
 
-/// The outline, the equator and two meridians of the sphere, those behind in dots; and names of
-/// the axes would hide particles, so there are none.
+/// The outline, the equator and two meridians of the sphere, dotted on the back. Axis labels would hide
+/// particles, so there are none.
 fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
     let angles = || (0..=120).map(|k| f64::from(k) / 120.0 * std::f64::consts::TAU);
     let mut marks = vec![line(
@@ -236,11 +236,11 @@ fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
 /// The points of a particle at some snapshots, and its output weight at the last.
 pub type Tail = (Vec<Vec<f64>>, f64);
 
-/// The ways of some particles through the last snapshots up to number `end`.
+/// The tails of some particles over the last snapshots up to number `end`.
 pub fn tails(snapshots: &SnapshotSeries, end: usize) -> Vec<Tail> {
     let from = (end + 1).saturating_sub(TAIL);
     let stride = snapshots.m.div_ceil(TAILS).max(1);
-    // Twins and signs alternate, so that an even stride would take one kind only.
+    // Twins and signs alternate, so that an even stride would select only one kind.
     let stride = if stride > 1 { stride | 1 } else { stride };
     let of = |j: usize| {
         let points =

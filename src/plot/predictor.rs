@@ -1,4 +1,4 @@
-//! The trained function over its inputs, with the data: a curve in one dimension, a map in two.
+//! The predictor over the inputs, with the data: a curve in one dimension, a map in two.
 
 use super::colour::{BLACK, Colour, GREY, of_sign};
 use super::figure::{Axis, Dash, Dot, DotShape, Figure, Mark, Panel, Scale, Sign};
@@ -9,12 +9,12 @@ use super::particle_cloud::ParticleCloud;
 use crate::data::Dataset;
 use crate::error::Result;
 
-/// Points of a curve.
+/// Number of points of a curve.
 const POINTS: usize = 600;
-/// Samples drawn, at most.
+/// Largest number of samples drawn.
 const SAMPLES: usize = 400;
 
-/// A run that is shown: its number, title, colour and particles.
+/// A run in a figure: its number, title, colour and particles.
 pub struct ShownRun<'a> {
     pub run: usize,
     pub label: String,
@@ -22,7 +22,7 @@ pub struct ShownRun<'a> {
     pub cloud: &'a ParticleCloud,
 }
 
-/// The figure, where d ≤ 3 allows one.
+/// The figure of the predictor, if d ≤ 3.
 pub fn predictor(folder: &Folder, shown: &[ShownRun]) -> Result<Option<Figure>> {
     let Some(first) = shown.first() else {
         return Ok(None);
@@ -74,7 +74,7 @@ fn maps(folder: &Folder, shown: &[ShownRun], plane: InputPlane, figure: &mut Fig
     Ok(())
 }
 
-/// A curve of each family, as far as they can be told apart, over the samples of one run.
+/// One curve for each family, up to the number that can be distinguished, over the samples of one run.
 fn lines(
     folder: &Folder,
     plane: InputPlane,
@@ -142,7 +142,7 @@ fn enter_signs(labels: bool, figure: &mut Figure) {
     figure.enter(names[1], of_sign(-1.0), Sign::Dot(DotShape::Square));
 }
 
-/// A run's function over one coordinate.
+/// A panel with the predictor of a run as a function of one coordinate.
 pub fn curves(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) -> Panel {
     let mut panel = empty_panel(plane, data);
     let alpha = folder.experiment(of.run).network.alpha();
@@ -183,7 +183,7 @@ fn curve(cloud: &ParticleCloud, alpha: f64, plane: InputPlane, x: &Axis, colour:
     Mark::line(points.collect(), colour)
 }
 
-/// Targets at their heights; labels where f = 0, since f may be far larger than they are.
+/// Marks of samples: at the height of their targets, or at f = 0 for labels, as f may be far larger than 1.
 fn samples(plane: InputPlane, data: &Dataset, labels: bool) -> Mark {
     let dots = (0..data.n().min(SAMPLES)).map(|i| {
         let (x, target) = (plane.place(data.row(i)).0, f64::from(data.y[i]));
@@ -207,7 +207,7 @@ fn samples(plane: InputPlane, data: &Dataset, labels: bool) -> Mark {
     }
 }
 
-/// What a sample looks like by the sign of its target.
+/// The mark of a sample, by the sign of its target.
 fn labelled_dot(target: f64) -> Dot {
     Dot {
         x: 0.0,
@@ -222,7 +222,7 @@ fn labelled_dot(target: f64) -> Dot {
     }
 }
 
-/// A map of f over the plane, as a share of its largest values.
+/// A map of f over the plane, normalised by its largest values.
 pub fn map(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) -> Panel {
     let (x, y) = sides(plane, data);
     let sampled = Sampled::new(x, y, |u, v| of.cloud.value(&plane.input(u, v)));
@@ -269,7 +269,7 @@ pub fn map(folder: &Folder, of: &ShownRun, plane: InputPlane, data: &Dataset) ->
     panel
 }
 
-/// What a map shows: the sphere whole, or a square around the inputs.
+/// Limits of a map: the whole sphere, or a square around the inputs.
 fn sides(plane: InputPlane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
     if plane == InputPlane::Globe {
         return ((-180.0, 180.0), (-1.0, 1.0));
@@ -281,13 +281,13 @@ fn sides(plane: InputPlane, data: &Dataset) -> ((f64, f64), (f64, f64)) {
     (around(x), around(y))
 }
 
-/// The least and the most.
+/// Minimum and maximum.
 pub fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let start = (f64::INFINITY, f64::NEG_INFINITY);
     values.fold(start, |(l, h), v| (l.min(v), h.max(v)))
 }
 
-/// The least and the most, apart from each other.
+/// Minimum and maximum, moved apart if they are equal.
 pub fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = extremes(values);
     if low < high {

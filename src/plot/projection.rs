@@ -1,6 +1,6 @@
-//! How particles are drawn: as points, in a projection, with a unit of length.
+//! The projection in which particles are drawn as points, and its unit of length.
 
-/// A particle to be drawn: the point w √(|a|/|w|), whose square length is the mass |a||w|.
+/// A particle as the point w √(|a|/|w|), whose squared length is the mass |a||w|.
 #[derive(Debug, Clone)]
 pub struct Particle {
     pub point: Vec<f64>,
@@ -28,18 +28,18 @@ impl Particle {
     }
 }
 
-/// What is drawn of points of this dimension.
+/// The projection of points, by their dimension.
 #[derive(Debug, Clone)]
 pub enum Projection {
     /// Both coordinates (d ≤ 2).
     InputPlane,
     /// The direction on the sphere (d = 3).
     Sphere,
-    /// Along two orthonormal axes, which hold these shares of Σ |p|².
+    /// Coordinates along two orthonormal axes, and the shares of Σ |p|² along these.
     Axes([Vec<f64>; 2], [f64; 2]),
 }
 
-/// A side, and the length that reaches the end of an axis.
+/// A projection, and the length of a point that is drawn at the end of an axis.
 #[derive(Debug, Clone)]
 pub struct View {
     pub projection: Projection,
@@ -47,7 +47,7 @@ pub struct View {
 }
 
 impl View {
-    /// That suits these particles.
+    /// The view that fits these particles.
     pub fn new(now: &[Particle]) -> Self {
         let projection = match now.first().map_or(0, |p| p.point.len()) {
             0..=2 => Projection::InputPlane,
@@ -64,7 +64,7 @@ impl View {
     }
 }
 
-/// Length of the heaviest particle's point; 1 where there is none.
+/// Length of the heaviest particle's point; 1 if there are no particles.
 pub fn longest(now: &[Particle]) -> f64 {
     match now.iter().map(Particle::length).fold(0.0, f64::max) {
         most if most > 0.0 && most.is_finite() => most,
@@ -72,14 +72,14 @@ pub fn longest(now: &[Particle]) -> f64 {
     }
 }
 
-/// The two axes along which points scatter most, from the origin, and their shares of Σ |p|².
+/// The first two principal axes (about the origin), and the shares of Σ |p|² along these.
 fn principal(now: &[Particle]) -> ([Vec<f64>; 2], [f64; 2]) {
     let d = now.first().map_or(0, |p| p.point.len());
     let total: f64 = now.iter().map(|p| p.length().powi(2)).sum();
     let mut axes: [Vec<f64>; 2] = [vec![0.0; d], vec![0.0; d]];
     let mut shares = [0.0; 2];
     for k in 0..2 {
-        // A start without symmetry, which is unlikely to be orthogonal to an axis.
+        // A start vector that is unlikely to be orthogonal to a principal axis.
         let mut u: Vec<f64> = (0..d).map(|i| 1.0 + (i as f64 * 0.7548).fract()).collect();
         let mut size = 0.0;
         for _ in 0..100 {

@@ -1,5 +1,4 @@
-//! SVG → pixels, by resvg, with one font that travels with the program: pictures are the same on
-//! every machine.
+//! Converts SVG to pixels with resvg and an embedded font, so that pictures are the same on every machine.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::store::write_atomically;
 
 const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
-/// Pixels per point of a PNG: 288 per inch.
+/// Pixels per point of a PNG: 288 pixels per inch.
 pub const PRINT: f64 = 4.0;
 
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -26,22 +25,22 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 pub struct Raster {
     pub width: u32,
     pub height: u32,
-    /// Red, green, blue and 255 of every pixel, row by row.
+    /// Red, green, blue and alpha (always 255) of every pixel, row by row.
     pub rgba: Vec<u8>,
 }
 
 impl Raster {
-    /// Without the fourth channel, which says nothing: pictures are opaque, on white.
+    /// Red, green and blue only: pictures are opaque, on white.
     pub fn rgb(&self) -> Vec<u8> {
         let pixels = self.rgba.as_chunks::<4>().0.iter();
         pixels.flat_map(|&[r, g, b, _]| [r, g, b]).collect()
     }
 }
 
-/// Draws an SVG on white, with `scale` pixels per point.
+/// Draws an SVG on white with `scale` pixels per point.
 ///
 /// # Errors
-/// Text that is no SVG, or a picture without extent.
+/// The text is no SVG, or the picture has no extent.
 pub fn raster(svg: &str, scale: f64) -> Result<Raster> {
     let options = Options {
         fontdb: FONTS.clone(),
@@ -49,7 +48,7 @@ pub fn raster(svg: &str, scale: f64) -> Result<Raster> {
         ..Options::default()
     };
     let tree = Tree::from_str(svg, &options).map_err(|e| failed(e.to_string()))?;
-    // usvg counts in pixels of 1/96 inch.
+    // usvg's unit is the pixel of 1/96 inch.
     let zoom = (scale * 0.75) as f32;
     let size = tree.size().to_int_size().scale_by(zoom);
     let pixels = size.and_then(|size| Pixmap::new(size.width(), size.height()));

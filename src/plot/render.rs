@@ -1,5 +1,5 @@
-//! Figure → SVG, by plotters' SVG backend: a thin layer of axes and legends over its lines,
-//! polygons, circles and words. One unit of the drawing is a tenth of a point.
+//! Draws a figure as SVG with plotters' SVG backend: axes, legend and marks as lines, polygons, circles and
+//! text. The unit of the drawing is a tenth of a point.
 
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -16,7 +16,7 @@ const TICK: f64 = 25.0;
 /// The figure as a stand-alone SVG, 85 mm wide or, if it is wide, 170 mm.
 ///
 /// # Errors
-/// None that a figure can cause: the drawing library's own.
+/// Only errors of the drawing library, which no figure causes.
 pub fn render(figure: &Figure) -> Result<String> {
     let layout = FigureLayout::new(figure);
     let (width, height) = (layout.width as u32, layout.height as u32);
@@ -44,7 +44,7 @@ pub fn render(figure: &Figure) -> Result<String> {
     Ok(dressed(&svg, figure, &values, (width, height)))
 }
 
-/// Gives the drawing its size in print, round joins, a description and its numbers.
+/// Adds the printed size, round joins, a description and the numbers of the figure to the SVG.
 fn dressed(svg: &str, figure: &Figure, values: &str, (width, height): (u32, u32)) -> String {
     let body = svg.split_once('>').map_or("", |(_, body)| body);
     format!(
@@ -120,7 +120,7 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
             {
                 let piece: Vec<Point> = piece.iter().map(at).collect();
                 match piece.as_slice() {
-                    // A line of one point would not be seen.
+                    // A line with one point would be invisible.
                     [only] => canvas.disc(*only, 14.0, *colour)?,
                     _ => canvas.dashed(&piece, *colour, 10.0 * width, *dash)?,
                 }
@@ -156,7 +156,7 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, placed: &Placed) -> Result<()> {
         Mark::Slab {
             low, high, colour, ..
         } => {
-            // Bounds that coincide are still to be seen.
+            // A slab between equal bounds stays visible.
             let (low, high) = (level(*low) + 4.0, level(*high) - 4.0);
             canvas.polygon(
                 &[(left, low), (right, low), (right, high), (left, high)],

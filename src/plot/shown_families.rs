@@ -1,11 +1,12 @@
-//! Which families of a grid are shown where there is room for a few: those at the ends of its keys, so that
-//! neighbours differ in one key.
+//! Selects the families of a grid that are shown where only a few fit: those at the extreme values of its
+//! keys, so that neighbours differ in one key.
 
 use super::folder::Family;
 use super::line_styles::spread;
 
-/// At most so many families, in the order of the grid. Of keys in words every value comes first, as far
-/// as there is room, then the least and the most of numbers; keys without room keep their last value.
+/// At most `most` families, in the order of the grid. Keys with text values come first, with as many of
+/// their values as fit, then numeric keys with their smallest and largest values; a key that no longer fits
+/// is fixed at its last value.
 pub fn pick(families: &[Family], most: usize) -> Vec<&Family> {
     let keys = families.first().map_or(&[][..], |f| &f.parameters);
     let mut keys: Vec<(&str, Vec<&toml::Value>)> = keys
@@ -17,7 +18,7 @@ pub fn pick(families: &[Family], most: usize) -> Vec<&Family> {
     keys.sort_by_key(|(key, _)| numeric(key));
     let (several, mut room) = (keys.len() > 1, most);
     for (key, values) in &mut keys {
-        // Two of the numbers leave room for another key.
+        // Two values of a numeric key leave room for another key.
         let share = if several && numeric(key) { 2 } else { most };
         let count = values.len().min(room).min(share);
         room /= count.max(1);
@@ -34,7 +35,7 @@ pub fn pick(families: &[Family], most: usize) -> Vec<&Family> {
     families.iter().filter(chosen).take(most).collect()
 }
 
-/// The values of a key, each once: numbers from the least to the most, words as the grid has them.
+/// The distinct values of a key: numbers in increasing order, text in the order of the grid.
 fn values<'f>(families: &'f [Family], key: &str) -> Vec<&'f toml::Value> {
     let mut sorted: Vec<&Family> = families.iter().collect();
     let number = |family: &Family| family.number(key).unwrap_or(0.0);

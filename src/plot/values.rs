@@ -2,9 +2,9 @@
 //!
 //! `{ panels: [{ title, box: [left, top, width, height], x, y: { label, scale, low, high, mirrored },
 //! series: [{ label, points: [[x, y], …] }], spans: [{ label, low, high }], field }] }`, boxes in the
-//! units of the viewBox, values to five digits, those of spans to nine. A span goes across the panel
-//! between two y; a field is null or `{ label, x: [low, high], y: [low, high], columns, values }`.
-//! Marks without coordinates, and guides, are left out.
+//! units of the viewBox, values to five digits, those of spans to nine and of fields to four. A span is a
+//! mark across the whole panel between two y; a field is null or `{ label, x: [low, high], y: [low, high],
+//! columns, values }`. Marks without coordinates, and guide lines, are left out.
 
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ struct PanelValues<'a> {
     field: Option<FieldValues<'a>>,
 }
 
-/// What goes across a panel.
+/// A mark across the whole panel.
 #[derive(Debug, PartialEq, Serialize)]
 struct Span {
     label: String,
@@ -54,11 +54,11 @@ struct AxisValues<'a> {
     scale: &'static str,
     low: f64,
     high: f64,
-    /// Values below 0 are sizes too.
+    /// Whether values below 0 are magnitudes drawn downwards.
     mirrored: bool,
 }
 
-/// Points of one meaning.
+/// Points with a label.
 #[derive(Debug, PartialEq, Serialize)]
 struct Series {
     label: String,
@@ -68,14 +68,14 @@ struct Series {
 /// The numbers of a figure as JSON.
 ///
 /// # Errors
-/// None that a figure can cause: values are finite.
+/// Only errors of the serialiser, which no figure causes: values are finite.
 pub fn values(figure: &Figure, layout: &FigureLayout) -> Result<String> {
     let panels = figure.panels.iter().zip(&layout.panels).enumerate();
     let panels = panels
         .filter(|(_, (panel, _))| !panel.bare)
         .map(|(k, (panel, placed))| {
             let mut values = panel_values(panel, placed, &figure.legend);
-            // Of panels below each other the last one names the axis of all.
+            // Of panels below each other only the last one has the label of the common x axis.
             let mut names = figure.panels[k..].iter().map(|below| &below.x.label);
             let name = names.find(|name| !name.is_empty());
             values.x.label = name.map_or("", |name| name);
@@ -121,7 +121,7 @@ fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[LegendEntry]) -
     }
 }
 
-/// A mark across the panel under its name.
+/// A mark across the whole panel, with its label.
 fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<Span> {
     let (label, low, high) = match mark {
         Mark::Slab {
@@ -134,7 +134,7 @@ fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<Span> {
     (low.is_finite() && high.is_finite()).then_some(Span { label, low, high })
 }
 
-/// A field; none where a value has no number to tell.
+/// The values of a field; `None` if some value is not finite.
 fn field_values(field: &ScalarField) -> Option<FieldValues<'_>> {
     let finite = field.values.iter().all(|v| v.is_finite());
     finite.then(|| FieldValues {
@@ -162,7 +162,7 @@ fn axis_values<'a>(axis: &'a Axis, fitted: &FittedAxis) -> AxisValues<'a> {
 
 type Named = (String, Vec<(f64, f64)>);
 
-/// The points of a mark under the names that the legend gives them.
+/// The points of a mark, with the labels from the legend.
 fn points(mark: &Mark, legend: &[LegendEntry]) -> Vec<Named> {
     match mark {
         Mark::Line {
@@ -199,7 +199,7 @@ fn points(mark: &Mark, legend: &[LegendEntry]) -> Vec<Named> {
     }
 }
 
-/// What the legend says of a colour and, beside it, of a dash; `None` for what only carries the eye.
+/// The legend's label for a colour and a dash; `None` for guide lines.
 fn named(legend: &[LegendEntry], colour: Colour, dash: Option<Dash>) -> Option<String> {
     if legend.is_empty() {
         return (colour != LIGHT).then(String::new);
@@ -216,12 +216,12 @@ fn named(legend: &[LegendEntry], colour: Colour, dash: Option<Dash>) -> Option<S
     Some(words.join(", "))
 }
 
-/// Five digits.
+/// A value rounded to five significant digits.
 fn short(value: f64) -> f64 {
     rounded(value, 4)
 }
 
-/// With this many digits after the first.
+/// A value rounded to this many digits after the first.
 fn rounded(value: f64, digits: usize) -> f64 {
     format!("{value:.digits$e}").parse().unwrap_or(value)
 }

@@ -1,5 +1,5 @@
-//! Width asymptotics, as the folder's comparison has them: the variance of the prediction between seeds
-//! with its power law, and the gaps to the widest networks beside their noise floors.
+//! Width asymptotics from the folder's comparison: the variance of the prediction over seeds with its power
+//! law, and the gaps to the widest networks with their noise floors.
 
 use super::axis::FittedAxis;
 use super::colour::{Colour, GREY, LIGHT};
@@ -11,24 +11,24 @@ use super::over_steps::finish;
 use super::predictor::extremes;
 use crate::compare::{Relation, StoredComparison, StoredPair, StoredPowerLaw};
 
-/// Dashes of fits and noise floors, whose colours are those of the measurements.
+/// Dashes of fits and noise floors, which have the colours of the measurements.
 const FIT: Dash = Dash::Dotted;
 const FLOOR: Dash = Dash::Dashed;
-/// Share of its colour that a bar has.
+/// Share of its colour that an error bar has; the rest is white.
 const SHADE: f64 = 0.5;
-/// How far the guide stays below every variance.
+/// Factor by which the 1/m guide line lies below every variance.
 const BELOW: f64 = 3.0;
-/// From the least to the most of an axis of gaps, at least: what differs less is to look so.
+/// Least ratio of the limits of an axis of gaps, so that small differences look small.
 const NARROW: f64 = 3.0;
-/// Exponents that are listed, at most.
+/// Largest number of exponents that are listed.
 const LISTED: usize = 4;
-/// The gaps that are shown, with their axes.
+/// The gaps that are shown, with their axis labels.
 const GAPS: [(&str, &str); 2] = [
     ("prediction_rms", "RMS gap of f"),
     ("w2_directions", "sliced W₂ gap"),
 ];
 
-/// Where the folder was compared and no run has gone on since.
+/// The figure, if the folder was compared and no run has gone on since.
 pub fn widths(folder: &Folder) -> Option<Figure> {
     let stored = folder.comparison.as_ref()?;
     let (parameters, families): (Vec<_>, Vec<Family>) =
@@ -99,7 +99,7 @@ fn line(points: Vec<(f64, f64)>, colour: Colour, dash: Dash) -> Mark {
     }
 }
 
-/// Variances with their errors, their fits, and how 1/m would fall.
+/// A panel of variances with errors, fitted power laws, and a guide line ∝ 1/m.
 fn variances(part: &[ComparedFamily], title: &Option<String>) -> Option<Panel> {
     let mut panel = panel("variance of f", title);
     let all = || part.iter().flat_map(ComparedFamily::variances);
@@ -129,7 +129,7 @@ fn variances(part: &[ComparedFamily], title: &Option<String>) -> Option<Panel> {
     Some(panel)
 }
 
-/// Gaps to the widest networks, and their floors.
+/// A panel of gaps to the widest networks, with their noise floors.
 fn gaps(
     part: &[ComparedFamily],
     (quantity, label): (&str, &str),
@@ -148,7 +148,8 @@ fn gaps(
         }
         match floors.as_slice() {
             [] => {}
-            // A line of one point would be a dot.
+            // A floor at a single width is drawn as a line across the panel, as a line of one point would
+            // be a dot.
             [(_, y)] => panel.marks.push(Mark::Rule {
                 y: *y,
                 colour: compared.colour,
@@ -169,7 +170,7 @@ fn gaps(
     Some(panel)
 }
 
-/// Names what is drawn.
+/// Adds the marks to the legend.
 fn explain(shown: &[ComparedFamily], figure: &mut Figure) {
     let any = |there: &dyn Fn(&ComparedFamily) -> bool| shown.iter().any(there);
     let scatter = any(&|compared| compared.variances().next().is_some());
@@ -198,14 +199,14 @@ fn explain(shown: &[ComparedFamily], figure: &mut Figure) {
     }
 }
 
-/// −1.01 ± 0.03
+/// An exponent with its error, such as −1.01 ± 0.03.
 fn exponent(law: &StoredPowerLaw) -> Option<String> {
     let error = law.standard_error;
     let error = error.map_or(String::new(), |error| format!(" ± {error:.2}"));
     Some(format!("{:.2}{error}", law.exponent?).replace('-', "−"))
 }
 
-/// The exponents of several families.
+/// Adds the exponents of several families to the note.
 fn tell_exponents(shown: &[ComparedFamily], figure: &mut Figure) {
     let laws = shown
         .iter()
@@ -229,7 +230,7 @@ fn tell_exponents(shown: &[ComparedFamily], figure: &mut Figure) {
     figure.remark(format!("exponents from {low:.2} to {high:.2}").replace('-', "−"));
 }
 
-/// What must be known to read it.
+/// Adds what is needed to interpret the figure to its note.
 fn remark(
     folder: &Folder,
     stored: &StoredComparison,

@@ -1,12 +1,12 @@
-//! An experiment in words.
+//! Describes an experiment in sentences.
 
 use crate::experiment::{Experiment, Grid, InitKind, InputDistribution, Schedule, Source, Stop};
 use crate::model::{Scaling, Train};
 
-/// Values listed in full; of more, the first ones and the last.
+/// Up to this many values are listed in full; of more, the first ones and the last.
 const LISTED: usize = 8;
 
-/// What was trained, on what, and how: a paragraph each, with a heading.
+/// Data, model and training of the experiment: a paragraph each, with a heading.
 pub fn paragraphs(grid: &Grid) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("Data", data(grid)),
@@ -20,7 +20,7 @@ pub fn paragraphs(grid: &Grid) -> Vec<(&'static str, String)> {
     all
 }
 
-/// What a value is in the runs: one, or every one that occurs.
+/// The distinct values of a quantity over the runs, as text.
 fn each(grid: &Grid, of: impl Fn(&Experiment) -> String) -> String {
     let mut values: Vec<String> = Vec::new();
     for run in &grid.runs {

@@ -1,4 +1,4 @@
-//! Figures of a run folder, fit for a page of many: ids are unique in it.
+//! Figures of a run folder for inclusion in a page: their ids are unique on the page.
 
 use std::io::Read;
 use std::path::Path;
@@ -18,8 +18,8 @@ pub struct InlineFigure {
     pub svg: String,
 }
 
-/// The SVG files of a folder, by name; none where there is no folder. Only what draws is taken from
-/// them, and their ids are made unique with `label`; one that is no SVG is left out with a warning.
+/// The SVG files of a folder, by name; empty if there is no folder. Only elements that draw are kept, and
+/// ids are made unique with `label`; a file that is no SVG is left out with a warning.
 ///
 /// # Errors
 /// A folder or file that cannot be read.

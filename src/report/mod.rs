@@ -1,10 +1,10 @@
-//! report.html: a run folder on one page that needs no network. What the experiment is, whether its
-//! runs are optimal and what it claims holds, its figures, its tables, and how to run it again.
+//! report.html: a run folder as one page that loads nothing from a network: the experiment, whether its
+//! runs are optimal and its claims hold, figures, tables, and how to run it again.
 //!
-//! `description` tells the experiment · [`verdicts`] and [`width`] what is proved, claimed and compared ·
-//! [`figures`] takes in the drawings, which `svg` makes harmless · `tables` thins what is long · the page itself is
-//! assets/report.html, with the look of assets/page.css and the hover values and zoom of
-//! assets/report.js over assets/axes.js. Pure reading: no engine is needed.
+//! `description` describes the experiment; [`verdicts`] and [`width`] give what is proved, claimed and
+//! compared; [`figures`] includes the drawings, which `svg` sanitises; `tables` thins long tables. The page
+//! itself is assets/report.html, styled by assets/page.css, with hover values and zoom by assets/report.js
+//! on top of assets/axes.js. Everything is read from files: no engine is needed.
 
 mod description;
 pub mod figures;
@@ -32,16 +32,17 @@ use crate::expect::Verdict;
 use crate::experiment::{Grid, load};
 use crate::store::{RunFolder, Summary, write_atomically};
 
-/// The look that pages share.
+/// The style sheet that pages share.
 pub const STYLE: &str = include_str!("../../assets/page.css");
 /// Hover values and zoom of every figure on a page.
 pub const SCRIPT: &str = concat!(
     include_str!("../../assets/axes.js"),
     include_str!("../../assets/report.js")
 );
-/// What pages may do, for their meta element: run [`SCRIPT`], known by its hash, and load nothing.
+/// The content security policy of pages, for their meta element: they run [`SCRIPT`], given by its hash,
+/// and load nothing.
 pub fn policy() -> String {
-    // As browsers read it, whatever ends the lines of the source.
+    // Browsers normalise line ends before they compute the hash.
     let script = SCRIPT.replace("\r\n", "\n");
     let hash = STANDARD.encode(Sha256::digest(script));
     format!(
@@ -52,7 +53,7 @@ pub fn policy() -> String {
 
 const PAGE: &str = include_str!("../../assets/report.html");
 
-/// Writes report.html anew, from what the folder holds; its path.
+/// Writes report.html anew from the content of the folder; returns its path.
 ///
 /// # Errors
 /// A file of the folder that is missing or damaged, or a page that cannot be written.
@@ -88,7 +89,7 @@ fn page(folder: &RunFolder) -> Result<String> {
     render(&parts).map_err(|e| Error::writing(&folder.report(), std::io::Error::other(e)))
 }
 
-/// The entries of summary.json as they stand there.
+/// The entries of summary.json, unchanged.
 fn runs(path: &Path) -> Result<Vec<Value>> {
     let text = std::fs::read(path).map_err(|e| Error::reading(path, e))?;
     let summary: Value =
@@ -102,7 +103,7 @@ struct Parts {
     grid: Grid,
     toml: String,
     summary: Summary,
-    /// Which runs were never started, in a sentence.
+    /// A sentence on runs that were never started.
     missing: Option<String>,
     optimality: Optimality,
     width: Width,

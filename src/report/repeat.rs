@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::experiment::Grid;
 use crate::store::Summary;
 
-/// What repeats the runs, to be typed in the run folder.
+/// The command that repeats the runs, to be typed in the run folder.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Repeat {
     pub command: String,
     pub seeds: String,
-    /// Of the gpu engine, where all runs have the same.
+    /// Kernels of the gpu engine, if all runs have the same.
     pub kernels: Option<String>,
-    /// What the command alone does not repeat.
+    /// A caveat if the command alone does not repeat the runs.
     pub note: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Repeat {
     }
 }
 
-/// The kernels of all runs, or whether they differ.
+/// The kernels that all runs share, and whether the runs differ in them.
 fn kernels(summary: &Summary) -> (Option<String>, bool) {
     let mut all: Vec<&String> = summary
         .runs
@@ -76,7 +76,7 @@ fn seeds(grid: &Grid) -> String {
     seeds.join(", ")
 }
 
-/// For a shell.
+/// An argument quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:".contains(c);
     match !word.is_empty() && word.chars().all(plain) {

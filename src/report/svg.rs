@@ -1,6 +1,6 @@
-//! Drawings from files that may have come from anywhere, written anew for a page: only what draws
-//! is kept, and ids are made unique. Scripts, handlers of events, links, foreign content and
-//! whatever loads something are left out.
+//! Sanitises SVG files of unknown origin for inclusion in a page: only elements and attributes that draw
+//! are kept, and ids are made unique. Scripts, event handlers, links, foreign content and anything that
+//! loads a resource are left out.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -34,9 +34,9 @@ const ELEMENTS: [&str; 24] = [
     "use",
     "image",
 ];
-/// Elements that hold words alone.
+/// Elements that contain only text.
 const WORDS: [&str; 3] = ["title", "desc", "metadata"];
-/// Attributes that say how something looks; a `style` may set them too.
+/// Presentation attributes; a `style` may set them too.
 const LOOKS: [&str; 33] = [
     "clip-path",
     "clip-rule",
@@ -72,7 +72,7 @@ const LOOKS: [&str; 33] = [
     "text-rendering",
     "visibility",
 ];
-/// Attributes that say where something is, and what for.
+/// Attributes of geometry, references and roles.
 const PLACES: [&str; 38] = [
     "aria-label",
     "clipPathUnits",
@@ -113,7 +113,7 @@ const PLACES: [&str; 38] = [
     "y1",
     "y2",
 ];
-/// Functions in the value of an attribute, but for `url` of something in the drawing.
+/// Functions allowed in the value of an attribute, besides `url` of an id of the drawing.
 const FUNCTIONS: [&str; 10] = [
     "hsl",
     "matrix",
@@ -126,18 +126,18 @@ const FUNCTIONS: [&str; 10] = [
     "translate",
     "url",
 ];
-/// Elements within elements, at most.
+/// Largest depth of nested elements.
 const DEEPEST: usize = 32;
-/// Nodes of a drawing, at most.
+/// Largest number of nodes of a drawing.
 const MOST_NODES: u32 = 2_000_000;
 const XLINK: &str = "http://www.w3.org/1999/xlink";
 
-/// The svg element of a file with every id, and every reference to one, behind this prefix.
+/// The svg element of a file, with this prefix before every id and every reference to an id.
 ///
 /// # Errors
-/// A text that is no SVG, in words.
+/// A message, if the text is no SVG.
 pub fn inline(text: &str, prefix: &str) -> Result<String, String> {
-    // What stands before the element, an XML declaration and a document type, has no place in HTML.
+    // An XML declaration and a document type before the element are not allowed in HTML.
     let start = text.find("<svg").ok_or("there is no svg element in it")?;
     let options = ParsingOptions {
         nodes_limit: MOST_NODES,
@@ -161,7 +161,7 @@ pub fn inline(text: &str, prefix: &str) -> Result<String, String> {
     }
 }
 
-/// What a reference within the drawing refers to.
+/// The id that a reference within the drawing refers to.
 fn local<'a>(attribute: &Attribute<'a, '_>) -> Option<&'a str> {
     let is_link = match attribute.namespace() {
         None => attribute.name() == "href",
@@ -172,7 +172,7 @@ fn local<'a>(attribute: &Attribute<'a, '_>) -> Option<&'a str> {
 
 struct Writer<'a> {
     prefix: &'a str,
-    /// Ids that a `use` draws again.
+    /// Ids that a `use` element refers to.
     used: HashSet<String>,
 }
 
@@ -184,7 +184,7 @@ impl Writer<'_> {
             .namespace()
             .is_none_or(|space| space == "http://www.w3.org/2000/svg");
         let is_root = depth == 0;
-        // A `use` within what another one draws may draw without end.
+        // A `use` within an element that another `use` draws may recurse without end.
         let repeats = name == "use"
             && node.ancestors().any(|of| {
                 let id = of.attribute("id");
@@ -262,8 +262,8 @@ impl Writer<'_> {
 /// Writing to a string cannot fail.
 fn drop_error(_: std::fmt::Result) {}
 
-/// Whether the value of an attribute is plain: no function but known ones, no reference but to an
-/// id of the drawing, nothing written in a way that hides either.
+/// Whether the value of an attribute is harmless: it has no function except known ones, no reference except
+/// to an id of the drawing, and no escapes that could hide either.
 fn is_harmless(value: &str) -> bool {
     let known = value.match_indices('(').all(|(at, _)| {
         let name = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -274,13 +274,13 @@ fn is_harmless(value: &str) -> bool {
     known && !value.contains(['\\', '@', '<']) && !value.contains("/*")
 }
 
-/// Whether metadata is what a page reads: the numbers of a figure.
+/// Whether a metadata element holds the values of a figure, which pages read.
 fn tells_values(node: Node) -> bool {
     let parsed = serde_json::from_str::<serde_json::Value>(node.text().unwrap_or_default());
     parsed.is_ok_and(|values| values.get("panels").is_some_and(|panels| panels.is_array()))
 }
 
-/// Text between tags.
+/// Text with XML's special characters escaped.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(inline(text, "p-").unwrap(), kept);
     }
 
-    /// Each of these runs or loads something in a page that takes it as it is.
+    /// Each of these would run or load something in a page that included it unchanged.
     #[test]
     fn what_runs_or_loads_something_is_left_out() {
         let attacks = [
@@ -338,7 +338,7 @@ mod tests {
             let text = format!(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"evil()\">{attack}</svg>"
             );
-            // A text that is no XML is not taken either.
+            // A text that is no XML is refused.
             let Ok(svg) = inline(&text, "p-") else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! The tables of a report, thinned to what a person reads.
+//! The tables of a report, thinned to a readable size.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::digits::digits;
 use crate::error::{Error, Result};
 
-/// Rows of a table, at most.
+/// Largest number of rows of a table.
 const ROWS: usize = 400;
 /// Keys of summary.json that stand before the measured ones.
 const FIRST: [&str; 2] = ["run", "steps"];
 
-/// Cells as they are shown, and what is missing.
+/// A table's cells as text, and a note on what is left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ReportTable {
     pub header: Vec<String>,
@@ -23,8 +23,8 @@ pub struct ReportTable {
     pub note: Option<String>,
 }
 
-/// A row per run of summary.json, in the order of the columns of metrics.csv; keys that no run has
-/// a value for are left out.
+/// A row per run of summary.json, with columns in the order of metrics.csv; keys without a value in any run
+/// are left out.
 pub fn summary(runs: &[Value], metrics: &[String]) -> ReportTable {
     let defined = |key: &str| {
         runs.iter()
@@ -80,8 +80,8 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// Rows of metrics.csv: of each run as many as there is room for, first and last included. The
-/// file is read twice and never held.
+/// Rows of metrics.csv, evenly thinned for each run, its first and last row included. The file is read
+/// twice, so that it is never held in memory.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -119,7 +119,7 @@ pub fn metrics(path: &Path) -> Result<ReportTable> {
     Ok(table)
 }
 
-/// Calls `each` with every row; the header.
+/// Calls `each` with every row; returns the header.
 fn rows(path: &Path, mut each: impl FnMut(&csv::StringRecord)) -> Result<Vec<String>> {
     let bad = |e: csv::Error| {
         Error::input(
@@ -138,7 +138,7 @@ fn rows(path: &Path, mut each: impl FnMut(&csv::StringRecord)) -> Result<Vec<Str
     Ok(header)
 }
 
-/// A number of a csv file as it is shown.
+/// A number of a csv file, formatted for the table.
 fn written(text: &str) -> String {
     match text.parse::<f64>() {
         _ if text.is_empty() => "–".into(),
@@ -147,7 +147,7 @@ fn written(text: &str) -> String {
     }
 }
 
-/// At most `room` of `count` indices, evenly, first and last included.
+/// At most `room` of `count` indices, evenly spaced, first and last included.
 fn spread(count: usize, room: usize) -> Vec<usize> {
     if count <= room {
         return (0..count).collect();

@@ -6,7 +6,7 @@ const SUMMARY: &str = r#"{"engine": "gpu", "adapter": "A <b>GPU</b>", "version":
 "runs": [{"run": 0, "parameters": {}, "steps": 7, "method": "direct", "kernels": "tile=64", "risk": 0.25, "best_step": 3, "diverged_at": null}]}"#;
 const METRICS: &str = "run,step,risk\n0,0,1.0\n0,7,0.25\n";
 
-/// A run folder written by hand, with this title.
+/// Writes a minimal run folder with this title.
 fn folder(dir: &Path, title: &str) -> RunFolder {
     let put = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
     let toml = crate::experiment::presets()[0].text;
@@ -77,7 +77,7 @@ fn certificates_and_claims_are_shown() {
         assert!(page.contains(wanted), "no {wanted} in\n{page}");
     }
     assert!(!page.contains("the training went on"), "{page}");
-    // Of another step, only what does not depend on the run is told.
+    // For another step only the parts that do not depend on the run are shown.
     put_certificate(&certificate.replace("\"step\": 7", "\"step\": 5"));
     let page = page_of(&folder);
     assert!(
@@ -102,7 +102,7 @@ fn a_damaged_file_is_named() {
     assert!(error.contains("metrics.csv"), "{error}");
 }
 
-/// Browsers run a script only if its hash is the policy's.
+/// Browsers run a script only if its hash is in the page's policy.
 #[test]
 fn the_policy_names_the_script_of_the_page_and_no_other() {
     let dir = tempfile::tempdir().unwrap();

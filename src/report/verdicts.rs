@@ -1,4 +1,4 @@
-//! What the folder proves and claims: certificate.json and the verdicts on an experiment's claims.
+//! What is proved of the runs and claimed of the experiment: certificate.json and the verdicts on claims.
 
 use serde::Serialize;
 
@@ -12,19 +12,19 @@ use crate::store::{RunFolder, Summary};
 /// Whether the runs are optimal, as far as is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Optimality {
-    /// In a sentence; none where no run was certified as it is now.
+    /// A summary sentence; none if no run has a certificate of its present state.
     pub headline: Option<String>,
-    /// Which certificates were made before their runs went on, in a sentence.
+    /// A sentence on certificates that were made before their runs went on.
     pub outdated: Option<String>,
     pub bounds: Vec<CertificateRow>,
 }
 
-/// One certificate, as a row.
+/// One certificate, as a row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CertificateRow {
     pub run: usize,
     pub step: u64,
-    /// The run is still at that step.
+    /// Whether the run is still at the step of the certificate.
     pub current: bool,
     pub optimum: &'static str,
     pub lower: String,
@@ -32,11 +32,11 @@ pub struct CertificateRow {
     pub gap: String,
     pub certified: bool,
     pub proof: String,
-    /// What the run misses, if anything.
+    /// A sentence on what the run lacks to be optimal, if anything.
     pub sentence: Option<String>,
 }
 
-/// What certificate.json says.
+/// Reads certificate.json for the page.
 ///
 /// # Errors
 /// A damaged file.
@@ -52,7 +52,7 @@ pub fn optimality(folder: &RunFolder, summary: &Summary) -> Result<Optimality> {
     })
 }
 
-/// `step 5`, `steps 5 to 9`; none of none.
+/// `step 5` or `steps 5 to 9`; `None` for no steps.
 pub fn span(steps: &[u64]) -> Option<String> {
     let (first, last) = (steps.iter().min()?, steps.iter().max()?);
     Some(match first == last {
@@ -61,7 +61,7 @@ pub fn span(steps: &[u64]) -> Option<String> {
     })
 }
 
-/// What certificates of an earlier step are still good for.
+/// A sentence on which parts of certificates of an earlier step still hold.
 fn outdated(certificates: &[&RunCertificate]) -> Option<String> {
     let steps: Vec<u64> = certificates.iter().map(|s| s.step).collect();
     let steps = span(&steps)?;
@@ -111,7 +111,7 @@ fn bound(s: &RunCertificate, current: bool) -> CertificateRow {
         step: s.step,
         current,
         optimum: s.kind.description(),
-        // A zero without a sign.
+        // Adding 0 turns −0 into 0.
         lower: format!("{:.6e}", s.lower + 0.0),
         upper: format!("{:.6e}", s.upper + 0.0),
         gap: percent(s.relative_gap),
@@ -121,12 +121,12 @@ fn bound(s: &RunCertificate, current: bool) -> CertificateRow {
     }
 }
 
-/// Whether there is more to say than two bounds do.
+/// Whether a certificate holds more than the two bounds.
 fn is_telling(s: &RunCertificate) -> bool {
     s.missing.is_some() || !s.is_separable() || s.only.is_some() || s.diverged_at.is_some()
 }
 
-/// The verdicts on the experiment's claims, none where it claims nothing.
+/// The verdicts on the experiment's claims; empty if it has none.
 ///
 /// # Errors
 /// A damaged file.

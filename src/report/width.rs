@@ -1,4 +1,4 @@
-//! What the folder's comparisons say: of its own widths, and of another folder beside it.
+//! The results of the folder's comparisons: between its own widths, and with other folders.
 
 use std::path::Path;
 
@@ -10,40 +10,40 @@ use crate::digits::digits;
 use crate::error::Result;
 use crate::store::{RunFolder, Summary};
 
-/// Gaps of a table, at most.
+/// Largest number of gaps in a table.
 const ROWS: usize = 40;
 
-/// What the comparisons in the folder say of its runs.
+/// The results of the comparisons in the folder.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Width {
-    /// In a sentence for each law of the variance; none where the comparison is of an earlier state.
+    /// A sentence for each power law of the variance; empty if the comparison is of an earlier state.
     pub headlines: Vec<String>,
-    /// Which comparisons are of an earlier state of their runs.
+    /// Comparisons that are of an earlier state of their runs.
     pub outdated: Vec<Outdated>,
     pub other_folders: Vec<OtherFolder>,
 }
 
-/// A comparison that the training left behind.
+/// A comparison whose runs were trained further since.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outdated {
-    /// That it is, in a sentence.
+    /// A sentence that says so.
     pub what: String,
-    /// What `widefield compare` is given to make it anew; none for the folder alone.
+    /// The arguments of `widefield compare` that make it again; `None` for the folder by itself.
     pub folders: Option<String>,
 }
 
-/// This folder beside another.
+/// The comparison of this folder with another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OtherFolder {
     pub headline: String,
     pub rows: Vec<GapRow>,
     /// What was left out, if anything.
     pub note: Option<String>,
-    /// The file with everything.
+    /// The file with all values.
     pub file: String,
 }
 
-/// The gap in prediction of two ensembles.
+/// The gap of the predictions of two ensembles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GapRow {
     pub here: String,
@@ -53,7 +53,7 @@ pub struct GapRow {
     pub floor: Option<f64>,
 }
 
-/// What the folder's comparisons say, nothing where there are none.
+/// Reads the folder's comparisons for the page; empty if there are none.
 ///
 /// # Errors
 /// A damaged file.
@@ -80,7 +80,7 @@ pub fn width(folder: &RunFolder, summary: &Summary) -> Result<Width> {
     Ok(width)
 }
 
-/// Says whether runs of either folder went on.
+/// A sentence on runs of either folder that went on since, if any did.
 fn left_behind(
     folder: &RunFolder,
     summary: &Summary,
@@ -124,7 +124,8 @@ fn other_folders(stored: &StoredComparison, other: &str, name: &str) -> OtherFol
         .iter()
         .filter_map(|pair| {
             let [here, there] = [pair.a, pair.b].map(|e| stored.ensembles.get(e).map(ensemble));
-            // Inputs of the user's come last, and before them those of the test.
+            // The last gap is the preferred one: inputs of the user's file come last, after the test
+            // inputs.
             let rms = |gap: &&StoredGap| gap.quantity == "prediction_rms";
             let gap = pair.gaps.iter().rfind(rms)?;
             Some(GapRow {

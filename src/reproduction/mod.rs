@@ -1,5 +1,5 @@
-//! The page of `widefield reproduce`: every experiment with its verdicts and its figures, in one
-//! file that needs no network.
+//! The page of `widefield reproduce`: every experiment with its verdicts and its figures, in one file that
+//! loads nothing from a network.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ const PAGE: &str = include_str!("page.html");
 pub struct ReproducedExperiment {
     pub name: String,
     pub title: String,
-    /// What the experiment shows, in words, a string for each paragraph.
+    /// A description of the experiment, one string per paragraph.
     pub about: Vec<String>,
-    /// What runs it again.
+    /// The command that runs the experiment again.
     pub command: String,
     pub seed: u64,
     pub verdicts: Vec<Verdict>,
-    /// The run folder's own page, from where this one is.
+    /// The page of the run folder, relative to this page.
     pub report: Option<PathBuf>,
     #[serde(skip)]
     pub figures: Vec<InlineFigure>,

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all, and that a loss of power does not take back.
+//! Atomic writes: a file appears completely or not at all, and survives a loss of power once synced.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,14 +11,14 @@ use tempfile::NamedTempFile;
 use super::filesystem::{LEFTOVER, open_regular, sync_folder};
 use crate::error::{Error, Result};
 
-/// Files that wait to be synced, at most; each is open.
+/// Largest number of files that wait to be synced; each is open.
 const WAITING: usize = 64;
 
-/// Syncs at a time, which a disk combines.
+/// Number of syncs in parallel, which a disk combines.
 const ABREAST: usize = 16;
 
-/// Lets `fill` write beside `path`, then renames onto it. On any error the old file stays; a new
-/// one keeps its permissions.
+/// Lets `fill` write a temporary file beside `path`, then renames it to `path`. On an error the old file
+/// stays; a new file gets the permissions of the old one.
 pub fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
@@ -45,7 +45,7 @@ pub struct Writes {
 }
 
 impl Writes {
-    /// Lets `fill` write beside `path`, to be renamed onto it.
+    /// Lets `fill` write a temporary file beside `path`, which is renamed to `path` later.
     pub fn file(
         &mut self,
         path: &Path,
@@ -58,7 +58,7 @@ impl Writes {
         }
     }
 
-    /// Has the present content of another file synced before any of these appears.
+    /// Makes [`Writes::commit`] sync an existing file before any of these files appears.
     pub fn rely_on(&mut self, path: &Path) {
         self.relied_on.push(path.to_path_buf());
     }
@@ -81,7 +81,7 @@ impl Writes {
     }
 }
 
-/// A file written beside the one that it is to replace.
+/// A temporary file beside the file that it will replace.
 #[derive(Debug)]
 struct Written {
     beside: NamedTempFile,
@@ -103,7 +103,7 @@ impl Written {
             .prefix(LEFTOVER)
             .permissions_like_create()
             .tempfile_in(folder)
-            // The kind alone, as the message would name the temporary file.
+            // Only the kind of the error: its message would name the temporary file.
             .map_err(|e| at(e.kind().into()))?;
         // Locked until the file is in place or its process has ended: locked files are not removed as leftovers. On a
         // file system without locks nothing is removed.
@@ -135,7 +135,7 @@ impl Written {
     }
 }
 
-/// Calls `with` on all, several at a time.
+/// Calls `with` on all items, several in parallel.
 ///
 /// # Errors
 /// The first one, in the order of the items.
@@ -154,7 +154,7 @@ fn side_by_side<T: Sync>(items: &[T], with: impl Fn(&T) -> Result<()> + Sync) ->
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic),
         });
-        // All of them, as the scope waits for them anyway.
+        // Waits for all of them, as the scope does anyway.
         let outcomes: Vec<_> = outcomes.collect();
         outcomes.into_iter().collect()
     })
@@ -219,13 +219,13 @@ mod tests {
                     .map_err(|e| Error::writing(&path(k), e))
             });
             put.unwrap();
-            // Those before the last few are in place: each takes a handle.
+            // All but the last few are in place already, as each waiting file takes a handle.
             assert_eq!(there(), (k + 1) / WAITING * WAITING);
         }
         writes.rely_on(&path(0));
         writes.commit().unwrap();
         assert!((0..100).all(|k| std::fs::read(path(k)).unwrap() == [k as u8]));
-        // What they rely on has to be there, and none appears otherwise.
+        // If a file that they rely on is missing, none of them appears.
         writes.rely_on(&dir.path().join("missing"));
         writes.file(&path(100), |_| Ok(())).unwrap();
         let error = writes.commit().unwrap_err().to_string();

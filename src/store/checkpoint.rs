@@ -1,7 +1,6 @@
-//! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and, in the header, all
-//! else that a resume needs; `accumulated`, Σ η g (n), beside them, and anchor_a (m) and anchor_c
-//! (n) where a run has an [`DualState`]. A digest of the whole file is in the header too: see
-//! [`super::seal`].
+//! Checkpoints: runs/KKK/checkpoint-STEP.safetensors with w (m, d), a (m) and `accumulated`, Σ η g (n);
+//! with anchor_a (m) and anchor_c (n) where a run has a [`DualState`]; everything else that a resume needs,
+//! and a digest of the whole file, are in the header: see [`super::seal`].
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +17,11 @@ use crate::error::{Error, Result};
 use crate::model::Train;
 use crate::particles::Particles;
 
-/// A checkpoint on disk that was found whole.
+/// A checkpoint file that was found undamaged.
 pub struct Checkpoint {
     path: PathBuf,
     bytes: Mmap,
-    /// Whether it has a digest, which fits.
+    /// Whether the file has a digest, which then is right.
     sealed: bool,
     pub label: RunMetadata,
     pub clock: Clock,
@@ -34,7 +33,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the present state of a run below `dir`; the step at which it is.
+    /// Writes the present state of a run below `dir`; returns the step of this state.
     pub fn write(
         dir: &Path,
         engine: &mut dyn Engine,
@@ -82,11 +81,11 @@ impl Checkpoint {
         Ok(clock.step)
     }
 
-    /// The newest checkpoint below `dir` that is whole, if there is any; damaged ones are passed
-    /// over with a warning.
+    /// The newest undamaged checkpoint below `dir`, if there is any; damaged ones are skipped with a
+    /// warning.
     ///
     /// # Errors
-    /// All are damaged, or one that would count is of a format that only a later version knows.
+    /// All checkpoints are damaged, or a newer one has a format that only a later version can read.
     pub fn newest(dir: &Path) -> Result<Option<Checkpoint>> {
         let mut fault = None;
         let all = listed(dir).map_err(|e| Error::reading(dir, e))?;
@@ -137,7 +136,7 @@ impl Checkpoint {
     pub(super) fn open(path: &Path) -> std::result::Result<Checkpoint, CheckpointFault> {
         let file = open_regular(path)?;
         let length = file.metadata()?.len();
-        // By reading, as an error of the disk in a mapped file would end the process.
+        // The digest is checked by reading: a disk error in a mapped file would end the process.
         let sealed = has_valid_digest(&file, length)?;
         // SAFETY: checkpoints are replaced by renaming, never changed in place.
         let bytes = unsafe { Mmap::map(&file) }?;
@@ -237,7 +236,7 @@ impl Checkpoint {
         engine.set_clock(run, self.clock)?;
         let train_set = engine.batch().runs[run].train_set;
         let n = engine.batch().datasets[train_set].n();
-        // Other inputs, to predict on, have no use for it.
+        // The sum does not apply where the engine only predicts on other inputs.
         if let Some(sum) = self.accumulated()?.filter(|sum| sum.len() == n) {
             engine.set_accumulated(run, sum)?;
         }
@@ -254,14 +253,14 @@ impl Checkpoint {
     }
 }
 
-/// Why a file is not taken for a checkpoint.
+/// Why a file is not accepted as a checkpoint.
 #[derive(Debug)]
 pub(super) enum CheckpointFault {
-    /// Its content is not what was written.
+    /// The content is not what was written.
     Damaged(String),
-    /// It is whole, and of a format that only a later version knows.
+    /// The file is undamaged but in a format that only a later version can read.
     Newer(String),
-    /// It is not a file, or reading it failed: its content may be good.
+    /// It is not a regular file, or reading it failed; its content may be good.
     Unreadable(String),
 }
 
@@ -282,7 +281,7 @@ impl From<std::io::Error> for CheckpointFault {
     }
 }
 
-/// Refuses a format that is not [`FORMAT`] or the first one, which has no digest.
+/// Refuses a format other than [`FORMAT`] and the first one, which has no digest.
 fn must_be_known(
     format: Option<&String>,
     version: Option<&String>,
@@ -311,7 +310,7 @@ fn file_name(step: u64) -> String {
     format!("checkpoint-{step:012}.safetensors")
 }
 
-/// The step in the name of a checkpoint; none in other names.
+/// The step in the name of a checkpoint file; `None` for other names.
 fn step_of(path: &Path) -> Option<u64> {
     let name = name(path);
     let digits = name
@@ -321,7 +320,7 @@ fn step_of(path: &Path) -> Option<u64> {
     (name == file_name(step)).then_some(step)
 }
 
-/// Steps and paths of what has the name of a checkpoint below `dir`, oldest first.
+/// Steps and paths of the files below `dir` that are named like checkpoints, oldest first.
 pub(super) fn listed(dir: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
     let named = |path: PathBuf| Some((step_of(&path)?, path));
     let mut listed: Vec<_> = entries(dir)?.into_iter().filter_map(named).collect();

@@ -9,21 +9,21 @@ use super::format::RunMetadata;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
-/// Good checkpoints that stay.
+/// Number of good checkpoints that are kept.
 const KEPT: usize = 2;
 
 /// Writes checkpoints below the folder of a run.
 #[derive(Debug)]
 pub struct Checkpoints {
     dir: PathBuf,
-    /// Steps of those known to be good: written or read whole by this process.
+    /// Steps of checkpoints known to be good, as this process wrote them or read them completely.
     good: BTreeSet<u64>,
     /// The step of a checkpoint written since the others were last checked.
     newest: Option<u64>,
 }
 
 impl Checkpoints {
-    /// Of a run that starts, or goes on from this checkpoint.
+    /// For a run that starts, or that resumes from this checkpoint.
     pub fn new(dir: &Path, from: Option<&Checkpoint>) -> Self {
         Checkpoints {
             dir: dir.to_path_buf(),
@@ -32,7 +32,8 @@ impl Checkpoints {
         }
     }
 
-    /// Writes the present state; [`Checkpoints::remove_superseded`] is due once it is in place.
+    /// Writes the present state; [`Checkpoints::remove_superseded`] is to be called once the file is in
+    /// place.
     pub fn write(
         &mut self,
         engine: &mut dyn Engine,
@@ -44,8 +45,9 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// To be called once the last one is in place. It and the newest good one before it stay; older
-    /// ones are removed, and so are damaged ones, also of later steps, which the run takes again.
+    /// To be called once the last checkpoint is in place. This one and the newest good one before it are
+    /// kept; older ones are removed, and so are damaged ones, also of later steps, which the run takes
+    /// again.
     pub fn remove_superseded(&mut self) -> Result<()> {
         let Some(now) = self.newest.take() else {
             return Ok(());
@@ -74,7 +76,7 @@ impl Checkpoints {
                     tracing::warn!("removing {}: {what}", path.display());
                     remove(&path, "it is damaged");
                 }
-                // It may be good, but cannot be read now.
+                // The checkpoint may be good, but cannot be read now.
                 Err(CheckpointFault::Newer(_) | CheckpointFault::Unreadable(_)) => {}
             }
         }

@@ -1,5 +1,5 @@
-//! The digest in a checkpoint: BLAKE3 of the whole file, header and all, taken with zeros where its
-//! own digits stand in the header's metadata.
+//! The digest of a checkpoint: BLAKE3 of the whole file, header included, computed with zeros in place of
+//! the digest's own digits in the header's metadata.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,29 +8,29 @@ use blake3::Hasher;
 
 /// The key of the digest in the metadata.
 pub const KEY: &str = "blake3";
-/// What stands for its digits until they are known.
+/// Placeholder for the digits until the digest is known.
 pub const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Bytes of the number before the header, its length.
+/// Size in bytes of the header's length, which precedes the header.
 const LENGTH: usize = 8;
-/// Longest header that the format allows.
+/// Largest header that the format allows.
 const LONGEST: u64 = 100_000_000;
 
-/// Where the digits begin in a header.
+/// Position of the digits in a header.
 fn digits(header: &str) -> Option<usize> {
     let key = format!("\"{KEY}\":\"");
     Some(header.find(&key)? + key.len())
 }
 
-/// A checkpoint being written: takes the digest of what passes.
+/// Writes a checkpoint and hashes all that is written.
 pub struct HashingWriter<'a, 'b> {
     out: &'a mut BufWriter<&'b mut File>,
     hasher: Hasher,
-    /// Place of the digits in the file.
+    /// Position of the digits in the file.
     at: u64,
 }
 
 impl<'a, 'b> HashingWriter<'a, 'b> {
-    /// Writes the header, which has [`BLANK`] under [`KEY`].
+    /// Writes the header, which must have [`BLANK`] under [`KEY`].
     pub fn begin(out: &'a mut BufWriter<&'b mut File>, header: &str) -> io::Result<Self> {
         let at = digits(header).ok_or_else(|| io::Error::other("a header without a digest"))?;
         let mut sealing = HashingWriter {
@@ -48,7 +48,7 @@ impl<'a, 'b> HashingWriter<'a, 'b> {
         self.out.write_all(bytes)
     }
 
-    /// Fills the digits in.
+    /// Writes the digest into the header.
     pub fn finish(self) -> io::Result<()> {
         self.out.seek(SeekFrom::Start(self.at))?;
         let digest = self.hasher.finalize().to_hex();
@@ -56,11 +56,11 @@ impl<'a, 'b> HashingWriter<'a, 'b> {
     }
 }
 
-/// Whether a file of this length is as it was written; `false` if it has no digest at all.
+/// Whether the digest of a file of this length is right; `false` if it has no digest.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidData`] or [`ErrorKind::UnexpectedEof`] if it is not; others if it cannot be
-/// read.
+/// [`ErrorKind::InvalidData`] or [`ErrorKind::UnexpectedEof`] if the digest is wrong; other kinds if the
+/// file cannot be read.
 pub fn has_valid_digest(mut file: impl Read, length: u64) -> io::Result<bool> {
     let damaged = |what: String| Err(io::Error::new(ErrorKind::InvalidData, what));
     let mut size = [0; LENGTH];

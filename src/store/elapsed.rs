@@ -8,8 +8,8 @@ use super::filesystem::open_regular;
 use super::{Summary, write_atomically};
 use crate::error::{Error, Result};
 
-/// Seconds of this session and of those before. They are saved in a file (`.seconds`); a kill loses those since
-/// the last save, as it loses the steps.
+/// Seconds of this session and of those before. They are saved in a file (`.seconds`); if the process is
+/// killed, those since the last save are lost, as are the steps.
 #[derive(Debug)]
 pub struct Elapsed {
     path: PathBuf,
@@ -18,7 +18,7 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
-    /// From now on, for what begins.
+    /// Starts the clock for a new run.
     pub fn new() -> Self {
         Elapsed {
             path: PathBuf::new(),
@@ -27,7 +27,7 @@ impl Elapsed {
         }
     }
 
-    /// Goes on from an earlier session, as its file and its summary tell.
+    /// Adds the time of earlier sessions, read from the saved file or the summary.
     pub fn go_on(&mut self, path: &Path, summary: &Path) {
         let saved = open_regular(path).and_then(std::io::read_to_string);
         let saved = saved.ok().and_then(|text| text.trim().parse().ok());
@@ -47,7 +47,7 @@ impl Elapsed {
         }
     }
 
-    /// Where to save it.
+    /// Sets the file in which the time is saved.
     pub fn keep_in(&mut self, path: &Path) {
         self.path = path.to_path_buf();
     }

@@ -7,36 +7,36 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// How the names of files begin that are still being written.
+/// Prefix of the names of files that are still being written.
 pub const LEFTOVER: &str = ".widefield-";
 
-/// Makes the entries of a folder last: names given, changed or removed in it.
+/// Syncs a folder, so that names created, changed or removed in it survive a loss of power.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     let opened = match File::open(folder) {
-        // A folder that may be written to but not be listed.
+        // The folder may be written to, but not be listed.
         Err(e) if e.kind() == ErrorKind::PermissionDenied => return Ok(()),
         opened => opened?,
     };
     match opened.sync_all() {
-        // Some network file systems cannot: their names last as their servers see to it.
+        // Some network file systems cannot sync a folder; their servers take care of it.
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         synced => synced,
     }
 }
 
-/// Elsewhere folders cannot be synced; the file systems there keep names in order themselves.
+/// On other systems folders cannot be synced; their file systems keep names in order themselves.
 #[cfg(not(unix))]
 pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder that lasts, and those above it that are missing.
+/// Creates a folder and its missing parents, and syncs them.
 pub fn make_folder(dir: &Path) -> Result<()> {
     make_folders(&[dir])
 }
 
-/// Makes folders that last, and those above them that are missing.
+/// Creates folders and their missing parents, and syncs them.
 pub fn make_folders(dirs: &[impl AsRef<Path>]) -> Result<()> {
     let mut changed = BTreeSet::new();
     for dir in dirs.iter().map(AsRef::as_ref) {
@@ -51,7 +51,8 @@ pub fn make_folders(dirs: &[impl AsRef<Path>]) -> Result<()> {
     changed.into_iter().try_for_each(sync)
 }
 
-/// Opens a file to read. A folder is refused, and whatever else could keep a reader waiting.
+/// Opens a regular file for reading. Folders and files that could block a reader, such as pipes, are
+/// refused.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     must_be_regular(&path.metadata()?)?;
     let file = File::open(path)?;
@@ -69,7 +70,7 @@ pub fn must_be_regular(of: &std::fs::Metadata) -> io::Result<()> {
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::writing(path, e)),
@@ -77,7 +78,7 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Opens a file to read, if it is there.
+/// Opens a file for reading; `None` if it does not exist.
 pub fn open_if_there(path: &Path) -> Result<Option<File>> {
     match open_regular(path) {
         Ok(file) => Ok(Some(file)),
@@ -86,12 +87,12 @@ pub fn open_if_there(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Whether something of this name is there: an error of the disk is not an answer.
+/// Whether a path exists; a disk error is reported as an error.
 pub fn is_there(path: &Path) -> Result<bool> {
     path.try_exists().map_err(|e| Error::reading(path, e))
 }
 
-/// The entries of a folder; none where there is no folder.
+/// The entries of a folder; empty if the folder does not exist.
 pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match std::fs::read_dir(folder) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -101,15 +102,15 @@ pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// The name at the end of a path; nothing where it is not text.
+/// The last component of a path; empty if it is not valid text.
 pub fn name(path: &Path) -> &str {
     path.file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("")
 }
 
-/// Removes the half-written files that killed processes left in a folder. Those of processes that
-/// live are locked, and stay.
+/// Removes the half-written files that killed processes left in a folder. Files of running processes are
+/// locked and stay.
 pub fn clear_leftovers(folder: &Path) {
     let there = entries(folder).unwrap_or_default().into_iter();
     for path in there.filter(|path| name(path).starts_with(LEFTOVER)) {
@@ -118,7 +119,7 @@ pub fn clear_leftovers(folder: &Path) {
         if let Some(file) = opened.flatten()
             && file.try_lock().is_ok()
         {
-            // A leftover that stays does no harm; the next process tries again.
+            // A remaining file does no harm; the next process tries again.
             let _ = std::fs::remove_file(&path);
         }
     }

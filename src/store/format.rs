@@ -12,7 +12,7 @@ use crate::data::Standardization;
 use crate::engine::{Clock, DualState, Precision};
 use crate::observe::BestMargins;
 
-/// What a checkpoint says of its run, beyond the numbers: all that a reader needs to use it.
+/// The metadata of a checkpoint: everything that a reader needs to use the tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunMetadata {
     /// Output scale α.
@@ -26,21 +26,21 @@ pub struct RunMetadata {
     #[serde(default)]
     pub kernels: Option<String>,
     pub best: BestMargins,
-    /// What was done to the inputs of a standardised data file.
+    /// The standardisation of the inputs, for a standardised data file.
     pub standardization: Option<Standardization>,
-    /// What decides the run's states; older checkpoints have none.
+    /// The identity of the run's states; older checkpoints have none.
     #[serde(default)]
     pub identity: Option<Identity>,
-    /// Names of the input columns of a data file that gives them.
+    /// Names of the input columns, if the data file has any.
     #[serde(default)]
     pub columns: Vec<String>,
 }
 
-/// Version of the format, in the header's `format`. The first had neither that nor a digest.
+/// Version of the format, in the header's `format`. The first version had neither this key nor a digest.
 pub const FORMAT: u32 = 2;
 
-/// The JSON header of a checkpoint: its tensors, and what a resume needs besides. The tensors
-/// follow one another in the order accumulated, anchor_c, w, a, anchor_a, so that each is aligned.
+/// The JSON header of a checkpoint: its tensors, and the metadata that a resume needs. The tensors follow
+/// in the order accumulated, anchor_c, w, a, anchor_a, so that each is aligned.
 pub fn header(
     state: &StateEncoding,
     clock: Clock,
@@ -93,7 +93,7 @@ pub fn header(
     }
     let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
     let mut header = json(&|| serde_json::to_string(&metadata))?;
-    // Tensors begin at a multiple of 8 bytes, as the format asks.
+    // The format requires tensors to begin at a multiple of 8 bytes.
     header.extend(std::iter::repeat_n(
         ' ',
         header.len().next_multiple_of(8) - header.len(),
@@ -120,7 +120,7 @@ pub fn encode(values: &[f64], precision: Precision) -> Vec<u8> {
     }
 }
 
-/// The values that [`encode`] wrote.
+/// Inverse of [`encode`].
 pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
     match precision {
         Precision::F32 => bytes
@@ -138,8 +138,8 @@ pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
     }
 }
 
-/// What the tensors of a checkpoint are: w (m, d) and a (m) in one number format; where they are,
-/// accumulated (n) in f64, and of an anchor a (m) in f32 and c (n) in f64.
+/// The layout of a checkpoint's tensors: w (m, d) and a (m) in one number format; if present, accumulated
+/// (n) in f64, and of an anchor a (m) in f32 and c (n) in f64.
 pub struct TensorLayout {
     pub precision: Precision,
     pub m: usize,
@@ -148,7 +148,7 @@ pub struct TensorLayout {
 
 impl TensorLayout {
     /// # Errors
-    /// A tensor that is missing, or is not what it has to be.
+    /// A tensor is missing, or has another type or shape.
     pub fn of(metadata: &Metadata, has_anchor: bool) -> std::result::Result<Self, String> {
         let find = |name: &str| metadata.info(name);
         let need = |name: &str| find(name).ok_or_else(|| format!("it has no `{name}`"));

@@ -1,4 +1,5 @@
-//! What decides the states that a run goes through. A checkpoint is continued by nothing else.
+//! The experiment and data that determine the states of a run: a checkpoint is only continued with the
+//! same.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::experiment::Experiment;
 use crate::particles::init::Initializer;
 
-/// Keys that a resumed run may change: they say what is written and when it ends. Paths may change
-/// too, since digests tell whether the content is the same.
+/// Keys that may change on a resume: they only concern what is written and when the run ends. Paths may
+/// change too, as digests show whether the content is the same.
 const FREE: [&str; 10] = [
     "title",
     "flow.stop",
@@ -22,16 +23,15 @@ const FREE: [&str; 10] = [
     "init.path",
 ];
 
-/// Of flow.steps a checkpoint keeps the value, as a schedule may depend on it; a resumed run may
-/// have another.
+/// A checkpoint stores the value of flow.steps, as a schedule may depend on it; it may change on a resume.
 const STEPS: &str = "flow.steps";
 
-/// The resolved experiment of a run and digests of what it reads or draws.
+/// The resolved experiment of a run, and digests of the data and particles that it reads or draws.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Identity {
     /// Keys and values, as an experiment file writes them.
     experiment: BTreeMap<String, String>,
-    /// Digest of the training samples, as the engines see them.
+    /// Digest of the training samples, after rounding to the engine's format.
     training_data: String,
     test_data: Option<String>,
     /// Digest of initial particles that come from a file.
@@ -39,8 +39,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of a run on training and test samples of these digests
-    /// ([`Dataset::digest`](crate::data::Dataset::digest)), with this initialisation.
+    /// The identity of a run with this initialisation on training and test samples with these digests
+    /// ([`Dataset::digest`](crate::data::Dataset::digest)).
     pub fn of(
         experiment: &Experiment,
         (training_data, test_data): (String, Option<String>),
@@ -58,7 +58,7 @@ impl Identity {
         }
     }
 
-    /// The number of steps for which its step sizes were made.
+    /// The number of steps for which the step sizes of the checkpoint were computed.
     pub fn steps(&self) -> Option<u64> {
         self.experiment.get(STEPS)?.parse().ok()
     }
@@ -68,7 +68,7 @@ impl Identity {
         self.training_data == digest
     }
 
-    /// What is different now, in words; empty where a run can be continued.
+    /// Messages on everything that differs; empty if the run can be continued.
     pub fn differences(&self, now: &Identity) -> Vec<String> {
         let keys = self.experiment.keys().chain(now.experiment.keys());
         let mut keys: Vec<&String> = keys.filter(|key| *key != STEPS).collect();
@@ -119,8 +119,8 @@ mod tests {
         Identity::of(experiment, (data.digest(), Some(data.digest())), &init)
     }
 
-    /// Whatever decides a state is told when it differs; what is written, and for how long a run
-    /// goes on, may change.
+    /// Every difference that changes states is reported; keys of output and of the end of the run may
+    /// change.
     #[test]
     fn differences_are_named() {
         let was = identity(&[], 0.5);

@@ -1,4 +1,4 @@
-//! The lock of a run folder: one process writes to it at a time, and says who it is.
+//! The lock of a run folder: one process writes to it at a time; the lock file names the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::filesystem::must_be_regular;
 use crate::error::{Error, Result};
 
-/// How long to wait for a lock.
+/// How long to wait for the lock of a process that is ending.
 const DYING: Duration = Duration::from_secs(1);
 
-/// Who holds a lock, as its file tells.
+/// The holder of a lock, as stored in the lock file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Owner {
     pid: u32,
@@ -65,7 +65,8 @@ fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
 }
 
-/// Takes the lock of a folder; it goes when the process does. `None` if another has it.
+/// Takes the lock of a folder; the system releases it when the process ends. `None` if another process has
+/// it.
 pub fn try_lock(dir: &Path) -> Result<Option<File>> {
     let path = dir.join(".lock");
     let mut file = open(&path)?;
@@ -74,15 +75,15 @@ pub fn try_lock(dir: &Path) -> Result<Option<File>> {
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(e)) => return Err(Error::writing(&path, e)),
     }
-    // The lock is held in any case; the text is for messages of other processes.
+    // The lock is held whether or not this succeeds; the text is for messages of other processes.
     let _ = file.set_len(0);
     let _ = serde_json::to_string(&Owner::this_process())
         .map(|text| file.write_all((text + "\n").as_bytes()));
     Ok(Some(file))
 }
 
-/// Takes the lock of a folder, or says who has it. A process that was killed holds its lock for a
-/// moment still, while its memory is given back.
+/// Takes the lock of a folder, or reports which process has it. A killed process still holds its lock for a
+/// moment, while its memory is released.
 pub fn lock(dir: &Path) -> Result<File> {
     let start = Instant::now();
     loop {
@@ -110,7 +111,7 @@ fn in_use(dir: &Path) -> Error {
     )
 }
 
-/// Opens the lock's file as it is, made if it is missing; never another file through a link.
+/// Opens the lock file, created if it is missing; symbolic links are not followed.
 fn open(path: &Path) -> Result<File> {
     let linked = |of: std::fs::Metadata| of.is_symlink();
     if path.symlink_metadata().is_ok_and(linked) {

@@ -9,7 +9,7 @@ use super::write_atomically;
 use crate::error::{Error, Result};
 use crate::observe::MetricsRow;
 
-/// The rows so far, and the file they go to.
+/// All rows so far, and the path of the file.
 #[derive(Debug)]
 pub struct Metrics {
     path: PathBuf,
@@ -25,8 +25,8 @@ impl Metrics {
         }
     }
 
-    /// The rows of an earlier session, as far as they are before the steps from which runs go on.
-    /// What is lost of them is named.
+    /// Keeps the rows of an earlier session up to the step from which each run resumes. Warns of rows that
+    /// are lost.
     pub fn reopen(path: &Path, from: &BTreeMap<usize, u64>) -> Result<Self> {
         let mut metrics = Metrics::new(path);
         if let Some(file) = open_if_there(path)? {
@@ -45,12 +45,12 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Where to write them.
+    /// Sets the path of the file.
     pub fn keep_in(&mut self, path: &Path) {
         self.path = path.to_path_buf();
     }
 
-    /// Drops the rows that `keep` does not want.
+    /// Removes the rows for which `keep` is false.
     pub fn retain(&mut self, keep: impl FnMut(&MetricsRow) -> bool) {
         self.rows.retain(keep);
     }
@@ -63,8 +63,8 @@ impl Metrics {
         &self.rows
     }
 
-    /// Writes the whole file, sorted by run and step. A resumed run may have recorded the step of
-    /// its checkpoint twice: one row of it stays.
+    /// Writes the whole file, sorted by run and step. A resumed run may have recorded the step of its
+    /// checkpoint twice: one of the two rows is kept.
     pub fn write(&mut self) -> Result<()> {
         self.rows.sort_by_key(|row| (row.run, row.step));
         self.rows.dedup_by_key(|row| (row.run, row.step));
@@ -80,8 +80,8 @@ impl Metrics {
     }
 }
 
-/// The rows of a file that can be read. The others are counted, and so are the columns that no row
-/// has: a damaged name would leave its values out.
+/// The readable rows of a file. Warns of the number of other rows, and of column names that do not match: a
+/// damaged name would lose the values of its column.
 fn read(path: &Path, file: File) -> Result<Vec<MetricsRow>> {
     let mut reader = csv::Reader::from_reader(file);
     let at = path.display();

@@ -1,7 +1,7 @@
 //! The run folder: experiment.toml, summary.json, metrics.csv and, per run, checkpoints,
 //! particles and snapshots. numpy, pandas, PyTorch and JAX open every file without our code.
 //!
-//! Every file is written beside its place and renamed, so a reader never sees half of one.
+//! Every file is written under a temporary name and then renamed, so a reader never sees half of one.
 
 mod atomic;
 mod checkpoint;
@@ -45,7 +45,7 @@ use filesystem::{
     clear_leftovers, entries, make_folder, make_folders, name, open_regular, remove, sync_folder,
 };
 
-/// What a run writes beside experiment.toml, in the folder itself.
+/// Files that a run writes into the folder itself, besides experiment.toml.
 const FILES: [&str; 7] = [
     "summary.json",
     "metrics.csv",
@@ -59,7 +59,7 @@ const FILES: [&str; 7] = [
 /// Endings of the pictures and movies in figures.
 const PICTURES: [&str; 5] = ["svg", "png", "gif", "apng", "mp4"];
 
-/// Which engine the run was asked for.
+/// File that stores which engine the run was asked for.
 const REQUEST: &str = ".engine";
 
 /// Data files up to this size are copied into a run's folder.
@@ -80,19 +80,19 @@ pub struct RunFolder {
 enum FolderUse {
     /// Use it if it holds no run.
     New,
-    /// Use it, or the first of NAME-2, NAME-3, … if others were faster.
+    /// Use it, or the first of NAME-2, NAME-3, … that is free if other processes took the name.
     NewOrNext,
-    /// Empty it of a run that it holds.
+    /// Remove the run that it holds, then use it.
     Overwrite,
-    /// Go on with the run that it holds.
+    /// Continue the run that it holds.
     GoOn,
-    /// Go on with the run that it holds, under a new experiment.toml.
+    /// Continue the run that it holds, with a new experiment.toml.
     Rewrite,
 }
 
 impl RunFolder {
-    /// A place for a new run. Nothing is written before [`RunFolder::begin`]. A folder that holds a
-    /// run already is refused unless `force`.
+    /// A folder for a new run. Nothing is written before [`RunFolder::begin`]. A folder that already holds
+    /// a run is refused unless `force`.
     pub fn plan(dir: &Path, force: bool) -> Result<Self> {
         if dir.exists() && !dir.is_dir() {
             return Err(Error::input(
@@ -116,8 +116,8 @@ impl RunFolder {
         })
     }
 
-    /// Copies data files that are small into the folder, so that it can be moved to where they are
-    /// not. The name of a copy is [`kept_name`] of the path; a file that is there already stays.
+    /// Copies small data files into the folder, so that it can be moved to where the originals do not
+    /// exist. The name of a copy is [`kept_name`] of the path; an existing copy stays.
     ///
     /// # Errors
     /// A copy that cannot be written.
@@ -139,8 +139,8 @@ impl RunFolder {
         Ok(())
     }
 
-    /// A place for a new run below `parent`: NAME, or the first of NAME-2, NAME-3, … that holds none
-    /// when it begins.
+    /// A folder for a new run below `parent`: NAME, or the first of NAME-2, NAME-3, … that holds no run
+    /// when [`RunFolder::begin`] is called.
     pub fn plan_next(parent: &Path, name: &str) -> Self {
         RunFolder {
             dir: parent.join(name),
@@ -150,14 +150,14 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder, empties it of an older run, and writes experiment.toml: from then on it
-    /// holds a run. A reopened folder loses its verdicts alone, which are of a state that goes now.
+    /// Creates the folder, removes an older run from it, and writes experiment.toml: from then on it holds
+    /// a run. From a reopened folder only the verdicts are removed, as its state will change.
     pub fn begin(&mut self, toml: &str) -> Result<()> {
         let fresh = self.lock.is_none();
         match self.claim {
             FolderUse::New => {
                 self.lock = Some(self.locked()?);
-                // Looked at again, as another process may have begun since.
+                // Checked again, as another process may have begun a run since.
                 must_be_free(&self.dir)?;
             }
             FolderUse::NewOrNext => self.lock_next()?,
@@ -179,7 +179,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Makes the folder and takes its lock.
+    /// Creates the folder and takes its lock.
     fn locked(&self) -> Result<File> {
         make_folder(&self.dir)?;
         lock::lock(&self.dir)
@@ -205,8 +205,8 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes what an older run left, and nothing else: a folder may have other things in it, also
-    /// below runs and figures.
+    /// Removes the files of an older run, and nothing else: the folder may hold other files, also below
+    /// runs and figures.
     fn empty(&self) -> Result<()> {
         clear_leftovers(&self.dir);
         let (runs, figures) = (self.dir.join("runs"), self.figures());
@@ -231,7 +231,7 @@ impl RunFolder {
             }
         }
         for dir in [runs, figures, copies] {
-            // It stays if other things are in it.
+            // The folder stays if other files are in it.
             let _ = std::fs::remove_dir(dir);
         }
         for name in FILES {
@@ -250,7 +250,7 @@ impl RunFolder {
         self.request = Some(request);
     }
 
-    /// Which engine the run was asked for, if the folder tells; older versions did not.
+    /// Which engine the run was asked for; `None` for folders of older versions.
     pub fn request(&self) -> Option<Request> {
         let path = self.dir.join(REQUEST);
         let text = match open_regular(&path).and_then(std::io::read_to_string) {
@@ -285,7 +285,8 @@ impl RunFolder {
         })
     }
 
-    /// An existing run folder, to go on writing. What a killed process left half written goes.
+    /// An existing run folder, to continue writing. Files that a killed process left half written are
+    /// removed.
     pub fn reopen(dir: &Path) -> Result<Self> {
         let folder = Self::open(dir)?;
         let lock = lock::lock(dir)?;
@@ -299,13 +300,13 @@ impl RunFolder {
         })
     }
 
-    /// Has [`RunFolder::begin`] write experiment.toml anew in a reopened folder, as when the run is
-    /// given more steps.
+    /// Makes [`RunFolder::begin`] write experiment.toml anew in a reopened folder, for example if the run
+    /// gets more steps.
     pub fn change_experiment(&mut self) {
         self.claim = FolderUse::Rewrite;
     }
 
-    /// An existing run folder, to read.
+    /// An existing run folder, for reading.
     pub fn open(dir: &Path) -> Result<Self> {
         if !Self::holds_a_run(dir) {
             return Err(Error::input(
@@ -322,11 +323,11 @@ impl RunFolder {
         })
     }
 
-    /// Whether a folder is one that `run` wrote.
+    /// Whether `run` wrote this folder.
     pub fn holds_a_run(dir: &Path) -> bool {
         match dir.join("experiment.toml").try_exists() {
             Ok(there) => there,
-            // Where that cannot be told it may be one: it is not overwritten.
+            // On any other error the folder may hold a run, so it is not overwritten.
             Err(e) => e.kind() != ErrorKind::NotADirectory,
         }
     }
@@ -347,37 +348,37 @@ impl RunFolder {
         self.dir.join("metrics.csv")
     }
 
-    /// Where the seconds that it took so far are kept.
+    /// Path of the file with the computing time so far.
     pub fn seconds(&self) -> PathBuf {
         self.dir.join(".seconds")
     }
 
-    /// Where certificates go.
+    /// Path of the certificates.
     pub fn certificate(&self) -> PathBuf {
         self.dir.join("certificate.json")
     }
 
-    /// Where the verdicts on the experiment's claims go.
+    /// Path of the verdicts on the experiment's claims.
     pub fn verdicts(&self) -> PathBuf {
         self.dir.join("verdicts.json")
     }
 
-    /// The page that shows it all.
+    /// Path of the folder's page.
     pub fn report(&self) -> PathBuf {
         self.dir.join("report.html")
     }
 
-    /// Pictures, made again whenever they are asked for.
+    /// Folder of the figures, which are drawn again on request.
     pub fn figures(&self) -> PathBuf {
         self.dir.join("figures")
     }
 
-    /// Where a comparison goes, with the endings csv and json.
+    /// Path of a comparison, without the endings csv and json.
     pub fn comparison(&self) -> PathBuf {
         self.dir.join("compare")
     }
 
-    /// Where a comparison with another folder goes, with the endings csv and json.
+    /// Path of a comparison with another folder, without the endings csv and json.
     pub fn comparison_with(&self, other: &Path) -> PathBuf {
         let real = other.canonicalize();
         let name = real.as_deref().unwrap_or(other).file_name();
@@ -385,7 +386,7 @@ impl RunFolder {
         self.dir.join(format!("compare-with-{name}"))
     }
 
-    /// Every comparison in the folder: the files with these endings, in order.
+    /// Every comparison in the folder: the files with these endings, sorted.
     pub fn comparisons(&self, endings: &[&str]) -> Result<Vec<PathBuf>> {
         let reading = |e| Error::reading(&self.dir, e);
         let entries = std::fs::read_dir(&self.dir).map_err(reading)?;
@@ -410,7 +411,7 @@ impl RunFolder {
         self.dir.join("runs").join(format!("{k:03}"))
     }
 
-    /// Says which of so many runs were never started, as after an interrupt before a later batch.
+    /// A message on which of `runs` runs were never started, as after an interrupt before a later batch.
     pub fn never_started(&self, runs: usize) -> Option<String> {
         let missing: Vec<usize> = (0..runs).filter(|&k| !self.is_started(k)).collect();
         let first = missing.first()?;
@@ -420,19 +421,19 @@ impl RunFolder {
         ))
     }
 
-    /// Whether run k was ever begun.
+    /// Whether run k was started.
     pub fn is_started(&self, k: usize) -> bool {
         self.run(k).is_dir()
     }
 
-    /// Makes the folders of these runs, where they are missing.
+    /// Creates the folders of these runs, if they are missing.
     pub fn make_runs(&self, runs: &[usize]) -> Result<()> {
         let dirs: Vec<_> = runs.iter().map(|&k| self.run(k)).collect();
         make_folders(&dirs)
     }
 }
 
-/// Refuses a folder that holds a run, or what would be overwritten by one.
+/// Refuses a folder that holds a run, or files that a run would overwrite.
 fn must_be_free(dir: &Path) -> Result<()> {
     if RunFolder::holds_a_run(dir) {
         return Err(Error::input(
@@ -459,7 +460,7 @@ fn must_be_free(dir: &Path) -> Result<()> {
     }
 }
 
-/// Whether a folder below runs is one of a run: 000, 001, …
+/// Whether a folder below runs has the name of a run: 000, 001, …
 fn is_run_name(name: &str) -> bool {
     name.len() >= 3 && name.bytes().all(|b| b.is_ascii_digit())
 }

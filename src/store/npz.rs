@@ -15,7 +15,7 @@ pub struct NpzWriter<'a> {
 }
 
 impl<'a> NpzWriter<'a> {
-    /// Into `out`; `path` is for messages.
+    /// Writes into `out`; `path` is for error messages.
     pub fn new(out: &'a mut dyn Write, path: &Path) -> Self {
         NpzWriter {
             zip: zip::ZipWriter::new_stream(out),
@@ -48,7 +48,7 @@ impl<'a> NpzWriter<'a> {
         npy.finish().map_err(at)
     }
 
-    /// Writes the archive's directory.
+    /// Writes the zip archive's directory.
     pub fn finish(self) -> Result<()> {
         let path = self.path;
         self.zip

@@ -14,8 +14,8 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("polished.npz")
 }
 
-/// Writes w (K, d), a (K) of a network with this measure and output scale α, and its predictions
-/// f (n) on the training set, below the folder of a run.
+/// Writes the network with this measure and output scale α below the folder of a run: w (K, d), a (K) and
+/// its predictions f (n) on the training set.
 pub fn write_polished(dir: &Path, measure: &Measure, alpha: f64, data: &Dataset) -> Result<()> {
     let path = path(dir);
     let network = measure.to_network(alpha);
@@ -32,7 +32,7 @@ pub fn write_polished(dir: &Path, measure: &Measure, alpha: f64, data: &Dataset)
     })
 }
 
-/// Removes what an earlier certificate left.
+/// Removes the file of an earlier certificate.
 pub fn remove_polished(dir: &Path) -> Result<()> {
     remove(&path(dir))
 }
@@ -40,7 +40,7 @@ pub fn remove_polished(dir: &Path) -> Result<()> {
 /// The particles (w, a) of the polished network below the folder of a run.
 ///
 /// # Errors
-/// There is none, or it is damaged.
+/// The file is missing or damaged.
 pub fn read_polished(dir: &Path) -> Result<Particles> {
     let path = path(dir);
     if !path.exists() {
@@ -58,7 +58,7 @@ pub fn read_polished(dir: &Path) -> Result<Particles> {
         })
     };
     let ((shape, w), (_, a)) = (layer("w")?, layer("a")?);
-    // An optimum may have no neuron at all: then the shape alone knows d.
+    // An optimum may have no neuron: then d is known only from the shape.
     match shape[..] {
         [m, d] if m == a.len() as u64 && d > 0 => Ok(Particles {
             d: d as usize,

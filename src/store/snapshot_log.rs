@@ -10,7 +10,7 @@ use super::filesystem::{is_there, must_be_regular, open_regular};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
-/// The first bytes of the file. Older versions began with the first step, which is 0, and had no
+/// The first bytes of the file. Files of older versions began with the first step, which is 0, and had no
 /// digests.
 const FIRST: [u8; 8] = *b"wfsnaps2";
 const FIRST_OF_OLDER: [u8; 8] = [0; 8];
@@ -21,11 +21,11 @@ pub type Snapshot = (u64, Particles);
 /// A record of the file.
 enum Record {
     Whole(Snapshot),
-    /// Its number in the file, and what is wrong with it.
+    /// Index in the file, and what is wrong with the record.
     Damaged(usize, &'static str),
 }
 
-/// The file, of m' particles of dimension d each time.
+/// The log file, with m' particles of dimension d in each snapshot.
 #[derive(Debug)]
 pub struct SnapshotLog {
     pub path: PathBuf,
@@ -38,7 +38,7 @@ impl SnapshotLog {
         is_there(&self.path)
     }
 
-    /// Writes the file anew with these, to be synced.
+    /// Writes the file anew with these snapshots; the caller has to sync it.
     pub fn start(&self, snapshots: &[Snapshot]) -> Result<()> {
         write_unsynced(&self.path, |out| {
             let all = snapshots.iter().map(bytes);
@@ -49,7 +49,7 @@ impl SnapshotLog {
         })
     }
 
-    /// Adds one to those there.
+    /// Appends a snapshot.
     pub fn add(&self, snapshot: &Snapshot) -> Result<()> {
         let open = || {
             must_be_regular(&self.path.metadata()?)?;
@@ -60,7 +60,7 @@ impl SnapshotLog {
             .map_err(|e| Error::writing(&self.path, e))
     }
 
-    /// The snapshots that are whole. With `tell`, warns of others: a last one cut off by a crash, and damaged ones.
+    /// The undamaged snapshots. With `tell`, warns of a last one cut off by a crash and of damaged ones.
     pub fn whole(&self, tell: bool) -> Result<impl Iterator<Item = Result<Snapshot>>> {
         let path = self.path.clone();
         Ok(self.records()?.filter_map(move |record| match record {
@@ -84,7 +84,7 @@ impl SnapshotLog {
         head.read_to_end(&mut first).map_err(reading)?;
         let older = first == FIRST_OF_OLDER;
         let known = older || first == FIRST;
-        // An older file's first bytes are a part of its first snapshot.
+        // The first bytes of an older file are part of its first snapshot.
         let mut rest = Cursor::new(if older { first } else { Vec::new() }).chain(file);
         let (m, d) = (self.m, self.d);
         let content = 8 * (1 + m * (d + 1));

@@ -1,7 +1,7 @@
 //! snapshots.npz: the first m' ≤ 4096 particles at log-spaced steps.
 //!
-//! During a run they are appended to a log (`.snapshots`), so that memory stays small and a crash loses none; at
-//! the end they become the .npz.
+//! During a run they are appended to a log (`.snapshots`), so that little memory is needed and a crash
+//! loses none; at the end they are written to the .npz.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::engine::{Engine, Precision};
 use crate::error::{Error, Result};
 use crate::particles::Particles;
 
-/// Particles per snapshot, at most.
+/// Largest number of particles in a snapshot.
 pub const PARTICLES: usize = 4096;
 
 /// The snapshots of one run.
@@ -24,14 +24,14 @@ pub struct Snapshots {
     path: PathBuf,
     /// Step of the newest snapshot.
     last: Option<u64>,
-    /// Whether some may not be on the disk yet.
+    /// Whether some snapshots may not have been synced yet.
     unsynced: bool,
-    /// Whether the .npz has them all, once it is in place.
+    /// Whether the .npz has all snapshots, once it is in place.
     finished: bool,
 }
 
 impl Snapshots {
-    /// None yet, below `dir`, for a run of width m.
+    /// No snapshots yet, for a run of width m in folder `dir`.
     pub fn new(dir: &Path, m: usize, d: usize) -> Self {
         Snapshots {
             snapshot_log: snapshot_log(dir, m.min(PARTICLES), d),
@@ -42,8 +42,8 @@ impl Snapshots {
         }
     }
 
-    /// Goes on from an earlier session with the snapshots up to `step`, if the run takes any. What
-    /// is damaged or gone is named.
+    /// Keeps the snapshots of an earlier session up to `step`, if the run takes any. Warns of damaged or
+    /// missing ones.
     pub fn reopen(dir: &Path, m: usize, d: usize, step: u64, expected: bool) -> Result<Self> {
         let mut snapshots = Snapshots::new(dir, m, d);
         if !expected {
@@ -73,7 +73,7 @@ impl Snapshots {
         Ok(snapshots)
     }
 
-    /// Adds the present state of a run, once.
+    /// Adds a snapshot of the present state of a run, unless there is one of this step.
     pub fn take(&mut self, engine: &mut dyn Engine, run: usize) -> Result<()> {
         let step = engine.clock(run).step;
         if self.last == Some(step) {
@@ -89,7 +89,7 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Has those taken so far on the disk before what is written next: a checkpoint relies on them.
+    /// Makes `writes` sync the snapshots so far before its own files appear: a checkpoint relies on them.
     pub fn sync(&mut self, writes: &mut Writes) {
         if std::mem::take(&mut self.unsynced) {
             writes.rely_on(&self.snapshot_log.path);

@@ -1,4 +1,4 @@
-//! Particles in true units on their way to a file.
+//! Converts particles of an engine to the values in a file, in true units.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,18 +10,18 @@ use crate::model::Train;
 use crate::model::ldexp;
 use crate::particles::Particles;
 
-/// Particles that travel at a time: what the host holds of a network.
+/// Particles that are moved at a time: the host never holds more of a network.
 pub const BLOCK: usize = 1 << 14;
 
-/// Number format and power of two of a state in a file. True values where they fit: f32 for
-/// engines in f32, f64 where norms have outgrown it; beyond 10³⁰⁸ stored values, with the
-/// remaining power of two beside them.
+/// Number format and power of two of a state in a file. True values if they fit: f32 for engines in f32,
+/// f64 if norms are too large for f32; beyond 10³⁰⁸ the file has stored values and the missing power of
+/// two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StateEncoding {
     pub precision: Precision,
     /// Exponent of the engine's stored values.
     pub exponent: i32,
-    /// Power of two that the file's values still lack; 0 unless they would overflow f64.
+    /// Exponent of the power of two that the file's values lack; 0 unless they would overflow f64.
     pub lacking: i32,
     pub train: Train,
 }
@@ -41,7 +41,7 @@ impl StateEncoding {
         }
     }
 
-    /// Stored values to the file's values; `direction` −1 goes back. Exact.
+    /// Converts stored values to the file's values; `direction` −1 converts back. Exact.
     pub fn scale(&self, mut block: Particles, direction: i32) -> Particles {
         let power = direction * (self.exponent - self.lacking);
         if power != 0 {
@@ -55,7 +55,7 @@ impl StateEncoding {
         block
     }
 
-    /// A block of particles as the file has them.
+    /// Reads a block of particles as values of the file.
     pub fn read(
         &self,
         engine: &mut dyn Engine,
@@ -66,13 +66,13 @@ impl StateEncoding {
     }
 }
 
-/// 0..m in blocks.
+/// Splits 0..m into blocks.
 pub fn blocks(m: usize) -> impl Iterator<Item = Range<usize>> {
     (0..m).step_by(BLOCK).map(move |j| j..m.min(j + BLOCK))
 }
 
-/// particles.npz: w (m, d), a (m), predictions f (n) on the training set, and `exponent`, the
-/// power of two that w and a lack (0 but for norms beyond 10³⁰⁸).
+/// Writes particles.npz: w (m, d), a (m), predictions f (n) on the training set, and `exponent`, the power
+/// of two that w and a lack (0 unless norms exceed 10³⁰⁸).
 pub fn write_particles(
     path: &Path,
     engine: &mut dyn Engine,
@@ -96,7 +96,7 @@ pub fn write_particles(
     })
 }
 
-/// The arrays w and a, from blocks.
+/// Writes the arrays w and a, block by block.
 fn write_layers(
     npz: &mut NpzWriter,
     state: &StateEncoding,

@@ -1,4 +1,4 @@
-//! summary.json: what a reader wants to know of each run, in one place.
+//! summary.json: the results of each run.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -16,18 +16,18 @@ pub struct Summary {
     pub engine: String,
     pub adapter: String,
     pub version: String,
-    /// Time spent computing, all sessions of the run together.
+    /// Computing time of all sessions of the run together.
     pub wall_seconds: f64,
-    /// What spot checks compared with f64 in the last session.
+    /// Results of the spot checks against f64 in the last session.
     #[serde(default)]
     pub spot_check: Checked,
-    /// How often in the last session an engine was built anew because its device was lost.
+    /// Number of times in the last session that an engine was built anew because its device was lost.
     #[serde(default)]
     pub restarts: u32,
     pub runs: Vec<RunSummary>,
 }
 
-/// Spot checks of a session: `"off"`, or what was compared.
+/// Spot checks of a session: `"off"`, or their results.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Checked {
@@ -37,15 +37,15 @@ pub enum Checked {
     On(Checks),
 }
 
-/// What was compared with f64, and how it came out.
+/// Numbers of values compared with f64, and the largest error.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Checks {
-    /// Steps and states looked at.
+    /// Number of steps and states checked.
     pub checks: u64,
-    /// Predictions, and particles in a step.
+    /// Number of predictions compared, and of particles compared after a step.
     pub predictions: u64,
     pub particles: u64,
-    /// The largest error as a share of what rounding explains.
+    /// The largest error as a share of its rounding error bound.
     pub largest_error: f64,
 }
 
@@ -55,9 +55,9 @@ pub struct RunSummary {
     pub run: usize,
     pub parameters: serde_json::Map<String, serde_json::Value>,
     pub steps: u64,
-    /// How the engine computed it: "direct", or the name of an exact short cut.
+    /// The method that computed the run: "direct", or the name of an exact short cut.
     pub method: String,
-    /// Sizes of the gpu engine's kernels: `--kernels` takes them, to repeat a run bit for bit.
+    /// Sizes of the gpu engine's kernels, as `--kernels` takes them to repeat a run bit for bit.
     #[serde(default)]
     pub kernels: Option<String>,
     #[serde(flatten)]
@@ -70,13 +70,13 @@ pub struct RunSummary {
     /// First step with a number that is not finite, if there was one; the other values are those
     /// of the last finite record.
     pub diverged_at: Option<u64>,
-    /// Which of flow.stop ended the run: "gap", "risk" or "seconds"; null where it took all its
-    /// steps, or was interrupted.
+    /// Criterion of flow.stop that ended the run: "gap", "risk" or "seconds"; null if the run took all its
+    /// steps or was interrupted.
     #[serde(default)]
     pub stopped_by: Option<String>,
 }
 
-/// The observables of [`MetricsRow`] under their names, without its keys.
+/// The observables of [`MetricsRow`] by name, without its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LastRow {
     pub time: Option<f64>,
@@ -122,7 +122,7 @@ impl From<&MetricsRow> for LastRow {
     }
 }
 
-/// The step at which a run of a folder diverged, if it did and the folder has a summary that says so.
+/// The step at which a run of a folder diverged, according to the folder's summary, if there is one.
 pub fn diverged_at(folder: &RunFolder, run: usize) -> Option<u64> {
     let summary = Summary::read(&folder.summary()).ok()?;
     let mut runs = summary.runs.iter();

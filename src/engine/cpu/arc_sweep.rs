@@ -12,8 +12,8 @@ use crate::model::Train;
 
 const D: usize = 2;
 
-/// Particles per position in a chunk, at least: each chunk has sums of its own for every position,
-/// which must cost little beside its particles.
+/// Least number of particles per position in a chunk: each chunk has a sum for every position, whose cost
+/// must be small compared with that of its particles.
 const PER_POSITION: usize = 2;
 
 /// Chunks, at most.
@@ -33,7 +33,7 @@ const LANE_BITS: [u32; LANES] = {
     bits
 };
 
-/// What the short cut keeps of a run from step to step.
+/// The state of the short cut of a run between steps.
 #[derive(Debug, Clone)]
 pub struct ArcState {
     /// Position of each particle on the circle, padding included.
@@ -46,12 +46,12 @@ pub struct ArcState {
 }
 
 impl ArcState {
-    /// For so many lines of particles, padding included; none is anywhere yet.
+    /// For this many lines of particles, padding included; no position is known yet.
     pub fn new(circle: &Circle, lines: usize) -> Self {
         let particles = lines / lines_per_block(D) * LANES;
         let chunks = particles / (PER_POSITION * circle.arcs().max(1));
         ArcState {
-            // The origin is on no arc, so every particle looks for its own.
+            // The position of the origin has no arc, so every particle is searched for.
             positions: vec![circle.positions() as u32 - 1; particles],
             table: circle.table(),
             sums: vec![Vec::new(); chunks.clamp(1, CHUNKS)],
@@ -59,8 +59,8 @@ impl ArcState {
         }
     }
 
-    /// One pass over all particles, chunk by chunk in parallel: update them by the residual g, if
-    /// asked, and predict with where they are then.
+    /// One pass over all particles, chunk by chunk in parallel: updates them by the residual g, if given,
+    /// and predicts with the new particles.
     pub fn sweep(
         &mut self,
         circle: &Circle,
@@ -114,8 +114,8 @@ impl ArcState {
     }
 }
 
-/// One pass over a chunk of particles: update them, if asked, find the arcs they are on then, and
-/// sum a_j w_j over each arc.
+/// One pass over a chunk of particles: updates them, if requested, finds their new arcs, and sums a_j w_j
+/// over each arc.
 struct ArcSweep<'a> {
     lines: &'a mut [Line],
     /// Position of each particle on the circle, padding included.
@@ -137,7 +137,7 @@ impl WithSimd for ArcSweep<'_> {
         self.by_position.clear();
         self.by_position.resize(self.circle.arcs(), [0.0; 2]);
         let mut sums = [0.0; 3];
-        // In pieces, so that single precision sums stay short.
+        // In pieces, so that sums in f32 have few terms.
         let tiles = self.lines.chunks_mut(TILE * lines_per_block(D));
         for (tile, positions) in tiles.zip(self.positions.chunks_mut(TILE * LANES)) {
             let blocks = tile.chunks_exact_mut(lines_per_block(D));
@@ -163,7 +163,7 @@ fn gather(table: &[arcs::Arc], positions: &[u32; LANES]) -> [Line; 4 * LANES / L
     let mut lines = [Line::zeroed(); 4 * LANES / LINE];
     let planes: &mut [f32] = bytemuck::cast_slice_mut(&mut lines);
     let (planes, _) = planes.as_chunks_mut::<LANES>();
-    // Four at a time, which turn around in registers.
+    // Four positions at a time, transposed in registers.
     for lane in (0..LANES).step_by(4) {
         let mut four = [[0.0; 4]; 4];
         for (arc, &position) in four.iter_mut().zip(&positions[lane..lane + 4]) {
@@ -178,7 +178,7 @@ fn gather(table: &[arcs::Arc], positions: &[u32; LANES]) -> [Line; 4 * LANES / L
     lines
 }
 
-/// Lanes of which the keys do not say for sure that they are where they were, a bit each.
+/// A bit for each lane whose key does not prove that the particle is still at its position.
 #[inline(always)]
 fn doubtful<S: Simd>(simd: S, planes: &[f32], arcs: &[Line]) -> u32 {
     let planes: &[S::f32s] = bytemuck::cast_slice(planes);
@@ -198,7 +198,7 @@ fn doubtful<S: Simd>(simd: S, planes: &[f32], arcs: &[Line]) -> u32 {
     doubtful.iter().fold(0, |all, bit| all | bit)
 }
 
-/// Finds where doubtful lanes are, and makes room for ends where a particle is on one.
+/// Finds the positions of the lanes in doubt, and extends the sums where a particle is on an end.
 #[inline(always)]
 fn look(
     circle: &Circle,
@@ -220,8 +220,8 @@ fn look(
     }
 }
 
-/// Adds a w of each particle of a block to the sum of its position. The origin has none: padding is
-/// there, and nothing contributes.
+/// Adds a w of each particle of a block to the sum of its position. The origin, where padding is too, has
+/// no sum, as it contributes nothing.
 #[inline(always)]
 fn add(planes: &[f32], positions: &[u32; LANES], by_position: &mut [[f64; 2]]) {
     let mut terms = [[0.0; 2]; LANES];

@@ -1,8 +1,8 @@
 //! Forces and predictions of the exact short cut for d = 2, on the arcs of a [`Circle`].
 //!
-//! Running sums along the circle add a term where it enters and take it away where it leaves. They
-//! are whole numbers of two units, so that what is taken away is what was added: a neuron that no
-//! sample activates has a velocity of exactly 0, as in the direct kernels.
+//! Running sums along the circle add a term where a sample becomes active and subtract it where it becomes
+//! inactive. The terms are rounded to integers in two units, so that the same number is subtracted as was
+//! added: a neuron that no sample activates has a velocity of exactly 0, as in the direct kernels.
 
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;
@@ -10,7 +10,7 @@ use pulp::Simd;
 use super::fixed_point::{FixedPoint, carries, largest, nearest};
 use crate::engine::methods::circle::{Circle, Spanning, cross, key};
 
-/// One position on the circle: G, and between which keys a direction is surely there.
+/// One position on the circle: G, and the bounds of keys between which a direction is certainly there.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(16))]
 pub struct Arc {
@@ -23,10 +23,10 @@ pub struct Arc {
 /// for the last sum, and 2^-23 for the bounds themselves.
 const MARGIN: f64 = 1.0 / (1 << 21) as f64;
 
-/// Sizes |x| + |y| of directions that have a key in single precision: no part of them has lost digits.
+/// Range of |x| + |y| in which f32 keys are accurate: no component has lost digits.
 const SIZES: [f32; 2] = [1e-30, 1e38];
 
-/// [`key`] of directions; NaN where single precision does not have it.
+/// [`key`] of directions in f32; NaN where f32 is not accurate.
 #[inline(always)]
 pub fn keys<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
     let splat = |v: f32| simd.splat_f32s(v);
@@ -43,17 +43,17 @@ pub fn keys<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
     simd.select_f32s(known, key, splat(f32::NAN))
 }
 
-/// Arcs on which [`Circle::follow`] looks before it searches them all.
+/// Number of arcs that [`Circle::follow`] tries before it searches all of them.
 const NEAR: usize = 8;
 
-/// Two sums, each as so many units and so many of the finer ones.
+/// Two sums, each as a number of coarse units and a number of fine units.
 type Whole = [f64; 4];
 
-/// Bits of a sum of all terms in a unit: f64 holds every one.
+/// Bits of a sum of all terms in a unit, which f64 holds exactly.
 const ROOM: i32 = 51;
 
-/// A unit for the terms of a sum, and a finer one for what it leaves of them: together they reach
-/// from the largest term 2 · 51 bits down, less twice the bits that the number of terms takes.
+/// A coarse unit for the terms of a sum, and a fine unit for the remainders: together they cover 2 · 51
+/// bits below the largest term, less twice the bits for the number of terms.
 #[derive(Debug)]
 struct Units {
     unit: FixedPoint,
@@ -63,7 +63,7 @@ struct Units {
 }
 
 impl Units {
-    /// For so many terms of this largest absolute value, NaN where one is not finite.
+    /// For this many terms with this largest absolute value (NaN if one is not finite).
     fn new(largest: f64, terms: usize) -> Self {
         let bits = ROOM - carries(terms);
         Units {
@@ -82,7 +82,7 @@ impl Units {
         [whole[0], whole[1], rest[0], rest[1]]
     }
 
-    /// Two sums of terms. What was not finite has no sum; the run must notice.
+    /// Two sums as f64. NaN if a term was not finite, so that the run detects the divergence.
     #[inline(always)]
     fn unpack(&self, v: Whole) -> [f64; 2] {
         if self.unit.lost {
@@ -103,7 +103,7 @@ fn sub(u: Whole, v: Whole) -> Whole {
 }
 
 impl Circle {
-    /// All positions, with G = 0. Of an end, or the origin, no key is sure.
+    /// All positions, with G = 0. For an end, or the origin, no key is certain.
     pub fn table(&self) -> Vec<Arc> {
         let nowhere = Arc {
             g: [0.0; 2],
@@ -112,7 +112,7 @@ impl Circle {
         };
         let mut table = vec![nowhere; self.positions()];
         for (p, arc) in table[..self.arcs()].iter_mut().enumerate() {
-            // The last arc may go on beyond the first half axis, where keys begin anew.
+            // The last arc may extend beyond the direction (1, 0), where keys start again at 0.
             let to = self.ends.get(p + 1).map_or(5.0, |&end| key(end));
             arc.from = (key(self.ends[p]) + MARGIN) as f32;
             arc.to = (to - MARGIN) as f32;
@@ -169,8 +169,8 @@ impl Circle {
         cross(from, w) > 0.0 && cross(w, to) > 0.0
     }
 
-    /// Position of a direction that was at `last`: particles move little, so it is looked for there
-    /// and on the next few arcs first.
+    /// Position of a direction that was at `last`: particles move little, so this arc and the next few are
+    /// tried first.
     pub fn follow(&self, last: usize, w: [f32; 2]) -> usize {
         let ends = self.ends.len();
         if last < ends {
@@ -301,7 +301,7 @@ mod tests {
         }
     }
 
-    /// Where a large residual does not act, one of 10⁻¹⁵ times its size still has all its digits.
+    /// Where a large residual is not active, a residual 10⁻¹⁵ times as large keeps all its digits.
     #[test]
     fn a_large_term_leaves_no_trace() {
         let data = data(&[[1.0, 0.5], [-0.25, 1.0], [-1.0, 0.125]]);

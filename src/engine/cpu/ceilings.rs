@@ -10,14 +10,14 @@ use super::Options;
 use crate::engine::ceilings::{Ceilings, best_rate};
 use crate::error::Result;
 
-/// What these threads reach with these vectors: independent chains of dependent multiply-adds,
-/// and a copy far beyond the caches.
+/// Ceilings of these threads with these vectors: independent chains of dependent multiply-adds, and a copy
+/// much larger than the caches.
 ///
 /// # Errors
 /// As [`super::Cpu::new`].
 pub fn ceilings(options: &Options) -> Result<Ceilings> {
     let (arch, pool) = (options.arch()?, options.pool()?);
-    // More pieces than threads, so that all of them are busy to the end.
+    // More pieces than threads, so that all threads are busy until the end.
     let pieces = 16 * pool.threads();
     let work = 2 * TURNS * CHAINS * arch.dispatch(Lanes) * pieces;
     let fma = best_rate(work as f64, Duration::from_millis(50), |k| {

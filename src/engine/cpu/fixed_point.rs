@@ -12,11 +12,11 @@ pub struct FixedPoint {
     pub lost: bool,
 }
 
-/// A number below 2^51 in absolute value plus this and less this is the nearest whole number.
+/// Adding and subtracting this number rounds a number below 2^51 in absolute value to the nearest integer.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 impl FixedPoint {
-    /// In which terms of this largest absolute value (NaN where one is not finite) are at most
+    /// The unit in which terms with this largest absolute value (NaN if one is not finite) are at most
     /// 2^bits.
     pub fn new(largest: f64, bits: i32) -> Self {
         let size = match largest {
@@ -61,7 +61,7 @@ impl FixedPoint {
         )
     }
 
-    /// What so many units are.
+    /// The value of this many units.
     #[inline(always)]
     pub fn value(&self, units: f64) -> f64 {
         units * self.down[0] * self.down[1]
@@ -80,7 +80,7 @@ pub fn largest(mut values: impl Iterator<Item = f64>) -> f64 {
     values.try_fold(0.0, widest).unwrap_or(f64::NAN)
 }
 
-/// Bits that a sum of so many terms takes beyond those of a term.
+/// Bits that a sum of this many terms needs in addition to those of a term.
 pub fn carries(terms: usize) -> i32 {
     (terms.max(1) as f64).log2().ceil() as i32
 }

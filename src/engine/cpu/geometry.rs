@@ -14,12 +14,12 @@ use crate::model::Run;
 /// Particles of a piece: what they add is summed in order, then that of the pieces.
 const PIECE: usize = 64 * LANES;
 
-/// Starts of so many particles are kept, as are those of more where a particle has so many
-/// numbers. Others are asked for at every look, which then costs a few steps.
+/// The initial balance is kept for up to this many particles, or for more if each particle has this many
+/// values. Otherwise it is requested each time, which costs as much as a few steps.
 const KEPT: usize = 1 << 20;
 const NUMBERS: usize = 10;
 
-/// Groups of samples that all particles of a block are looked at on together.
+/// Number of groups of samples on which all particles of a block are tested together.
 const TOGETHER: usize = 1;
 
 /// The start of these particles. Single precision, as the state: a difference below its rounding is
@@ -155,7 +155,7 @@ impl GeometryPass<'_> {
         let mut active = [false; LANES];
         active[count..].fill(true);
         let mut groups = self.x.chunks_exact(self.d);
-        // Most are active on one of the first few samples.
+        // Most particles are active on one of the first few samples.
         for x in groups.by_ref().take(TOGETHER) {
             for sample in 0..GROUP {
                 let mut z = [0.0_f64; LANES];
@@ -173,7 +173,7 @@ impl GeometryPass<'_> {
                 return active;
             }
         }
-        // Those that are left, one by one.
+        // The remaining particles are tested one by one.
         for (lane, active) in active
             .iter_mut()
             .enumerate()

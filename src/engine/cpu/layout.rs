@@ -25,7 +25,7 @@ pub struct Blocks {
     /// Whether z_ij > 0 on the training set, a bit per pair: per block and word of 32 samples, a
     /// word per particle. Of the first chunks only, where all would take too much memory.
     active: Vec<Line>,
-    /// Where the particles are, if not in their own order.
+    /// The positions of the particles, if they are not in their own order.
     pub slots: Slots,
     pub cut: ChunkSize,
     pub m: usize,
@@ -36,7 +36,7 @@ pub struct Blocks {
 /// Bits of a place in a segment.
 pub const SLOT_BITS: usize = 24;
 
-/// A place in a segment, in three bytes: in few dimensions a fourth would be felt.
+/// A position in a segment, in three bytes: in few dimensions a fourth byte would cost noticeable memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot([u8; SLOT_BITS / 8]);
 
@@ -84,7 +84,7 @@ impl Slots {
         self.places.chunks_mut(self.segment)
     }
 
-    /// Where particle j is.
+    /// Position of particle j.
     pub fn of(&self, j: usize) -> usize {
         match self.places.get(j) {
             Some(place) => j / self.segment * self.segment + place.get(),
@@ -288,8 +288,8 @@ pub fn grouped(values: impl Iterator<Item = f32>, n: usize) -> Vec<[f32; GROUP]>
 mod tests {
     use super::*;
 
-    /// Small runs keep what they like, a million neurons in three dimensions included; large ones,
-    /// and many, a fifth of their particles.
+    /// Small runs keep all activation bits, including a million neurons in three dimensions; large or many
+    /// runs keep a fifth of the memory of their particles.
     #[test]
     fn bits_are_kept_where_they_are_small() {
         let all = |m: usize, n: usize| m.div_ceil(LANES) * bits_per_block(n / GROUP) * 64;

@@ -13,7 +13,7 @@ use super::kernel::{Pass, Sums, UpdateF32};
 use super::layout::{Blocks, Chunk, GROUP, Samples};
 use crate::engine::methods::circle::Circle;
 
-/// What does not change from step to step.
+/// The parts of a run that do not change between steps.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub d: usize,
@@ -31,8 +31,8 @@ pub struct Step<'a> {
     pub residual: &'a [f64],
 }
 
-/// A method, with what it keeps of a run from step to step. All of it follows from the particles: a
-/// checkpoint keeps nothing.
+/// A method, with its state of a run between steps. This state follows from the particles, so a checkpoint
+/// does not store it.
 pub trait Stages: Debug + Send + Sync {
     /// predict on the training samples, after velocity and update where a step is given.
     fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums;
@@ -55,7 +55,7 @@ pub struct Direct;
 #[derive(Debug, Clone)]
 pub struct Arcs {
     circle: Arc<Circle>,
-    /// Once it is known where the particles are.
+    /// Set once the positions of the particles are known.
     arc_state: Option<ArcState>,
 }
 
@@ -68,10 +68,10 @@ impl Arcs {
     }
 }
 
-/// d = 3, 4: boxes of particles that point the same way.
+/// d = 3, 4: boxes around particles with similar directions.
 #[derive(Debug, Clone, Default)]
 pub struct InCells {
-    /// Once the particles are sorted.
+    /// Set once the particles are sorted.
     cells: Option<Cells>,
 }
 

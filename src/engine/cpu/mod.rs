@@ -1,4 +1,4 @@
-//! The cpu engine: f32, SIMD, all cores. What runs where there is no GPU.
+//! The cpu engine: f32, SIMD, all cores. Used where there is no GPU.
 //!
 //! Each run is a state of its own, cut into chunks of tiles; rayon spreads runs and chunks over
 //! the cores. Sums are added in the order of tiles and chunks, so no bit depends on the number of
@@ -50,7 +50,7 @@ pub struct Cpu {
     pool: ThreadPool,
 }
 
-/// What the runs share and no step changes.
+/// The data that the runs share and that no step changes.
 struct Common {
     batch: Batch,
     samples: Vec<Samples>,
@@ -107,7 +107,7 @@ impl Cpu {
         let batch = &common.batch;
         let mut circles = vec![None; batch.datasets.len()];
         let state = |(run, &method): (&Run, &Method)| {
-            // The others have no use for bits: output-only training needs σ(z) itself.
+            // The other cases do not use bits: output-only training needs σ(z) itself.
             let bits = method == Method::Direct && run.train != Train::Output;
             let data = &batch.datasets[run.train_set];
             let (m, n) = (run.held_count(), data.n());
@@ -145,7 +145,7 @@ impl Cpu {
         })
     }
 
-    /// Calls `one` for a run, with all threads at its service.
+    /// Calls `one` for a run, which may use all threads.
     fn for_run<R: Send>(
         &mut self,
         run: usize,

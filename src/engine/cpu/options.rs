@@ -1,4 +1,4 @@
-//! How the cpu engine is to run.
+//! Options of the cpu engine.
 
 use pulp::Arch;
 
@@ -54,8 +54,8 @@ impl Options {
 /// The threads of an engine.
 #[derive(Debug)]
 pub(super) enum ThreadPool {
-    /// Those of the whole program, so that what it does between two steps does not wait for threads
-    /// that wait for steps.
+    /// The threads of the whole program, so that its work between two steps does not wait behind another
+    /// pool.
     Common,
     Own(rayon::ThreadPool),
 }

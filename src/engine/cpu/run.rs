@@ -55,7 +55,7 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// The evaluation that sums over the particles amount to.
+    /// The evaluation from sums over the particles.
     fn evaluation(&self, sums: &Sums, clock: Clock) -> Evaluation {
         let m = self.run.m as f64;
         Evaluation {
@@ -68,7 +68,7 @@ impl Setting<'_> {
         }
     }
 
-    /// predict on the training set; free where the last step left its sums.
+    /// predict on the training set; costs nothing if the last step has computed the sums.
     pub fn predict(&self, state: &mut State) -> Evaluation {
         let sums = match state.sums.take() {
             Some(sums) => sums,
@@ -194,7 +194,7 @@ impl Setting<'_> {
     }
 }
 
-/// Those of a step from an evaluated state; this engine stores f32.
+/// The scalars of a step from an evaluated state; this engine stores f32.
 fn scalars(run: &Run, now: &Evaluation, eta: f64) -> StepScalars {
     let squares = MeanSquares {
         a: now.mean_a2,

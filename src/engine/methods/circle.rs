@@ -17,10 +17,10 @@ use crate::data::Dataset;
 /// (P..2P, in the order of the arcs that begin there), or 2P for a particle at the origin.
 #[derive(Debug)]
 pub(in crate::engine) struct Circle {
-    /// Counterclockwise from the direction (1, 0), which may be the first. With every end its
-    /// opposite is here too, so the second half is the first one turned by half a circle.
+    /// Counterclockwise from the direction (1, 0), which may be an end itself. The opposite of every end is
+    /// an end too, so the second half is the first half rotated by half a circle.
     pub ends: Vec<[f32; 2]>,
-    /// In the order of their axes.
+    /// In the order of their perpendicular axes.
     pub samples: Vec<Spanning>,
     /// Samples of the data set, those at the origin included.
     pub n: usize,
@@ -42,7 +42,7 @@ impl Spanning {
         self.enter.min(self.leave)
     }
 
-    /// Whether that is where it becomes active.
+    /// Whether the sample becomes active at that end.
     pub fn enters_first(&self) -> bool {
         self.enter < self.leave
     }
@@ -62,7 +62,7 @@ pub(in crate::engine) fn by_angle(u: &[f32; 2], v: &[f32; 2]) -> Ordering {
     })
 }
 
-/// The direction at which a sample becomes active, counterclockwise; the opposite one ends that.
+/// The end at which a sample becomes active, counterclockwise; it becomes inactive at the opposite end.
 pub(in crate::engine) fn entry(x: [f32; 2]) -> [f32; 2] {
     [x[1], -x[0]]
 }
@@ -132,7 +132,7 @@ impl Circle {
 mod tests {
     use super::*;
 
-    /// Zero, doubled, parallel and opposite samples, and sizes whose products f32 does not hold.
+    /// Zero, duplicate, parallel and opposite samples, and sizes whose products overflow f32.
     #[test]
     fn samples_are_active_between_their_ends() {
         let x = [
@@ -164,7 +164,7 @@ mod tests {
             let active = |p: usize| (p + ends - s.enter) % ends < ends / 2;
             for p in 0..ends {
                 let (from, to) = (circle.ends[p], circle.ends[(p + 1) % ends]);
-                // Of the same size, else the sum may round to one of them.
+                // Normalised to equal size: otherwise the sum may round to one of them.
                 let unit = |v: [f32; 2]| v.map(|c| c / v[0].abs().max(v[1].abs()));
                 let (from, to) = (unit(from), unit(to));
                 let w = [from[0] + to[0], from[1] + to[1]];

@@ -1,4 +1,4 @@
-//! What the methods cost, in one table.
+//! The costs of the methods, in one table.
 //!
 //! The constants come from `widefield bench --engine cpu --case M,N,D`, which times the method that is
 //! chosen beside the direct kernels: for arcs at d = 2, for cells at d = 3 and 4, with M and N on both
@@ -6,7 +6,7 @@
 
 use super::{Method, Problem};
 
-/// On what an engine computes.
+/// The kind of hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Machine {
     Processor,
@@ -16,23 +16,22 @@ pub(in crate::engine) enum Machine {
 /// The costs of one machine.
 #[derive(Clone, Copy)]
 struct Costs {
-    /// What arcs cost for a particle and for a sample, in pairs of a particle and a sample as the direct
-    /// kernels take them.
+    /// Cost of arcs per particle and per sample, in units of a particle-sample pair of the direct kernels.
     arcs: [f64; 2],
-    /// Of cells, in nanoseconds of a core.
+    /// Cost of cells, in nanoseconds of a core.
     cells: Option<CellsCosts>,
-    /// Of gram, against the direct kernels.
+    /// When gram is faster than the direct kernels.
     gram: GramCosts,
 }
 
 #[derive(Clone, Copy)]
 struct CellsCosts {
-    /// A particle with no sample that cuts its block, and what each such sample adds.
+    /// Per particle without samples that cut its block, and per such sample in addition.
     particle: f64,
     cut: f64,
-    /// A sample and a particle of the direct kernels.
+    /// Per particle-sample pair of the direct kernels.
     direct: f64,
-    /// How much faster it must be: particles that move loosen their blocks.
+    /// Required speed-up: the boxes of blocks grow as particles move.
     gain: f64,
 }
 
@@ -40,7 +39,7 @@ struct CellsCosts {
 /// engine.
 #[derive(Clone, Copy)]
 enum GramCosts {
-    /// It pays up to n = m.
+    /// Faster for n ≤ m.
     Particles,
     /// It pays for small n, or where the engine has this many times more to do than the processor: a
     /// GPU takes some 50 µs for any step and does 10¹³ operations a second; the processor reads 2·10¹⁰

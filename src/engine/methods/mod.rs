@@ -8,8 +8,8 @@
 //! | cells | d = 3, 4 on the cpu engine: most samples do the same to all particles that point the same way | nothing |
 //! | gram | output-only training in f32: the Gram matrix of the features ([`gram`]) | a [`DualState`](super::DualState) |
 //!
-//! Here stands when a method applies and pays, by the costs of [`costs`]. How it predicts and updates is
-//! in `cpu/method.rs`, in `gpu/arcs` and in [`gram`].
+//! This module decides when a method applies and pays, with the costs in [`costs`]. How a method predicts
+//! and updates is in `cpu/method.rs`, in `gpu/arcs` and in [`gram`].
 
 use super::Batch;
 use crate::model::{Activation, Run, StateFormat, Train};
@@ -27,7 +27,7 @@ pub enum ShortCuts {
     #[default]
     Auto,
     Never,
-    /// Wherever they exist.
+    /// Wherever they apply.
     Always,
 }
 
@@ -40,8 +40,8 @@ pub enum Method {
     Gram,
 }
 
-/// What decides which method a run takes: nothing of the other runs of its batch, so that its bits do
-/// not depend on them.
+/// The properties that determine the method of a run. Other runs of its batch do not matter, so that its
+/// bits do not depend on them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Problem {
     pub d: usize,
@@ -93,8 +93,8 @@ impl Problem {
     }
 }
 
-/// The method of a run on a machine: the first of these that exists for it, and is faster than the
-/// direct kernels where that is asked for.
+/// The method of a run on a machine: the first of these that applies and, if required, is faster than the
+/// direct kernels.
 pub(super) fn choose(
     methods: &[Method],
     short_cuts: ShortCuts,
@@ -125,7 +125,7 @@ mod tests {
             train: Train::Both,
             activation: Activation::Relu,
             state: StateFormat::F32,
-            // As at a million particles.
+            // The values for a million particles.
             cut: (d == 3).then_some(if m > 100_000 { 0.01 } else { 0.3 }),
         }
     }

@@ -1,4 +1,4 @@
-//! The comparisons of one run in one state, and of the step from it.
+//! The comparisons of one run at one state, and of the step from this state.
 
 use std::ops::Range;
 
@@ -15,17 +15,17 @@ use crate::model::ldexp;
 use crate::particles::Particles;
 use crate::store::{Checks, blocks};
 
-/// Multiply-adds of a check, about: numbers of samples and particles follow from it, between [`FEWEST`] and
-/// [`MOST`].
+/// Approximate number of multiply-adds of a check: determines the numbers of samples and particles, between
+/// [`FEWEST`] and [`MOST`].
 const WORK: usize = 1 << 18;
 const FEWEST: usize = 4;
 const MOST: usize = 256;
 
-/// Numbers that [`Engine::velocity`] may return, at most: it is compared where steps are below the rounding of the
-/// particles, and to tell a wrong velocity from a wrong update.
+/// Largest number of values that [`Engine::velocity`] may return here. The velocity is compared where steps
+/// are below the rounding of the particles, and to distinguish a wrong velocity from a wrong update.
 const VELOCITIES: usize = 1 << 22;
 
-/// `count` of 0..of, one in each of as many equal parts, other ones each round.
+/// `count` indices of 0..of, one in each of `count` equal parts, different ones in each round.
 pub(super) fn picks(count: usize, of: usize, round: usize) -> impl Iterator<Item = usize> {
     let count = count.min(of);
     (0..count).map(move |k| {
@@ -39,12 +39,12 @@ pub(super) fn picks(count: usize, of: usize, round: usize) -> impl Iterator<Item
 /// f of some samples, with their indices, and the moments.
 type Predicted = (Vec<(usize, BoundedValue)>, [BoundedValue; 3]);
 
-/// What is known of a run before the step.
+/// The values of a run that are kept from before the step.
 pub(super) struct StateBefore {
     pub run: RunIndices,
     clock: Clock,
     residual: Vec<f64>,
-    /// f of some samples and the moments, where all particles were read.
+    /// f of some samples and the moments, if all particles were read.
     predictions: Option<Predicted>,
     /// Some particles, with the ranges of their indices.
     particles: Vec<(Range<usize>, Particles)>,
@@ -109,7 +109,7 @@ pub(super) struct RunCheck<'a> {
 }
 
 impl<'a> RunCheck<'a> {
-    /// At the state of an evaluation.
+    /// The check of a run at an evaluated state.
     pub fn new(
         engine: &dyn Engine,
         run: RunIndices,
@@ -160,7 +160,7 @@ impl<'a> RunCheck<'a> {
         ))
     }
 
-    /// predict and residual.
+    /// Checks predict and residual.
     pub fn state(&mut self, now: &Evaluation, before: &StateBefore) -> Result<()> {
         if !is_sound(now) {
             return Ok(());
@@ -194,7 +194,7 @@ impl<'a> RunCheck<'a> {
         Ok(())
     }
 
-    /// All stages of a step of size η from the evaluated state.
+    /// Checks all stages of a step of size η from the evaluated state.
     pub fn step(
         &mut self,
         engine: &mut dyn Engine,
@@ -234,7 +234,7 @@ impl<'a> RunCheck<'a> {
                     let j = range.start + row;
                     let what = || format!("{} of particle {j}", coordinate(k, d));
                     if let Err(wrong) = self.compare("update", what, got, exact) {
-                        // If the velocity is wrong too, that is the error to report.
+                        // If the velocity is wrong too, this is the error to report.
                         self.velocity_alone(engine, before)?;
                         return Err(wrong);
                     }
@@ -265,7 +265,7 @@ impl<'a> RunCheck<'a> {
             .collect()
     }
 
-    /// velocity at the present state, of the particles that were read before the step.
+    /// Checks the velocity at the present state, for the particles that were read before the step.
     fn velocity_alone(&mut self, engine: &mut dyn Engine, before: &StateBefore) -> Result<()> {
         let batch_index = self.run.batch_index;
         let of = engine.batch().runs[batch_index].clone();

@@ -1,12 +1,12 @@
-//! The stages recomputed in f64 for a few samples and particles, each value with a bound of what
-//! rounding may change of it.
+//! Recomputes the stages in f64 for some samples and particles, with a bound on the rounding error of each
+//! value.
 //!
-//! The bounds are worst cases, so that a sound engine never exceeds one. An operation on f32 numbers
-//! is off by at most u = 2^-24 times its result, u = 2^-53 in f64. A term of a sum passes through at
-//! most [`Arithmetic::depth`] of them, and a product w·x through d; what each of them may add is at
-//! most u times the sum of the absolute values of the terms. A few more roundings turn sums into
-//! values. Where a comparison decides (z > 0, y f < 1) and its sides are nearer than their rounding
-//! errors, both outcomes are right.
+//! The bounds are worst cases, so that a correct engine never exceeds one. An operation on f32 numbers has
+//! an error of at most u = 2^-24 times its result, u = 2^-53 in f64. A term of a sum goes through at most
+//! [`Arithmetic::depth`] operations, a product w·x through d; each of them adds at most u times the sum of
+//! the absolute values of the terms. A few more roundings convert sums to values. Where a comparison
+//! decides (z > 0, y f < 1) and its two sides differ by less than their rounding errors, both outcomes are
+//! accepted.
 
 use crate::data::Dataset;
 use crate::engine::{Engine, Evaluation, Precision};
@@ -15,7 +15,7 @@ use crate::model::{Loss, StateFormat, Train};
 use crate::model::{Run, ldexp};
 use crate::particles::Particles;
 
-/// A value, and how far an engine may be from it.
+/// A value, and the largest difference that rounding allows an engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundedValue {
     pub value: f64,
@@ -23,8 +23,8 @@ pub struct BoundedValue {
 }
 
 impl BoundedValue {
-    /// The error of `got` as a share of the bound; `None` where one of them is not finite, which is a divergence
-    /// and detected elsewhere.
+    /// The error of `got` as a share of the bound; `None` if one of the values is not finite, which is a
+    /// divergence and detected elsewhere.
     pub fn share(&self, got: f64) -> Option<f64> {
         let error = (got - self.value).abs();
         match error.is_finite() && self.bound.is_finite() {
@@ -38,11 +38,11 @@ impl BoundedValue {
 /// The smallest normal f32; a device may flush smaller numbers to 0.
 const SMALLEST: f64 = 1.0 / (1u128 << 126) as f64;
 
-/// Roundings on the way from a sum to a value: factors, divisions (2.5 units on a GPU), square roots
-/// and exponentials (2 units).
+/// Number of roundings from a sum to a value: factors, divisions (2.5 units on a GPU), square roots and
+/// exponentials (2 units).
 const VALUE_ROUNDINGS: f64 = 16.0;
 
-/// What the rounding errors of a run depend on.
+/// The properties of a run and its engine that determine rounding errors.
 #[derive(Debug, Clone, Copy)]
 pub struct Arithmetic {
     precision: Precision,
@@ -70,8 +70,8 @@ impl Arithmetic {
         }
     }
 
-    /// Roundings that a term of a sum passes through, at most. The engines in f32 add at most 1024
-    /// terms one after another, and in parts of at least 16 where there are more.
+    /// Largest number of roundings of a term of a sum. The engines in f32 add at most 1024 terms one after
+    /// another, and sum more terms in parts of at least 16.
     fn depth(&self, terms: usize) -> f64 {
         let terms = terms as f64;
         VALUE_ROUNDINGS
@@ -81,7 +81,8 @@ impl Arithmetic {
             }
     }
 
-    /// Error of a sum whose terms are quantised to fixed point, in units of the largest term, as short cuts do.
+    /// Error of a sum whose terms are quantised to fixed point as in the short cuts, in units of the
+    /// largest term.
     fn quantisation(&self, terms: usize, largest: f64) -> f64 {
         if !self.by_direction {
             return 0.0;
@@ -95,9 +96,9 @@ impl Arithmetic {
 #[derive(Debug, Clone, Copy)]
 struct Pair {
     z: f64,
-    /// What the rounding error of z is measured in.
+    /// Scale of the rounding error of z.
     size: f64,
-    /// Whether rounding may decide if z > 0.
+    /// Whether rounding may decide whether z > 0.
     near: bool,
 }
 
@@ -149,12 +150,12 @@ struct Sum {
     value: f64,
     /// Σ |a| |z|
     terms: f64,
-    /// Σ |a| times the sizes of z
+    /// Σ |a| times the error scales of z
     sizes: f64,
 }
 
 impl<'a> Predictions<'a> {
-    /// No particles yet, on these samples.
+    /// Sums without particles, for these samples.
     pub fn new(
         run: &'a Run,
         data: &'a Dataset,
@@ -193,7 +194,7 @@ impl<'a> Predictions<'a> {
         }
     }
 
-    /// f̂_i of the samples, with their numbers, in stored units.
+    /// f̂_i of the samples, with their indices, in stored units.
     pub fn f(&self) -> impl Iterator<Item = (usize, BoundedValue)> {
         let Arithmetic {
             unit, by_direction, ..
@@ -228,7 +229,7 @@ impl<'a> Predictions<'a> {
         std::array::from_fn(|k| {
             let rounded = self.arithmetic.unit * (d + self.arithmetic.depth(m)) * self.moments[k];
             let quantisation = self.arithmetic.quantisation(m, largest[k]);
-            // A square flushed to 0 makes its root 0, too.
+            // If the square is flushed to 0, the root is 0 too.
             let root = if k == 2 {
                 a * (d * SMALLEST).sqrt()
             } else {
@@ -352,7 +353,7 @@ pub fn updated(
     }
 }
 
-/// The step that a run takes, as its norm scales it.
+/// The step size of a run, rescaled if the run is `norm_scaled`.
 pub fn step_size(run: &Run, eta: f64, now: &Evaluation) -> f64 {
     let on_a = match run.train {
         Train::Input => 0,

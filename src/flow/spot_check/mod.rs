@@ -1,4 +1,4 @@
-//! Spot checks during a run: now and then a step is checked, by recomputing some of its results in f64 from the
+//! Spot checks during a run: from time to time some results of a step are recomputed in f64 from the
 //! engine's own particles. A run stops at an error larger than rounding explains.
 //!
 //! A checked step is one that the run takes anyway, by the engine's fast path: predictions are those of the step
@@ -16,24 +16,24 @@ use crate::error::Result;
 use crate::store::{Checked, Checks};
 use check::{RunCheck, StateBefore};
 
-/// Time from one checked step to the next, at most; a step is checked before each checkpoint too.
+/// Longest time from one checked step to the next; a step is checked before each checkpoint too.
 const INTERVAL: Duration = Duration::from_secs(120);
 
-/// The optional parts of checks may take one in so many parts of the time: checks of predictions, which read all
-/// particles (after the first), and checks of many runs that end.
+/// Optional parts of checks take at most this fraction (1/200) of the time: checks of predictions after the
+/// first, which read all particles, and checks of many runs that end.
 const SHARE: u32 = 200;
 
-/// Runs in one check, at most; other ones each time where there are more.
+/// Largest number of runs in one check; if there are more, different ones each time.
 const RUNS: usize = 8;
 
-/// A run that takes part: its number in the batch and in the experiment.
+/// Indices of a checked run in the batch and in the experiment.
 #[derive(Debug, Clone, Copy)]
 pub struct RunIndices {
     pub batch_index: usize,
     pub index: usize,
 }
 
-/// When to check, and what was found so far.
+/// Decides when to check, and holds the results so far.
 pub struct SpotCheck {
     /// False where the user switched checks off.
     on: bool,
@@ -59,13 +59,13 @@ impl SpotCheck {
         }
     }
 
-    /// To be called when another engine starts.
+    /// To be called when a new engine is used.
     pub fn engine_changed(&mut self) {
         self.last = None;
         self.is_checked = false;
     }
 
-    /// What was found so far.
+    /// The results so far.
     pub fn found(&self) -> Checked {
         match self.on {
             true => Checked::On(self.found),
@@ -101,7 +101,8 @@ impl SpotCheck {
     /// Takes one step and checks it.
     ///
     /// # Errors
-    /// What the engine says, and the first value that is further from f64 than rounding explains.
+    /// An error of the engine, or the first value whose difference from f64 exceeds its rounding error
+    /// bound.
     pub fn advance_checked(
         &mut self,
         engine: &mut dyn Engine,
@@ -166,7 +167,7 @@ impl SpotCheck {
         Ok(())
     }
 
-    /// Some of these runs, others each time.
+    /// Some of these runs, different ones each time.
     fn next_runs<'a>(&self, runs: impl Iterator<Item = &'a RunIndices>) -> Vec<RunIndices> {
         let runs: Vec<RunIndices> = runs.copied().collect();
         let first = self.round * RUNS;

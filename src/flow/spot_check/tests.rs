@@ -1,4 +1,4 @@
-//! A sound engine raises no alarm; a fault in any stage does, and is called by its name.
+//! A correct engine passes; a fault in any stage is detected, and the error names the stage.
 
 use std::sync::atomic::AtomicBool;
 
@@ -14,7 +14,7 @@ use crate::model::{Loss, StateFormat};
 use crate::store::{Checkpoint, RunFolder};
 use crate::verify::cases;
 
-/// A case of both layers on its data, in place.
+/// An engine with the particles of a case in place.
 fn placed(
     mut make: impl FnMut(Batch) -> Box<dyn Engine>,
     case: &cases::VerifyCase,
@@ -39,7 +39,7 @@ fn one(loss: Loss) -> cases::VerifyCase {
     }
 }
 
-/// Watches some steps, with others between.
+/// Checks some steps, with unchecked steps in between.
 fn advance_checked(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
     let runs = engine.batch().runs.len();
     let moving_runs: Vec<RunIndices> = (0..runs)
@@ -54,7 +54,7 @@ fn advance_checked(engine: &mut dyn Engine, eta: f64) -> Result<Checks> {
     };
     let mut spot = SpotCheck::new(true);
     for _ in 0..3 {
-        // As if all of them took no time.
+        // Resets the time spent, so that optional parts are never skipped.
         spot.spent = Duration::ZERO;
         assert!(
             spot.advance_checked(engine, &moving_runs, &step)?
@@ -107,7 +107,7 @@ fn a_fault_in_any_stage_is_found_and_named() {
     }
 }
 
-/// Every loss, layer, scaling and decay at awkward sizes, by every way to compute them.
+/// Every loss, layer, scaling and decay at awkward sizes, with every method.
 #[test]
 fn sound_engines_raise_no_alarm() {
     let mut largest = 0.0_f64;
@@ -130,11 +130,11 @@ fn sound_engines_raise_no_alarm() {
         let found = advance_checked(&mut *placed(reference, &case), case.eta);
         found.unwrap_or_else(|error| panic!("{}: {error}", case.name));
     }
-    // Worst cases are far away, and yet not everything passes.
+    // Worst-case bounds are far above typical errors, but not so far that everything passes.
     assert!(largest > 1e-3 && largest < 0.5, "{largest}");
 }
 
-/// Whatever the size and the turn, picks are within it, and all of it where they are as many.
+/// For any size and round the indices are in range, and all indices are picked if the count allows it.
 #[test]
 fn picks_cover_what_there_is() {
     for of in [1, 2, 7, 100, 1_000_003] {
@@ -153,7 +153,7 @@ fn picks_cover_what_there_is() {
     assert!(moved.into_iter().all(|(a, b)| a != b));
 }
 
-/// A fault that comes later ends the training, with a checkpoint of a state from before it.
+/// A fault at a later step ends the training, with a checkpoint of a state before it.
 #[test]
 fn a_training_ends_at_a_fault_and_keeps_a_checkpoint_from_before_it() {
     let sets = [

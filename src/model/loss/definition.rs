@@ -1,10 +1,10 @@
-//! What a file of a loss says.
+//! The definition of a loss, as its file gives it.
 
-/// A loss, but for the value of its parameter.
+/// A loss without the value of its parameter.
 pub struct Definition {
-    /// The word in experiment files.
+    /// The name in experiment files.
     pub name: &'static str,
-    /// Where there is one, a file has `{ name = value }` in place of the word.
+    /// If the loss has one, experiment files have `{ name = value }` in place of the name.
     pub parameter: Option<Parameter>,
     pub targets: Targets,
     pub infimum: Infimum,
@@ -12,11 +12,11 @@ pub struct Definition {
     pub form: RiskFormula,
 }
 
-/// A parameter above 0.
+/// A positive parameter of a loss.
 pub struct Parameter {
     /// Its letter.
     pub letter: &'static str,
-    /// The value that tests take.
+    /// The value used in tests.
     pub example: f64,
 }
 
@@ -31,15 +31,15 @@ pub enum Targets {
 /// The infimum of R over all predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Infimum {
-    /// 0, for some predictions.
+    /// 0, attained by some predictions.
     Attained,
-    /// 0, for none.
+    /// 0, not attained by any predictions.
     Approached,
-    /// None: R is unbounded below.
+    /// R is unbounded below.
     None,
 }
 
-/// The conjugates R* that certificates of the penalised risk know.
+/// The conjugates R* for which the penalised risk can be certified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dual {
     /// R*(q) = (n/2)|q|² + q·y
@@ -52,16 +52,16 @@ pub enum Dual {
 pub enum RiskFormula {
     /// R = (1/n) Σ_i ℓ(f_i, y_i)
     Each(Each),
-    /// A function of all predictions at once.
+    /// A function of all predictions together.
     All(All),
 }
 
-/// A prediction f with its target y, one of n.
+/// A prediction f and its target y, and the number n of samples.
 pub struct LossArguments {
     pub f: f64,
     pub y: f64,
     pub n: f64,
-    /// Of the loss; 0 where it has none.
+    /// The parameter of the loss; 0 if it has none.
     pub parameter: f64,
 }
 
@@ -71,9 +71,9 @@ pub struct Each {
     pub value: fn(&LossArguments) -> f64,
     /// g = ∂R/∂f
     pub residual: fn(&LossArguments) -> f64,
-    /// Scale of the error of g where f is known to a small share of a scale; of g and this scale.
+    /// From g and the scale s of f: if f has a small error ε s, the error of g is about ε times the result.
     pub condition: fn(&LossArguments, f64, f64) -> f64,
-    /// What rounding does to g where f is exact and a margin is known to a distance.
+    /// Rounding error of g where f is exact; the second argument is the error of the margin.
     pub rounding: fn(&LossArguments, f64) -> Rounding,
     pub wgsl: Wgsl,
 }
@@ -86,27 +86,27 @@ pub struct All {
     pub risk: fn(&mut dyn Iterator<Item = (f64, f64)>) -> f64,
     /// g (n) for true predictions 2^p f̂.
     pub residual: fn(Pairs, i32) -> Vec<f64>,
-    /// As of [`Each`]; of g, the scale of its own prediction and the largest one.
+    /// As in [`Each`]; from g, the scale of its own prediction, and the largest scale.
     pub condition: fn(f64, f64, f64) -> f64,
-    /// As of [`Each`] (n), for predictions 2^p f̂ and sums of some depth.
+    /// As in [`Each`] (n), for predictions 2^p f̂; the last argument is the depth of sums over samples.
     pub rounding: fn(Pairs, i32, f64) -> Vec<Rounding>,
     pub wgsl: Wgsl,
 }
 
-/// Bounds of an error of g: multiples of the round-off relative to g, and an absolute part beside it.
+/// Bounds of the rounding error of g: a multiple of the unit round-off relative to g, and an absolute part.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rounding {
     pub relative: f64,
     pub beside: f64,
 }
 
-/// The residual in a kernel.
+/// The residual in the language of the gpu kernels.
 #[derive(Debug, Clone, Copy)]
 pub enum Wgsl {
     /// The body of a function of f, y, u = y f, n and `parameter` that returns g, with `exp_exact` for e^x.
     Each(&'static str),
-    /// Expressions of `behind` = the least y f less this y f, so at most 0: what the sample adds to `mass`, and
-    /// g, of y and `mass` too.
+    /// Expressions of `behind` = min_k y_k f_k − y f ≤ 0: the sample's contribution to `mass`, and g, which
+    /// may also use y and `mass`.
     All {
         mass: &'static str,
         residual: &'static str,

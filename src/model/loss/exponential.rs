@@ -11,7 +11,7 @@ pub const LOSS: Definition = Definition {
     form: RiskFormula::Each(Each {
         value: |at| (-at.y * at.f).exp(),
         residual: |at| -at.y * (-(at.y * at.f)).exp() / at.n,
-        // A relative error of |δf|.
+        // An error δf is a relative error |δf| of g.
         condition: |_, g, scale| g.abs() * (1.0 + scale),
         rounding: |at, _| Rounding {
             relative: (at.y * at.f).abs(),

@@ -12,7 +12,7 @@ pub const LOSS: Definition = Definition {
         value: |at| (1.0 - at.y * at.f).max(0.0),
         residual: |at| -at.y * f64::from(u8::from(at.y * at.f < 1.0)) / at.n,
         condition: |_, g, _| g.abs(),
-        // Near the kink either side is right.
+        // Near the kink the values of either side are accepted.
         rounding: |at, near| {
             let either = (1.0 - at.y * at.f).abs() <= near;
             Rounding {

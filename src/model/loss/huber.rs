@@ -21,7 +21,7 @@ pub const LOSS: Definition = Definition {
             }
         },
         residual: |at| (at.f - at.y).max(-at.parameter).min(at.parameter) / at.n,
-        // The slope of h changes by no more than f.
+        // The slope of h changes by at most the change of f.
         condition: |at, _, scale| (scale + at.y.abs()) / at.n,
         rounding: |_, _| Rounding::default(),
         wgsl: Wgsl::Each("return clamp(f - y, -parameter, parameter) / n;"),

@@ -9,13 +9,14 @@ pub const LOSS: Definition = Definition {
     infimum: Infimum::Approached,
     dual: Some(Dual::Logistic),
     form: RiskFormula::Each(Each {
-        // Without overflow.
+        // Computed without overflow.
         value: |at| {
             let u = -at.y * at.f;
             u.max(0.0) + (-u.abs()).exp().ln_1p()
         },
         residual: |at| -at.y / (at.n * (1.0 + (at.y * at.f).exp())),
-        // g is exp of the margin up to bounded factors: a relative error of |δf|.
+        // g is an exponential of the margin up to bounded factors: an error δf is a relative error |δf| of
+        // g.
         condition: |_, g, scale| g.abs() * (1.0 + scale),
         rounding: |at, _| Rounding {
             relative: (at.y * at.f).abs(),

@@ -1,4 +1,4 @@
-//! Empirical risks R(f) of n predictions f with targets y: a file each, and the table of them.
+//! Empirical risks R(f) of n predictions f with targets y: one file each, and the table of all.
 
 mod definition;
 #[cfg(test)]
@@ -14,8 +14,8 @@ pub use definition::{
     Targets, Wgsl,
 };
 
-/// Declares the file and the constant of every loss. What a file defines is all there is to a loss: names
-/// and parameters in experiment files, codes and bodies in kernels, bounds and tests come from here.
+/// Declares the module and the constant of every loss. The file of a loss is its only definition: names and
+/// parameters in experiment files, codes and bodies in kernels, bounds and tests are derived from it.
 macro_rules! table {
     ($($constant:ident = $file:ident,)*) => {
         $(mod $file;)*
@@ -23,7 +23,7 @@ macro_rules! table {
         impl Loss {
             $(pub const $constant: Loss = Loss::new(&$file::LOSS);)*
 
-            /// Every loss; one with a parameter at the value that tests take.
+            /// Every loss; a parameter has the value used in tests.
             pub const ALL: &'static [Loss] = &[$(Loss::$constant),*];
         }
     };
@@ -39,11 +39,11 @@ table! {
     HUBER = huber,
 }
 
-/// An empirical risk R(f): one of the table, with its parameter if it has one.
+/// An empirical risk R(f): a loss of the table with the value of its parameter.
 #[derive(Clone, Copy)]
 pub struct Loss {
     definition: &'static Definition,
-    /// 0 where the loss has none.
+    /// 0 if the loss has no parameter.
     parameter: f64,
 }
 
@@ -59,7 +59,7 @@ impl Loss {
         }
     }
 
-    /// The loss of this word; one with a parameter as in [`Loss::ALL`].
+    /// The loss of this name; its parameter has the value in [`Loss::ALL`].
     pub fn named(name: &str) -> Option<Loss> {
         Loss::ALL.iter().copied().find(|loss| loss.name() == name)
     }
@@ -69,12 +69,12 @@ impl Loss {
         Loss { parameter, ..self }
     }
 
-    /// The word in experiment files.
+    /// The name in experiment files.
     pub fn name(self) -> &'static str {
         self.definition.name
     }
 
-    /// Its parameter and the value, if it has one.
+    /// The parameter and its value, if the loss has one.
     pub fn parameter(self) -> Option<(&'static Parameter, f64)> {
         let parameter = self.definition.parameter.as_ref();
         parameter.map(|parameter| (parameter, self.parameter))
@@ -89,7 +89,7 @@ impl Loss {
         self.definition.infimum
     }
 
-    /// The dual of the penalised risk, where certificates know it.
+    /// The dual of the penalised risk, if certificates support it.
     pub fn dual(self) -> Option<Dual> {
         self.definition.dual
     }
@@ -106,7 +106,7 @@ impl Loss {
         }
     }
 
-    /// Its place in the table, by which kernels know it.
+    /// The index in the table, which identifies the loss in kernels.
     pub fn code(self) -> u32 {
         let at = Loss::ALL.iter().position(|loss| loss.name() == self.name());
         at.unwrap_or(Loss::ALL.len()) as u32
@@ -124,8 +124,8 @@ impl Loss {
         }
     }
 
-    /// residual: g_i = ∂R/∂f_i (n) for true predictions 2^p f̂ and targets y. However large p, no term becomes
-    /// ∞ · 0.
+    /// residual: g_i = ∂R/∂f_i (n) for true predictions 2^p f̂ and targets y. No term becomes ∞ · 0,
+    /// however large p is.
     pub fn residual(self, f: &[f64], p: i32, y: &[f32]) -> Vec<f64> {
         match &self.definition.form {
             RiskFormula::Each(each) => {
@@ -141,8 +141,8 @@ impl Loss {
         }
     }
 
-    /// Scale of the error of g_i (n) for predictions that are known to a small share of `scale_f` (n); f and g
-    /// are exact.
+    /// Scale of the error of g_i (n): about ε times this if predictions have errors ε · `scale_f` (n). f
+    /// and g are the exact values.
     pub fn condition(self, f: &[f64], g: &[f64], y: &[f32], scale_f: &[f64]) -> Vec<f64> {
         let pairs = g.iter().zip(scale_f);
         match &self.definition.form {
@@ -160,8 +160,8 @@ impl Loss {
         }
     }
 
-    /// What rounding does to g_i (n) where predictions 2^p f̂ are exact and `unit` is the round-off of the
-    /// arithmetic, sums of n terms being of this `depth`.
+    /// Bounds of the rounding error of g_i (n) where the predictions 2^p f̂ are exact, `unit` is the
+    /// round-off of the arithmetic, and sums of n terms have this `depth`.
     pub fn rounding(self, f: &[f64], p: i32, y: &[f32], unit: f64, depth: f64) -> Vec<Rounding> {
         match &self.definition.form {
             RiskFormula::Each(each) => {
@@ -209,7 +209,7 @@ impl Hash for Loss {
     }
 }
 
-/// "hinge"; with a parameter "huber 0.5".
+/// "hinge"; with a parameter, such as "huber 0.5".
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.parameter() {

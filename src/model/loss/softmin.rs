@@ -1,4 +1,4 @@
-//! R = log((1/n) Σ_i e^(−y_i f_i)), whose gradient weighs samples by the softmin of their margins.
+//! R = log((1/n) Σ_i e^(−y_i f_i)), whose gradient weights samples by the softmin of their margins.
 
 use super::definition::*;
 use crate::model::ldexp;
@@ -12,7 +12,7 @@ pub const LOSS: Definition = Definition {
     form: RiskFormula::All(All {
         risk,
         residual,
-        // Its own margin and those of the others, by which it is weighed.
+        // The weight depends on the sample's own margin and on those of the others.
         condition: |g, scale, largest| g.abs() * (1.0 + scale + largest),
         rounding,
         wgsl: Wgsl::All {
@@ -22,7 +22,7 @@ pub const LOSS: Definition = Definition {
     }),
 };
 
-/// Of differences of margins, so that no exponential overflows.
+/// Computed from differences of margins, so that no exponential overflows.
 fn risk(pairs: &mut dyn Iterator<Item = (f64, f64)>) -> f64 {
     let margins: Vec<f64> = pairs.map(|(f, y)| y * f).collect();
     let least = margins.iter().copied().fold(f64::INFINITY, f64::min);
@@ -44,7 +44,7 @@ fn residual(pairs: Pairs, p: i32) -> Vec<f64> {
 
 fn rounding(pairs: Pairs, p: i32, depth: f64) -> Vec<Rounding> {
     let least = least_margin(pairs);
-    // A mean of the others' distances by their weights is at most log n + 1.
+    // The weighted mean of the other samples' distances is at most log n + 1.
     let of_others = (pairs.len() as f64).ln() + 1.0 + depth;
     let relative = |&(f, y): &(f64, f64)| ldexp(y * f - least, p) + of_others;
     let of_pair = |pair| Rounding {

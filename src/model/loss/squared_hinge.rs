@@ -11,7 +11,7 @@ pub const LOSS: Definition = Definition {
     form: RiskFormula::Each(Each {
         value: |at| 0.5 * (1.0 - at.y * at.f).max(0.0).powi(2),
         residual: |at| -at.y * (1.0 - at.y * at.f).max(0.0) / at.n,
-        // Beyond the kink g is 0, whatever rounding does; near it, it may be either side.
+        // Beyond the kink g is 0, with or without rounding; near the kink, either side is accepted.
         condition: |at, _, scale| {
             if at.y * at.f < 1.0 + 1e-4 * (1.0 + scale) {
                 (1.0 + scale) / at.n

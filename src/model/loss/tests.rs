@@ -30,7 +30,7 @@ fn the_residual_is_the_gradient() {
             let difference = (slope - g[i]).abs();
             assert!(difference <= 1e-9, "{loss} {i}: {slope} {}", g[i]);
         }
-        // The sabotage: the gradients of the other losses.
+        // Sabotage: the gradients of the other losses must fail.
         let others = Loss::ALL.iter().filter(|other| *other != loss);
         for other in others {
             assert_ne!(other.residual(&F, 0, &Y), g, "{loss} {other}");
@@ -38,7 +38,7 @@ fn the_residual_is_the_gradient() {
     }
 }
 
-/// Stored predictions are a power of two of the true ones.
+/// The residual of predictions stored with a power of two is that of the true predictions.
 #[test]
 fn residuals_of_stored_predictions_are_those_of_the_true_ones() {
     for loss in Loss::ALL {
@@ -57,7 +57,7 @@ fn no_exponential_overflows() {
     assert_eq!(Loss::SOFTMIN.risk(wrong.into_iter(), &Y), 1e300);
 }
 
-/// The infimum of R says what no predictions reach.
+/// No predictions go below the infimum of R, and it is attained only where declared.
 #[test]
 fn no_risk_is_below_its_infimum() {
     for loss in Loss::ALL {
@@ -72,7 +72,7 @@ fn no_risk_is_below_its_infimum() {
     }
 }
 
-/// Every loss of the table has a name and a code of its own, and is equal to itself alone.
+/// Every loss of the table has its own name and code, and equals only itself.
 #[test]
 fn losses_differ() {
     for (i, a) in Loss::ALL.iter().enumerate() {

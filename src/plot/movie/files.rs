@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::plot::Raster;
 use crate::store::write_atomically;
 
-/// Frames per second, and seconds that the last one stays.
+/// Frames per second, and seconds for which the last frame is shown.
 const RATE: u16 = 8;
 const HOLD: u16 = 2;
-/// Colours of a GIF.
+/// Number of colours of a GIF.
 const COLOURS: usize = 256;
 
-/// Repeats without end, in one palette for all frames: what rests does not flicker.
+/// A GIF that loops forever, with one palette for all frames, so that nothing static flickers.
 pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
     let Some(first) = frames.first() else {
         return Ok(());
@@ -29,7 +29,7 @@ pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
         let at = |e: gif::EncodingError| Error::writing(path, std::io::Error::other(e));
         let mut encoder = gif::Encoder::new(out, width, height, &colours).map_err(at)?;
         encoder.set_repeat(gif::Repeat::Infinite).map_err(at)?;
-        // Drawings have few colours: each is looked for once.
+        // Drawings have few colours: the nearest palette entry is searched once for each.
         let mut known: HashMap<[u8; 4], u8> = HashMap::new();
         for (k, frame) in frames.iter().enumerate() {
             let pixels = frame.rgba.as_chunks::<4>().0;
@@ -49,12 +49,12 @@ pub fn write_gif(path: &Path, frames: &[Raster]) -> Result<()> {
     })
 }
 
-/// The colours of a GIF, red, green and blue of each.
+/// The palette of a GIF: red, green and blue of each colour.
 struct Palette(Vec<[u8; 3]>);
 
 impl Palette {
-    /// Of the first, middle and last frame: the commonest colours as they are, so that lines and
-    /// dots keep theirs, and for all the rest (mixes at edges) as many that are near them.
+    /// From the first, middle and last frame: the most frequent colours unchanged, so that lines and dots
+    /// keep theirs, and for the rest (mixtures at edges) the remaining entries are near their colours.
     fn new(frames: &[Raster]) -> Self {
         let last = frames.len().saturating_sub(1);
         let chosen = [0, last / 2, last].into_iter();
@@ -92,7 +92,7 @@ impl Palette {
     }
 }
 
-/// Repeats without end, in full colour.
+/// An APNG that loops forever, in full colour.
 pub fn write_apng(path: &Path, frames: &[Raster]) -> Result<()> {
     let Some(first) = frames.first() else {
         return Ok(());
@@ -115,13 +115,13 @@ pub fn write_apng(path: &Path, frames: &[Raster]) -> Result<()> {
     })
 }
 
-/// By ffmpeg, fed with raw frames; or why there is none.
+/// An MP4 made by ffmpeg from raw frames; on failure the reason.
 pub fn write_mp4(path: &Path, frames: &[Raster]) -> std::result::Result<(), String> {
     let Some(first) = frames.first() else {
         return Ok(());
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    // A folder of its own: ffmpeg makes the file, with the usual permissions.
+    // ffmpeg creates the file itself, with the usual permissions, in a temporary folder.
     let beside = tempfile::Builder::new()
         .prefix(".widefield-")
         .tempdir_in(folder);
@@ -153,7 +153,7 @@ pub fn write_mp4(path: &Path, frames: &[Raster]) -> std::result::Result<(), Stri
             ErrorKind::NotFound => "ffmpeg is not on the path".to_owned(),
             _ => format!("ffmpeg could not be started: {e}"),
         })?;
-    // A pipe that closes early is told by ffmpeg's own words below.
+    // If ffmpeg closes the pipe early, its own error message is reported below.
     let fed = ffmpeg.stdin.take().map(|mut pipe| {
         let mut each = frames.iter();
         each.try_for_each(|frame| pipe.write_all(&frame.rgb()))

@@ -1,5 +1,5 @@
-//! Movies from snapshots, which are log-spaced in time: the particles beside the function that
-//! they make, or beside the risk where inputs have too many dimensions for a picture.
+//! Movies from snapshots, which are log-spaced in time: the particles beside the predictor, or beside the
+//! risk where inputs have too many dimensions for a map or curve.
 
 mod files;
 
@@ -20,30 +20,31 @@ use super::render::render;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
-/// Frames, at most.
+/// Largest number of frames.
 const FRAMES: usize = 60;
-/// Pixels of a frame from left to right.
+/// Width of a frame in pixels.
 const WIDTH: f64 = 800.0;
-/// Norms that grow more than this from the first to the last frame are shown as shares of each
-/// frame's own.
+/// If norms grow by more than this factor from the first to the last frame, each frame has its own unit of
+/// length.
 const GROWTH: f64 = 10.0;
 
-/// What was made.
+/// The files of a movie.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Movie {
     pub run: usize,
     pub frames: usize,
-    /// The GIF, the APNG and, where ffmpeg is on the path, the MP4.
+    /// The GIF, the APNG and, if ffmpeg is on the path, the MP4.
     pub paths: Vec<PathBuf>,
     /// Why there is no MP4, if there is none.
     pub no_mp4: Option<String>,
 }
 
-/// Makes DIR/figures/movie.gif, .apng and .mp4 of the widest run (of several the longest, and of
-/// those the first), or movie-KKK of run K.
+/// Makes DIR/figures/movie.gif, .apng and .mp4 of the widest run (the longest of these, and the first of
+/// those), or movie-KKK of run K.
 ///
 /// # Errors
-/// No run folder, no run K, a run without two snapshots, or a file system that refuses.
+/// `dir` is no run folder or has no run K, the run has fewer than two snapshots, or a file cannot be
+/// written.
 pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
     let folder = Folder::open(dir)?;
     let count = folder.grid.runs.len();
@@ -87,7 +88,7 @@ pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
     if no_mp4.is_none() {
         paths.push(mp4);
     } else if mp4.exists() {
-        // It would show another run than those beside it.
+        // An older MP4 might show another run than the new files.
         std::fs::remove_file(&mp4).map_err(|e| Error::writing(&mp4, e))?;
     }
     Ok(Movie {
@@ -98,18 +99,18 @@ pub fn movie(dir: &Path, run: Option<usize>) -> Result<Movie> {
     })
 }
 
-/// What all frames of a movie share.
+/// The data that all frames of a movie share.
 struct Scene<'a> {
     folder: &'a Folder,
     run: usize,
     label: String,
     snapshots: &'a SnapshotSeries,
-    /// Of the last snapshot: all frames look from one side.
+    /// The projection fitted to the last snapshot, used for all frames.
     view: View,
-    /// Whether each frame has its own unit.
+    /// Whether each frame has its own unit of length.
     growing: bool,
     data: Dataset,
-    /// The plane of the inputs, and for curves the ends of f.
+    /// The plane of the inputs, and for curves the limits of the f axis.
     plane: Option<(InputPlane, (f64, f64))>,
 }
 
@@ -140,7 +141,7 @@ impl<'a> Scene<'a> {
             data,
         };
         if let Some((plane, range)) = &mut scene.plane {
-            // The ends that f has at the last are those of every frame.
+            // The limits of f at the last snapshot are used for every frame.
             let cloud = ParticleCloud::of_snapshot(snapshots, last);
             let panel = curve(folder, run, *plane, &cloud, &scene.data);
             let values = panel.marks.iter().flat_map(Mark::places).map(|p| p.1);
@@ -159,7 +160,7 @@ impl<'a> Scene<'a> {
 
     fn frame(&self, s: usize) -> Result<Raster> {
         let svg = render(&self.figure(s))?;
-        // Two columns of 241 points.
+        // A frame is two columns of 241 points wide.
         raster(&svg, WIDTH / (2.0 * super::layout::WIDTH / 10.0))
     }
 
@@ -226,7 +227,7 @@ impl<'a> Scene<'a> {
         panel
     }
 
-    /// The risk over all steps, and up to now.
+    /// A panel of the risk over all steps, with the part up to this step emphasised.
     fn risk(&self, step: u64) -> Panel {
         let column = |name| {
             self.folder

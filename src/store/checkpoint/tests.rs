@@ -43,7 +43,7 @@ fn label() -> RunMetadata {
     }
 }
 
-/// Writes checkpoints at these steps, as a session does that goes on from one of them, if any.
+/// Writes checkpoints at these steps, as a session that resumes from `from`, if given.
 fn write(dir: &Path, from: Option<&Checkpoint>, steps: &[u64]) -> Reference {
     let mut source = engine();
     let mut kept = Checkpoints::new(dir, from);
@@ -125,7 +125,7 @@ fn damaged_ones_of_later_steps_never_cost_a_good_one() {
     let from = newest(dir.path());
     assert_eq!(from.as_ref().unwrap().clock.step, 1);
     write(dir.path(), from.as_ref(), &[2]);
-    // The damaged ones have gone: the run comes to their steps again.
+    // The damaged ones are removed: the run takes their steps again.
     assert_eq!(steps(dir.path()), [1, 2]);
     cut(&place(dir.path(), 2));
     write(dir.path(), None, &[3]);
@@ -154,7 +154,7 @@ fn what_is_no_file_is_neither_taken_nor_removed() {
     assert!(left.starts_with(&[0, 3, 4, 7]), "{left:?}");
 }
 
-/// Bytes of a small checkpoint, with a header that is changed as `change` says.
+/// Bytes of a small checkpoint whose header was modified by `change`.
 fn changed(change: impl Fn(&str) -> String) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), None, &[1]);
@@ -202,7 +202,7 @@ fn every_changed_bit_and_every_other_length_is_found() {
     intact();
 }
 
-/// The keys of older versions alone: those of format and digest get names that nobody reads.
+/// Renames the keys of format and digest, so that only the keys of older versions are recognised.
 fn without_digest(header: &str) -> String {
     header
         .replace("\"format\":\"2\"", "\"x\":\"\"")

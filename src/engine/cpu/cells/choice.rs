@@ -1,13 +1,13 @@
-//! What the costs of the short cut depend on.
+//! The quantity on which the cost of the short cut depends.
 
 use std::f64::consts::PI;
 
 use super::{DIMENSIONS, sort};
 use crate::engine::cpu::layout::LANES;
 
-/// The share of the samples that cut a block of m particles in d dimensions, where the short cut is made
-/// for d; particles and samples being spread evenly. These are the hyperplanes that meet a piece of the
-/// sphere, which is as wide as a block's share of the sphere makes a cube.
+/// Expected share of the samples that cut a block of m particles in d dimensions, if particles and samples
+/// are uniformly distributed; `None` if the short cut does not support d. These are the samples whose
+/// hyperplane meets the block's box, a cube with the block's share of the surface.
 pub fn share_cut(d: usize, m: usize) -> Option<f64> {
     let (sphere, of_width) = if d == 3 {
         (4.0 * PI, 0.65)

@@ -1,4 +1,4 @@
-//! The samples that cut a node: those of which its region does not tell.
+//! The samples that cut a node: those that activate some directions of its region but not others.
 
 use super::region::{Region, TOP};
 use crate::engine::cpu::layout::GROUP;
@@ -38,8 +38,8 @@ impl Crossing {
         }
     }
 
-    /// Leaves in `self` those of the parent's samples that cut a region. Adds `sum` to the rows of the
-    /// parent's samples that activate all of it, by `add` of a number of a sample and 1 or 0.
+    /// Stores in `self` those of the parent's samples that cut a region. For all of the parent's samples
+    /// `add` is called with the index of the sample and 1 if it activates the whole region, else 0.
     #[inline(always)]
     fn narrow<const D: usize>(
         &mut self,

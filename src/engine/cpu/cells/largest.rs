@@ -1,4 +1,4 @@
-//! The largest terms of the sums over particles, which say in what units they are added.
+//! The largest terms of the sums over particles, which determine the fixed-point units.
 
 use pulp::Simd;
 
@@ -84,7 +84,7 @@ fn bounds<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<
         a2 = simd.max_f32s(a2, a_square);
         w2 = simd.max_f32s(w2, square);
         aw = simd.max_f32s(aw, simd.mul_f32s(simd.abs_f32s(a), longest));
-        // 0 for what is finite, else not a number.
+        // 0 for finite numbers, else NaN.
         let none = simd.mul_f32s(simd.add_f32s(a_square, square), splat(0.0));
         lost = simd.add_f32s(lost, none);
     }

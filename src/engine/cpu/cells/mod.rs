@@ -1,14 +1,14 @@
 //! The exact short cut for many particles in few dimensions.
 //!
-//! Particles are kept sorted, so that those of a block point the same way. A box around their
-//! directions tells of most samples that they activate all of them or none: such a sample costs the
-//! block one sum, and only those that cut the box are taken pair by pair. Boxes of eight boxes, thrice,
-//! decide most samples for many blocks at once.
+//! Particles are kept sorted, so that those of a block have similar directions. A box around these
+//! directions shows for most samples that they activate all particles of the block or none: such a sample
+//! costs the block one sum, and only samples that cut the box are computed pair by pair. Boxes around eight
+//! boxes, on three levels, decide most samples for many blocks at once.
 //!
 //! predict needs T_i, the sum of a_j w_j over the particles that are active on sample i, for f_i = x_i·T_i,
-//! and velocity G_j, the sum of g_i x_i over the samples on which particle j is active. Their terms are
-//! rounded to whole numbers of a unit (see [`FixedPoint`]), whose sums are exact. So no bit depends on how
-//! particles are sorted, nor on when: the short cut keeps nothing that a checkpoint would have to.
+//! and velocity needs G_j, the sum of g_i x_i over the samples on which particle j is active. Terms are
+//! rounded to integers in a fixed unit (see [`FixedPoint`]), whose sums are exact. So no bit depends on how
+//! or when particles are sorted, and a checkpoint need not store the order.
 
 mod choice;
 mod crossing;
@@ -43,7 +43,7 @@ const DIMENSIONS: std::ops::RangeInclusive<usize> = 3..=ROW;
 /// particle and sample.
 const SORT_COST: f64 = 60.0;
 
-/// Where the particles of a run point, and whether they should be sorted anew.
+/// The regions of a run's particles, and whether the particles should be sorted again.
 #[derive(Debug, Clone, Default)]
 pub struct Cells {
     /// Regions of all nodes, chunk by chunk.
@@ -51,19 +51,19 @@ pub struct Cells {
     largest: Largest,
     /// Samples that cut a block, summed over the blocks, after they were sorted.
     fresh: Option<u64>,
-    /// What these have cost since, beyond that.
+    /// Excess over that number since, per block and summed over the predictions.
     excess: f64,
 }
 
 impl Cells {
-    /// Sorts the particles and finds where they point.
+    /// Sorts the particles and finds their regions.
     pub fn new(blocks: &mut Blocks, arch: Arch) -> Self {
         let mut cells = Cells::default();
         cells.sort(blocks, arch);
         cells
     }
 
-    /// Sorts the particles again. The regions make room for what that needs.
+    /// Sorts the particles again. The memory of the regions is freed for the sort.
     fn sort(&mut self, blocks: &mut Blocks, arch: Arch) {
         *self = Cells::default();
         sort::sort(blocks);
@@ -121,8 +121,7 @@ impl Cells {
         self.total(blocks, samples, arch).0
     }
 
-    /// predict on the training set. Sorts the particles anew where they have moved so far that this
-    /// pays.
+    /// predict on the training set. Sorts the particles again if they have moved so far that this pays.
     pub fn predict_on_train(&mut self, blocks: &mut Blocks, samples: &Samples, arch: Arch) -> Sums {
         let (sums, cut) = self.total(blocks, samples, arch);
         let fresh = *self.fresh.get_or_insert(cut);
@@ -200,8 +199,8 @@ mod tests {
         values.into_iter().map(|v| v as f32).collect()
     }
 
-    /// Particles that have moved across each other are sorted again, and then few samples cut them;
-    /// no prediction tells.
+    /// Particles that have moved past each other are sorted again, and then few samples cut their blocks;
+    /// predictions do not change.
     #[test]
     fn they_are_sorted_again_when_that_pays() {
         let (m, n, d) = (20_000, 64, 3);

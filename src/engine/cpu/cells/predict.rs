@@ -40,7 +40,7 @@ impl Total {
         self
     }
 
-    /// Predictions and moments. What was not finite has none; the run must notice.
+    /// Predictions and moments. NaN if a term was not finite, so that the run detects the divergence.
     pub fn sums(&self, d: usize, samples: &Samples, units: FixedPoints) -> Sums {
         let lost = if units.aw.lost { f64::NAN } else { 0.0 };
         let f = |i: usize| {

@@ -1,4 +1,4 @@
-//! Boxes around directions, and what they tell of a sample.
+//! Boxes around directions, and bounds of z over them.
 
 use crate::engine::cpu::layout::GROUP;
 
@@ -41,8 +41,8 @@ pub const fn ends(level: usize, block: usize, blocks: usize) -> bool {
     starts(level, block + 1) || block + 1 == blocks
 }
 
-/// What a box is wider than its directions, which have a largest coordinate of 1: far more than
-/// rounding may move them or z.
+/// Margin by which a box is enlarged, relative to a largest coordinate of 1: far more than the rounding
+/// errors of directions and z.
 const MARGIN: f32 = 1.0 / 262_144.0;
 
 /// A box around w/|w|_∞ of some particles: its centre and half its widths.

@@ -5,19 +5,19 @@ use rayon::prelude::*;
 use super::CHUNK;
 use crate::engine::cpu::layout::{Blocks, LANES, Line, SLOT_BITS, Slot, Slots, lines_per_block};
 
-/// Particles that are sorted together, at least: so many that boxes are small.
+/// Least number of particles that are sorted together, so that boxes are small.
 const SEGMENT: usize = 64 * CHUNK * LANES;
 
-/// Segments of a large run: what sorting one of them needs is little beside the particles.
+/// Number of segments of a large run: the memory to sort one of them is small beside the particles.
 const SEGMENTS: usize = 16;
 
-/// Particles of m that are sorted together.
+/// Number of particles that are sorted together, of m.
 pub fn segment(m: usize) -> usize {
     let wanted = (m / SEGMENTS).next_multiple_of(SEGMENT);
     wanted.clamp(SEGMENT, 1 << SLOT_BITS)
 }
 
-/// Sorts the particles, so that blocks, and eight blocks, and so on, hold neighbours.
+/// Sorts the particles, so that blocks, groups of eight blocks, and so on contain neighbouring directions.
 pub fn sort(blocks: &mut Blocks) {
     if blocks.slots.is_empty() {
         blocks.slots = Slots::in_order(blocks.m, segment(blocks.m));
@@ -37,9 +37,8 @@ fn sort_in<const D: usize>(blocks: &mut Blocks) {
     }
 }
 
-/// A particle of a segment: w/|w|_∞, rounded to all that boxes need, and the particle's number. Eight
-/// bytes, and where coordinates were there is room for the particle itself on its way: what sorting
-/// needs is little.
+/// A particle of a segment: w/|w|_∞, rounded to the precision that boxes need, and its index. The eight
+/// bytes are reused for the particle itself while it is moved, so that sorting needs little memory.
 #[derive(Clone, Copy)]
 struct Item<const D: usize>(u64);
 

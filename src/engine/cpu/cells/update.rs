@@ -1,4 +1,4 @@
-//! velocity + update: G_j = Σ_i g_i 1[z_ij > 0] x_i, from the samples that a region is inside of and
+//! velocity + update: G_j = Σ_i g_i 1[z_ij > 0] x_i, from the samples that activate a whole region and
 //! those that cut it.
 
 use bytemuck::Zeroable;
@@ -105,7 +105,7 @@ fn potential<const D: usize>(planes: &[f32], forces: &mut [f32]) {
     }
 }
 
-/// What a block feels.
+/// The samples that act on a block.
 struct Pairs<'a> {
     /// Samples that cut it.
     cut: &'a Crossing,
@@ -150,7 +150,7 @@ impl Pairs<'_> {
                 for k in 0..D {
                     longest = simd.max_f64s(longest, simd.abs_f64s(w[k * per_plane + first + v]));
                 }
-                // What is at the origin is on no side of any sample.
+                // A particle at the origin is not active on any sample.
                 let anywhere = simd.less_than_f64s(zero, longest);
                 for (k, sum) in sum.iter().enumerate() {
                     let g = self.unit.values(simd, sum[v]);

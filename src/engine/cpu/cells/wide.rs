@@ -1,5 +1,5 @@
-//! Blocks in f64, in which z of an f32 particle and an f32 sample rounds once and sums of whole numbers
-//! are exact.
+//! Blocks in f64, where z of an f32 particle and an f32 sample has no rounding but that of its sum, and
+//! sums of integers are exact.
 
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;

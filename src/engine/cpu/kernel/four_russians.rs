@@ -1,9 +1,8 @@
 //! velocity where d is not small: G_j = Σ_i g_i 1[z_ij > 0] x_i by patterns of activations.
 //!
-//! Four samples contribute one of 16 sums to G_j, as their four activations say. The 16 sums are
-//! made once for all particles, or for a whole tile where all of them would be too many; each
-//! particle then adds one of them, found by four of its bits, where it would have made four
-//! multiply-adds (the method of Four Russians).
+//! Four samples contribute one of 16 sums to G_j, selected by their four activations. The 16 sums are
+//! computed once for all particles, or once per tile if they need too much memory; each particle then adds
+//! one sum, selected by four of its bits, instead of four multiply-adds (the method of Four Russians).
 
 use std::ops::Range;
 

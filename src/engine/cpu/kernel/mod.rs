@@ -1,6 +1,6 @@
-//! The SIMD kernels: predict, velocity and update. Vectors run over particles, a few samples at a
-//! time stay in registers, and no n × m array of numbers is ever in memory: of the activations
-//! predict leaves one bit per pair at most.
+//! The SIMD kernels: predict, velocity and update. Vectors run over particles, a few samples at a time stay
+//! in registers, and no (n, m) array of numbers is stored: predict stores at most one activation bit per
+//! pair.
 
 mod four_russians;
 mod predict;
@@ -151,8 +151,8 @@ impl Pass<'_> {
         }
     }
 
-    /// D is d where it is known to the compiler, 0 elsewhere: a function for each, as one for all
-    /// would take the compiler minutes.
+    /// D is d if it is known at compile time, else 0: one function for each D, as a single one for all
+    /// would take minutes to compile.
     fn sweep_in<const D: usize>(
         self,
         lines: &mut [Line],

@@ -39,7 +39,7 @@ struct Output {
     sums: [f64; 2],
 }
 
-/// A run whose w stands still: a = s a_0 + φᵀ c, and f = s f_0 + K c with K = (α/m) φ φᵀ.
+/// A run with fixed w: a = s a_0 + φᵀ c, and f = s f_0 + K c with K = (α/m) φ φᵀ.
 #[derive(Debug)]
 pub struct DualRun {
     inputs: Inputs,
@@ -59,8 +59,8 @@ pub struct DualRun {
 }
 
 impl DualRun {
-    /// A run whose particles are still to come, see [`DualRun::add_particles`]. Without a dual state, a_0 is
-    /// what they bring.
+    /// A run without particles yet, see [`DualRun::add_particles`]. Without a dual state, a_0 are the
+    /// output weights of these particles.
     pub fn new(run: &Run, data: &Dataset, dual: Option<DualState>) -> Self {
         let n = data.n();
         let fresh = || DualState {
@@ -84,7 +84,7 @@ impl DualRun {
         }
     }
 
-    /// Takes the particles from number `first` on, in order.
+    /// Adds the particles from index `first` on, in order.
     pub fn add_particles(&mut self, first: usize, block: &Particles) {
         for at in (0..block.m()).step_by(CHUNK) {
             let width = CHUNK.min(block.m() - at);
@@ -110,14 +110,14 @@ impl DualRun {
         }
     }
 
-    /// Once all particles were taken.
+    /// To be called after all particles were added.
     pub fn close(&mut self) {
         let factor = self.run.alpha / self.run.m as f64;
         mirror(&mut self.kernel, self.inputs.n, factor);
         self.f0.iter_mut().for_each(|f| *f *= factor);
     }
 
-    /// Whether a can be had without the particles.
+    /// Whether a can be computed without the particles.
     pub fn keeps_features(&self) -> bool {
         self.inputs.n * self.run.held_count() * size_of::<f64>() <= KEPT
     }
@@ -152,7 +152,7 @@ impl DualRun {
             let mean_a2 = s * s * self.a0_square / self.run.m as f64 + cross;
             Now {
                 f: f.collect(),
-                // Rounding may leave a little less than nothing; a NaN stays one.
+                // Rounding may give a slightly negative value; NaN is kept.
                 mean_a2: if mean_a2 < 0.0 { 0.0 } else { mean_a2 },
             }
         })
@@ -170,8 +170,8 @@ impl DualRun {
         self.run.loss.residual(f, clock.exponent, &self.y)
     }
 
-    /// Takes a step and adds η g to a sum, unless a prediction is not finite: the run has diverged
-    /// then.
+    /// Takes a step and adds η g to `accumulated`. If a prediction is not finite the run has diverged, and
+    /// no step is taken.
     pub fn step(&mut self, eta: f64, clock: &mut Clock, accumulated: &mut [f64]) {
         self.check(clock);
         if clock.diverged.is_some() {
@@ -207,7 +207,7 @@ impl DualRun {
         self.output = None;
     }
 
-    /// Notes in the clock whether the present state is not finite.
+    /// Records in the clock if the present state is not finite.
     pub fn check(&mut self, clock: &mut Clock) {
         let now = self.evaluate();
         if !(now.mean_a2.is_finite() && now.f.iter().all(|f| f.is_finite())) {

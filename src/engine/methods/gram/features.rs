@@ -10,7 +10,7 @@ use crate::particles::Particles;
 
 /// Particles of a chunk: its features on a few hundred samples stay in a second-level cache.
 pub const CHUNK: usize = 512;
-/// Rows that one thread takes at a time. It decides no order of summation.
+/// Rows per task of a thread. The order of summation does not depend on it.
 const ROWS: usize = 32;
 /// Rows that [`combine`] adds at a time.
 const TOGETHER: usize = 4;
@@ -67,7 +67,7 @@ pub fn add_products(features: &Features, kernel: &mut [f64], n: usize) {
     });
 }
 
-/// The rest of a symmetric matrix from what is below its diagonal, all of it times a factor.
+/// Fills a symmetric matrix from its lower triangle, multiplied by a factor.
 pub fn mirror(kernel: &mut [f64], n: usize, factor: f64) {
     for i in 0..n {
         for k in 0..=i {

@@ -7,9 +7,9 @@
 //! s ← (1 − ηλ) s,   c ← (1 − ηλ) c − (η/α) g
 //! ```
 //!
-//! costs n² operations in f64, whatever m is. a itself is computed when it is asked for: at
-//! evaluations, checkpoints and ends. [`Gram`] puts this around any other engine, which holds the
-//! particles, predicts on test samples, and trains all other runs.
+//! costs n² operations in f64, whatever m is. a itself is computed only on request: for evaluations,
+//! checkpoints and ends. [`Gram`] wraps any other engine, which holds the particles, predicts on test
+//! samples, and trains all other runs.
 
 mod dual_run;
 mod features;
@@ -31,14 +31,14 @@ use runs::{GramRun, GramRuns};
 /// Particles read at a time.
 const BLOCK: usize = 1 << 14;
 
-/// An engine in which output-only runs take the short cut.
+/// An engine whose output-only runs take the short cut.
 pub struct Gram {
     inner: Box<dyn Engine>,
     runs_of_gram: GramRuns,
 }
 
 impl Gram {
-    /// Puts the short cut around an engine where some run takes it.
+    /// Wraps an engine if some run takes the short cut.
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
         let gram_run = |run: &Run| {
@@ -60,7 +60,7 @@ impl Gram {
         }
     }
 
-    /// Reads the particles of every run that takes the short cut, and makes its Gram matrix.
+    /// Reads the particles of every run that takes the short cut, and computes its Gram matrix.
     fn prepare(&mut self) -> Result<()> {
         for (run, gram_run) in self.runs_of_gram.each() {
             if gram_run.dual_run.is_none() {
@@ -281,7 +281,7 @@ impl Engine for Gram {
         }
     }
 
-    /// That of the engine around which this is: no step needs it.
+    /// Computed by the inner engine, as no step needs it.
     fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
         self.write_back()?;
         self.inner.velocity_for(run, g)
@@ -323,7 +323,7 @@ impl Engine for Gram {
                 runs_of_gram.advance(steps, |runs_of_gram| recover(&mut **inner, runs_of_gram));
             (Ok(vec![blank; marked]), found)
         } else if runs_of_gram.keep_features() {
-            // Neither needs the other: a core that one does not use works for the other.
+            // The two are independent: a core that one does not use works for the other.
             let recover = |runs_of_gram: &mut GramRuns| {
                 runs_of_gram.recover();
                 Ok(())

@@ -11,9 +11,9 @@ pub struct GramRun {
     pub clock: Clock,
     /// Σ η g (n) over the steps taken.
     pub accumulated: Vec<f64>,
-    /// Known once the particles are.
+    /// Set once the particles are known.
     pub dual_run: Option<DualRun>,
-    /// Where a resumed run goes on from.
+    /// The state from which a resumed run continues.
     pub dual: Option<DualState>,
     /// Whether the inner engine holds the present a.
     pub written_back: bool,
@@ -31,7 +31,7 @@ impl GramRun {
         }
     }
 
-    /// Takes steps; those of size 0 are none.
+    /// Takes steps; steps of size 0 are skipped.
     fn take_steps(&mut self, eta: impl Iterator<Item = f64>) {
         let Some(dual_run) = &mut self.dual_run else {
             return;
@@ -93,7 +93,7 @@ impl GramRuns {
         runs.filter_map(|(run, gram_run)| Some((run, gram_run.as_mut()?)))
     }
 
-    /// Whether a of all of them can be had without their particles.
+    /// Whether a of all runs can be computed without their particles.
     pub fn keep_features(&self) -> bool {
         let dual_run = self.0.iter().flatten().map(|gram_run| &gram_run.dual_run);
         dual_run.flatten().all(DualRun::keeps_features)
