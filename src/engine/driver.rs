@@ -125,8 +125,8 @@ impl Driver {
     /// Joins engines for the parts of one batch ([`Batch::part`]), in order. One engine for the whole
     /// batch takes its steps by itself.
     ///
+    /// # Errors
     /// The parts do not hold every particle exactly once.
-    /// Where they do not hold every particle once.
     pub fn new(parts: Vec<Box<dyn Engine>>) -> Result<Driver> {
         let refuse = |what: String| {
             let remedy = "make one engine for each `Batch::part` of the same batch";

@@ -124,7 +124,7 @@ pub struct Update<'a> {
 /// The clock of a run: its step, time and exponent.
 ///
 /// The trained layers are stored as (â, ŵ) with the true value 2^exponent times the stored one:
-/// both layers for [`Train::Both`], a alone for `Output`, w alone for `Input`. Engines change the
+/// both layers for `Train::Both`, a alone for `Output`, w alone for `Input`. Engines change the
 /// exponent when norms grow; multiplying by powers of two is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Clock {

@@ -1,6 +1,6 @@
 //! Verdicts on the claims of an experiment: the checks of `[expect]` applied to the trained runs.
 //!
-//! [`measurements`] collects the values that the checks need ([`Measured`]: a number per run and
+//! `measurements` collects the values that the checks need ([`Measured`]: a number per run and
 //! quantity), from summary.json and, if a check needs them, from certificates and comparisons that
 //! it computes. [`judge`] is pure: an experiment and its measured values give a [`Verdict`] per
 //! claim. A value that is missing, not a number, or of a run that diverged never passes; a claim
@@ -53,7 +53,7 @@ fn judged_before() -> bool {
 /// claims.
 ///
 /// # Errors
-/// Those of [`measurements`], and a file that cannot be written.
+/// Those of `measurements`, and a file that cannot be written.
 pub fn conclude(folder: &RunFolder, grid: &Grid, summary: &Summary) -> Result<Vec<Verdict>> {
     if grid.expect.is_empty() {
         return Ok(Vec::new());

@@ -74,8 +74,8 @@ pub enum StartMode {
 /// results are recomputed in f64 from time to time.
 ///
 /// # Errors
-/// [`Error::Diverged`] if a run reached a number that is not finite (the others were trained to their
-/// ends), [`Error::Interrupted`] if `stop` was set; in both cases everything is on disk.
+/// [`Diverged`](crate::Error::Diverged) if a run reached a number that is not finite (the others were trained to their
+/// ends), [`Interrupted`](crate::Error::Interrupted) if `stop` was set; in both cases everything is on disk.
 pub fn train(
     grid: &Grid,
     folder: &mut RunFolder,

@@ -4,11 +4,11 @@
 //! | method | applies to | keeps in a checkpoint |
 //! |---|---|---|
 //! | direct | all runs | nothing |
-//! | arcs | d = 2: G is constant on the arcs between the kinks of the samples ([`circle`]) | nothing |
+//! | arcs | d = 2: G is constant on the arcs between the kinks of the samples (`circle`) | nothing |
 //! | cells | d = 3, 4 on the cpu engine: most samples do the same to all particles that point the same way | nothing |
 //! | gram | output-only training in f32: the Gram matrix of the features ([`gram`]) | a [`DualState`](super::DualState) |
 //!
-//! This module decides when a method applies and pays, with the costs in [`costs`]. How a method predicts
+//! This module decides when a method applies and pays, with the costs in `costs`. How a method predicts
 //! and updates is in `cpu/method.rs`, in `gpu/arcs` and in [`gram`].
 
 use super::Batch;
