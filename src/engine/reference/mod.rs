@@ -24,6 +24,9 @@ use crate::particles::Particles;
 pub struct Reference {
     batch: Batch,
     particles: Vec<Particles>,
+    /// Evaluation on the training set at the present particles, once computed: a run that takes no step
+    /// costs nothing.
+    evaluated: Vec<Option<Evaluation>>,
     clocks: Vec<Clock>,
     /// Σ η g of every run.
     accumulated: Vec<Vec<f64>>,
@@ -48,11 +51,13 @@ impl Reference {
             .map(|run| Particles::zeros(run.held_count(), batch.d))
             .collect();
         let clocks = vec![Clock::default(); batch.runs.len()];
+        let evaluated = vec![None; batch.runs.len()];
         let n = |run: &Run| batch.datasets[run.train_set].n();
         let accumulated = batch.runs.iter().map(|run| vec![0.0; n(run)]).collect();
         Reference {
             batch,
             particles,
+            evaluated,
             clocks,
             accumulated,
         }
@@ -109,6 +114,7 @@ impl Engine for Reference {
 
     fn write(&mut self, run: usize, first: usize, block: &Particles) -> Result<()> {
         let first = first - self.batch.runs[run].held().start;
+        self.evaluated[run] = None;
         let (d, p) = (self.batch.d, &mut self.particles[run]);
         p.a[first..first + block.m()].copy_from_slice(&block.a);
         p.w[first * d..(first + block.m()) * d].copy_from_slice(&block.w);
@@ -157,9 +163,24 @@ impl Engine for Reference {
     }
 
     fn predict(&mut self, sample: Sample) -> Result<Vec<Evaluation>> {
-        Ok((0..self.batch.runs.len())
-            .map(|r| self.evaluate(r, sample))
-            .collect())
+        if sample == Sample::Test {
+            return Ok((0..self.batch.runs.len())
+                .map(|r| self.evaluate(r, sample))
+                .collect());
+        }
+        let mut evaluations = Vec::new();
+        for r in 0..self.batch.runs.len() {
+            let known = match self.evaluated[r].take() {
+                Some(known) => known,
+                None => self.evaluate(r, sample),
+            };
+            self.evaluated[r] = Some(known.clone());
+            evaluations.push(Evaluation {
+                clock: self.clocks[r],
+                ..known
+            });
+        }
+        Ok(evaluations)
     }
 
     fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles> {
@@ -173,6 +194,7 @@ impl Engine for Reference {
             if let Some(Update { residual, scalars }) = taken {
                 let v = self.velocity_for(r, residual)?;
                 update(&mut self.particles[r], &v, scalars.eta);
+                self.evaluated[r] = None;
                 // Stored values are the true ones, whatever their size.
                 self.clocks[r].advance_by(&StepScalars {
                     shift: 0,
