@@ -126,6 +126,12 @@ impl<'a> Training<'a> {
         let from = indices.iter().find_map(|k| self.checkpoints.get(k));
         let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
         let mut engine = make(batch, kernels)?;
+        // An engine that cannot continue from a checkpoint says so before anything is written.
+        for (batch_index, k) in indices.iter().enumerate() {
+            if let Some(checkpoint) = self.checkpoints.get(k) {
+                engine.set_clock(batch_index, checkpoint.clock)?;
+            }
+        }
         self.begin(indices, &*engine)?;
         let (mut run_states, balances) = self.place_runs(indices, split, &mut *engine)?;
         let driven = drive(&mut *engine, &mut run_states, &balances, &mut self.context);
