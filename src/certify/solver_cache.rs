@@ -169,14 +169,14 @@ mod tests {
     #[test]
     fn an_optimum_is_solved_for_once_for_each_data_set_and_problem() {
         let (first, second) = (set(), set());
-        let mut grounds = SolverCaches::default();
+        let mut caches = SolverCaches::default();
         let penalised = |lambda| Optimum::Penalised {
             loss: Loss::SQUARE,
             lambda,
         };
         let options = SolverOptions::default();
         let mut upper_for = |reached: f64, data: &Arc<Dataset>, optimum, new: f64| {
-            let cache = grounds.of(data, Sphere::new);
+            let cache = caches.of(data, Sphere::new);
             let allows = |bounds: &Bounds| reached <= bounds.upper;
             let solve = |_: &_, _: &_| Ok(certificate(new));
             let found = cache.certificate(optimum, &options, allows, solve);
@@ -200,7 +200,7 @@ mod tests {
             ..options
         };
         let solve = |_: &_, _: &_| Ok(certificate(10.0));
-        let cache = grounds.of(&first, Sphere::new);
+        let cache = caches.of(&first, Sphere::new);
         let found = cache.certificate(Optimum::Margin, &coarse, |_| true, solve);
         assert_eq!(found.unwrap().bounds.upper, 10.0);
     }

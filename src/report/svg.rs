@@ -37,7 +37,7 @@ const ELEMENTS: [&str; 24] = [
 /// Elements that contain only text.
 const WORDS: [&str; 3] = ["title", "desc", "metadata"];
 /// Presentation attributes; a `style` may set them too.
-const LOOKS: [&str; 33] = [
+const STYLE_PROPERTIES: [&str; 33] = [
     "clip-path",
     "clip-rule",
     "color",
@@ -246,14 +246,14 @@ impl Writer<'_> {
         match name {
             "id" => put("id", &format!("{}{value}", self.prefix)),
             "style" => {
-                let looks = |part: &&str| {
+                let is_style = |part: &&str| {
                     let property = part.split(':').next().unwrap_or_default();
-                    LOOKS.contains(&property.trim())
+                    STYLE_PROPERTIES.contains(&property.trim())
                 };
-                let parts: Vec<&str> = value.split(';').filter(looks).collect();
+                let parts: Vec<&str> = value.split(';').filter(is_style).collect();
                 put("style", &parts.join(";"));
             }
-            _ if LOOKS.contains(&name) || PLACES.contains(&name) => put(name, &value),
+            _ if STYLE_PROPERTIES.contains(&name) || PLACES.contains(&name) => put(name, &value),
             _ => {}
         }
     }

@@ -28,7 +28,7 @@ pub struct Checkpoint {
     pub m: usize,
     pub d: usize,
     state: StateEncoding,
-    /// Scale of the anchor, where there is one.
+    /// Scale of the dual state, where there is one.
     anchor_scale: Option<f64>,
 }
 
@@ -45,9 +45,16 @@ impl Checkpoint {
         let state = StateEncoding::of(engine, run);
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let path = dir.join(file_name(clock.step));
-        let anchor = engine.dual_state(run);
+        let dual_state = engine.dual_state(run);
         let accumulated = engine.accumulated(run)?;
-        let header = header(&state, clock, label, (m, d), &accumulated, anchor.as_ref());
+        let header = header(
+            &state,
+            clock,
+            label,
+            (m, d),
+            &accumulated,
+            dual_state.as_ref(),
+        );
         let header = header.map_err(|what| {
             Error::engine(
                 "store",
@@ -60,8 +67,8 @@ impl Checkpoint {
             let mut sealing = HashingWriter::begin(out, &header).map_err(at)?;
             let mut put = |bytes: &[u8]| sealing.put(bytes).map_err(at);
             put(&encode(&accumulated, Precision::F64))?;
-            if let Some(anchor) = &anchor {
-                put(&encode(&anchor.c, Precision::F64))?;
+            if let Some(dual_state) = &dual_state {
+                put(&encode(&dual_state.c, Precision::F64))?;
             }
             for layer in 0..2 {
                 for range in blocks(m) {
@@ -70,8 +77,8 @@ impl Checkpoint {
                     put(&encode(&values, state.precision))?;
                 }
             }
-            if let Some(anchor) = &anchor {
-                for part in anchor.a.chunks(BLOCK) {
+            if let Some(dual_state) = &dual_state {
+                for part in dual_state.a.chunks(BLOCK) {
                     let bytes = part.iter().flat_map(|a| a.to_le_bytes());
                     put(&bytes.collect::<Vec<u8>>())?;
                 }
@@ -244,12 +251,12 @@ impl Checkpoint {
             return Ok(());
         };
         let a = decode(layer("anchor_a")?.data(), Precision::F32);
-        let anchor = DualState {
+        let dual_state = DualState {
             scale,
             a: a.into_iter().map(|a| a as f32).collect(),
             c: decode(layer("anchor_c")?.data(), Precision::F64),
         };
-        engine.set_dual_state(run, anchor)
+        engine.set_dual_state(run, dual_state)
     }
 }
 

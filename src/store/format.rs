@@ -47,7 +47,7 @@ pub fn header(
     label: &RunMetadata,
     (m, d): (usize, usize),
     accumulated: &[f64],
-    anchor: Option<&DualState>,
+    dual_state: Option<&DualState>,
 ) -> std::result::Result<String, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let json = |v: &dyn Fn() -> serde_json::Result<String>| v().map_err(|e| text(&e));
@@ -82,14 +82,14 @@ pub fn header(
         tensors.push((name.to_owned(), info));
     };
     tensor("accumulated", &[accumulated.len()], Precision::F64);
-    if let Some(anchor) = anchor {
-        tensor("anchor_c", &[anchor.c.len()], Precision::F64);
+    if let Some(dual_state) = dual_state {
+        tensor("anchor_c", &[dual_state.c.len()], Precision::F64);
     }
     tensor("w", &[m, d], state.precision);
     tensor("a", &[m], state.precision);
-    if let Some(anchor) = anchor {
+    if let Some(dual_state) = dual_state {
         tensor("anchor_a", &[m], Precision::F32);
-        metadata.insert("anchor_scale".into(), format!("{:?}", anchor.scale));
+        metadata.insert("anchor_scale".into(), format!("{:?}", dual_state.scale));
     }
     let metadata = Metadata::new(Some(metadata), tensors).map_err(|e| text(&e))?;
     let mut header = json(&|| serde_json::to_string(&metadata))?;
@@ -139,7 +139,7 @@ pub fn decode(bytes: &[u8], precision: Precision) -> Vec<f64> {
 }
 
 /// The layout of a checkpoint's tensors: w (m, d) and a (m) in one number format; if present, accumulated
-/// (n) in f64, and of an anchor a (m) in f32 and c (n) in f64.
+/// (n) in f64, and of a dual state a (m) in f32 and c (n) in f64.
 pub struct TensorLayout {
     pub precision: Precision,
     pub m: usize,

@@ -26,7 +26,7 @@ pub struct Blocks {
     /// word per particle. Of the first chunks only, where all would take too much memory.
     active: Vec<Line>,
     /// The positions of the particles, if they are not in their own order.
-    pub slots: Slots,
+    pub places: StoragePlaces,
     pub cut: ChunkSize,
     pub m: usize,
     pub d: usize,
@@ -34,16 +34,16 @@ pub struct Blocks {
 }
 
 /// Bits of a place in a segment.
-pub const SLOT_BITS: usize = 24;
+pub const PLACE_BITS: usize = 24;
 
 /// A position in a segment, in three bytes: in few dimensions a fourth byte would cost noticeable memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slot([u8; SLOT_BITS / 8]);
+pub struct StoragePlace([u8; PLACE_BITS / 8]);
 
-impl Slot {
+impl StoragePlace {
     pub fn new(place: usize) -> Self {
         let [a, b, c, ..] = place.to_le_bytes();
-        Slot([a, b, c])
+        StoragePlace([a, b, c])
     }
 
     pub fn get(self) -> usize {
@@ -52,21 +52,21 @@ impl Slot {
     }
 }
 
-/// The place of each particle. None leaves its segment, at most 2^[`SLOT_BITS`] particles that are
+/// The place of each particle. None leaves its segment, at most 2^[`PLACE_BITS`] particles that are
 /// sorted together. Empty where all are in their own order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Slots {
+pub struct StoragePlaces {
     /// Particles of a segment.
     segment: usize,
     /// Places of all particles, each counted from the first of its segment.
-    places: Vec<Slot>,
+    places: Vec<StoragePlace>,
 }
 
-impl Slots {
+impl StoragePlaces {
     /// m particles in their own order, to be sorted segment by segment.
     pub fn in_order(m: usize, segment: usize) -> Self {
-        let place = |j| Slot::new(j % segment);
-        Slots {
+        let place = |j| StoragePlace::new(j % segment);
+        StoragePlaces {
             segment,
             places: (0..m).map(place).collect(),
         }
@@ -80,7 +80,7 @@ impl Slots {
         self.segment
     }
 
-    pub fn segments(&mut self) -> impl Iterator<Item = &mut [Slot]> {
+    pub fn segments(&mut self) -> impl Iterator<Item = &mut [StoragePlace]> {
         self.places.chunks_mut(self.segment)
     }
 
@@ -117,7 +117,7 @@ impl Blocks {
         Blocks {
             lines: vec![Line::zeroed(); blocks * lines_per_block(d)],
             active: vec![Line::zeroed(); kept * bits],
-            slots: Slots::default(),
+            places: StoragePlaces::default(),
             cut,
             m,
             d,
@@ -147,14 +147,14 @@ impl Blocks {
     pub fn in_order<'a>(&'a self, index: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
         let planes: &[f32] = bytemuck::cast_slice(&self.lines);
         let size = (self.d + 1) * LANES;
-        if self.slots.is_empty() {
+        if self.places.is_empty() {
             return &planes[index * size..][..size];
         }
         room.clear();
         room.resize(size, 0.0);
         let first = index * LANES;
         for lane in 0..LANES.min(self.m - first) {
-            let slot = self.slots.of(first + lane);
+            let slot = self.places.of(first + lane);
             let block = &planes[slot / LANES * size..][..size];
             let own = room.iter_mut().skip(lane).step_by(LANES);
             let found = block.iter().skip(slot % LANES).step_by(LANES);
@@ -165,7 +165,7 @@ impl Blocks {
 
     /// Coordinate k of particle j; k = d is the output weight a.
     pub fn at(&mut self, j: usize, k: usize) -> &mut f32 {
-        let j = self.slots.of(j);
+        let j = self.places.of(j);
         let line = (j / LANES) * lines_per_block(self.d) + k * LINES + j % LANES / 16;
         &mut self.lines[line].0[j % 16]
     }

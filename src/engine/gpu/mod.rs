@@ -16,9 +16,9 @@ mod adapter;
 mod advance;
 mod arcs;
 mod ceilings;
-mod contract;
 mod device;
 mod dispatch;
+mod engine_impl;
 mod geometry;
 mod inputs;
 #[cfg(test)]

@@ -233,9 +233,9 @@ mod tests {
         cells.update(&mut blocks, &samples, &g, &update, arch);
         let (moved, cut) = cells.total(&mut blocks, &samples, arch);
         assert!(cut > 2 * fresh, "{cut} after {fresh}");
-        let slots = blocks.slots.clone();
+        let places = blocks.places.clone();
         let mut predictions = 0;
-        while blocks.slots == slots {
+        while blocks.places == places {
             assert_eq!(cells.predict_on_train(&mut blocks, &samples, arch), moved);
             predictions += 1;
             assert!(predictions < 100, "never sorted again");

@@ -3,7 +3,9 @@
 use rayon::prelude::*;
 
 use super::CHUNK;
-use crate::engine::cpu::layout::{Blocks, LANES, Line, SLOT_BITS, Slot, Slots, lines_per_block};
+use crate::engine::cpu::layout::{
+    Blocks, LANES, Line, PLACE_BITS, StoragePlace, StoragePlaces, lines_per_block,
+};
 
 /// Least number of particles that are sorted together, so that boxes are small.
 const SEGMENT: usize = 64 * CHUNK * LANES;
@@ -14,13 +16,13 @@ const SEGMENTS: usize = 16;
 /// Number of particles that are sorted together, of m.
 pub fn segment(m: usize) -> usize {
     let wanted = (m / SEGMENTS).next_multiple_of(SEGMENT);
-    wanted.clamp(SEGMENT, 1 << SLOT_BITS)
+    wanted.clamp(SEGMENT, 1 << PLACE_BITS)
 }
 
 /// Sorts the particles, so that blocks, groups of eight blocks, and so on contain neighbouring directions.
 pub fn sort(blocks: &mut Blocks) {
-    if blocks.slots.is_empty() {
-        blocks.slots = Slots::in_order(blocks.m, segment(blocks.m));
+    if blocks.places.is_empty() {
+        blocks.places = StoragePlaces::in_order(blocks.m, segment(blocks.m));
     }
     match blocks.d {
         3 => sort_in::<3>(blocks),
@@ -30,10 +32,10 @@ pub fn sort(blocks: &mut Blocks) {
 
 fn sort_in<const D: usize>(blocks: &mut Blocks) {
     let mut items = Vec::new();
-    let lines = blocks.slots.segment() / LANES * lines_per_block(D);
+    let lines = blocks.places.segment() / LANES * lines_per_block(D);
     let segments = blocks.lines.chunks_mut(lines);
-    for (lines, slots) in segments.zip(blocks.slots.segments()) {
-        sort_segment::<D>(lines, slots, &mut items);
+    for (lines, places) in segments.zip(blocks.places.segments()) {
+        sort_segment::<D>(lines, places, &mut items);
     }
 }
 
@@ -43,9 +45,9 @@ fn sort_in<const D: usize>(blocks: &mut Blocks) {
 struct Item<const D: usize>(u64);
 
 impl<const D: usize> Item<D> {
-    const BITS: usize = (64 - SLOT_BITS) / D;
+    const BITS: usize = (64 - PLACE_BITS) / D;
     const LARGEST: u64 = (1 << Self::BITS) - 1;
-    const NUMBER: u64 = (1 << SLOT_BITS) - 1;
+    const NUMBER: u64 = (1 << PLACE_BITS) - 1;
 
     fn new(w: [f32; D], number: usize) -> Self {
         let longest = w.iter().fold(0.0_f32, |l, w| l.max(w.abs()));
@@ -55,11 +57,11 @@ impl<const D: usize> Item<D> {
             let whole = (0.5 * (u + 1.0) * Self::LARGEST as f32).round() as u64;
             item = item << Self::BITS | whole;
         }
-        Item(item << SLOT_BITS | number as u64)
+        Item(item << PLACE_BITS | number as u64)
     }
 
     fn coordinate(self, k: usize) -> u64 {
-        self.0 >> (SLOT_BITS + k * Self::BITS) & Self::LARGEST
+        self.0 >> (PLACE_BITS + k * Self::BITS) & Self::LARGEST
     }
 
     fn number(self) -> usize {
@@ -67,22 +69,26 @@ impl<const D: usize> Item<D> {
     }
 }
 
-/// Sorts the particles of a segment, whose places `slots` tells.
-fn sort_segment<const D: usize>(lines: &mut [Line], slots: &mut [Slot], items: &mut Vec<Item<D>>) {
-    let at = |slot: usize, k: usize| (slot / LANES * (D + 1) + k) * LANES + slot % LANES;
+/// Sorts the particles of a segment, whose places `places` tells.
+fn sort_segment<const D: usize>(
+    lines: &mut [Line],
+    places: &mut [StoragePlace],
+    items: &mut Vec<Item<D>>,
+) {
+    let at = |place: usize, k: usize| (place / LANES * (D + 1) + k) * LANES + place % LANES;
     let old: &[f32] = bytemuck::cast_slice(lines);
-    let item = |(j, slot): (usize, &Slot)| {
-        let w = std::array::from_fn(|k| old[at(slot.get(), k)]);
+    let item = |(j, place): (usize, &StoragePlace)| {
+        let w = std::array::from_fn(|k| old[at(place.get(), k)]);
         Item::new(w, j)
     };
-    let all = slots.par_iter().enumerate();
+    let all = places.par_iter().enumerate();
     all.map(item).collect_into_vec(items);
     split(items);
     // From here on an item is the old place of the particle, and one of its numbers.
     for (new, item) in items.iter_mut().enumerate() {
-        let slot = &mut slots[item.number()];
-        *item = Item((slot.get() as u64) << 32);
-        *slot = Slot::new(new);
+        let place = &mut places[item.number()];
+        *item = Item((place.get() as u64) << 32);
+        *place = StoragePlace::new(new);
     }
     for k in 0..=D {
         let old: &[f32] = bytemuck::cast_slice(lines);
