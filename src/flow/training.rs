@@ -126,6 +126,9 @@ impl<'a> Training<'a> {
         let from = indices.iter().find_map(|k| self.checkpoints.get(k));
         let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
         let mut engine = make(batch, kernels)?;
+        if let Some(checkpoint) = from {
+            warn_of_changes(checkpoint, &*engine);
+        }
         // An engine that cannot continue from a checkpoint says so before anything is written.
         for (batch_index, k) in indices.iter().enumerate() {
             if let Some(checkpoint) = self.checkpoints.get(k) {
@@ -159,9 +162,6 @@ impl<'a> Training<'a> {
         let runs = &self.grid.runs;
         let files = indices.iter().flat_map(|&k| runs[k].experiment.files());
         self.folder.keep_data(files)?;
-        if let Some(checkpoint) = indices.iter().find_map(|k| self.checkpoints.get(k)) {
-            warn_of_changes(checkpoint, engine);
-        }
         let described = (engine.name().to_owned(), engine.adapter());
         if !self.engines.contains(&described) {
             self.engines.push(described);
