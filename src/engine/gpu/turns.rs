@@ -263,8 +263,17 @@ mod tests {
         let passes = match &tiling.tiled {
             _ if shape.naive => plan::velocity_then_update(&sizes, tiling, &storage),
             Some(cut) => {
-                cut.update(&sizes, d, tiling, &storage, (1 << 24, 1 << 24))
-                    .passes
+                cut.update(
+                    &sizes,
+                    d,
+                    tiling,
+                    &storage,
+                    plan::tiled::Room {
+                        bits: 1 << 24,
+                        gradient_sums: 1 << 24,
+                    },
+                )
+                .passes
             }
             None => plan::update(&sizes, d, tiling, &storage, 1 << 24).passes,
         };

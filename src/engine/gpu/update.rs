@@ -51,7 +51,7 @@ impl Update {
                 )
             }
             (_, None) => {
-                let update = plan::update(trained, d, tiling, storage, work.room.1);
+                let update = plan::update(trained, d, tiling, storage, work.room.gradient_sums);
                 (update.passes, 0, 0, update.gradient_sums)
             }
         };

@@ -8,6 +8,7 @@ use super::inputs::Inputs;
 use super::layout::block_words;
 use super::sample_set::sizes;
 use super::shape::{D_HELD, Shape};
+use crate::engine::plan::tiled::Room;
 use crate::engine::plan::{self, Limits, Prediction, Size, Storage, Tiling};
 use crate::engine::{Batch, Sample, ShortCuts, fits_memory, particles_of};
 use crate::error::{Error, Result};
@@ -26,8 +27,7 @@ pub(super) struct Work {
     /// X of both kinds of samples, on the device.
     pub trained_on: Inputs,
     pub tested_on: Inputs,
-    /// The most bytes that activation bits, and partial sums of G, may take.
-    pub room: (u64, u64),
+    pub room: Room,
 }
 
 impl Work {
@@ -76,10 +76,10 @@ impl Work {
             test,
             trained_on,
             tested_on,
-            room: (
-                options.kept_bytes.unwrap_or(fair).min(limits.binding),
-                fair.min(limits.binding),
-            ),
+            room: Room {
+                bits: options.kept_bytes.unwrap_or(fair).min(limits.binding),
+                gradient_sums: fair.min(limits.binding),
+            },
         })
     }
 

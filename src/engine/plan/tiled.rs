@@ -42,6 +42,15 @@ pub struct Update {
     kept: BTreeMap<(usize, u32), u32>,
 }
 
+/// The most bytes that kernels may leave to one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Activation bits.
+    pub bits: u64,
+    /// Partial sums of G.
+    pub gradient_sums: u64,
+}
+
 /// Bytes that activation bits, and partial sums of G, may take beside particles and data of `bytes`.
 pub fn room(bytes: u64) -> u64 {
     BITS_FREE.max(bytes / 8)
@@ -82,22 +91,21 @@ impl Cut {
         })
     }
 
-    /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that the
-    /// activation bits may take, and `gradient_sums` those of partial sums of G: at least those of the
-    /// particles of a workgroup, whatever they say.
+    /// Cuts velocity and update. `sizes` are those of the training sets. What is left takes at most
+    /// `room`, but always enough for the particles of one workgroup.
     pub fn update(
         &self,
         sizes: &[Size],
         d: usize,
         tiling: &Tiling,
         storage: &Storage,
-        (room, gradient_sums): (u64, u64),
+        room: Room,
     ) -> Update {
         let words = |piece: &Piece| sizes[piece.run].n.div_ceil(32);
         let padded = |particles: usize| particles.next_multiple_of(tiling.lanes);
         let all = |piece: &Piece| padded(piece.particles.len()) * words(piece);
         let total: usize = storage.pieces.iter().map(all).sum();
-        let keeps = total as u64 * 4 <= room;
+        let keeps = total as u64 * 4 <= room.bits;
         let mut update = Update {
             passes: vec![Vec::new(); storage.shards.len()],
             bits: 0,
@@ -120,9 +128,9 @@ impl Cut {
             let own_sums = ranges.map_or(0, |r| r.sums() * columns * words_of_sum);
             for span in piece.span(tiling.lanes).parts(self.particles) {
                 let own = padded(span.count as usize) * words(piece);
-                let full = !keeps && (bits + own) as u64 * 4 > room
+                let full = !keeps && (bits + own) as u64 * 4 > room.bits
                     || own_sums > 0
-                        && (chunk.gradient_sums.words + own_sums) as u64 * 4 > gradient_sums;
+                        && (chunk.gradient_sums.words + own_sums) as u64 * 4 > room.gradient_sums;
                 if full || piece.shard != shard {
                     chunk.close(&mut update.passes[shard]);
                     shard = piece.shard;

@@ -33,10 +33,18 @@ fn size(m: usize, n: usize) -> Size {
     Size { m, n, particle: 0 }
 }
 
+/// So many bytes for each.
+fn both(room: u64) -> Room {
+    Room {
+        bits: room,
+        gradient_sums: room,
+    }
+}
+
 fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, Update) {
     let storage = storage(sizes, D, &TILING, &LIMITS, shard).unwrap();
     let mut predict = prediction(sizes, sizes, D, &TILING, &LIMITS, &storage).unwrap();
-    let update = CUT.update(sizes, D, &TILING, &storage, (room, room));
+    let update = CUT.update(sizes, D, &TILING, &storage, both(room));
     update.keep(&mut predict, sizes, TILING.lanes);
     (storage, predict, update)
 }
@@ -181,7 +189,7 @@ fn memory_stays_near_particles_and_data() {
     let storage = storage(&sizes, d, &TILING, &limits, None).unwrap();
     let predict = prediction(&sizes, &sizes, d, &TILING, &limits, &storage).unwrap();
     let room = room(bytes).min(limits.binding);
-    let update = CUT.update(&sizes, d, &TILING, &storage, (room, room));
+    let update = CUT.update(&sizes, d, &TILING, &storage, both(room));
     let rows = |rows: &Vec<PredictRow>| rows.len() * size_of::<PredictRow>();
     let of_pass = |pass: &Pass| match pass {
         Pass::Bits(bits) => rows(bits),
