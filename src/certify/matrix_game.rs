@@ -60,7 +60,7 @@ pub fn solve_game(a: &[Vec<f64>], b: &[f64], gap: f64, accepted: f64) -> Result<
         levels: &shares,
     };
     let enough = accepted.max(gap).max(GAP);
-    let (q, z) = sample_player.refine(&sample_player.origin(), (1.0, 1.0), gap)?;
+    let (q, z) = sample_player.refine(&sample_player.origin(), CorrectionScale::ONE, gap)?;
     let (mut q, mut z) = (sample_player.point(q), atom_player.point(z));
     for factor in REFINEMENTS {
         // −z.level is the value that the masses guarantee.
@@ -68,12 +68,16 @@ pub fn solve_game(a: &[Vec<f64>], b: &[f64], gap: f64, accepted: f64) -> Result<
         if gap_left <= enough {
             break;
         }
+        let scale = CorrectionScale {
+            factor,
+            unit: gap_left,
+        };
         // Where the solver fails, the solution stays as it is.
-        if let Ok(nearer) = sample_player.refine(&q, (factor, gap_left), gap) {
+        if let Ok(nearer) = sample_player.refine(&q, scale, gap) {
             q = q.better_of(sample_player.point(nearer.0));
             z = z.better_of(atom_player.point(nearer.1));
         }
-        if let Ok(nearer) = atom_player.refine(&z, (factor, gap_left), gap) {
+        if let Ok(nearer) = atom_player.refine(&z, scale, gap) {
             z = z.better_of(atom_player.point(nearer.0));
         }
     }
@@ -99,6 +103,22 @@ struct Player<'a> {
 struct Point {
     x: Vec<f64>,
     level: f64,
+}
+
+/// How the correction of a point is scaled for the solver.
+#[derive(Clone, Copy)]
+struct CorrectionScale {
+    /// The solver's x is `factor` times the correction of x.
+    factor: f64,
+    /// The solver's s is the correction of s divided by `unit`, about the largest that is expected.
+    unit: f64,
+}
+
+impl CorrectionScale {
+    const ONE: Self = CorrectionScale {
+        factor: 1.0,
+        unit: 1.0,
+    };
 }
 
 impl Point {
@@ -129,12 +149,12 @@ impl Player<'_> {
     }
 
     /// One step of iterative refinement: x and the multipliers of the rows, solved for as a correction of a
-    /// point. The correction is scaled by `factor`, and s by `unit` beside it, so that the solver's errors are
-    /// divided by as much; residuals of the constraints are computed in double-double arithmetic.
+    /// point. The solver works on the scaled correction, so that its errors are divided by the scale; residuals
+    /// of the constraints are computed in double-double arithmetic.
     fn refine(
         &self,
         point: &Point,
-        (factor, unit): (f64, f64),
+        CorrectionScale { factor, unit }: CorrectionScale,
         gap: f64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let (rows, n) = (self.payoffs.len(), self.shares.len());

@@ -49,7 +49,7 @@ pub use engine_ascent::EngineAscent;
 pub use input_matrix::InputMatrix;
 pub use local_ascent::{CpuAscent, LocalAscent, LocalMaximum, Probes};
 pub use measure::Measure;
-pub use solver_cache::{Optimum, SolverCache, SolverCaches};
+pub use solver_cache::{Optimum, SolverCache, SolverCaches, StartingPoint};
 pub use sphere::{Maximum, Proof, Sphere};
 
 /// A lower and an upper bound of an optimal value.

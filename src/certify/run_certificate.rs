@@ -7,7 +7,7 @@ use super::input_matrix::InputMatrix;
 use super::kernel::{KernelMargin, KernelMatrix, WeightLaw};
 pub use super::missing_direction::MissingDirection;
 use super::missing_direction::missing;
-use super::solver_cache::{Optimum, SolverCache};
+use super::solver_cache::{Optimum, SolverCache, StartingPoint};
 use super::{Bounds, Certificate, Measure, SolverOptions, margin};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -124,6 +124,15 @@ pub struct CertifiedRun {
     pub optimum: Option<Measure>,
 }
 
+/// A run's value, and the bounds of the optimum that it is part of.
+struct RunBounds {
+    /// For a margin the run's value is the lower bound, for a penalised risk the upper one, both up to what
+    /// rounding adds.
+    bounds: Bounds,
+    /// The run's value.
+    reached: f64,
+}
+
 impl TrainedNetwork<'_> {
     /// Every certificate that applies to the run, which was trained on the cache's data.
     ///
@@ -172,7 +181,10 @@ impl TrainedNetwork<'_> {
         let allows = |bounds: &Bounds| reached <= bounds.upper;
         let found = cache.certificate(Optimum::Margin, options, allows, |data, sphere| {
             let weights = self.accumulated.and_then(simplex);
-            let start = (&heaviest(&nu), weights.as_deref());
+            let start = StartingPoint {
+                measure: &heaviest(&nu),
+                weights: weights.as_deref(),
+            };
             Optimum::Margin.solve(data, sphere, start, options)
         })?;
         // A run exceeds a certified margin by its engine's rounding errors only; if it exceeds a searched one, the
@@ -196,8 +208,8 @@ impl TrainedNetwork<'_> {
             );
         }
         let value = |nu: &Measure| Optimum::Margin.value(cache, nu);
-        let mut certified =
-            self.certificate(OptimumKind::Margin, (bounds, reached), found, value)?;
+        let proven = RunBounds { bounds, reached };
+        let mut certified = self.certificate(OptimumKind::Margin, proven, found, value)?;
         certified.certificate.conflict = conflict;
         Ok(certified)
     }
@@ -216,14 +228,19 @@ impl TrainedNetwork<'_> {
         let allows = |bounds: &Bounds| bounds.lower <= reached;
         let optimum = Optimum::of(self.run);
         let found = cache.certificate(optimum, options, allows, |data, sphere| {
-            optimum.solve(data, sphere, (&heaviest(&self.measure()), None), options)
+            let start = StartingPoint {
+                measure: &heaviest(&self.measure()),
+                weights: None,
+            };
+            optimum.solve(data, sphere, start, options)
         })?;
         let bounds = Bounds {
             lower: found.bounds.lower.min(reached),
             upper: reached,
         };
         let value = |nu: &Measure| optimum.value(cache, nu);
-        self.certificate(OptimumKind::Penalised, (bounds, reached), found, value)
+        let proven = RunBounds { bounds, reached };
+        self.certificate(OptimumKind::Penalised, proven, found, value)
     }
 
     fn kernel_margins(&self, data: &Dataset, law: Option<WeightLaw>) -> Result<Vec<CertifiedRun>> {
@@ -313,7 +330,7 @@ impl TrainedNetwork<'_> {
     fn certificate(
         &self,
         kind: OptimumKind,
-        (bounds, reached): (Bounds, f64),
+        RunBounds { bounds, reached }: RunBounds,
         found: Certificate,
         value: impl Fn(&Measure) -> Result<f64>,
     ) -> Result<CertifiedRun> {

@@ -29,6 +29,15 @@ pub enum Optimum {
     },
 }
 
+/// Where a solve starts.
+#[derive(Debug, Clone, Copy)]
+pub struct StartingPoint<'a> {
+    /// A trained network, or zero.
+    pub measure: &'a Measure,
+    /// Weights p (n) in the simplex, if there are any; a penalised risk does without.
+    pub weights: Option<&'a [f64]>,
+}
+
 impl Optimum {
     /// The optimum of a run of both layers: the least penalised risk with decay, γ1 without.
     pub fn of(run: &Run) -> Self {
@@ -55,7 +64,7 @@ impl Optimum {
         })
     }
 
-    /// Solves for it from a first measure and, for a margin, from first weights p if there are any.
+    /// Solves for it from a starting point.
     ///
     /// # Errors
     /// Those of [`margin::solve`], [`PenalisedProblem::new`] and [`penalised::solve`].
@@ -63,14 +72,16 @@ impl Optimum {
         self,
         data: &Dataset,
         sphere: &Sphere,
-        (start, p): (&Measure, Option<&[f64]>),
+        start: StartingPoint,
         options: &SolverOptions,
     ) -> Result<Certificate> {
         match self {
-            Optimum::Margin => margin::solve(sphere, &data.y, start, p, options),
+            Optimum::Margin => {
+                margin::solve(sphere, &data.y, start.measure, start.weights, options)
+            }
             Optimum::Penalised { loss, lambda } => {
                 let problem = PenalisedProblem::new(loss, &data.y, lambda)?;
-                penalised::solve(sphere, &problem, start, options)
+                penalised::solve(sphere, &problem, start.measure, options)
             }
         }
     }

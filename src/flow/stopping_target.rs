@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::certify::description::INSEPARABLE;
-use crate::certify::{Conflict, Measure, Optimum, SolverCaches, SolverOptions, Sphere};
+use crate::certify::{
+    Conflict, Measure, Optimum, SolverCaches, SolverOptions, Sphere, StartingPoint,
+};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Run;
@@ -55,7 +57,11 @@ impl StoppingTargets {
                     data.d
                 );
             }
-            optimum.solve(data, sphere, (&Measure::zero(data.d), None), &options)
+            let start = StartingPoint {
+                measure: &Measure::zero(data.d),
+                weights: None,
+            };
+            optimum.solve(data, sphere, start, &options)
         });
         let bounds = found?.bounds;
         if optimum == Optimum::Margin && bounds.lower <= 0.0 {
