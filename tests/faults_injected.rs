@@ -19,7 +19,7 @@ use std::process::{Command, Output};
 use common::skip::{Missing, skip};
 use common::test_folder::{TestFolder, listing, text};
 
-/// Two runs of a few steps, with records, snapshots and a checkpoint after every stretch.
+/// Two runs of a few steps, with records, snapshots and a checkpoint at each of them.
 const RUN: &str = "run xor --set network.width=8 --set flow.steps=20 --set output.records=5 \
     --set output.snapshots=3 --set output.checkpoint_seconds=0 --set grid.seed=[1,2] \
     --out a --no-plots --quiet --engine cpu";

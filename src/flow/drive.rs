@@ -13,13 +13,13 @@ use crate::store::{Elapsed, Metrics, RunFolder, Writes};
 
 /// Target time of one call that takes steps: short enough for a prompt interrupt, long enough that the
 /// overhead of calls is negligible. The grouping of steps changes no bit of the results.
-const STRETCH: Duration = Duration::from_millis(250);
+const CALL_TIME: Duration = Duration::from_millis(250);
 
 /// Runs that end within this time of each other are stored together, so that metrics are written once for them.
 const ENDED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Largest number of steps in one call: bounds the evaluations held in memory.
-const STRETCH_STEPS: u64 = 1024;
+const CALL_STEPS: u64 = 1024;
 
 /// How a batch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn drive(
             last_save = Instant::now();
         }
         let checked = context.spot.is_due() || saves && !context.spot.is_checked();
-        let steps = stretch(
+        let steps = steps_to_next_event(
             engine,
             run_states,
             if checked { 1 } else { step_rate.steps() },
@@ -265,8 +265,8 @@ fn save(
         .try_for_each(RunState::remove_superseded)
 }
 
-/// The next steps: at most `most`, and up to the next event of any run.
-fn stretch(engine: &dyn Engine, run_states: &[RunState], most: u64) -> Steps {
+/// The steps up to the next event of any run (a record, a snapshot, its end), and at most `most`.
+fn steps_to_next_event(engine: &dyn Engine, run_states: &[RunState], most: u64) -> Steps {
     let runs = engine.batch().runs.len();
     let active = || run_states.iter().filter(|m| m.end.is_none());
     let at = |m: &RunState| engine.clock(m.batch_index).step;
@@ -313,7 +313,7 @@ struct StepRate {
 
 impl StepRate {
     fn steps(&self) -> u64 {
-        ((self.rate * STRETCH.as_secs_f64()) as u64).clamp(1, STRETCH_STEPS)
+        ((self.rate * CALL_TIME.as_secs_f64()) as u64).clamp(1, CALL_STEPS)
     }
 
     fn measure(&mut self, steps: u64, took: Duration) {

@@ -11,13 +11,13 @@ pub struct Particle {
 impl Particle {
     pub fn new(w: &[f64], a: f64) -> Self {
         let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
-        let stretch = if norm > 0.0 {
+        let factor = if norm > 0.0 {
             (a.abs() / norm).sqrt()
         } else {
             0.0
         };
         Particle {
-            point: w.iter().map(|w| w * stretch).collect(),
+            point: w.iter().map(|w| w * factor).collect(),
             sign: a,
         }
     }

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::model::{Run, StateFormat};
 use crate::particles::Particles;
 
-/// A stretch of consecutive particles of one shard, small enough to stage.
-struct Stretch {
+/// Consecutive particles of one shard, few enough to stage at once.
+struct Transfer {
     /// Particles of the run.
     particles: Range<usize>,
     /// Blocks of the shard that hold them, and the first particle's lane in the first of them.
@@ -24,8 +24,8 @@ struct Stretch {
     lane: usize,
 }
 
-/// Cuts particles of a run into stretches of at most `most` blocks.
-fn stretches(pieces: &[Piece], run: usize, range: &Range<usize>, most: usize) -> Vec<Stretch> {
+/// Cuts particles of a run into parts of at most `most` blocks, each in one shard.
+fn transfers(pieces: &[Piece], run: usize, range: &Range<usize>, most: usize) -> Vec<Transfer> {
     let mut found = Vec::new();
     for piece in pieces.iter().filter(|piece| piece.run == run) {
         let end = range.end.min(piece.particles.end);
@@ -35,7 +35,7 @@ fn stretches(pieces: &[Piece], run: usize, range: &Range<usize>, most: usize) ->
             let lane = offset % LANES;
             let stop = end.min(start - lane + most * LANES);
             let first = piece.block + offset / LANES;
-            found.push(Stretch {
+            found.push(Transfer {
                 particles: start..stop,
                 shard: piece.shard,
                 blocks: first..first + (lane + stop - start).div_ceil(LANES),
@@ -100,7 +100,7 @@ impl Gpu {
         let words = block_words(self.batch.d);
         let state = self.batch.state;
         let m = self.batch.runs[run].held_count();
-        for part in stretches(&self.storage.pieces, run, &range, self.stage()) {
+        for part in transfers(&self.storage.pieces, run, &range, self.stage()) {
             let count = part.particles.len();
             let first_word = part.blocks.start * words;
             let whole = part.lane == 0 && (count.is_multiple_of(LANES) || part.particles.end == m);
@@ -155,7 +155,7 @@ impl Gpu {
         particles: &mut Particles,
     ) -> Result<()> {
         let words = block_words(self.batch.d);
-        for part in stretches(&self.storage.pieces, run, range, self.stage()) {
+        for part in transfers(&self.storage.pieces, run, range, self.stage()) {
             if part.shard != shard {
                 continue;
             }
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stretches_cover_a_range_once_and_stay_in_their_piece() {
+    fn transfers_cover_a_range_once_and_stay_in_their_piece() {
         let piece = |run, particles: Range<usize>, shard, block| Piece {
             run,
             particle: particles.start,
@@ -238,7 +238,7 @@ mod tests {
             piece(1, 256..500, 1, 0),
         ];
         for range in [0..500, 1..2, 63..65, 255..257, 200..499] {
-            let parts = stretches(&pieces, 1, &range, 2);
+            let parts = transfers(&pieces, 1, &range, 2);
             let mut next = range.start;
             for part in &parts {
                 assert_eq!(part.particles.start, next);
