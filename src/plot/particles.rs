@@ -32,7 +32,7 @@ pub fn particles(shown: &[ShownRun], snapshots: &[Option<SnapshotSeries>]) -> Op
         let mut panel = panel(&now, tails.as_deref().unwrap_or_default(), &view);
         panel.title = (!of.label.is_empty()).then(|| of.label.clone());
         figure.panels.push(panel);
-        let moments = tails.iter().flatten().map(|(points, _)| points.len());
+        let moments = tails.iter().flatten().map(|tail| tail.points.len());
         note(&mut figure, cloud, moments.max().unwrap_or(0));
     }
     figure.columns = if figure.panels.len() > 1 { 2 } else { 1 };
@@ -97,9 +97,9 @@ fn plane(
         true => (x, y),
         false => (x, f64::NAN),
     };
-    for (points, sign) in tails {
-        let points = points.iter().map(|p| inside(view(p))).collect();
-        marks.push(line(points, of_sign(*sign).faded(0.4), 0.5));
+    for tail in tails {
+        let points = tail.points.iter().map(|p| inside(view(p))).collect();
+        marks.push(line(points, of_sign(tail.a).faded(0.4), 0.5));
     }
     let dots = now.iter().map(|p| {
         let (x, y) = view(&p.point);
@@ -156,11 +156,11 @@ fn sphere(now: &[Particle], tails: &[Tail], unit: f64) -> Panel {
     };
     let mut marks = globe(&|p: &[f64]| view(p));
     let mut tails_in_front = Vec::new();
-    for (points, sign) in tails {
-        let places: Vec<_> = points.iter().map(|p| view(p)).collect();
+    for tail in tails {
+        let places: Vec<_> = tail.points.iter().map(|p| view(p)).collect();
         let behind = places.last().is_some_and(|p| p[2] < 0.0);
         let points = places.iter().map(|p| (p[0], p[1])).collect();
-        let shade = of_sign(*sign).faded(if behind { 0.2 } else { 0.45 });
+        let shade = of_sign(tail.a).faded(if behind { 0.2 } else { 0.45 });
         let tail = line(points, shade, 0.5);
         if behind {
             marks.push(tail)
@@ -233,8 +233,13 @@ fn globe(view: &dyn Fn(&[f64]) -> [f64; 3]) -> Vec<Mark> {
     marks
 }
 
-/// The points of a particle at some snapshots, and its output weight at the last.
-pub type Tail = (Vec<Vec<f64>>, f64);
+/// The path of a particle over the last snapshots.
+pub struct Tail {
+    /// As [`Particle::point`], a point per snapshot.
+    points: Vec<Vec<f64>>,
+    /// The output weight at the last snapshot.
+    a: f64,
+}
 
 /// The tails of some particles over the last snapshots up to number `end`.
 pub fn tails(snapshots: &SnapshotSeries, end: usize) -> Vec<Tail> {
@@ -245,7 +250,10 @@ pub fn tails(snapshots: &SnapshotSeries, end: usize) -> Vec<Tail> {
     let of = |j: usize| {
         let points =
             (from..=end).map(|s| Particle::new(snapshots.w(s, j), snapshots.a(s, j)).point);
-        (points.collect(), snapshots.a(end, j))
+        Tail {
+            points: points.collect(),
+            a: snapshots.a(end, j),
+        }
     };
     (0..snapshots.m).step_by(stride).map(of).collect()
 }
