@@ -6,15 +6,14 @@
 {% include "lib/common.wgsl" %}
 {{ geometry_row() }}
 
-// See gpu/geometry.rs.
-struct Units {
+// RunUnits and Partial: see gpu/geometry.rs.
+struct RunUnits {
     a: f32,
     w: f32,
     start: f32,
     informative: u32,
 }
 
-// See Partial in engine/geometry.rs.
 struct Partial {
     dead: f32,
     largest_a: f32,
@@ -24,8 +23,8 @@ struct Partial {
     informative: f32,
 }
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.units }}) var<storage, read> units: array<Units>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.units }}) var<storage, read> units: array<RunUnits>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<GeometryRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<{{ stored }}>;
 // a² − |w|² at the start, a word per particle.
@@ -65,7 +64,7 @@ fn is_active(work: GeometryRow, at: u32) -> bool {
 }
 
 // What the particle at a word contributes; `slot` is its number in the shard.
-fn partial_of(unit: Units, at: u32, slot: u32) -> Partial {
+fn partial_of(unit: RunUnits, at: u32, slot: u32) -> Partial {
     var square = 0.0;
     var informative = 0.0;
     for (var k = 0u; k < {{ d }}u; k += 1u) {

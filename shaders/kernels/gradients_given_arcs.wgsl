@@ -5,7 +5,7 @@
 {% include "lib/arcs/word_pairs.wgsl" %}
 {{ arc_run() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
 @group(0) @binding({{ slot.arc_runs }}) var<storage, read> arc_runs: array<ArcRun>;
 @group(0) @binding({{ slot.circle }}) var<storage, read> circle: array<Pair>;

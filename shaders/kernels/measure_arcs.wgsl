@@ -7,7 +7,7 @@
 {{ arc_row() }}
 {% include "lib/arcs/word_pairs.wgsl" %}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
 @group(0) @binding({{ slot.magnitudes }}) var<storage, read_write> magnitudes: array<atomic<u32>>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ArcRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<Pair>;

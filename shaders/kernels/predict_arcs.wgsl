@@ -11,8 +11,8 @@
 {% include "lib/arcs/word_pairs.wgsl" %}
 {{ arc_run() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.arc_runs }}) var<storage, read> arc_runs: array<ArcRun>;
 @group(0) @binding({{ slot.circle }}) var<storage, read> circle: array<Pair>;

@@ -19,8 +19,8 @@ enable wgpu_cooperative_matrix;
 {% include "lib/common.wgsl" %}
 {{ predict_row() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<PredictRow>;
 @group(1) @binding({{ slot.particles }}) var<storage, read> particles: array<S>;
 @group(1) @binding({{ slot.bits }}) var<storage, read_write> bits: array<vec4<u32>>;

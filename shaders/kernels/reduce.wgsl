@@ -4,8 +4,8 @@
 {% include "lib/common.wgsl" %}
 {{ reduce_row() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ReduceRow>;

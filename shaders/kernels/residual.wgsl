@@ -3,8 +3,8 @@
 {%- from "lib/workgroup.wgsl" import builtins %}
 {% include "lib/common.wgsl" %}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<StepState>;
 {% include "lib/residual.wgsl" %}
 
 @compute @workgroup_size({{ threads }})

@@ -5,8 +5,8 @@
 {% include "lib/common.wgsl" %}
 {{ range_row() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, {% if entry == "range_step" %}read_write{% else %}read{% endif %}> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, {% if entry == "range_step" %}read_write{% else %}read{% endif %}> state: array<StepState>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<RangeRow>;
 {% include "lib/residual.wgsl" %}
 

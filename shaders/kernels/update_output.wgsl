@@ -6,7 +6,7 @@
 {% include "lib/common.wgsl" %}
 {{ update_row() }}
 
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.parts }}) var<storage, read> parts: array<vec4<f32>>;
 {%- if update %}

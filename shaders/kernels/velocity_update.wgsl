@@ -20,8 +20,8 @@
 {% include "lib/common.wgsl" %}
 {{ update_row() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(0) @binding({{ slot.residual }}) var<storage, read> g: array<f32>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.gradient_sums }}) var<storage, read_write> gradient_sums: array<V>;

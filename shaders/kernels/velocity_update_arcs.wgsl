@@ -12,8 +12,8 @@
 {% include "lib/arcs/word_pairs.wgsl" %}
 {{ arc_run() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(0) @binding({{ slot.arc_runs }}) var<storage, read> arc_runs: array<ArcRun>;
 @group(0) @binding({{ slot.gradients }}) var<storage, read> gradients: array<Pair>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<ArcRow>;

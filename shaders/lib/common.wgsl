@@ -1,12 +1,12 @@
 // What all kernels share. The letters are those of docs/model.md; sizes in braces come from Rust.
 // Needs: to come before all declarations, but after a kernel's own `enable`.
-// Gives: Run, State, NONE, workgroup_index, pow2, is_finite.
+// Gives: RunConstants, StepState, NONE, workgroup_index, pow2, is_finite.
 {%- if stored == "f16" %}
 enable f16;
 {%- endif %}
 
-// What stays the same of a run: see layout::Run.
-struct Run {
+// What stays the same of a run: see layout::RunConstants.
+struct RunConstants {
     n: u32,
     stride: u32,
     sums: u32,
@@ -27,8 +27,8 @@ struct Run {
     ranges: u32,
 }
 
-// What changes of a run: see layout::State.
-struct State {
+// What changes of a run: see layout::StepState.
+struct StepState {
     exponent: i32,
     diverged: u32,
     submit_step: u32,

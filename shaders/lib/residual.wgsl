@@ -26,17 +26,17 @@ var<workgroup> scratch: array<f32, {{ threads }}>;
 {% include "lib/f64_addition.wgsl" %}
 
 // 2^p. Twice the exponent may exceed what pow2 has: beyond it only the sign of a difference counts.
-fn unit_of_predictions(run: Run, before: State) -> f32 {
+fn unit_of_predictions(run: RunConstants, before: StepState) -> f32 {
     return pow2(select(1, 2, run.train == {{ train.both }}u) * before.exponent);
 }
 
 // Where the record of a run begins in the history.
-fn record_of(run: Run, before: State) -> u32 {
+fn record_of(run: RunConstants, before: StepState) -> u32 {
     return {{ steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
 }
 
 // Puts f̂ in place of g, and in the record; how many are not finite, and the least y f̂.
-fn predict_range(run: Run, before: State, t: u32, first: u32, last: u32) -> vec2<f32> {
+fn predict_range(run: RunConstants, before: StepState, t: u32, first: u32, last: u32) -> vec2<f32> {
     let at = record_at(before.submit_step);
     let record = record_of(run, before);
     var low = {{ huge }};
@@ -54,12 +54,12 @@ fn predict_range(run: Run, before: State, t: u32, first: u32, last: u32) -> vec2
 }
 
 // How far a sample's margin is behind the least one, at most 0.
-fn behind(run: Run, unit: f32, low: f32, i: u32) -> f32 {
+fn behind(run: RunConstants, unit: f32, low: f32, i: u32) -> f32 {
     return (low - y[run.sample + i] * g[run.residual + i]) * unit;
 }
 
 // The mass by which a coupled loss divides.
-fn mass_of_range(run: Run, unit: f32, low: f32, t: u32, first: u32, last: u32) -> f32 {
+fn mass_of_range(run: RunConstants, unit: f32, low: f32, t: u32, first: u32, last: u32) -> f32 {
     var mass = 0.0;
     for (var i = first + t; i < last; i += {{ threads }}u) {
         mass += mass_of(run.loss, behind(run, unit, low, i));
@@ -68,7 +68,7 @@ fn mass_of_range(run: Run, unit: f32, low: f32, t: u32, first: u32, last: u32) -
 }
 
 // Puts g in place of f̂. A coupled loss needs the least margin and the mass of all samples.
-fn residual_of_range(run: Run, unit: f32, low: f32, mass: f32, t: u32, first: u32, last: u32) {
+fn residual_of_range(run: RunConstants, unit: f32, low: f32, mass: f32, t: u32, first: u32, last: u32) {
     if is_coupled(run.loss) {
         for (var i = first + t; i < last; i += {{ threads }}u) {
             let label = y[run.sample + i];
@@ -82,7 +82,7 @@ fn residual_of_range(run: Run, unit: f32, low: f32, mass: f32, t: u32, first: u3
     }
 }
 
-fn accumulate_range(run: Run, eta: f32, t: u32, first: u32, last: u32) {
+fn accumulate_range(run: RunConstants, eta: f32, t: u32, first: u32, last: u32) {
     if eta != 0.0 {
         for (var i = run.residual + first + t; i < run.residual + last; i += {{ threads }}u) {
             accumulated[i] = added(accumulated[i], eta * g[i]);
@@ -91,7 +91,7 @@ fn accumulate_range(run: Run, eta: f32, t: u32, first: u32, last: u32) {
 }
 
 // The state with the step to take, in the thread that knows the moments.
-fn after(r: u32, run: Run, before: State, skipped: bool, broken: f32, moments: vec3<f32>) -> State {
+fn after(r: u32, run: RunConstants, before: StepState, skipped: bool, broken: f32, moments: vec3<f32>) -> StepState {
     var now = before;
     if skipped {
         now.moves = 0u;
@@ -105,7 +105,7 @@ fn after(r: u32, run: Run, before: State, skipped: bool, broken: f32, moments: v
 {%- if entry == "residual" or entry == "residual_arcs" or entry == "range_step" %}
 
 // Records the moments and the step, and goes on to the next step.
-fn leave_step(r: u32, run: Run, before: State, after: State, skipped: bool, moments: vec3<f32>) {
+fn leave_step(r: u32, run: RunConstants, before: StepState, after: StepState, skipped: bool, moments: vec3<f32>) {
     let record = record_of(run, before);
     if !skipped && record_at(before.submit_step) != NONE {
         history[record] = bitcast<u32>(moments.x);

@@ -3,7 +3,7 @@
 
 // The step of one run in stored units. f is homogeneous, so with both layers stored as 2^-e of
 // themselves velocities scale along; a layer that moves alone feels 2^-e of the force.
-fn step_of(run: Run, before: State, eta: f32, mean_a2: f32, mean_w2: f32) -> State {
+fn step_of(run: RunConstants, before: StepState, eta: f32, mean_a2: f32, mean_w2: f32) -> StepState {
     var now = before;
     let a_moves = run.train != {{ train.input }}u;
     let w_moves = run.train != {{ train.output }}u;

@@ -11,7 +11,7 @@ fn run_of(index: u32) -> u32 {
     return index;
 }
 
-fn grouped(run: Run, column: u32) -> f32 {
+fn grouped(run: RunConstants, column: u32) -> f32 {
     var sum = 0.0;
     for (var group = 0u; group < run.groups; group += 1u) {
         sum += sums[run.sums + group * run.stride + column];
@@ -20,17 +20,17 @@ fn grouped(run: Run, column: u32) -> f32 {
 }
 
 // Whether the sums cannot be had.
-fn gather(index: u32, run: Run, t: u32, skipped: bool) -> bool {
+fn gather(index: u32, run: RunConstants, t: u32, skipped: bool) -> bool {
     return false;
 }
 
 // Σ_j a_j σ(w_j·x_i)
-fn sum_of(run: Run, i: u32) -> f32 {
+fn sum_of(run: RunConstants, i: u32) -> f32 {
     return grouped(run, i);
 }
 
 // Σa², Σ|w|², Σ|a||w|, in thread 0.
-fn moments_of(index: u32, run: Run, t: u32) -> vec3<f32> {
+fn moments_of(index: u32, run: RunConstants, t: u32) -> vec3<f32> {
     if t > 0u {
         return vec3<f32>(0.0);
     }
@@ -38,4 +38,4 @@ fn moments_of(index: u32, run: Run, t: u32) -> vec3<f32> {
 }
 
 // What velocity needs beside g: nothing.
-fn hand_over(index: u32, run: Run, t: u32, skipped: bool, moves: bool) {}
+fn hand_over(index: u32, run: RunConstants, t: u32, skipped: bool, moves: bool) {}

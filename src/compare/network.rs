@@ -35,7 +35,7 @@ impl NetworkSummary {
         let f = predictions(&mut *engine)?;
         let clock = engine.clock(0);
         let m = trained.checkpoint.m;
-        let particles = Particles::read(&mut *engine, m, trained.experiment.network.train)?;
+        let particles = SampledParticles::read(&mut *engine, m, trained.experiment.network.train)?;
         let k = trained.checkpoint.d + 1;
         Ok(NetworkSummary {
             step: clock.step,
@@ -51,7 +51,7 @@ impl NetworkSummary {
 
 /// Sums over all particles, and the points of the sampled particles.
 #[derive(Default)]
-struct Particles {
+struct SampledParticles {
     masses: [f64; 2],
     raw: Vec<f64>,
     directions: Vec<f64>,
@@ -59,7 +59,7 @@ struct Particles {
     shares: Vec<f64>,
 }
 
-impl Particles {
+impl SampledParticles {
     fn read(engine: &mut dyn Engine, m: usize, train: Train) -> Result<Self> {
         let e = engine.clock(0).exponent;
         let (on_a, on_w) = match train {
@@ -67,7 +67,7 @@ impl Particles {
             Train::Output => (e, 0),
             Train::Input => (0, e),
         };
-        let mut of = Particles::default();
+        let mut of = SampledParticles::default();
         let mut chosen = sample(m, MOST_PARTICLES).peekable();
         for range in blocks(m) {
             let block = engine.read(0, range.clone())?;

@@ -15,8 +15,8 @@ use std::ops::Range;
 
 use super::step::{MeanSquares, StepScalars};
 use super::{
-    Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample,
-    Steps, Update,
+    Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate,
+    Sample, Steps,
 };
 use crate::error::{Error, Result};
 use crate::model::Run;
@@ -76,18 +76,18 @@ fn step<E: Engine + ?Sized>(
         })
     };
     let steps: Vec<Option<(Vec<f64>, StepScalars)>> = (0..now.len()).map(of_run).collect();
-    let updates: Vec<Option<Update>> = steps
+    let updates: Vec<Option<RunUpdate>> = steps
         .iter()
         .map(|step| {
             let (residual, scalars) = step.as_ref()?;
-            Some(Update {
+            Some(RunUpdate {
                 residual,
                 scalars: *scalars,
             })
         })
         .collect();
     for (sum, update) in accumulated.iter_mut().zip(&updates) {
-        if let Some(Update { residual, scalars }) = update {
+        if let Some(RunUpdate { residual, scalars }) = update {
             for (sum, g) in sum.iter_mut().zip(*residual) {
                 *sum += scalars.eta * g;
             }
@@ -309,7 +309,7 @@ impl Engine for Driver {
         Ok(velocity)
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         let mut parts = self.parts.iter_mut();
         parts.try_for_each(|part| part.update(updates))
     }

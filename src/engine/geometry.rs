@@ -41,19 +41,19 @@ impl Origins for Unknown {
 /// Units in which the balance of the layers is compared with that at the start: true values are
 /// 2^power times what these factors make of a², |w|² and the start, and no factor overflows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Units {
+pub(crate) struct BalanceUnits {
     pub a: f64,
     pub w: f64,
     pub start: f64,
     pub power: i32,
 }
 
-impl Units {
+impl BalanceUnits {
     /// Of a run at this exponent.
     pub fn new(run: &Run, exponent: i32) -> Self {
         let (a, w) = run.layer_exponents(exponent);
         let largest = a.max(w);
-        Units {
+        BalanceUnits {
             a: ldexp(1.0, 2 * (a - largest)),
             w: ldexp(1.0, 2 * (w - largest)),
             start: ldexp(1.0, -2 * largest),
@@ -91,7 +91,7 @@ impl PartialGeometry {
     pub fn finish(&self, run: &Run, exponent: i32, started: bool) -> Geometry {
         let (a, w) = run.layer_exponents(exponent);
         let known = run.informative.is_some() && self.mass > 0.0;
-        let power = Units::new(run, exponent).power;
+        let power = BalanceUnits::new(run, exponent).power;
         Geometry {
             dead: self.dead / run.m as f64,
             largest_weight: ldexp(self.largest_a, a).max(ldexp(self.largest_w, w)),

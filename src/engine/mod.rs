@@ -113,9 +113,9 @@ pub enum Precision {
     F64,
 }
 
-/// A step of one run: update.
+/// What [`Engine::update`] applies to the particles of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Update<'a> {
+pub struct RunUpdate<'a> {
     /// g_i = ∂R/∂f_i (n), in true units.
     pub residual: &'a [f64],
     pub scalars: StepScalars,
@@ -284,7 +284,7 @@ pub trait Engine: Send {
     fn velocity_for(&mut self, run: usize, g: &[f64]) -> Result<Particles>;
     /// update: the step of every run that takes one. The clocks of these runs go on by it; what
     /// [`Engine::accumulated`] gives does not.
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()>;
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()>;
 
     /// The geometry of the particles of every run.
     fn geometry(&mut self, origins: &dyn Origins) -> Result<Vec<Geometry>> {

@@ -111,7 +111,7 @@ pub struct Piece {
 
 /// Where the sums of a run lie, in words of the buffer of sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sums {
+pub struct SumsLayout {
     /// Words from one tile (or group) to the next: n + [`MOMENTS`].
     pub stride: usize,
     /// The partial sums that `residual` adds up.
@@ -139,7 +139,7 @@ pub struct Prediction {
     pub reduce: Vec<ReduceRow>,
     /// residual: the ranges of the runs that are cut into several.
     pub ranges: Vec<RangeRow>,
-    pub sums: Vec<Sums>,
+    pub sums: Vec<SumsLayout>,
     /// Length of the buffer of sums.
     pub words: usize,
 }
@@ -233,8 +233,8 @@ pub fn storage(
 
 /// The passes of velocity and update, for kernels that hold a particle in registers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// In each shard, one after another.
+pub struct UpdatePlan {
+    /// Of each shard, in the order in which they are done.
     pub passes: Vec<Vec<Pass>>,
     /// Words of the buffer of partial sums of G.
     pub gradient_sums: usize,
@@ -242,9 +242,15 @@ pub struct Update {
 
 /// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that partial
 /// sums of G may take: at least those of one workgroup's particles, whatever it says.
-pub fn update(sizes: &[Size], d: usize, tiling: &Tiling, storage: &Storage, room: u64) -> Update {
+pub fn update(
+    sizes: &[Size],
+    d: usize,
+    tiling: &Tiling,
+    storage: &Storage,
+    room: u64,
+) -> UpdatePlan {
     let words = tiling.update * d;
-    let mut update = Update {
+    let mut update = UpdatePlan {
         passes: Vec::new(),
         gradient_sums: 0,
     };
@@ -378,7 +384,7 @@ pub fn prediction(
             (0, _) => Vec::new(),
             (_, ranged) => ranges::rows(run, size.n, most, words, ranged),
         };
-        sums.push(Sums {
+        sums.push(SumsLayout {
             stride,
             first: summed,
             groups,

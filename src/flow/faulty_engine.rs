@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::{Progress, Status};
 use crate::engine::reference::{self, Reference};
 use crate::engine::{
-    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate, Sample, Steps,
 };
 use crate::error::{Error, Result};
 use crate::particles::Particles;
@@ -145,7 +145,7 @@ impl Engine for FaultyEngine {
         Ok(v)
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         self.inner.update(updates)
     }
 

@@ -16,11 +16,11 @@ const SWINGS: f64 = 6.0;
 const BINS: f64 = 6.0;
 
 /// Step, with mean, minimum and maximum over the seeds.
-type Point = (f64, [f64; 3]);
+type CurvePoint = (f64, [f64; 3]);
 
 /// A column of the metrics over the seeds of a family.
 pub struct Curve {
-    points: Vec<Point>,
+    points: Vec<CurvePoint>,
     seeds: usize,
     thinned: Thinned,
 }
@@ -53,7 +53,7 @@ impl Curve {
         let points = whole.map(|(step, (count, [sum, low, high]))| {
             (step as f64, [sum / count as f64, low, high])
         });
-        let mut points: Vec<Point> = points.collect();
+        let mut points: Vec<CurvePoint> = points.collect();
         // Step 0 cannot be shown on a logarithmic axis.
         if points.len() > 1 && points[0].0 == 0.0 {
             points.remove(0);
@@ -118,7 +118,7 @@ impl Curve {
 }
 
 /// Whether the total variation of a curve exceeds [`SWINGS`] times the span, beyond rounding.
-fn swings(points: &[Point], span: f64) -> bool {
+fn swings(points: &[CurvePoint], span: f64) -> bool {
     let values = || points.iter().map(|(_, [mean, ..])| *mean);
     let ways = values().zip(values().skip(1));
     let way: f64 = ways.map(|(from, to)| (to - from).abs()).sum();
@@ -127,12 +127,12 @@ fn swings(points: &[Point], span: f64) -> bool {
 }
 
 /// Groups the points into bins, by the integer part of a function that increases with the step.
-fn bins(points: &[Point], bin: impl Fn(f64) -> f64) -> impl Iterator<Item = &[Point]> {
+fn bins(points: &[CurvePoint], bin: impl Fn(f64) -> f64) -> impl Iterator<Item = &[CurvePoint]> {
     points.chunk_by(move |a, b| bin(a.0).floor() == bin(b.0).floor())
 }
 
 /// The mean of each bin, at the middle of its steps; that of the last bin at the last step.
-fn means(points: &[Point]) -> Vec<Point> {
+fn means(points: &[CurvePoint]) -> Vec<CurvePoint> {
     let each = bins(points, |step| BINS * step.max(1.0).log10()).map(|part| {
         let count = part.len() as f64;
         let step = part.iter().map(|p| p.0.max(1.0).ln()).sum::<f64>() / count;
@@ -144,7 +144,7 @@ fn means(points: &[Point]) -> Vec<Point> {
             .fold(f64::NEG_INFINITY, f64::max);
         (step.exp(), [mean, low, high])
     });
-    let mut means: Vec<Point> = each.collect();
+    let mut means: Vec<CurvePoint> = each.collect();
     if let (Some(mean), Some(last)) = (means.last_mut(), points.last()) {
         mean.0 = last.0;
     }
@@ -152,7 +152,7 @@ fn means(points: &[Point]) -> Vec<Point> {
 }
 
 /// The minimum and maximum of each bin, and the first and last point of the curve.
-fn extremes(points: &[Point]) -> Vec<Point> {
+fn extremes(points: &[CurvePoint]) -> Vec<CurvePoint> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
@@ -162,7 +162,7 @@ fn extremes(points: &[Point]) -> Vec<Point> {
     for part in bins(points, |step| (unit(step) - unit(first.0)) / width) {
         let least = part.iter().min_by(|a, b| a.1[0].total_cmp(&b.1[0]));
         let most = part.iter().max_by(|a, b| a.1[0].total_cmp(&b.1[0]));
-        let mut ends: Vec<Point> = least.into_iter().chain(most).copied().collect();
+        let mut ends: Vec<CurvePoint> = least.into_iter().chain(most).copied().collect();
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
         kept.extend(ends);
     }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     /// A line that falls from 1 to 0 from step 1 on, plus an alternating oscillation of this size.
-    fn curve(swing: f64, count: usize) -> Vec<Point> {
+    fn curve(swing: f64, count: usize) -> Vec<CurvePoint> {
         let at = |k: usize| {
             let value = 1.0 - k as f64 / (count - 1) as f64 + swing * (-1f64).powi(k as i32);
             ((k + 1) as f64, [value; 3])
@@ -207,7 +207,7 @@ mod tests {
         assert!(!swings(&curve(0.0, 300), 1.0));
         assert!(!swings(&curve(0.008, 300), 1.0));
         assert!(swings(&curve(0.008, 300), 0.1));
-        let flat: Vec<Point> = (1..300)
+        let flat: Vec<CurvePoint> = (1..300)
             .map(|k| (f64::from(k), [0.1 + f64::from(k % 2) * 1e-16; 3]))
             .collect();
         assert!(!swings(&flat, 1e-16));

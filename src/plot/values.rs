@@ -27,13 +27,13 @@ struct PanelValues<'a> {
     x: AxisValues<'a>,
     y: AxisValues<'a>,
     series: Vec<Series>,
-    spans: Vec<Span>,
+    spans: Vec<SpanValues>,
     field: Option<FieldValues<'a>>,
 }
 
 /// A mark across the whole panel.
 #[derive(Debug, PartialEq, Serialize)]
-struct Span {
+struct SpanValues {
     label: String,
     low: f64,
     high: f64,
@@ -122,7 +122,7 @@ fn panel_values<'a>(panel: &'a Panel, placed: &Placed, legend: &[LegendEntry]) -
 }
 
 /// A mark across the whole panel, with its label.
-fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<Span> {
+fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<SpanValues> {
     let (label, low, high) = match mark {
         Mark::Slab {
             label, low, high, ..
@@ -131,7 +131,7 @@ fn span(mark: &Mark, legend: &[LegendEntry]) -> Option<Span> {
         _ => return None,
     };
     let [low, high] = [low, high].map(|v| rounded(v, 8));
-    (low.is_finite() && high.is_finite()).then_some(Span { label, low, high })
+    (low.is_finite() && high.is_finite()).then_some(SpanValues { label, low, high })
 }
 
 /// The values of a field; `None` if some value is not finite.

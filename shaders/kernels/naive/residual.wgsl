@@ -6,8 +6,8 @@
 {% include "lib/common.wgsl" %}
 {{ range_row() }}
 
-@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<Run>;
-@group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<State>;
+@group(0) @binding({{ slot.runs }}) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding({{ slot.state }}) var<storage, read_write> state: array<StepState>;
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.y }}) var<storage, read> y: array<f32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
@@ -24,7 +24,7 @@
 {% include "lib/f64_addition.wgsl" %}
 
 // Σ_j a_j σ(w_j·x_i), or a moment, over the groups of tiles.
-fn sum_of(run: Run, column: u32) -> f32 {
+fn sum_of(run: RunConstants, column: u32) -> f32 {
     var sum = 0.0;
     for (var group = 0u; group < run.groups; group += 1u) {
         sum += sums[run.sums + group * run.stride + column];
@@ -50,16 +50,16 @@ fn least_margin(row: RangeRow) -> f32 {
 }
 
 // 2^p
-fn unit_of(run: Run, before: State) -> f32 {
+fn unit_of(run: RunConstants, before: StepState) -> f32 {
     return pow2(select(1, 2, run.train == {{ train.both }}u) * before.exponent);
 }
 
-fn record_of(run: Run, before: State) -> u32 {
+fn record_of(run: RunConstants, before: StepState) -> u32 {
     return {{ steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
 }
 
 // The state of a run with its step, which every range finds and the last kernel takes.
-fn after(row: RangeRow, run: Run, before: State) -> State {
+fn after(row: RangeRow, run: RunConstants, before: StepState) -> StepState {
     var now = before;
     if is_skipped(row.run) {
         now.moves = 0u;

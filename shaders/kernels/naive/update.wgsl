@@ -5,7 +5,7 @@
 {% include "lib/common.wgsl" %}
 {{ update_row() }}
 
-@group(0) @binding({{ slot.state }}) var<storage, read> state: array<State>;
+@group(0) @binding({{ slot.state }}) var<storage, read> state: array<StepState>;
 @group(1) @binding({{ slot.rows }}) var<storage, read> rows: array<UpdateRow>;
 @group(1) @binding({{ slot.velocity }}) var<storage, read_write> velocities: array<f32>;
 @group(1) @binding({{ slot.particles }}) var<storage, read_write> particles: array<f32>;

@@ -5,7 +5,7 @@
 // activates feels exactly nothing, and terms that differ by many powers of ten do not spoil each other:
 // upright: entering samples behind + leaving samples ahead; turned: leaving behind + entering ahead.
 // gradients = [G upright, G turned: arcs, ends, origin] [entering, leaving samples behind] [… ahead]
-fn gradients_of(arcs: ArcRun, run: Run, t: u32, skipped: bool) {
+fn gradients_of(arcs: ArcRun, run: RunConstants, t: u32, skipped: bool) {
     let count = select(arcs.count, 0u, skipped);
     let each = (count + {{ threads - 1 }}u) / {{ threads }}u;
     let first = min(t * each, count);
@@ -48,7 +48,7 @@ fn gradients_of(arcs: ArcRun, run: Run, t: u32, skipped: bool) {
 }
 
 // (g x of an entering sample, 0) or (0, g x of a leaving one)
-fn term(arcs: ArcRun, run: Run, k: u32) -> vec4<f32> {
+fn term(arcs: ArcRun, run: RunConstants, k: u32) -> vec4<f32> {
     let sample = sample_of(arcs, k);
     let enters = sample.y != 0u;
     let gx = g[run.residual + sample.x] * input_of(arcs, k, enters);

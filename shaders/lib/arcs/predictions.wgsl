@@ -5,7 +5,7 @@
 // upright arcs that its end is behind of and on the turned arcs that it is ahead of; a leaving one on
 // the others. With one running sum of (turned − upright) along the arcs behind the end:
 // entering: upright total + running sum; leaving: turned total − running sum.
-fn predictions(arcs: ArcRun, run: Run, unit: f32, t: u32, skipped: bool) {
+fn predictions(arcs: ArcRun, run: RunConstants, unit: f32, t: u32, skipped: bool) {
     let count = select(arcs.count + 1u, 0u, skipped);
     let each = (count + {{ threads - 1 }}u) / {{ threads }}u;
     let first = min(t * each, count);

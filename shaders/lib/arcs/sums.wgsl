@@ -31,7 +31,7 @@ fn run_of(index: u32) -> u32 {
 }
 
 // Whether the sums cannot be had.
-fn gather(index: u32, run: Run, t: u32, skipped: bool) -> bool {
+fn gather(index: u32, run: RunConstants, t: u32, skipped: bool) -> bool {
     let arcs = arc_runs[index];
     let magnitude = magnitudes[index];
     predictions(arcs, run, unit_of(arcs, magnitude), t, skipped);
@@ -39,12 +39,12 @@ fn gather(index: u32, run: Run, t: u32, skipped: bool) -> bool {
 }
 
 // Σ_j a_j σ(w_j·x_i)
-fn sum_of(run: Run, i: u32) -> f32 {
+fn sum_of(run: RunConstants, i: u32) -> f32 {
     return g[run.residual + i];
 }
 
 // Σa², Σ|w|², Σ|a||w| over the tiles.
-fn moments_of(index: u32, run: Run, t: u32) -> vec3<f32> {
+fn moments_of(index: u32, run: RunConstants, t: u32) -> vec3<f32> {
     let arcs = arc_runs[index];
     var sum = vec3<f32>(0.0);
     for (var tile = arcs.moments + t; tile < arcs.moments + arcs.tiles; tile += {{ threads }}u) {
@@ -54,7 +54,7 @@ fn moments_of(index: u32, run: Run, t: u32) -> vec3<f32> {
 }
 
 // G for velocity; and for predict after the step, sums and a magnitude that start at 0.
-fn hand_over(index: u32, run: Run, t: u32, skipped: bool, moves: bool) {
+fn hand_over(index: u32, run: RunConstants, t: u32, skipped: bool, moves: bool) {
     let arcs = arc_runs[index];
     storageBarrier();
     gradients_of(arcs, run, t, skipped);

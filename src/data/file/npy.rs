@@ -15,7 +15,7 @@ pub const WHOLE_REMEDY: &str =
     "subtract what all rows have in common, such as the least value of the column, before saving";
 
 /// An array and its shape, in C order.
-struct Array {
+struct DecodedArray {
     shape: Vec<usize>,
     values: Vec<f64>,
 }
@@ -52,7 +52,7 @@ pub fn npz_integer(path: &Path, name: &str) -> Result<Option<i64>> {
     }
 }
 
-fn open(path: &Path) -> Result<Array> {
+fn open(path: &Path) -> Result<DecodedArray> {
     let mut file = arrays::open(path)?;
     let length = file.metadata().map_err(|e| Error::reading(path, e))?.len();
     let read = array(&mut file, length, |npy| Ok(read(npy)));
@@ -63,7 +63,7 @@ fn open(path: &Path) -> Result<Array> {
     )
 }
 
-fn from_npz(path: &Path, name: &str) -> Result<Array> {
+fn from_npz(path: &Path, name: &str) -> Result<DecodedArray> {
     let mut npz = NpzReader::open(path)?;
     if !npz.has(name) {
         return Err(Error::input(
@@ -88,7 +88,11 @@ enum ArrayFault {
 }
 
 /// An array, or the error message for its fault.
-fn found(read: std::result::Result<Array, ArrayFault>, path: &Path, what: &str) -> Result<Array> {
+fn found(
+    read: std::result::Result<DecodedArray, ArrayFault>,
+    path: &Path,
+    what: &str,
+) -> Result<DecodedArray> {
     let wrong = |told: String, remedy: &str| {
         Err(Error::input(
             path.display().to_string(),
@@ -129,7 +133,7 @@ fn found(read: std::result::Result<Array, ArrayFault>, path: &Path, what: &str) 
     }
 }
 
-fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
+fn read(npy: arrays::Array) -> std::result::Result<DecodedArray, ArrayFault> {
     let shape: Vec<usize> = npy.shape().iter().map(|&s| s as usize).collect();
     let order = npy.order();
     let dtype = npy.dtype();
@@ -177,7 +181,7 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
         Some((TypeChar::Bool, 1)) => values!(bool),
         _ => return Err(ArrayFault::Type(dtype)),
     };
-    Ok(Array {
+    Ok(DecodedArray {
         values: match (order, shape.as_slice()) {
             (Order::Fortran, &[rows, columns]) => (0..rows * columns)
                 .map(|at| values[at % columns * rows + at / columns])
@@ -188,14 +192,14 @@ fn read(npy: arrays::Array) -> std::result::Result<Array, ArrayFault> {
     })
 }
 
-fn as_matrix(array: Array, path: &Path, what: &str) -> Result<Matrix> {
+fn as_matrix(array: DecodedArray, path: &Path, what: &str) -> Result<Matrix> {
     match array.shape[..] {
         [_, columns] if columns > 0 => Ok(Matrix::unnamed(columns, array.values)),
         _ => Err(wrong_shape(path, what, &array.shape, "(n, d) with d ≥ 1")),
     }
 }
 
-fn as_vector(array: Array, path: &Path, what: &str) -> Result<Vec<f64>> {
+fn as_vector(array: DecodedArray, path: &Path, what: &str) -> Result<Vec<f64>> {
     match array.shape[..] {
         [_] | [_, 1] => Ok(array.values),
         _ => Err(wrong_shape(path, what, &array.shape, "(n)")),

@@ -9,13 +9,13 @@ use super::*;
 use crate::data;
 
 /// A folder with files, for experiments that read them.
-struct Bench {
+struct ExperimentFolder {
     dir: tempfile::TempDir,
 }
 
-impl Bench {
+impl ExperimentFolder {
     fn new() -> Self {
-        Bench {
+        ExperimentFolder {
             dir: tempfile::tempdir().unwrap(),
         }
     }
@@ -81,11 +81,14 @@ const C: npyz::Order = npyz::Order::C;
 
 #[test]
 fn npz_in_any_format_and_order() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let y = npy(&[2], C, &[1_i64, -1]);
     let same = |x: Vec<u8>| {
-        bench.put("data.npz", &npz(&[("X", x), ("y", y.clone())]));
-        let train = bench.load("path = \"data.npz\"", "logistic").unwrap().train;
+        folder.put("data.npz", &npz(&[("X", x), ("y", y.clone())]));
+        let train = folder
+            .load("path = \"data.npz\"", "logistic")
+            .unwrap()
+            .train;
         assert_eq!(train.x, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!((train.d, &train.y[..]), (3, &[1.0, -1.0][..]));
     };
@@ -97,12 +100,12 @@ fn npz_in_any_format_and_order() {
 
 #[test]
 fn npy_pair_with_bias_standardised() {
-    let bench = Bench::new();
-    bench.put("X.npy", &npy(&[2, 2], C, &[0.0, 7.0, 4.0, 7.0]));
-    bench.put("y.npy", &npy(&[2], C, &[0.5, 1.5]));
-    bench.put("T.npy", &npy(&[1, 2], C, &[6.0, 8.0]));
-    bench.put("t.npy", &npy(&[1], C, &[2.0]));
-    let split = bench
+    let folder = ExperimentFolder::new();
+    folder.put("X.npy", &npy(&[2, 2], C, &[0.0, 7.0, 4.0, 7.0]));
+    folder.put("y.npy", &npy(&[2], C, &[0.5, 1.5]));
+    folder.put("T.npy", &npy(&[1, 2], C, &[6.0, 8.0]));
+    folder.put("t.npy", &npy(&[1], C, &[2.0]));
+    let split = folder
         .load(
             "path = \"X.npy\"\ntargets_path = \"y.npy\"\nbias = true\nstandardize = true\ntest_path = \"T.npy\"\ntest_targets_path = \"t.npy\"",
             "square",
@@ -116,36 +119,36 @@ fn npy_pair_with_bias_standardised() {
 
 #[test]
 fn csv_by_column_name() {
-    let bench = Bench::new();
-    bench.put("d.csv", b"u, label ,v\n1,1,2\n3,-1,4\n");
-    let train = bench
+    let folder = ExperimentFolder::new();
+    folder.put("d.csv", b"u, label ,v\n1,1,2\n3,-1,4\n");
+    let train = folder
         .load("path = \"d.csv\"\ntarget = \"label\"", "softmin")
         .unwrap()
         .train;
     assert_eq!(train.x, [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(train.y, [1.0, -1.0]);
-    let path = bench.dir.path().join("d.csv");
+    let path = folder.dir.path().join("d.csv");
     let inputs = read_inputs(&path, Some("label")).unwrap();
     assert_eq!((inputs.columns, inputs.values.len()), (2, 4));
 }
 
 #[test]
 fn idx_plain_and_gzip() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let images = idx(&[3, 1, 2], &[0, 255, 51, 0, 255, 255]);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&images).unwrap();
-    bench.put("train-images-idx3-ubyte", &images);
-    bench.put("train-images-idx3-ubyte.gz", &gzip.finish().unwrap());
-    bench.put("train-labels-idx1-ubyte", &idx(&[3], &[3, 5, 8]));
+    folder.put("train-images-idx3-ubyte", &images);
+    folder.put("train-images-idx3-ubyte.gz", &gzip.finish().unwrap());
+    folder.put("train-labels-idx1-ubyte", &idx(&[3], &[3, 5, 8]));
     for name in ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"] {
         let data = format!(
             "path = \"{name}\"\ntargets_path = \"train-labels-idx1-ubyte\"\nclasses = [3, 8]"
         );
-        let train = bench.load(&data, "logistic").unwrap().train;
+        let train = folder.load(&data, "logistic").unwrap().train;
         assert_eq!(train.x, [0.0, 1.0, 1.0, 1.0]);
         assert_eq!(train.y, [-1.0, 1.0]);
-        bench.refuses(
+        folder.refuses(
             &data.replace("[3, 8]", "[3, 4]"),
             "logistic",
             &[name, "no sample of class 4"],
@@ -155,70 +158,70 @@ fn idx_plain_and_gzip() {
 
 #[test]
 fn what_can_be_wrong() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let x = npy(&[2, 1], C, &[1.0, 2.0]);
     let with = |x: &[u8], y: &[u8]| {
-        bench.put("data.npz", &npz(&[("X", x.to_vec()), ("y", y.to_vec())]));
+        folder.put("data.npz", &npz(&[("X", x.to_vec()), ("y", y.to_vec())]));
     };
     let path = "path = \"data.npz\"";
-    bench.refuses(
+    folder.refuses(
         "path = \"none.npz\"",
         "square",
         &["none.npz", "check the path"],
     );
-    bench.put("data.npz", &npz(&[("x", x.clone())]));
-    bench.refuses(path, "square", &["data.npz", "no array X", "it has: x"]);
+    folder.put("data.npz", &npz(&[("x", x.clone())]));
+    folder.refuses(path, "square", &["data.npz", "no array X", "it has: x"]);
     with(&x, &npy(&[2], C, &[0.0, 1.0]));
-    bench.refuses(
+    folder.refuses(
         path,
         "logistic",
         &["row 0", "is 0", "2 * y.astype(\"f4\") - 1"],
     );
-    assert!(bench.load(path, "square").is_ok());
+    assert!(folder.load(path, "square").is_ok());
     with(&x, &npy(&[3], C, &[1.0, 1.0, 1.0]));
-    bench.refuses(path, "square", &["2 inputs, and there are 3 targets"]);
+    folder.refuses(path, "square", &["2 inputs, and there are 3 targets"]);
     with(&npy(&[2], C, &[1.0, 2.0]), &npy(&[2], C, &[1.0, 1.0]));
-    bench.refuses(path, "square", &["array X has the shape [2]", "(n, d)"]);
+    folder.refuses(path, "square", &["array X has the shape [2]", "(n, d)"]);
     with(&npy(&[0, 2], C, &[0.0; 0]), &npy(&[0], C, &[0.0; 0]));
-    bench.refuses(path, "square", &["no samples"]);
+    folder.refuses(path, "square", &["no samples"]);
     with(
         &npy(&[2, 2], C, &[1.0, 2.0, 3.0, f64::NAN]),
         &npy(&[2], C, &[1.0, 1.0]),
     );
-    bench.refuses(path, "square", &["row 1, column 1", "NaN"]);
+    folder.refuses(path, "square", &["row 1, column 1", "NaN"]);
     with(&x, &npy(&[2], C, &[1.0, f64::INFINITY]));
-    bench.refuses(path, "square", &["target in row 1", "inf"]);
+    folder.refuses(path, "square", &["target in row 1", "inf"]);
     with(&npy(&[1, 1], C, &[1e300]), &npy(&[1], C, &[1.0]));
-    bench.refuses(path, "square", &["single precision", "rescale"]);
+    folder.refuses(path, "square", &["single precision", "rescale"]);
     with(&x, &npy(&[2], C, &[1.0, 2.0]));
-    bench.refuses(&format!("{path}\nn = 3"), "square", &["has 2 samples", "3"]);
-    bench.put("data.npz", b"not a zip file");
-    bench.refuses(path, "square", &["data.npz"]);
+    folder.refuses(&format!("{path}\nn = 3"), "square", &["has 2 samples", "3"]);
+    folder.put("data.npz", b"not a zip file");
+    folder.refuses(path, "square", &["data.npz"]);
 
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
-    bench.put("d.csv", b"x,y\n1,1\n2\n");
-    bench.refuses(csv, "square", &["d.csv:3", "has 1 values"]);
-    bench.put("d.csv", b"x,y\n1,1\ntwo,1\n");
-    bench.refuses(csv, "square", &["d.csv:3", "`two` in column `x`"]);
-    bench.put("d.csv", b"input,yy\n1,1\n");
-    bench.refuses(csv, "square", &["no column `y`", "did you mean `yy`"]);
-    bench.put("d.csv", b"x,y\n");
-    bench.refuses(csv, "square", &["no samples"]);
+    folder.put("d.csv", b"x,y\n1,1\n2\n");
+    folder.refuses(csv, "square", &["d.csv:3", "has 1 values"]);
+    folder.put("d.csv", b"x,y\n1,1\ntwo,1\n");
+    folder.refuses(csv, "square", &["d.csv:3", "`two` in column `x`"]);
+    folder.put("d.csv", b"input,yy\n1,1\n");
+    folder.refuses(csv, "square", &["no column `y`", "did you mean `yy`"]);
+    folder.put("d.csv", b"x,y\n");
+    folder.refuses(csv, "square", &["no samples"]);
 
     let pair = "path = \"i-idx3-ubyte\"\ntargets_path = \"l-idx1-ubyte\"";
-    bench.put("l-idx1-ubyte", &idx(&[1], &[1]));
+    folder.put("l-idx1-ubyte", &idx(&[1], &[1]));
     let good = idx(&[1, 1, 2], &[1, 2]);
-    bench.put("i-idx3-ubyte", &good[..good.len() - 1]);
-    bench.refuses(pair, "square", &["[1, 1, 2], 2 values", "holds fewer"]);
-    bench.put("i-idx3-ubyte", b"\x01\x02\x03\x04");
-    bench.refuses(pair, "square", &["does not begin like an idx file"]);
+    folder.put("i-idx3-ubyte", &good[..good.len() - 1]);
+    folder.refuses(pair, "square", &["[1, 1, 2], 2 values", "holds fewer"]);
+    folder.put("i-idx3-ubyte", b"\x01\x02\x03\x04");
+    folder.refuses(pair, "square", &["does not begin like an idx file"]);
 }
 
 #[test]
 fn initial_particles_must_fit() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let (w, a) = (npy(&[2, 1], C, &[1.0, 2.0]), npy(&[2], C, &[0.1, -1.0]));
-    let path: &Path = &bench.put("init.npz", &npz(&[("w", w), ("a", a)]));
+    let path: &Path = &folder.put("init.npz", &npz(&[("w", w), ("a", a)]));
     let p = crate::particles::read(path, 2, 1).unwrap();
     assert_eq!(p.w, [1.0, 2.0]);
     assert_eq!(p.a, [f64::from(0.1_f32), -1.0]);
@@ -229,11 +232,11 @@ fn initial_particles_must_fit() {
 /// The exponent of stored weights is applied, if f32 can hold the result.
 #[test]
 fn the_exponent_of_initial_particles_counts() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let read = |exponent: Vec<u8>, a: f64| {
         let (w, a) = (npy(&[2, 1], C, &[1.0, 2.0]), npy(&[2], C, &[a, -1.0]));
         let file = npz(&[("w", w), ("a", a), ("exponent", exponent)]);
-        crate::particles::read(&bench.put("init.npz", &file), 2, 1)
+        crate::particles::read(&folder.put("init.npz", &file), 2, 1)
     };
     let of = |exponent: i64| npy(&[], C, &[exponent]);
     let p = read(of(3), 0.5).unwrap();
@@ -257,37 +260,37 @@ fn the_exponent_of_initial_particles_counts() {
     let decayed = f64::from(f32::MIN_POSITIVE) / 4.0;
     assert_eq!(read(of(0), decayed).unwrap().a[0], decayed);
     let (w, a) = (npy(&[1, 1], C, &[decayed]), npy(&[1], C, &[1.0]));
-    let file = bench.put("init.npz", &npz(&[("w", w), ("a", a)]));
+    let file = folder.put("init.npz", &npz(&[("w", w), ("a", a)]));
     refuses(crate::particles::read(&file, 1, 1), "the input weight");
 }
 
 #[test]
 fn numbers_that_single_precision_would_change() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
     let remedy = "standardize = true";
-    bench.put("d.csv", b"x,y\n1e-46,1\n-1e-46,-1\n");
+    folder.put("d.csv", b"x,y\n1e-46,1\n-1e-46,-1\n");
     let told = ["d.csv", "1e-46 in row 0", "make it 0", remedy];
-    bench.refuses(csv, "softmin", &told);
-    bench.put("d.csv", b"x,y\n1e-42,1\n-1e-42,-1\n");
+    folder.refuses(csv, "softmin", &told);
+    folder.put("d.csv", b"x,y\n1e-42,1\n-1e-42,-1\n");
     let told = ["1e-42 in row 0", "take digits", remedy];
-    bench.refuses(csv, "softmin", &told);
+    folder.refuses(csv, "softmin", &told);
     // The remedy works at any scale: the squares of some of these values are out of f64's range.
     for scale in ["1e-46", "1e-42", "1e-300", "1e300"] {
         let rows = format!("x,y\n{scale},1\n-{scale},-1\n");
-        bench.put("d.csv", rows.as_bytes());
-        let split = bench.load(&format!("{csv}\nstandardize = true"), "softmin");
+        folder.put("d.csv", rows.as_bytes());
+        let split = folder.load(&format!("{csv}\nstandardize = true"), "softmin");
         assert_eq!(split.unwrap().train.x, [1.0, -1.0], "{scale}");
     }
-    bench.put("d.csv", b"x,y\n1,1e-46\n2,1e-40\n");
-    bench.refuses(csv, "square", &["the target 1e-46 in row 0"]);
+    folder.put("d.csv", b"x,y\n1,1e-46\n2,1e-40\n");
+    folder.refuses(csv, "square", &["the target 1e-46 in row 0"]);
     // These are f32 already, but a GPU flushes them to 0.
     let x = npy(&[2, 1], C, &[1e-42_f32, 1.0]);
-    bench.put(
+    folder.put(
         "data.npz",
         &npz(&[("X", x), ("y", npy(&[2], C, &[1.0, -1.0]))]),
     );
-    bench.refuses(
+    folder.refuses(
         "path = \"data.npz\"",
         "softmin",
         &["in row 0", "take digits"],
@@ -297,12 +300,12 @@ fn numbers_that_single_precision_would_change() {
 /// γ1 of these rows, with a bias, is 1/√2 once they are standardised.
 #[test]
 fn rows_that_single_precision_merges_can_be_standardised() {
-    let bench = Bench::new();
-    bench.put("d.csv", b"x,y\n1000,1\n1000.00001,-1\n");
+    let folder = ExperimentFolder::new();
+    folder.put("d.csv", b"x,y\n1000,1\n1000.00001,-1\n");
     let csv = "path = \"d.csv\"\ntarget = \"y\"\nbias = true";
-    let merged = bench.load(csv, "softmin").unwrap().train;
+    let merged = folder.load(csv, "softmin").unwrap().train;
     assert_eq!(merged.row(0), merged.row(1));
-    let apart = bench.load(&format!("{csv}\nstandardize = true"), "softmin");
+    let apart = folder.load(&format!("{csv}\nstandardize = true"), "softmin");
     let apart = apart.unwrap().train;
     let close = |row: &[f32], x: f32| (row[0] - x).abs() < 1e-6 && row[1] == 1.0;
     assert!(close(apart.row(0), -1.0) && close(apart.row(1), 1.0));
@@ -310,7 +313,7 @@ fn rows_that_single_precision_merges_can_be_standardised() {
 
 #[test]
 fn lines_of_a_csv_file_are_counted_as_editors_do() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
     for (text, place) in [
         (
@@ -336,14 +339,14 @@ fn lines_of_a_csv_file_are_counted_as_editors_do() {
         ),
         ("a,b,y\n\"1\n\",0,1\n0,-1\n", "d.csv:4: has 2 values"),
     ] {
-        bench.put("d.csv", text.as_bytes());
-        bench.refuses(csv, "square", &[place]);
+        folder.put("d.csv", text.as_bytes());
+        folder.refuses(csv, "square", &[place]);
     }
-    bench.put("d.csv", b"a,y\r\n1,2\r\n\xff,3\r\n");
-    bench.refuses(csv, "square", &["d.csv:3: is not UTF-8 text"]);
-    bench.put("d.csv", "\u{feff}a,y\n1,2\n".as_bytes());
+    folder.put("d.csv", b"a,y\r\n1,2\r\n\xff,3\r\n");
+    folder.refuses(csv, "square", &["d.csv:3: is not UTF-8 text"]);
+    folder.put("d.csv", "\u{feff}a,y\n1,2\n".as_bytes());
     assert!(
-        bench
+        folder
             .load("path = \"d.csv\"\ntarget = \"a\"", "square")
             .is_ok()
     );
@@ -351,27 +354,27 @@ fn lines_of_a_csv_file_are_counted_as_editors_do() {
 
 #[test]
 fn columns_of_a_csv_file_are_told_apart_by_name() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
-    bench.put("d.csv", b"a,y, y\n1,1,0.5\n2,-1,-0.5\n");
+    folder.put("d.csv", b"a,y, y\n1,1,0.5\n2,-1,-0.5\n");
     let told = [
         "columns 1 and 2 (counted from 0) are both named `y`",
         "rename",
     ];
-    bench.refuses(csv, "square", &told);
-    bench.put("d.csv", b"a,a,y\n1,1,0.5\n");
-    bench.refuses(csv, "square", &["columns 0 and 1"]);
+    folder.refuses(csv, "square", &told);
+    folder.put("d.csv", b"a,a,y\n1,1,0.5\n");
+    folder.refuses(csv, "square", &["columns 0 and 1"]);
     for text in ["1,0,1\n0,1,-1\n", "1.5,-2\n0,1\n"] {
-        bench.put("d.csv", text.as_bytes());
-        bench.refuses(csv, "square", &["d.csv:1", "names of the columns belong"]);
-        let error = bench
+        folder.put("d.csv", text.as_bytes());
+        folder.refuses(csv, "square", &["d.csv:1", "names of the columns belong"]);
+        let error = folder
             .load(&csv.replace("\"y\"", "\"2\""), "square")
             .unwrap_err();
         assert!(!error.to_string().contains("did you mean"), "{error}");
     }
     // pandas names the columns of an array like this.
-    bench.put("d.csv", b"0,1,2\n5,6,1\n");
-    let train = bench
+    folder.put("d.csv", b"0,1,2\n5,6,1\n");
+    let train = folder
         .load("path = \"d.csv\"\ntarget = \"2\"", "square")
         .unwrap()
         .train;
@@ -380,21 +383,21 @@ fn columns_of_a_csv_file_are_told_apart_by_name() {
 
 #[test]
 fn columns_of_test_samples_and_new_inputs_are_matched_by_name() {
-    let bench = Bench::new();
-    bench.put("d.csv", b"a,b,y\n1,2,1\n3,4,-1\n");
-    bench.put("t.csv", b"y,b,a\n1,20,10\n");
+    let folder = ExperimentFolder::new();
+    folder.put("d.csv", b"a,b,y\n1,2,1\n3,4,-1\n");
+    folder.put("t.csv", b"y,b,a\n1,20,10\n");
     let csv = "path = \"d.csv\"\ntarget = \"y\"\ntest_path = \"t.csv\"";
-    let split = bench.load(csv, "softmin").unwrap();
+    let split = folder.load(csv, "softmin").unwrap();
     assert_eq!(split.test.unwrap().x, [10.0, 20.0]);
     assert_eq!(split.columns, ["a", "b"]);
-    bench.put("t.csv", b"y,b,c,e\n1,20,10,5\n");
+    folder.put("t.csv", b"y,b,c,e\n1,20,10,5\n");
     let told = [
         "t.csv: lacks the columns a, and has, beyond those of the training data, c, e",
         "any order: a, b",
     ];
-    bench.refuses(csv, "softmin", &told);
-    bench.put("t.csv", b"1,20\n2,30\n");
-    let path = bench.dir.path().join("t.csv");
+    folder.refuses(csv, "softmin", &told);
+    folder.put("t.csv", b"1,20\n2,30\n");
+    let path = folder.dir.path().join("t.csv");
     let table = read_inputs(&path, Some("y")).unwrap();
     assert!(in_columns(&path, table, &split.columns).is_err());
     // If one side has no names, columns are matched by position.
@@ -405,33 +408,33 @@ fn columns_of_test_samples_and_new_inputs_are_matched_by_name() {
 
 #[test]
 fn images_and_labels_belong_together() {
-    let bench = Bench::new();
-    bench.put("i-idx3-ubyte", &idx(&[6, 1, 1], &[1; 6]));
-    bench.put("l-idx1-ubyte", &idx(&[5], &[3, 8, 3, 8, 3]));
+    let folder = ExperimentFolder::new();
+    folder.put("i-idx3-ubyte", &idx(&[6, 1, 1], &[1; 6]));
+    folder.put("l-idx1-ubyte", &idx(&[5], &[3, 8, 3, 8, 3]));
     let pair = "path = \"i-idx3-ubyte\"\ntargets_path = \"l-idx1-ubyte\"";
     let told = [
         "i-idx3-ubyte: has 6 inputs, and there are 5 targets in",
         "l-idx1-ubyte",
     ];
-    bench.refuses(&format!("{pair}\nclasses = [3, 8]"), "softmin", &told);
-    bench.refuses(pair, "square", &told);
+    folder.refuses(&format!("{pair}\nclasses = [3, 8]"), "softmin", &told);
+    folder.refuses(pair, "square", &told);
     // A wrong label is reported with the name of the label file.
-    bench.put("l-idx1-ubyte", &idx(&[6], &[1, 1, 1, 7, 1, 1]));
-    bench.refuses(
+    folder.put("l-idx1-ubyte", &idx(&[6], &[1, 1, 1, 7, 1, 1]));
+    folder.refuses(
         pair,
         "softmin",
         &["l-idx1-ubyte: the label in row 3", "is 7"],
     );
-    bench.put("X.npy", &npy(&[1, 1], C, &[1.0]));
-    bench.put("y.npy", &npy(&[1], C, &[f64::NAN]));
+    folder.put("X.npy", &npy(&[1, 1], C, &[1.0]));
+    folder.put("y.npy", &npy(&[1], C, &[f64::NAN]));
     let pair = "path = \"X.npy\"\ntargets_path = \"y.npy\"";
-    bench.refuses(pair, "square", &["y.npy: target in row 0"]);
+    folder.refuses(pair, "square", &["y.npy: target in row 0"]);
 }
 
 #[test]
 fn labels_of_other_types_have_a_remedy_that_works() {
-    let bench = Bench::new();
-    bench.put("X.npy", &npy(&[2, 1], C, &[true, false]));
+    let folder = ExperimentFolder::new();
+    folder.put("X.npy", &npy(&[2, 1], C, &[true, false]));
     let pair = "path = \"X.npy\"\ntargets_path = \"y.npy\"";
     let remedy = "2 * y.astype(\"f4\") - 1";
     for y in [
@@ -439,18 +442,18 @@ fn labels_of_other_types_have_a_remedy_that_works() {
         npy(&[2], C, &[0_u8, 1]),
         npy(&[2], C, &[0.0_f64, 1.0]),
     ] {
-        bench.put("y.npy", &y);
-        bench.refuses(pair, "softmin", &["y.npy: the label in row 0", remedy]);
+        folder.put("y.npy", &y);
+        folder.refuses(pair, "softmin", &["y.npy: the label in row 0", remedy]);
         // As numeric targets they are accepted.
-        let train = bench.load(pair, "square").unwrap().train;
+        let train = folder.load(pair, "square").unwrap().train;
         assert_eq!((train.x, train.y), (vec![1.0, 0.0], vec![0.0, 1.0]));
     }
     // The labels that the remedy produces are accepted.
-    bench.put("y.npy", &npy(&[2], C, &[-1.0_f32, 1.0]));
-    assert_eq!(bench.load(pair, "softmin").unwrap().train.y, [-1.0, 1.0]);
-    bench.put("d.csv", b"x,y\n1,0\n2,1\n");
+    folder.put("y.npy", &npy(&[2], C, &[-1.0_f32, 1.0]));
+    assert_eq!(folder.load(pair, "softmin").unwrap().train.y, [-1.0, 1.0]);
+    folder.put("d.csv", b"x,y\n1,0\n2,1\n");
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
-    bench.refuses(csv, "softmin", &["write -1 for 0"]);
+    folder.refuses(csv, "softmin", &["write -1 for 0"]);
 }
 
 /// An .npy with this header text, followed by zeros.
@@ -464,8 +467,8 @@ fn npy_text(header: &str, body: usize) -> Vec<u8> {
 
 #[test]
 fn types_that_are_no_real_numbers_are_named() {
-    let bench = Bench::new();
-    bench.put("y.npy", &npy(&[1], C, &[1.0]));
+    let folder = ExperimentFolder::new();
+    folder.put("y.npy", &npy(&[1], C, &[1.0]));
     let pair = "path = \"X.npy\"\ntargets_path = \"y.npy\"";
     for (descr, size, told) in [
         ("'<c16'", 16, "complex numbers"),
@@ -475,32 +478,32 @@ fn types_that_are_no_real_numbers_are_named() {
         ("[('a', '<f8'), ('b', '<i4', (2,))]", 16, "records"),
     ] {
         let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1, 1), }}\n");
-        bench.put("X.npy", &npy_text(&header, size));
-        bench.refuses(pair, "square", &["X.npy: the array has the type", told]);
+        folder.put("X.npy", &npy_text(&header, size));
+        folder.refuses(pair, "square", &["X.npy: the array has the type", told]);
     }
     let beyond = "whole numbers beyond 2^53 would be rounded";
     let big = (1_i64 << 53) + 1;
-    bench.put("X.npy", &npy(&[1, 1], C, &[big]));
-    bench.refuses(pair, "square", &["9007199254740993", beyond, "subtract"]);
-    bench.put("X.npy", &npy(&[1, 1], C, &[u64::MAX]));
-    bench.refuses(pair, "square", &["18446744073709551615", beyond]);
-    bench.put("X.npy", &npy(&[1, 1], C, &[big - 1]));
-    assert!(bench.load(pair, "square").is_ok());
-    bench.put("d.csv", b"x,y\n1,2\n9007199254740993,1\n");
+    folder.put("X.npy", &npy(&[1, 1], C, &[big]));
+    folder.refuses(pair, "square", &["9007199254740993", beyond, "subtract"]);
+    folder.put("X.npy", &npy(&[1, 1], C, &[u64::MAX]));
+    folder.refuses(pair, "square", &["18446744073709551615", beyond]);
+    folder.put("X.npy", &npy(&[1, 1], C, &[big - 1]));
+    assert!(folder.load(pair, "square").is_ok());
+    folder.put("d.csv", b"x,y\n1,2\n9007199254740993,1\n");
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
-    bench.refuses(csv, "square", &["d.csv:3", "column `x`", beyond]);
-    bench.put("d.csv", b"x,y\n9007199254740992,2\n1e30,1\n");
-    assert!(bench.load(csv, "square").is_ok());
+    folder.refuses(csv, "square", &["d.csv:3", "column `x`", beyond]);
+    folder.put("d.csv", b"x,y\n9007199254740992,2\n1e30,1\n");
+    assert!(folder.load(csv, "square").is_ok());
 }
 
 #[test]
 fn arrays_are_as_long_as_they_say() {
-    let bench = Bench::new();
-    bench.put("y.npy", &npy(&[2], C, &[1.0, 2.0]));
+    let folder = ExperimentFolder::new();
+    folder.put("y.npy", &npy(&[2], C, &[1.0, 2.0]));
     let pair = "path = \"X.npy\"\ntargets_path = \"y.npy\"";
     let refuses = |bytes: &[u8], text: &str| {
-        bench.put("X.npy", bytes);
-        bench.refuses(pair, "square", &["X.npy", text]);
+        folder.put("X.npy", bytes);
+        folder.refuses(pair, "square", &["X.npy", text]);
     };
     let whole = npy(&[2, 1], C, &[1.0, 2.0]);
     let follow = "announces 2 values of 8 bytes each, 16 bytes, and";
@@ -543,20 +546,20 @@ fn arrays_are_as_long_as_they_say() {
     refuses(&long, "131072 bytes");
     #[cfg(unix)]
     {
-        std::fs::remove_file(bench.dir.path().join("X.npy")).unwrap();
-        std::fs::create_dir(bench.dir.path().join("X.npy")).unwrap();
-        bench.refuses(pair, "square", &["X.npy: is not a file"]);
+        std::fs::remove_file(folder.dir.path().join("X.npy")).unwrap();
+        std::fs::create_dir(folder.dir.path().join("X.npy")).unwrap();
+        folder.refuses(pair, "square", &["X.npy: is not a file"]);
     }
 }
 
 #[test]
 fn archives_are_read_to_their_checksums() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let path = "path = \"data.npz\"";
     let (x, y) = (npy(&[2, 1], C, &[1.0, 2.0]), npy(&[2], C, &[1.0, 2.0]));
     let good = npz(&[("X", x.clone()), ("y", y.clone())]);
-    bench.put("data.npz", &good);
-    assert!(bench.load(path, "square").is_ok());
+    folder.put("data.npz", &good);
+    assert!(folder.load(path, "square").is_ok());
     // Stored without compression, so that a bit of a value can be flipped.
     let stored = |x: &[u8]| {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -574,17 +577,17 @@ fn archives_are_read_to_their_checksums() {
         .position(|b| b == 2.0_f64.to_le_bytes())
         .unwrap();
     damaged[at] ^= 1;
-    bench.put("data.npz", &damaged);
-    bench.refuses(path, "square", &["data.npz", "array X", "checksum"]);
+    folder.put("data.npz", &damaged);
+    folder.refuses(path, "square", &["data.npz", "array X", "checksum"]);
     // More bytes than the shape announces.
-    bench.put("data.npz", &stored(&[x.as_slice(), b"more"].concat()));
-    bench.refuses(path, "square", &["16 bytes, and 20 bytes follow"]);
+    folder.put("data.npz", &stored(&[x.as_slice(), b"more"].concat()));
+    folder.refuses(path, "square", &["16 bytes, and 20 bytes follow"]);
     // A wrong size in the directory: 10^9 bytes announced for a few compressed ones.
     let mut lying = npz(&[("X", x), ("y", y)]);
     let entry = lying.windows(4).position(|b| b == b"PK\x01\x02").unwrap();
     lying[entry + 24..entry + 28].copy_from_slice(&1_000_000_000_u32.to_le_bytes());
-    bench.put("data.npz", &lying);
-    bench.refuses(
+    folder.put("data.npz", &lying);
+    folder.refuses(
         path,
         "square",
         &["array X", "announces 1000000000 bytes, more than"],
@@ -593,28 +596,28 @@ fn archives_are_read_to_their_checksums() {
 
 #[test]
 fn compressed_images_are_no_larger_than_memory() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let huge = |shape: &[u32], body: usize| {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&idx(shape, &vec![0; body])).unwrap();
-        bench.put("i-idx3-ubyte.gz", &gzip.finish().unwrap());
+        folder.put("i-idx3-ubyte.gz", &gzip.finish().unwrap());
     };
-    bench.put("l-idx1-ubyte", &idx(&[1], &[1]));
+    folder.put("l-idx1-ubyte", &idx(&[1], &[1]));
     let pair = "path = \"i-idx3-ubyte.gz\"\ntargets_path = \"l-idx1-ubyte\"";
     huge(&[u32::MAX, 1000, 1000], 10);
-    bench.refuses(
+    folder.refuses(
         pair,
         "square",
         &["announces the shape [4294967295, 1000, 1000]"],
     );
     huge(&[1, 3, 4], 13);
-    bench.refuses(pair, "square", &["[1, 3, 4], 12 values, and holds more"]);
+    folder.refuses(pair, "square", &["[1, 3, 4], 12 values, and holds more"]);
 }
 
 /// Samples are checked to fit in memory before any is drawn.
 #[test]
 fn samples_that_memory_does_not_hold() {
-    let bench = Bench::new();
+    let folder = ExperimentFolder::new();
     let most = 4_000_000_000_u64;
     for (data, told) in [
         (
@@ -637,7 +640,7 @@ fn samples_that_memory_does_not_hold() {
         let text = format!(
             "[data]\n{data}\n[network]\nwidth = 2\n[risk]\nloss = \"square\"\n[flow]\nsteps = 1\nstep = 1.0\n"
         );
-        let path = bench.put("experiment.toml", text.as_bytes());
+        let path = folder.put("experiment.toml", text.as_bytes());
         let grid = crate::experiment::load(path.to_str().unwrap(), &[]).unwrap();
         let experiment = &grid.runs[0].experiment;
         let error = data::load(&experiment.data, 1, experiment.risk.loss).unwrap_err();

@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::arcs;
-use super::kernel::{Sums, UpdateF32, moments, update_block};
+use super::kernel::{PredictionSums, UpdateF32, moments, update_block};
 use super::layout::{LANES, LINE, Line, lines_per_block};
 use crate::engine::methods::circle::Circle;
 use crate::model::Train;
@@ -68,7 +68,7 @@ impl ArcState {
         g: &[f64],
         update: Option<&UpdateF32>,
         arch: Arch,
-    ) -> Sums {
+    ) -> PredictionSums {
         circle.fill_table(g, &mut self.table);
         let table = &self.table;
         let chunk = (lines.len() / lines_per_block(D)).div_ceil(self.sums.len());
@@ -107,7 +107,7 @@ impl ArcState {
                 }
             }
         });
-        Sums {
+        PredictionSums {
             f: circle.predict(&self.total),
             moments,
         }

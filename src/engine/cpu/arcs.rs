@@ -55,18 +55,18 @@ const ROOM: i32 = 51;
 /// A coarse unit for the terms of a sum, and a fine unit for the remainders: together they cover 2 · 51
 /// bits below the largest term, less twice the bits for the number of terms.
 #[derive(Debug)]
-struct Units {
+struct CoarseFineUnits {
     unit: FixedPoint,
     /// Fine units of a unit, and the inverse.
     up: f64,
     down: f64,
 }
 
-impl Units {
+impl CoarseFineUnits {
     /// For this many terms with this largest absolute value (NaN if one is not finite).
     fn new(largest: f64, terms: usize) -> Self {
         let bits = ROOM - carries(terms);
-        Units {
+        CoarseFineUnits {
             unit: FixedPoint::new(largest, bits),
             up: f64::from(bits).exp2(),
             down: f64::from(-bits).exp2(),
@@ -129,7 +129,7 @@ impl Circle {
     pub fn fill_table(&self, g: &[f64], table: &mut [Arc]) {
         let ends = self.ends.len();
         let term = |s: &Spanning| s.x.map(|x| g[s.index] * f64::from(x));
-        let units = Units::new(
+        let units = CoarseFineUnits::new(
             largest(self.samples.iter().flat_map(term)),
             2 * self.samples.len(),
         );
@@ -196,7 +196,7 @@ impl Circle {
     pub fn predict(&self, sums: &[[f64; 2]]) -> Vec<f64> {
         let ends = self.ends.len();
         let half = ends / 2;
-        let units = Units::new(largest(sums.iter().copied().flatten()), self.positions());
+        let units = CoarseFineUnits::new(largest(sums.iter().copied().flatten()), self.positions());
         let at = |position: usize| {
             let sum = sums.get(position);
             sum.map_or(Whole::default(), |&sum| units.pack(sum))

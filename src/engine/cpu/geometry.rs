@@ -6,8 +6,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout::{GROUP, LANES};
-use super::run::{Setting, State};
-use crate::engine::geometry::Units;
+use super::run::{CpuRunState, Setting};
+use crate::engine::geometry::BalanceUnits;
 use crate::engine::{Origins, PartialGeometry};
 use crate::model::Run;
 
@@ -31,7 +31,11 @@ fn start_of(origins: &dyn Origins, run: usize, range: Range<usize>) -> Option<Ve
 
 impl Setting<'_> {
     /// What the particles contribute to the geometry of the run at its present state.
-    pub fn partial_geometry(&self, state: &mut State, origins: &dyn Origins) -> PartialGeometry {
+    pub fn partial_geometry(
+        &self,
+        state: &mut CpuRunState,
+        origins: &dyn Origins,
+    ) -> PartialGeometry {
         let (held, index) = (self.run.held(), self.index);
         let (m, first) = (held.len(), held.start);
         let started = origins.balance(index, 0..0).is_some();
@@ -51,7 +55,7 @@ impl Setting<'_> {
             run: self.run,
             d: self.context.d,
             x: &self.context.train.x,
-            units: Units::new(self.run, state.clock.exponent),
+            units: BalanceUnits::new(self.run, state.clock.exponent),
         };
         let blocks = &state.blocks;
         let piece = |piece: usize| {
@@ -100,7 +104,7 @@ struct GeometryPass<'a> {
     d: usize,
     /// Training inputs in groups (groups, d).
     x: &'a [[f32; GROUP]],
-    units: Units,
+    units: BalanceUnits,
 }
 
 impl GeometryPass<'_> {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::arc_sweep::ArcState;
 use super::cells::Cells;
-use super::kernel::{Pass, Sums, UpdateF32};
+use super::kernel::{PredictionSums, SampleKernels, UpdateF32};
 use super::layout::{Blocks, Chunk, GROUP, Samples};
 use crate::engine::methods::circle::Circle;
 
@@ -35,11 +35,11 @@ pub struct Step<'a> {
 /// does not store it.
 pub trait Stages: Debug + Send + Sync {
     /// predict on the training samples, after velocity and update where a step is given.
-    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums;
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> PredictionSums;
     /// predict on other samples.
-    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> Sums {
-        direct(run, blocks, samples, |pass, chunk| {
-            pass.predict(chunk.lines, &mut [])
+    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> PredictionSums {
+        direct(run, blocks, samples, |kernels, chunk| {
+            kernels.predict(chunk.lines, &mut [])
         })
     }
     /// To be called when particles change from outside.
@@ -49,19 +49,19 @@ pub trait Stages: Debug + Send + Sync {
 
 /// The kernels over all pairs of particles and samples.
 #[derive(Debug, Clone)]
-pub struct Direct;
+pub struct DirectStages;
 
 /// d = 2: the arcs of the circle of directions on which G is constant.
 #[derive(Debug, Clone)]
-pub struct Arcs {
+pub struct ArcStages {
     circle: Arc<Circle>,
     /// Set once the positions of the particles are known.
     arc_state: Option<ArcState>,
 }
 
-impl Arcs {
+impl ArcStages {
     pub fn new(circle: Arc<Circle>) -> Self {
-        Arcs {
+        ArcStages {
             circle,
             arc_state: None,
         }
@@ -70,12 +70,12 @@ impl Arcs {
 
 /// d = 3, 4: boxes around particles with similar directions.
 #[derive(Debug, Clone, Default)]
-pub struct InCells {
+pub struct CellStages {
     /// Set once the particles are sorted.
     cells: Option<Cells>,
 }
 
-impl InCells {
+impl CellStages {
     fn cells(&mut self, run: Context, blocks: &mut Blocks) -> &mut Cells {
         self.cells
             .get_or_insert_with(|| Cells::new(blocks, run.arch))
@@ -87,28 +87,28 @@ fn direct(
     run: Context,
     blocks: &mut Blocks,
     samples: &Samples,
-    each: impl Fn(Pass, Chunk) -> Sums + Sync,
-) -> Sums {
-    let pass = pass(run, blocks, samples);
-    let mut total = Sums::none(samples.n.div_ceil(GROUP));
+    each: impl Fn(SampleKernels, Chunk) -> PredictionSums + Sync,
+) -> PredictionSums {
+    let kernels = kernels_on(run, blocks, samples);
+    let mut total = PredictionSums::none(samples.n.div_ceil(GROUP));
     let chunks = blocks.chunks();
     if run.spread {
-        let parts: Vec<Sums> = chunks
+        let parts: Vec<PredictionSums> = chunks
             .into_par_iter()
-            .map(|chunk| each(pass, chunk))
+            .map(|chunk| each(kernels, chunk))
             .collect();
         parts.iter().for_each(|part| total.add(part));
     } else {
-        let parts = chunks.into_iter().map(|chunk| each(pass, chunk));
+        let parts = chunks.into_iter().map(|chunk| each(kernels, chunk));
         parts.for_each(|part| total.add(&part));
     }
     total.f.truncate(samples.n);
     total
 }
 
-/// Samples and particles for the kernels.
-fn pass<'s>(run: Context, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
-    Pass {
+/// The kernels on these samples, for particles that are cut like these.
+fn kernels_on<'s>(run: Context, blocks: &Blocks, samples: &'s Samples) -> SampleKernels<'s> {
+    SampleKernels {
         d: run.d,
         x: &samples.x,
         tile: blocks.cut.tile,
@@ -116,16 +116,16 @@ fn pass<'s>(run: Context, blocks: &Blocks, samples: &'s Samples) -> Pass<'s> {
     }
 }
 
-impl Stages for Direct {
-    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+impl Stages for DirectStages {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> PredictionSums {
         let Some(Step { update, .. }) = step else {
-            return direct(run, blocks, run.train, |pass, chunk| {
-                pass.predict(chunk.lines, chunk.active)
+            return direct(run, blocks, run.train, |kernels, chunk| {
+                kernels.predict(chunk.lines, chunk.active)
             });
         };
-        let by_pattern = pass(run, blocks, run.train).tabulate(update);
-        direct(run, blocks, run.train, |pass, chunk| {
-            pass.velocity_update_predict(chunk, update, &by_pattern)
+        let by_pattern = kernels_on(run, blocks, run.train).tabulate(update);
+        direct(run, blocks, run.train, |kernels, chunk| {
+            kernels.velocity_update_predict(chunk, update, &by_pattern)
         })
     }
 
@@ -134,8 +134,8 @@ impl Stages for Direct {
     }
 }
 
-impl Stages for Arcs {
-    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+impl Stages for ArcStages {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> PredictionSums {
         let nothing = vec![0.0; run.train.n];
         let residual = step.map_or(&nothing[..], |step| step.residual);
         let (circle, lines) = (&*self.circle, &mut blocks.lines);
@@ -155,8 +155,8 @@ impl Stages for Arcs {
     }
 }
 
-impl Stages for InCells {
-    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> Sums {
+impl Stages for CellStages {
+    fn train(&mut self, run: Context, blocks: &mut Blocks, step: Option<Step>) -> PredictionSums {
         let cells = self.cells(run, blocks);
         if let Some(Step { update, residual }) = step {
             cells.update(blocks, run.train, residual, update, run.arch);
@@ -164,7 +164,7 @@ impl Stages for InCells {
         cells.predict_on_train(blocks, run.train, run.arch)
     }
 
-    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> Sums {
+    fn predict(&mut self, run: Context, blocks: &mut Blocks, samples: &Samples) -> PredictionSums {
         self.cells(run, blocks).predict(blocks, samples, run.arch)
     }
 

@@ -25,10 +25,10 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::methods::circle::Circle;
-use super::methods::{Machine, Method, Problem, choose};
+use super::methods::{Machine, Method, RunProperties, choose};
 use super::{
-    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, ShortCuts,
-    Steps, Update, fits_memory,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate, Sample,
+    ShortCuts, Steps, fits_memory,
 };
 use crate::error::Result;
 use crate::model::Train;
@@ -38,20 +38,20 @@ pub use ceilings::ceilings;
 pub(crate) use kernel::add_products;
 pub(crate) use layout::LANES;
 use layout::{Blocks, Samples};
-use method::{Arcs, Context, Direct, InCells, Stages};
+use method::{ArcStages, CellStages, Context, DirectStages, Stages};
 use options::ThreadPool;
 pub use options::{Level, Options};
-use run::{Setting, State};
+use run::{CpuRunState, Setting};
 
 /// All runs of a batch in f32 on the processor.
 pub struct Cpu {
-    common: Common,
-    states: Vec<State>,
+    common: BatchData,
+    states: Vec<CpuRunState>,
     pool: ThreadPool,
 }
 
 /// The data that the runs share and that no step changes.
-struct Common {
+struct BatchData {
     batch: Batch,
     samples: Vec<Samples>,
     /// By run.
@@ -59,7 +59,7 @@ struct Common {
     arch: Arch,
 }
 
-impl Common {
+impl BatchData {
     fn setting(&self, run: usize, spread: bool) -> Setting<'_> {
         let of = &self.batch.runs[run];
         let data = &self.batch.datasets[of.train_set];
@@ -98,7 +98,7 @@ impl Cpu {
     pub fn new(batch: Batch, options: &Options) -> Result<Self> {
         let (arch, pool) = (options.arch()?, options.pool()?);
         fits_memory(&batch, layout::bytes(&batch))?;
-        let common = Common {
+        let common = BatchData {
             samples: Samples::of(&batch),
             methods: methods(options.short_cuts, &batch),
             batch,
@@ -121,12 +121,12 @@ impl Cpu {
                 Method::Arcs => {
                     let circle =
                         circles[run.train_set].get_or_insert_with(|| Arc::new(Circle::new(data)));
-                    Box::new(Arcs::new(circle.clone()))
+                    Box::new(ArcStages::new(circle.clone()))
                 }
-                Method::Cells => Box::new(InCells::default()),
-                Method::Direct | Method::Gram => Box::new(Direct),
+                Method::Cells => Box::new(CellStages::default()),
+                Method::Direct | Method::Gram => Box::new(DirectStages),
             };
-            State::new(Blocks::new(m, batch.d, n, kept), stages, n)
+            CpuRunState::new(Blocks::new(m, batch.d, n, kept), stages, n)
         };
         Ok(Cpu {
             states: batch.runs.iter().zip(&common.methods).map(state).collect(),
@@ -136,7 +136,10 @@ impl Cpu {
     }
 
     /// Calls `each` for every run with its setting and state, in parallel.
-    fn for_each<R: Send>(&mut self, each: impl Fn(Setting, &mut State) -> R + Sync) -> Vec<R> {
+    fn for_each<R: Send>(
+        &mut self,
+        each: impl Fn(Setting, &mut CpuRunState) -> R + Sync,
+    ) -> Vec<R> {
         let settings = self.common.settings(self.pool.threads());
         let states = &mut self.states;
         self.pool.install(|| {
@@ -149,7 +152,7 @@ impl Cpu {
     fn for_run<R: Send>(
         &mut self,
         run: usize,
-        one: impl FnOnce(Setting, &mut State) -> R + Send,
+        one: impl FnOnce(Setting, &mut CpuRunState) -> R + Send,
     ) -> R {
         let setting = self.common.setting(run, true);
         let state = &mut self.states[run];
@@ -160,13 +163,13 @@ impl Cpu {
 /// The methods of all runs.
 fn methods(short_cuts: ShortCuts, batch: &Batch) -> Vec<Method> {
     let method = |run: &Run| {
-        let problem = Problem::new(batch, run);
-        let problem = Problem {
-            cut: cells::share_cut(problem.d, problem.m),
-            ..problem
+        let properties = RunProperties::new(batch, run);
+        let properties = RunProperties {
+            cut: cells::share_cut(properties.d, properties.m),
+            ..properties
         };
         let here = [Method::Arcs, Method::Cells];
-        choose(&here, short_cuts, Machine::Processor, &problem)
+        choose(&here, short_cuts, Machine::Processor, &properties)
     };
     batch.runs.iter().map(method).collect()
 }
@@ -271,7 +274,7 @@ impl Engine for Cpu {
         Ok(v)
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         self.for_each(|setting, state| {
             if let Some(update) = &updates[setting.index] {
                 setting.update(state, update);

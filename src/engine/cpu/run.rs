@@ -1,17 +1,17 @@
 //! One run on the cpu engine.
 
-use super::kernel::{Sums, UpdateF32};
+use super::kernel::{PredictionSums, UpdateF32};
 use super::layout::{Blocks, GROUP, Samples, grouped};
 use super::method::{Context, Stages, Step};
 use crate::data::Dataset;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Clock, Evaluation, Update};
+use crate::engine::{Clock, Evaluation, RunUpdate};
 use crate::model::Run;
 use crate::model::StateFormat;
 
-/// State of a run: particles, clock, and the sums of its last prediction.
+/// State of a run on the cpu engine: particles, clock, and the sums of its last prediction.
 #[derive(Debug)]
-pub struct State {
+pub struct CpuRunState {
     pub blocks: Blocks,
     method: Box<dyn Stages>,
     pub clock: Clock,
@@ -20,13 +20,13 @@ pub struct State {
     /// a² − |w|² at the start (m), where it is kept and once it was asked for.
     pub start: Vec<f32>,
     /// Sums on the training set at the present state, once they are known.
-    sums: Option<Sums>,
+    sums: Option<PredictionSums>,
 }
 
-impl State {
+impl CpuRunState {
     /// Particles that are to be trained on n samples.
     pub fn new(blocks: Blocks, method: Box<dyn Stages>, n: usize) -> Self {
-        State {
+        CpuRunState {
             blocks,
             method,
             clock: Clock::default(),
@@ -56,7 +56,7 @@ pub struct Setting<'a> {
 
 impl Setting<'_> {
     /// The evaluation from sums over the particles.
-    fn evaluation(&self, sums: &Sums, clock: Clock) -> Evaluation {
+    fn evaluation(&self, sums: &PredictionSums, clock: Clock) -> Evaluation {
         let m = self.run.m as f64;
         Evaluation {
             clock,
@@ -69,7 +69,7 @@ impl Setting<'_> {
     }
 
     /// predict on the training set; costs nothing if the last step has computed the sums.
-    pub fn predict(&self, state: &mut State) -> Evaluation {
+    pub fn predict(&self, state: &mut CpuRunState) -> Evaluation {
         let sums = match state.sums.take() {
             Some(sums) => sums,
             None => state.method.train(self.context, &mut state.blocks, None),
@@ -80,8 +80,8 @@ impl Setting<'_> {
     }
 
     /// predict on other inputs.
-    pub fn predict_on(&self, state: &mut State, samples: &Samples) -> Evaluation {
-        let State { method, blocks, .. } = state;
+    pub fn predict_on(&self, state: &mut CpuRunState, samples: &Samples) -> Evaluation {
+        let CpuRunState { method, blocks, .. } = state;
         let sums = method.predict(self.context, blocks, samples);
         self.evaluation(&sums, state.clock)
     }
@@ -93,7 +93,7 @@ impl Setting<'_> {
     }
 
     /// A state that holds the velocities for a residual in place of the particles, in stored units.
-    pub fn velocity(&self, state: &mut State, residual: &[f64]) -> State {
+    pub fn velocity(&self, state: &mut CpuRunState, residual: &[f64]) -> CpuRunState {
         // velocity reads the activation bits that predict leaves.
         let now = self.predict(state);
         let g = grouped(residual.iter().map(|&g| g as f32), residual.len());
@@ -106,7 +106,7 @@ impl Setting<'_> {
             ..scalars(&plain, &now, 1.0)
         };
         let update = self.in_f32(&g, &velocity, 0.0);
-        let mut v = State {
+        let mut v = CpuRunState {
             blocks: state.blocks.clone(),
             method: state.method.copy(),
             clock: state.clock,
@@ -138,7 +138,7 @@ impl Setting<'_> {
     /// Takes the steps `eta`, with an evaluation of the state before each step that `wanted` marks.
     pub fn advance(
         &self,
-        state: &mut State,
+        state: &mut CpuRunState,
         eta: impl Iterator<Item = f64>,
         wanted: &[bool],
     ) -> Vec<Evaluation> {
@@ -163,9 +163,9 @@ impl Setting<'_> {
         evaluations
     }
 
-    fn step(&self, state: &mut State, eta: f64, now: &Evaluation) {
+    fn step(&self, state: &mut CpuRunState, eta: f64, now: &Evaluation) {
         let residual = self.residual(now);
-        let step = Update {
+        let step = RunUpdate {
             residual: &residual,
             scalars: scalars(self.run, now, eta),
         };
@@ -176,7 +176,7 @@ impl Setting<'_> {
     }
 
     /// update, and predict on the training set after it.
-    pub fn update(&self, state: &mut State, step: &Update) {
+    pub fn update(&self, state: &mut CpuRunState, step: &RunUpdate) {
         // velocity reads the activation bits that predict leaves.
         if state.sums.is_none() {
             self.predict(state);
@@ -188,7 +188,7 @@ impl Setting<'_> {
             update: &update,
             residual,
         };
-        let State { method, blocks, .. } = state;
+        let CpuRunState { method, blocks, .. } = state;
         state.sums = Some(method.train(self.context, blocks, Some(step)));
         state.clock.advance_by(scalars);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Gpu;
 use super::dispatch::{Dispatch, Launch};
-use super::layout::{HEADER, NONE, SUBMIT_STEPS, State};
+use super::layout::{HEADER, NONE, SUBMIT_STEPS, StepState};
 use super::sample_set::SampleSet;
 use crate::engine::{Clock, Evaluation, Sample, Steps};
 use crate::error::Result;
@@ -101,7 +101,7 @@ impl Gpu {
         };
         let count = steps.evaluate.len();
         let evaluated = steps.evaluate.iter().filter(|wanted| **wanted).count();
-        let state_bytes = (runs * size_of::<State>()) as u64;
+        let state_bytes = (runs * size_of::<StepState>()) as u64;
         let factor_bytes = (count * runs * 4) as u64;
         let record_bytes = (evaluated * set.record * 4) as u64;
         let label = if update { "advance" } else { "observe" };
@@ -156,7 +156,7 @@ impl Gpu {
                     }
                 }
             }
-            let states: &[State] = bytemuck::cast_slice(states);
+            let states: &[StepState] = bytemuck::cast_slice(states);
             for (clock, state) in clocks.iter_mut().zip(states) {
                 clock.exponent = state.exponent;
                 if state.diverged != 0 {
@@ -208,10 +208,10 @@ impl Gpu {
             })
             .collect();
         let eta: Vec<f32> = steps.eta.iter().map(|&eta| eta as f32).collect();
-        let states: Vec<State> = self
+        let states: Vec<StepState> = self
             .clocks
             .iter()
-            .map(|clock| State {
+            .map(|clock| StepState {
                 exponent: clock.exponent,
                 diverged: u32::from(clock.diverged.is_some()),
                 step: clock.step as u32,

@@ -65,7 +65,7 @@ pub fn ceilings(adapter: Option<&str>) -> Result<Ceilings> {
     device.write(&source, 0, bytemuck::cast_slice(&[0.999_f32, 1e-3]))?;
     let buffers = [&count, &source, &target];
 
-    let fma = Launch::new(&device, "fma_loop", &[0, 1, 2], &buffers, &spread)?;
+    let fma = CeilingKernel::new(&device, "fma_loop", &[0, 1, 2], &buffers, &spread)?;
     let work = 2 * CHAINS * spread.unrolled * spread.threads * spread.workgroups as usize;
     let flops = best_rate(work as f64, spread.least, |k| {
         // One iteration finds the loop's end.
@@ -73,7 +73,7 @@ pub fn ceilings(adapter: Option<&str>) -> Result<Ceilings> {
         device.write(&count, 0, &k.div_ceil(launches).to_le_bytes())?;
         fma.times(&device, launches)
     })?;
-    let copy = Launch::new(&device, "copy", &[1, 2], &buffers, &spread)?;
+    let copy = CeilingKernel::new(&device, "copy", &[1, 2], &buffers, &spread)?;
     let rate = best_rate(2.0 * spread.bytes as f64, spread.least, |k| {
         copy.times(&device, k)
     })?;
@@ -84,13 +84,13 @@ pub fn ceilings(adapter: Option<&str>) -> Result<Ceilings> {
 }
 
 /// One entry of the shader, ready to run.
-struct Launch {
+struct CeilingKernel {
     kernel: Kernel,
     bindings: wgpu::BindGroup,
     workgroups: u32,
 }
 
-impl Launch {
+impl CeilingKernel {
     /// `bound` are the bindings that the entry uses.
     fn new(
         device: &Device,
@@ -125,7 +125,7 @@ impl Launch {
                 entries: &entries,
             })
         })?;
-        Ok(Launch {
+        Ok(CeilingKernel {
             kernel,
             bindings,
             workgroups: spread.workgroups,

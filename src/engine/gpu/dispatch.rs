@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use super::device::Device;
-use super::inputs::Inputs;
+use super::inputs::DeviceInputs;
 use super::kernels::Kernel;
 use super::slots::{Buffers, Slot};
 use crate::engine::plan;
@@ -48,7 +48,7 @@ impl Dispatch {
         kernel: &Kernel,
         common: &wgpu::BindGroup,
         mut rows: Vec<R>,
-        (inputs, window): (&Inputs, u64),
+        (inputs, window): (&DeviceInputs, u64),
         buffers: &Buffers,
     ) -> Result<Self> {
         for row in &mut rows {
@@ -88,7 +88,7 @@ impl Dispatch {
         kernel: &Kernel,
         common: &wgpu::BindGroup,
         rows: &[R],
-        inputs: &Inputs,
+        inputs: &DeviceInputs,
         buffers: &Buffers,
     ) -> Result<Vec<Self>> {
         let names_samples = kernel.stage.shard.contains(&Slot::X);

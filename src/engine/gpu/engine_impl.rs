@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Gpu;
 use crate::engine::methods::Method;
 use crate::engine::{
-    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Steps, Update,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate, Sample, Steps,
 };
 use crate::error::Result;
 use crate::particles::Particles;
@@ -96,7 +96,7 @@ impl Engine for Gpu {
         self.read_velocity(run)
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         if !self.predicted {
             self.predict(Sample::Train)?;
         }

@@ -10,7 +10,7 @@ use super::layout::LANES;
 use super::slots::{Buffers, Slot};
 use super::stages::GEOMETRY;
 use super::turns::geometry_samples;
-use crate::engine::geometry::Units;
+use crate::engine::geometry::BalanceUnits;
 use crate::engine::plan::{self, Row, Span};
 use crate::engine::{Origins, PartialGeometry};
 use crate::error::Result;
@@ -18,7 +18,7 @@ use crate::error::Result;
 /// Particles whose start is sent at a time.
 const STARTS: usize = 1 << 16;
 
-/// [`Units`] and [`crate::model::Run::informative`] on the device, with d for none.
+/// [`BalanceUnits`] and [`crate::model::Run::informative`] on the device, with d for none.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct RunUnits {
@@ -233,7 +233,7 @@ impl Gpu {
     fn run_units(&self) -> Vec<RunUnits> {
         let runs = self.batch.runs.iter().zip(&self.clocks);
         runs.map(|(run, clock)| {
-            let units = Units::new(run, clock.exponent);
+            let units = BalanceUnits::new(run, clock.exponent);
             let k = run.informative.unwrap_or(self.batch.d);
             RunUnits {
                 a: units.a as f32,

@@ -3,7 +3,7 @@
 //! The rows of all data sets in use lie one after another in one buffer. Where it exceeds the
 //! largest binding, a kernel binds a window of it: windows overlap by half, so that samples of at
 //! most half a window lie in one, wherever they begin. A row of a table names no more samples than
-//! that ([`Inputs::most`]), and its window with them.
+//! that ([`DeviceInputs::most`]), and its window with them.
 
 use std::ops::Range;
 
@@ -16,7 +16,8 @@ use crate::model::{Run, StateFormat};
 /// A window begins at a multiple of so many rows: of 256 bytes, which every adapter can bind at.
 const STEP: u64 = 32;
 
-pub(super) struct Inputs {
+/// X of one kind of samples, for all runs.
+pub(super) struct DeviceInputs {
     buffer: wgpu::Buffer,
     row_bytes: u64,
     /// First sample of each data set of the batch.
@@ -34,7 +35,7 @@ struct Windows {
     half: Option<u64>,
 }
 
-impl Inputs {
+impl DeviceInputs {
     /// Sends X, padded to so many vectors of four words a row, to the device, which binds at most so
     /// many bytes of it. Rows of tables name up to `least` samples in any case.
     pub fn new(
@@ -64,7 +65,7 @@ impl Inputs {
         x.resize((samples + 1) * 4 * row_vectors, 0.0);
         let windows = Windows::new(samples as u64 + 1, row_bytes, binding, least as u64)?;
         let start = |run| set_of(run, sample).map_or(0, |set| first[set] as u64);
-        Ok(Inputs {
+        Ok(DeviceInputs {
             buffer: match batch.state {
                 StateFormat::F32 => device.upload_beyond_binding("x", &x)?,
                 StateFormat::F16 => device.upload_beyond_binding("x", &layout::to_f16(&x))?,

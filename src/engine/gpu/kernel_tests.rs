@@ -3,9 +3,9 @@
 use std::panic::AssertUnwindSafe;
 
 use super::geometry::{GeometryRow, Partial, RunUnits};
-use super::kernels::{Problem, render};
+use super::kernels::{BatchProperties, render};
 use super::layout::LANES;
-use super::layout::{Run, State};
+use super::layout::{RunConstants, StepState};
 use super::shape::{D_HELD, D_MOST, NAIVE, Shape};
 use super::stages::{
     GEOMETRY, GRADIENT_SUMS, PREDICT, RANGES, REDUCE, RESIDUAL, Stage, UPDATE_FROM_SUMS, VELOCITY,
@@ -43,7 +43,7 @@ fn shapes(d: usize) -> [Shape; 5] {
 
 /// The source for f32, of which the one for f16 is known to be valid too.
 fn written(stage: Stage, d: usize, n_most: usize, shape: &Shape) -> String {
-    let source = |state| render(stage, &Problem { d, n_most, state }, shape).unwrap();
+    let source = |state| render(stage, &BatchProperties { d, n_most, state }, shape).unwrap();
     validated(&source(StateFormat::F16));
     source(StateFormat::F32)
 }
@@ -171,12 +171,12 @@ fn every_naive_kernel_is_valid() {
     for d in [1, 3, D_HELD + 1, D_MOST] {
         let shape = Shape::hardware(d).with(NAIVE).unwrap();
         for stage in naive::STAGES.into_iter().chain(naive::RANGES) {
-            let problem = Problem {
+            let properties = BatchProperties {
                 d,
                 n_most: 1,
                 state: StateFormat::F32,
             };
-            let source = render(stage, &problem, &shape).unwrap();
+            let source = render(stage, &properties, &shape).unwrap();
             let module = validated(&source);
             assert!(module.entry_points.iter().any(|e| e.name == stage.name));
             // As plain as they are said to be.
@@ -207,12 +207,12 @@ fn matrices_are_for_f16() {
     let [.., matrices] = shapes(129);
     let [_, _, plain, ..] = shapes(129);
     let products = |state, shape: &Shape| {
-        let problem = Problem {
+        let properties = BatchProperties {
             d: 129,
             n_most: 1,
             state,
         };
-        let source = render(tiled::PREDICT, &problem, shape).unwrap();
+        let source = render(tiled::PREDICT, &properties, shape).unwrap();
         source.matches("coopMultiplyAdd").count()
     };
     assert_eq!(products(StateFormat::F16, &matrices), 8);
@@ -260,10 +260,11 @@ pub(super) fn reflected(module: &naga::Module, name: &str) -> (Vec<(String, u32)
     }
 }
 
-/// Checks a struct of these fields against that of a module.
+/// Checks a struct with these fields against the one of the same name in a module.
 macro_rules! same_layout {
-    ($module:expr, $ty:ident as $name:literal: $($field:ident)*) => {
-        let (members, span) = crate::engine::gpu::kernel_tests::reflected($module, $name);
+    ($module:expr, $ty:ident: $($field:ident)*) => {
+        let name = stringify!($ty);
+        let (members, span) = crate::engine::gpu::kernel_tests::reflected($module, name);
         let ours = [$((stringify!($field).to_string(), std::mem::offset_of!($ty, $field) as u32)),*];
         assert_eq!(members, ours);
         assert_eq!(span as usize, size_of::<$ty>());
@@ -276,21 +277,21 @@ fn structs_are_the_same_on_both_sides() {
     let shape = Shape::software(3, 8);
     let residual = parse(RESIDUAL, 3, 1, &shape);
     let predict = parse(PREDICT, 3, 1, &shape);
-    same_layout!(&predict, PredictRow as "PredictRow": run first count sample samples x out moments slices bits
+    same_layout!(&predict, PredictRow: run first count sample samples x out moments slices bits
         adds);
     let reduce = parse(REDUCE, 3, 1, &shape);
-    same_layout!(&reduce, ReduceRow as "ReduceRow": run first tiles columns out adds);
+    same_layout!(&reduce, ReduceRow: run first tiles columns out adds);
     let range = parse(RANGES[0], 3, 1, &shape);
-    same_layout!(&range, RangeRow as "RangeRow": run sample samples first ranges out);
+    same_layout!(&range, RangeRow: run sample samples first ranges out);
     let update = parse(VELOCITY_UPDATE, 3, 1, &shape);
-    same_layout!(&update, UpdateRow as "UpdateRow": run first count particle sample samples x gradient_sum
+    same_layout!(&update, UpdateRow: run first count particle sample samples x gradient_sum
         gradient_sums coordinate bits part adds);
-    same_layout!(&residual, Run as "Run": n stride sums groups sample residual history record loss parameter
+    same_layout!(&residual, RunConstants: n stride sums groups sample residual history record loss parameter
         train norm_scaled samples m alpha lambda arcs ranges);
-    same_layout!(&residual, State as "State": exponent diverged submit_step step moves force_a force_w decay_a
+    same_layout!(&residual, StepState: exponent diverged submit_step step moves force_a force_w decay_a
         decay_w eta factor shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
-    same_layout!(&geometry, GeometryRow as "GeometryRow": run first count sample samples x out adds);
-    same_layout!(&geometry, RunUnits as "Units": a w start informative);
-    same_layout!(&geometry, Partial as "Partial": dead largest_a largest_w drift mass informative);
+    same_layout!(&geometry, GeometryRow: run first count sample samples x out adds);
+    same_layout!(&geometry, RunUnits: a w start informative);
+    same_layout!(&geometry, Partial: dead largest_a largest_w drift mass informative);
 }

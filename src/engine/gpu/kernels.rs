@@ -15,9 +15,9 @@ use crate::engine::plan::ranges::RANGE_SUMS;
 use crate::error::Result;
 use crate::model::StateFormat;
 
-/// What kernels are written for, beside their shape.
+/// What kernels depend on of a batch. The rest is their shape.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Problem {
+pub(super) struct BatchProperties {
     pub d: usize,
     /// The largest training set of the batch: runs that need no blocked summation get the same bits
     /// with and without it.
@@ -25,13 +25,13 @@ pub(super) struct Problem {
     pub state: StateFormat,
 }
 
-impl Problem {
+impl BatchProperties {
     pub fn of(batch: &Batch) -> Self {
         let sizes = batch
             .runs
             .iter()
             .map(|run| batch.datasets[run.train_set].n());
-        Problem {
+        BatchProperties {
             d: batch.d,
             n_most: sizes.max().unwrap_or(0),
             state: batch.state,
@@ -44,7 +44,7 @@ pub(super) const UNROLLED: usize = 64;
 
 /// What a stage of velocity does about partial sums of G.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sums {
+enum GradientSumsUse {
     /// It goes over all samples.
     None,
     /// It leaves them.
@@ -53,7 +53,7 @@ enum Sums {
     Add,
 }
 
-impl Sums {
+impl GradientSumsUse {
     fn of(stage: Stage) -> Self {
         let leave = [
             GRADIENT_SUMS,
@@ -68,26 +68,26 @@ impl Sums {
             tiled::VELOCITY_FROM_SUMS,
         ];
         match stage {
-            _ if leave.contains(&stage) => Sums::Leave,
-            _ if add.contains(&stage) => Sums::Add,
-            _ => Sums::None,
+            _ if leave.contains(&stage) => GradientSumsUse::Leave,
+            _ if add.contains(&stage) => GradientSumsUse::Add,
+            _ => GradientSumsUse::None,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Sums::None => "none",
-            Sums::Leave => "leave",
-            Sums::Add => "add",
+            GradientSumsUse::None => "none",
+            GradientSumsUse::Leave => "leave",
+            GradientSumsUse::Add => "add",
         }
     }
 }
 
 /// The WGSL of a stage.
-pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<String> {
-    let Problem { d, n_most, state } = *problem;
-    let sums = Sums::of(stage);
-    let blocked = sums != Sums::Add && n_most > shape.update_chunk;
+pub(super) fn render(stage: Stage, properties: &BatchProperties, shape: &Shape) -> Result<String> {
+    let BatchProperties { d, n_most, state } = *properties;
+    let sums = GradientSumsUse::of(stage);
+    let blocked = sums != GradientSumsUse::Add && n_most > shape.update_chunk;
     let own = match stage.name {
         "predict" => context! {
             row_vectors => shape.row_vectors(d),
@@ -127,7 +127,7 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
             threads => shape.update_threads,
             width => shape.update_width,
             vectors => shape.update_vectors,
-            stage => if sums == Sums::Add { 0 } else { shape.update_stage },
+            stage => if sums == GradientSumsUse::Add { 0 } else { shape.update_stage },
             chunk => shape.update_chunk,
             blocked,
         },
@@ -135,17 +135,17 @@ pub(super) fn render(stage: Stage, problem: &Problem, shape: &Shape) -> Result<S
     write(stage, context! { ..own, ..shared(d, state) })
 }
 
-/// Compiles stages for one problem and one shape.
+/// Compiles stages for one batch and one shape.
 pub(super) struct Compiler<'a> {
     pub device: &'a Device,
-    pub problem: Problem,
+    pub properties: BatchProperties,
     pub shape: &'a Shape,
     pub checks: bool,
 }
 
 impl Compiler<'_> {
     pub fn kernel(&self, stage: Stage) -> Result<Kernel> {
-        let source = render(stage, &self.problem, self.shape)?;
+        let source = render(stage, &self.properties, self.shape)?;
         Kernel::new(self.device, stage, &source, self.checks)
     }
 }

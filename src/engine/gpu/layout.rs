@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::engine::{Clock, Update};
+use crate::engine::{Clock, RunUpdate};
 use crate::model::{self, Loss, StateFormat, Train};
 use crate::particles::Particles;
 
@@ -20,7 +20,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// What stays the same of a run, for one kind of samples.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub(super) struct Run {
+pub(super) struct RunConstants {
     pub n: u32,
     /// Words from one group of sums to the next.
     pub stride: u32,
@@ -52,7 +52,7 @@ pub(super) struct Run {
 /// What changes of a run. The host sets the first four before a submit; `residual` the others.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub(super) struct State {
+pub(super) struct StepState {
     pub exponent: i32,
     pub diverged: u32,
     /// Steps of the submit that are behind.
@@ -73,23 +73,23 @@ pub(super) struct State {
     pub shift_w: f32,
 }
 
-impl State {
+impl StepState {
     /// Of a run that takes this step, or none.
-    pub fn of(run: &model::Run, clock: &Clock, update: &Option<Update>) -> State {
-        let still = State {
+    pub fn of(run: &model::Run, clock: &Clock, update: &Option<RunUpdate>) -> StepState {
+        let still = StepState {
             exponent: clock.exponent,
             diverged: u32::from(clock.diverged.is_some()),
             step: clock.step as u32,
-            ..State::zeroed()
+            ..StepState::zeroed()
         };
-        let Some(Update { scalars, .. }) = update else {
+        let Some(RunUpdate { scalars, .. }) = update else {
             return still;
         };
         let (a, w) = (run.train != Train::Input, run.train != Train::Output);
         let of_layer =
             |moves: bool, value: f64, still: f32| if moves { value as f32 } else { still };
         let (force, decay) = (scalars.force / scalars.eta, run.lambda);
-        State {
+        StepState {
             moves: 1,
             force_a: of_layer(a, force, 0.0),
             force_w: of_layer(w, force, 0.0),

@@ -45,16 +45,16 @@ pub use ceilings::ceilings;
 pub use shape::{D_MOST, NAIVE};
 
 use advance::SubmitSize;
-use arcs::Arcs;
+use arcs::ArcRuns;
 use device::Device;
 use dispatch::Dispatch;
 use geometry::GeometryStage;
-use kernels::{Compiler, Kernel, Problem};
-use layout::{SUBMIT_STEPS, State, block_words, shard_words};
-use sample_set::{Common, SampleSet, SampleSetKernels};
+use kernels::{BatchProperties, Compiler, Kernel};
+use layout::{SUBMIT_STEPS, StepState, block_words, shard_words};
+use sample_set::{CommonBuffers, SampleSet, SampleSetKernels};
 use shape::Shape;
 use slots::Slot;
-use update::{PartKernel, Update};
+use update::{PartKernel, Updater};
 use work::{Work, check_shape};
 
 /// Why `auto` takes the cpu engine.
@@ -113,11 +113,11 @@ pub struct Gpu {
     schedule: wgpu::Buffer,
     train: SampleSet,
     test: SampleSet,
-    update: Update,
+    update: Updater,
     /// What follows the stages on training samples in a step.
     step: Vec<Dispatch>,
     /// What the runs that take the short cut for d = 2 need.
-    arcs: Option<Arcs>,
+    arcs: Option<ArcRuns>,
     /// Made when first asked for, as are the three after it.
     velocity: Option<Vec<PartKernel>>,
     velocity_arcs: Option<Kernel>,
@@ -155,10 +155,10 @@ impl Gpu {
     fn on(device: Arc<Device>, batch: Batch, shape: Shape, options: &Options) -> Result<Self> {
         check_shape(&device, &batch, &shape)?;
         let mut work = Work::new(&device, &batch, &shape, options)?;
-        let update = Update::new(&device, shape.family(), batch.d, &mut work)?;
+        let update = Updater::new(&device, shape.family(), batch.d, &mut work)?;
         let compiler = Compiler {
             device: &device,
-            problem: Problem::of(&batch),
+            properties: BatchProperties::of(&batch),
             shape: &shape,
             checks: options.checks,
         };
@@ -170,9 +170,9 @@ impl Gpu {
         let shards = shards
             .map(|&blocks| buffer("particles", shard_words(blocks, batch.d, batch.state)))
             .collect::<Result<Vec<_>>>()?;
-        let state = buffer("state", runs * size_of::<State>() / 4)?;
+        let state = buffer("state", runs * size_of::<StepState>() / 4)?;
         let schedule = buffer("schedule", SUBMIT_STEPS * (1 + runs))?;
-        let common = Common {
+        let common = CommonBuffers {
             buffers: &update
                 .buffers
                 .clone()
@@ -187,9 +187,9 @@ impl Gpu {
         let mut train = set(Sample::Train, &work.train, work.trained_on)?;
         let test = set(Sample::Test, &work.test, work.tested_on)?;
         let mut step = update.step(&compiler, &train, &shards)?;
-        let arcs = Arcs::new(
+        let arcs = ArcRuns::new(
             &device,
-            &arcs::Shared {
+            &arcs::EngineParts {
                 batch: &batch,
                 storage: &work.storage,
                 tiling: &work.tiling,
@@ -234,7 +234,7 @@ impl Gpu {
     fn compiler(&self) -> Compiler<'_> {
         Compiler {
             device: &self.device,
-            problem: Problem::of(&self.batch),
+            properties: BatchProperties::of(&self.batch),
             shape: &self.shape,
             checks: self.checks,
         }
@@ -281,7 +281,7 @@ fn readback(
     let stored = largest.map_or(0, |blocks| blocks * block_words(batch.d));
     let words = staged
         .min(stored)
-        .max(records + runs * size_of::<State>() / 4);
+        .max(records + runs * size_of::<StepState>() / 4);
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     device.buffer("readback", words, usage)
 }

@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::dispatch::Dispatch;
-use super::inputs::{Inputs, set_of};
+use super::inputs::{DeviceInputs, set_of};
 use super::kernels::{Compiler, Kernel};
 use super::layout::{self, HEADER, NO_LOSS, SUBMIT_STEPS};
 use super::slots::{Buffers, Slot};
@@ -14,7 +14,7 @@ use crate::error::Result;
 /// Most words of the records of one submit, but always room for one.
 const RECORDS_MOST: usize = 1 << 20;
 
-/// Places among [`super::stages::Family::ranges`].
+/// Places among [`super::stages::KernelFamily::ranges`].
 const MASSES: usize = 1;
 const STEP: usize = 3;
 
@@ -24,7 +24,7 @@ pub(super) struct SampleSetKernels {
     pub reduce: Kernel,
     /// None where all runs go range by range.
     pub residual: Option<Kernel>,
-    /// In the order of [`super::stages::Family::ranges`], where some run needs them.
+    /// In the order of [`super::stages::KernelFamily::ranges`], where some run needs them.
     pub ranges: Vec<Kernel>,
 }
 
@@ -44,7 +44,7 @@ impl SampleSetKernels {
 }
 
 /// What both kinds of samples have in common.
-pub(super) struct Common<'a> {
+pub(super) struct CommonBuffers<'a> {
     /// State, schedule, and activation bits for kernels that leave them.
     pub buffers: &'a Buffers,
     pub shards: &'a [wgpu::Buffer],
@@ -53,8 +53,8 @@ pub(super) struct Common<'a> {
 }
 
 pub(super) struct SampleSet {
-    pub runs: Vec<layout::Run>,
-    pub x: Inputs,
+    pub runs: Vec<layout::RunConstants>,
+    pub x: DeviceInputs,
     /// All buffers that its stages share, of which some are read as well:
     pub buffers: Buffers,
     pub residual: wgpu::Buffer,
@@ -86,8 +86,8 @@ impl SampleSet {
         kernels: &SampleSetKernels,
         (batch, sample): (&Batch, Sample),
         plan: &Prediction,
-        x: Inputs,
-        common: &Common,
+        x: DeviceInputs,
+        common: &CommonBuffers,
     ) -> Result<Self> {
         let runs = facts(batch, sample, plan, &x, common.arcs);
         let last = runs
@@ -144,7 +144,7 @@ impl SampleSet {
             let own = kernel.bind(device, &buffers)?;
             dispatches.extend(Dispatch::passes(device, kernel, &own, &rows, &x, &buffers)?);
         }
-        let whole = |run: &layout::Run| run.arcs == layout::NONE && run.ranges == 1;
+        let whole = |run: &layout::RunConstants| run.arcs == layout::NONE && run.ranges == 1;
         if let Some(residual) = &kernels.residual
             && runs.iter().any(whole)
         {
@@ -165,7 +165,7 @@ impl SampleSet {
     }
 }
 
-/// y of the data sets in use, side by side as [`Inputs`] has their rows.
+/// y of the data sets in use, side by side as [`DeviceInputs`] has their rows.
 fn targets(batch: &Batch, sample: Sample) -> Vec<f32> {
     let used = |index: &usize| {
         let mut runs = batch.runs.iter();
@@ -180,14 +180,14 @@ fn facts(
     batch: &Batch,
     sample: Sample,
     plan: &Prediction,
-    x: &Inputs,
+    x: &DeviceInputs,
     arcs: &[Option<u32>],
-) -> Vec<layout::Run> {
+) -> Vec<layout::RunConstants> {
     let mut residual = 0;
     let mut history = 0;
     let mut runs = Vec::new();
     for ((run, size), sums) in batch.runs.iter().zip(sizes(batch, sample)).zip(&plan.sums) {
-        runs.push(layout::Run {
+        runs.push(layout::RunConstants {
             n: size.n as u32,
             stride: sums.stride as u32,
             sums: sums.first as u32,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::adapter::{AdapterFacts, Kind};
 use super::layout::LANES;
-use super::stages::Family;
+use super::stages::KernelFamily;
 use super::tiles::Tiles;
 use crate::engine::plan::Tiling;
 use crate::error::{Error, Result};
@@ -152,11 +152,11 @@ impl Shape {
         }
     }
 
-    pub fn family(&self) -> Family {
+    pub fn family(&self) -> KernelFamily {
         match (self.naive, self.tiled) {
-            (true, _) => Family::Naive,
-            (_, true) => Family::Tiled,
-            _ => Family::Held,
+            (true, _) => KernelFamily::Naive,
+            (_, true) => KernelFamily::Tiled,
+            _ => KernelFamily::Held,
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Stage {
 
 /// Kernels that together compute a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum KernelFamily {
     /// A thread holds whole samples or particles.
     Held,
     /// For large d: see [`tiled`].
@@ -25,47 +25,47 @@ pub(super) enum Family {
     Naive,
 }
 
-impl Family {
+impl KernelFamily {
     pub fn predict(self) -> Stage {
         match self {
-            Family::Held => PREDICT,
-            Family::Tiled => tiled::PREDICT,
-            Family::Naive => naive::PREDICT,
+            KernelFamily::Held => PREDICT,
+            KernelFamily::Tiled => tiled::PREDICT,
+            KernelFamily::Naive => naive::PREDICT,
         }
     }
 
     /// residual of runs that are one range of samples; none where all runs go range by range.
     pub fn residual(self) -> Option<Stage> {
         match self {
-            Family::Held | Family::Tiled => Some(RESIDUAL),
-            Family::Naive => None,
+            KernelFamily::Held | KernelFamily::Tiled => Some(RESIDUAL),
+            KernelFamily::Naive => None,
         }
     }
 
     /// residual of runs whose samples are cut into ranges: predictions, masses, residuals, the step.
     pub fn ranges(self) -> [Stage; 4] {
         match self {
-            Family::Held | Family::Tiled => RANGES,
-            Family::Naive => naive::RANGES,
+            KernelFamily::Held | KernelFamily::Tiled => RANGES,
+            KernelFamily::Naive => naive::RANGES,
         }
     }
 
     /// What computes velocity and takes the step.
     pub fn step(self) -> Vec<(Part, Stage)> {
         match self {
-            Family::Held => vec![
+            KernelFamily::Held => vec![
                 (Part::Velocity, VELOCITY_UPDATE),
                 (Part::GradientSums, GRADIENT_SUMS),
                 (Part::FromSums, UPDATE_FROM_SUMS),
             ],
-            Family::Tiled => vec![
+            KernelFamily::Tiled => vec![
                 (Part::Bits, tiled::PREDICT_BITS),
                 (Part::Velocity, tiled::VELOCITY_UPDATE),
                 (Part::GradientSums, tiled::GRADIENT_SUMS),
                 (Part::FromSums, tiled::UPDATE_FROM_SUMS),
                 (Part::Output, tiled::UPDATE_OUTPUT),
             ],
-            Family::Naive => vec![
+            KernelFamily::Naive => vec![
                 (Part::Velocity, naive::VELOCITY),
                 (Part::Update, naive::UPDATE),
             ],
@@ -75,19 +75,19 @@ impl Family {
     /// What computes a velocity that is read.
     pub fn velocity(self) -> Vec<(Part, Stage)> {
         match self {
-            Family::Held => vec![
+            KernelFamily::Held => vec![
                 (Part::Velocity, VELOCITY),
                 (Part::GradientSums, VELOCITY_GRADIENT_SUMS),
                 (Part::FromSums, VELOCITY_FROM_SUMS),
             ],
-            Family::Tiled => vec![
+            KernelFamily::Tiled => vec![
                 (Part::Bits, tiled::VELOCITY_BITS),
                 (Part::Velocity, tiled::VELOCITY),
                 (Part::GradientSums, tiled::VELOCITY_GRADIENT_SUMS),
                 (Part::FromSums, tiled::VELOCITY_FROM_SUMS),
                 (Part::Output, tiled::VELOCITY_OUTPUT),
             ],
-            Family::Naive => vec![(Part::Velocity, naive::VELOCITY)],
+            KernelFamily::Naive => vec![(Part::Velocity, naive::VELOCITY)],
         }
     }
 }
@@ -119,7 +119,7 @@ pub(super) const RESIDUAL: Stage = Stage {
     ],
     shard: &[],
 };
-/// One after another: see [`Family::ranges`].
+/// One after another: see [`KernelFamily::ranges`].
 pub(super) const RANGES: [Stage; 4] = [
     Stage {
         name: "range_predictions",

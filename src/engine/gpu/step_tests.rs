@@ -6,7 +6,7 @@ mod skip;
 use super::adapters;
 use super::device::Device;
 use super::kernels::Kernel;
-use super::layout::{NO_LOSS, NONE, Run, State, train_code};
+use super::layout::{NO_LOSS, NONE, RunConstants, StepState, train_code};
 use super::stages::Stage;
 use super::templates::{environment, shared};
 use crate::engine;
@@ -16,11 +16,11 @@ use skip::{Missing, skip};
 
 const WGSL: &str = r#"
 {% include "lib/common.wgsl" %}
-@group(0) @binding(0) var<storage, read> runs: array<Run>;
-@group(0) @binding(1) var<storage, read> before: array<State>;
+@group(0) @binding(0) var<storage, read> runs: array<RunConstants>;
+@group(0) @binding(1) var<storage, read> before: array<StepState>;
 // η, (1/m) Σ â², (1/m) Σ |ŵ|²
 @group(0) @binding(2) var<storage, read> inputs: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> after: array<State>;
+@group(0) @binding(3) var<storage, read_write> after: array<StepState>;
 {% include "lib/step.wgsl" %}
 @compute @workgroup_size(1)
 fn steps(@builtin(workgroup_id) id: vec3<u32>) {
@@ -71,8 +71,8 @@ fn cases(state: StateFormat) -> Vec<Case> {
     cases
 }
 
-fn facts(run: &engine::Run) -> Run {
-    Run {
+fn facts(run: &engine::Run) -> RunConstants {
+    RunConstants {
         n: 1,
         stride: 0,
         sums: 0,
@@ -94,8 +94,8 @@ fn facts(run: &engine::Run) -> Run {
     }
 }
 
-fn state_at(exponent: i32) -> State {
-    State {
+fn state_at(exponent: i32) -> StepState {
+    StepState {
         exponent,
         diverged: 0,
         submit_step: 0,
@@ -118,7 +118,7 @@ fn on_device(
     cases: &[Case],
     state: StateFormat,
     change: impl Fn(String) -> String,
-) -> Vec<State> {
+) -> Vec<StepState> {
     let source = environment().unwrap().render_str(WGSL, shared(1, state));
     let stage = Stage {
         name: "steps",
@@ -127,10 +127,10 @@ fn on_device(
         shard: &[],
     };
     let kernel = Kernel::new(device, stage, &change(source.unwrap()), true).unwrap();
-    let runs: Vec<Run> = cases.iter().map(|case| facts(&case.run)).collect();
-    let before: Vec<State> = cases.iter().map(|case| state_at(case.exponent)).collect();
+    let runs: Vec<RunConstants> = cases.iter().map(|case| facts(&case.run)).collect();
+    let before: Vec<StepState> = cases.iter().map(|case| state_at(case.exponent)).collect();
     let inputs: Vec<[f32; 4]> = cases.iter().map(|c| [c.eta, c.a, c.w, 0.0]).collect();
-    let words = before.len() * size_of::<State>() / 4;
+    let words = before.len() * size_of::<StepState>() / 4;
     let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let after = device.buffer("after", words, storage).unwrap();
     let buffers = [
@@ -169,13 +169,13 @@ fn on_device(
     });
     run.unwrap();
     let states = device.mapped(&readback, bytes, |bytes| {
-        bytemuck::pod_collect_to_vec::<u8, State>(bytes)
+        bytemuck::pod_collect_to_vec::<u8, StepState>(bytes)
     });
     states.unwrap()
 }
 
 /// Whether a case on the device is what the rule says, up to rounding to f32.
-fn agrees(case: &Case, got: &State, state: StateFormat) -> bool {
+fn agrees(case: &Case, got: &StepState, state: StateFormat) -> bool {
     let squares = MeanSquares {
         a: case.a.into(),
         w: case.w.into(),

@@ -5,19 +5,19 @@ use bytemuck::Pod;
 use super::Gpu;
 use super::device::Device;
 use super::dispatch::Dispatch;
-use super::inputs::Inputs;
+use super::inputs::DeviceInputs;
 use super::kernels::{Compiler, Kernel};
 use super::layout::block_words;
 use super::sample_set::SampleSet;
 use super::slots::{Buffers, Slot};
-use super::stages::{Family, Stage};
+use super::stages::{KernelFamily, Stage};
 use super::work::Work;
 use crate::engine::plan::{self, Part, Pass};
 use crate::error::Result;
 
-/// Who updates the particles.
-pub(super) struct Update {
-    /// In each shard, one after another.
+/// Takes the step of all runs: the passes of velocity and update, and the buffers that one leaves to the next.
+pub(super) struct Updater {
+    /// Of each shard, in the order in which they are done.
     passes: Vec<Vec<Pass>>,
     /// What kernels leave to one another: activation bits and parts of w·G where they are tiled over d,
     /// partial sums of G where samples are cut into ranges, the velocity of a shard for the naive ones.
@@ -31,12 +31,12 @@ pub(super) struct PartKernel {
     common: wgpu::BindGroup,
 }
 
-impl Update {
+impl Updater {
     /// Cuts the work, and makes predict leave what it needs on the training samples.
-    pub fn new(device: &Device, family: Family, d: usize, work: &mut Work) -> Result<Self> {
+    pub fn new(device: &Device, family: KernelFamily, d: usize, work: &mut Work) -> Result<Self> {
         let (tiling, storage, trained) = (&work.tiling, &work.direct, &work.trained);
         let (passes, bits, parts, gradient_sums) = match (family, &tiling.tiled) {
-            (Family::Naive, _) => {
+            (KernelFamily::Naive, _) => {
                 let passes = plan::velocity_then_update(trained, tiling, storage);
                 (passes, 0, 0, 0)
             }
@@ -56,7 +56,7 @@ impl Update {
             }
         };
         let velocity = match family {
-            Family::Naive => storage
+            KernelFamily::Naive => storage
                 .shards
                 .iter()
                 .max()
@@ -65,7 +65,7 @@ impl Update {
         };
         let usage = wgpu::BufferUsages::STORAGE;
         let empty = Buffers::default();
-        Ok(Update {
+        Ok(Updater {
             passes,
             buffers: empty
                 .with(Slot::Bits, &device.buffer("bits", bits, usage)?)
@@ -114,7 +114,7 @@ impl Update {
         device: &Device,
         kernels: &[PartKernel],
         (shard, run): (usize, Option<usize>),
-        inputs: &Inputs,
+        inputs: &DeviceInputs,
         others: &Buffers,
     ) -> Result<Vec<Dispatch>> {
         let buffers = self.buffers.and(others);
@@ -157,7 +157,7 @@ impl PartKernel {
         device: &Device,
         rows: &[R],
         run: Option<usize>,
-        inputs: &Inputs,
+        inputs: &DeviceInputs,
         buffers: &Buffers,
     ) -> Result<Vec<Dispatch>> {
         let wanted = |row: &&R| run.is_none_or(|run| row.run() == run);

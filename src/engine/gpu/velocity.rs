@@ -3,9 +3,9 @@
 use super::Gpu;
 use super::device::UPLOAD;
 use super::dispatch::Dispatch;
-use super::layout::{State, block_words};
+use super::layout::{StepState, block_words};
 use super::slots::{Buffers, Slot};
-use crate::engine::Update;
+use crate::engine::RunUpdate;
 use crate::error::{Error, Result};
 use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
@@ -69,7 +69,7 @@ impl Gpu {
     }
 
     /// update: the steps of the runs that take one.
-    pub(super) fn take_updates(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    pub(super) fn take_updates(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         for (run, update) in updates.iter().enumerate() {
             if let Some(update) = update {
                 self.give_residual(run, update.residual)?;
@@ -77,8 +77,8 @@ impl Gpu {
         }
         self.use_given()?;
         let runs = self.batch.runs.iter().zip(&self.clocks).zip(updates);
-        let states: Vec<State> = runs
-            .map(|((run, clock), u)| State::of(run, clock, u))
+        let states: Vec<StepState> = runs
+            .map(|((run, clock), u)| StepState::of(run, clock, u))
             .collect();
         self.device
             .write(&self.state, 0, bytemuck::cast_slice(&states))?;

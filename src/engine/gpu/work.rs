@@ -4,7 +4,7 @@ use super::Options;
 use super::adapter::Kind;
 use super::arcs;
 use super::device::Device;
-use super::inputs::Inputs;
+use super::inputs::DeviceInputs;
 use super::layout::block_words;
 use super::sample_set::sizes;
 use super::shape::{D_HELD, Shape};
@@ -25,8 +25,8 @@ pub(super) struct Work {
     pub train: Prediction,
     pub test: Prediction,
     /// X of both kinds of samples, on the device.
-    pub trained_on: Inputs,
-    pub tested_on: Inputs,
+    pub trained_on: DeviceInputs,
+    pub tested_on: DeviceInputs,
     pub room: Room,
 }
 
@@ -49,7 +49,7 @@ impl Work {
         let bound = options.inputs_bytes.unwrap_or(limits.binding);
         let inputs = |sample| {
             let bound = (bound.min(limits.binding), tiling.predicted());
-            Inputs::new(device, batch, sample, shape.row_vectors(d), bound)
+            DeviceInputs::new(device, batch, sample, shape.row_vectors(d), bound)
         };
         let (trained_on, tested_on) = (inputs(Sample::Train)?, inputs(Sample::Test)?);
         tiling.reach.samples = tiling.reach.samples.min(trained_on.most());

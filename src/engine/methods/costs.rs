@@ -4,7 +4,7 @@
 //! chosen beside the direct kernels: for arcs at d = 2, for cells at d = 3 and 4, with M and N on both
 //! sides of where they meet. Those of a GPU are estimates, as no GPU has run the bench yet.
 
-use super::{Method, Problem};
+use super::{Method, RunProperties};
 
 /// The kind of hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ const GRAM_BYTES: usize = 32 << 20;
 
 impl Machine {
     /// Whether a method is expected to be faster than the direct kernels for a run for which it exists.
-    pub fn pays(self, method: Method, run: &Problem) -> bool {
+    pub fn pays(self, method: Method, run: &RunProperties) -> bool {
         let costs = match self {
             Machine::Processor => PROCESSOR,
             Machine::Gpu => GPU,

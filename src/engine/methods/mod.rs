@@ -43,7 +43,7 @@ pub enum Method {
 /// The properties that determine the method of a run. Other runs of its batch do not matter, so that its
 /// bits do not depend on them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Problem {
+pub(super) struct RunProperties {
     pub d: usize,
     /// Training samples.
     pub n: usize,
@@ -68,7 +68,7 @@ impl Method {
     }
 
     /// Whether the method exists for a run.
-    fn applies(self, run: &Problem) -> bool {
+    fn applies(self, run: &RunProperties) -> bool {
         let (f32, on_off) = (run.state == StateFormat::F32, run.activation.is_on_off());
         match self {
             Method::Direct => true,
@@ -79,9 +79,9 @@ impl Method {
     }
 }
 
-impl Problem {
+impl RunProperties {
     pub fn new(batch: &Batch, run: &Run) -> Self {
-        Problem {
+        RunProperties {
             d: batch.d,
             n: batch.datasets[run.train_set].n(),
             m: run.held_count(),
@@ -99,7 +99,7 @@ pub(super) fn choose(
     methods: &[Method],
     short_cuts: ShortCuts,
     machine: Machine,
-    run: &Problem,
+    run: &RunProperties,
 ) -> Method {
     let takes = |method: &&Method| match short_cuts {
         ShortCuts::Never => false,
@@ -117,8 +117,8 @@ pub(super) fn choose(
 mod tests {
     use super::*;
 
-    fn run(d: usize, n: usize, m: usize) -> Problem {
-        Problem {
+    fn run(d: usize, n: usize, m: usize) -> RunProperties {
+        RunProperties {
             d,
             n,
             m,
@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn a_short_cut_is_taken_where_it_exists_and_pays() {
         let methods = [Method::Arcs, Method::Cells];
-        let by = |short_cuts, run: Problem| choose(&methods, short_cuts, Machine::Processor, &run);
+        let by =
+            |short_cuts, run: RunProperties| choose(&methods, short_cuts, Machine::Processor, &run);
         let auto = |d, n, m| by(ShortCuts::Auto, run(d, n, m));
         assert_eq!(auto(2, 10_000, 1_000_000), Method::Arcs);
         assert_eq!(auto(2, 100, 1000), Method::Direct);
@@ -145,7 +146,7 @@ mod tests {
             by(ShortCuts::Never, run(2, 10_000, 1_000_000)),
             Method::Direct
         );
-        let halves = Problem {
+        let halves = RunProperties {
             state: StateFormat::F16,
             ..run(2, 1, 1)
         };
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn the_gram_matrix_is_for_training_of_the_output_alone() {
         let by = |train| {
-            let run = Problem {
+            let run = RunProperties {
                 train,
                 ..run(7, 100, 1000)
             };

@@ -26,10 +26,10 @@ pub struct Cut {
     pub coordinates: usize,
 }
 
-/// Who updates the particles, and what is left for them.
+/// The passes of velocity and update, for kernels tiled over d.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// In each shard, kernel after kernel.
+pub struct TiledUpdatePlan {
+    /// Of each shard, in the order in which they are done.
     pub passes: Vec<Vec<Pass>>,
     /// Words of the buffer of activation bits.
     pub bits: usize,
@@ -100,13 +100,13 @@ impl Cut {
         tiling: &Tiling,
         storage: &Storage,
         room: Room,
-    ) -> Update {
+    ) -> TiledUpdatePlan {
         let words = |piece: &Piece| sizes[piece.run].n.div_ceil(32);
         let padded = |particles: usize| particles.next_multiple_of(tiling.lanes);
         let all = |piece: &Piece| padded(piece.particles.len()) * words(piece);
         let total: usize = storage.pieces.iter().map(all).sum();
         let keeps = total as u64 * 4 <= room.bits;
-        let mut update = Update {
+        let mut update = TiledUpdatePlan {
             passes: vec![Vec::new(); storage.shards.len()],
             bits: 0,
             parts: 0,
@@ -115,7 +115,7 @@ impl Cut {
         };
         let columns = d.div_ceil(self.coordinates);
         let words_of_sum = self.particles * self.coordinates;
-        let (mut chunk, mut shard, mut bits) = (Chunk::default(), 0, 0);
+        let (mut chunk, mut shard, mut bits) = (ChunkRows::default(), 0, 0);
         for piece in &storage.pieces {
             let start = piece.block * tiling.lanes;
             if keeps {
@@ -161,7 +161,7 @@ impl Cut {
 
 /// Particles that are updated together.
 #[derive(Default)]
-struct Chunk {
+struct ChunkRows {
     bits: Vec<PredictRow>,
     velocity: Vec<UpdateRow>,
     gradient_sums: GradientSums,
@@ -170,7 +170,7 @@ struct Chunk {
     parts: usize,
 }
 
-impl Chunk {
+impl ChunkRows {
     /// Has the bits of the particles of `row` made again, together with those before them as far as
     /// a tile of predict goes.
     fn make_bits(&mut self, cut: &Cut, row: PredictRow, size: Size, d: usize, tiling: &Tiling) {
@@ -226,7 +226,7 @@ impl Chunk {
     }
 }
 
-impl Update {
+impl TiledUpdatePlan {
     /// Makes predict leave the bits on the training samples, if there is room for all.
     pub fn keep(&self, prediction: &mut Prediction, sizes: &[Size], lanes: usize) {
         for (shard, rows) in prediction.predict.iter_mut().enumerate() {

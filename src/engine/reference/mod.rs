@@ -12,7 +12,7 @@ pub use geometry::partial_geometry;
 pub use stages::{predict, update, velocity};
 
 use super::{
-    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample, Update,
+    Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate, Sample,
 };
 use crate::engine::step::StepScalars;
 use crate::error::{Error, Result};
@@ -189,9 +189,9 @@ impl Engine for Reference {
         Ok(velocity(of, &self.particles[run], g, data))
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         for (r, taken) in updates.iter().enumerate() {
-            if let Some(Update { residual, scalars }) = taken {
+            if let Some(RunUpdate { residual, scalars }) = taken {
                 let v = self.velocity_for(r, residual)?;
                 update(&mut self.particles[r], &v, scalars.eta);
                 self.evaluated[r] = None;

@@ -8,13 +8,13 @@ use super::*;
 const PAGE: &str = include_str!("../../../docs/experiments.md");
 
 /// A row of the page's tables: what it states about one key.
-struct Row<'a> {
+struct KeyRow<'a> {
     values: &'a str,
     default: &'a str,
 }
 
 /// The rows of the tables of keys, by section and name.
-fn rows() -> BTreeMap<String, Row<'static>> {
+fn rows() -> BTreeMap<String, KeyRow<'static>> {
     let mut section = String::new();
     let mut rows = BTreeMap::new();
     for line in PAGE.lines() {
@@ -32,7 +32,7 @@ fn rows() -> BTreeMap<String, Row<'static>> {
             continue;
         };
         for name in names.split(", ").filter_map(in_ticks) {
-            let known = rows.insert(format!("{section}{name}"), Row { values, default });
+            let known = rows.insert(format!("{section}{name}"), KeyRow { values, default });
             assert!(known.is_none(), "{section}{name} has two rows");
         }
     }

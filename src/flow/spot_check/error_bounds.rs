@@ -94,7 +94,7 @@ impl Arithmetic {
 
 /// w·x of a particle and a sample.
 #[derive(Debug, Clone, Copy)]
-struct Pair {
+struct Preactivation {
     z: f64,
     /// Scale of the rounding error of z.
     size: f64,
@@ -102,8 +102,8 @@ struct Pair {
     near: bool,
 }
 
-impl Pair {
-    fn new(w: &[f64], x: &[f32], arithmetic: &Arithmetic) -> Pair {
+impl Preactivation {
+    fn new(w: &[f64], x: &[f32], arithmetic: &Arithmetic) -> Preactivation {
         let (mut z, mut size) = (0.0, 0.0);
         for (w, &x) in w.iter().zip(x) {
             let term = w * f64::from(x);
@@ -115,7 +115,7 @@ impl Pair {
         }
         let terms = w.len() as f64 + 2.0;
         let near = size > 0.0 && z.abs() <= terms * (arithmetic.unit * size + SMALLEST);
-        Pair { z, size, near }
+        Preactivation { z, size, near }
     }
 
     fn may_be_active(&self) -> bool {
@@ -184,7 +184,7 @@ impl<'a> Predictions<'a> {
         for (i, sum) in &mut self.samples {
             let x = self.data.row(*i);
             for (j, a) in block.a.iter().enumerate() {
-                let pair = Pair::new(block.w(j), x, &self.arithmetic);
+                let pair = Preactivation::new(block.w(j), x, &self.arithmetic);
                 if pair.may_be_active() {
                     sum.value += a * self.run.activation.value(pair.z);
                     sum.terms += a.abs() * pair.z.abs();
@@ -280,7 +280,7 @@ pub fn velocity(
     let mut largest = 0.0_f64;
     for (i, g) in g.iter().enumerate() {
         let x = data.row(i);
-        let pair = Pair::new(w, x, arithmetic);
+        let pair = Preactivation::new(w, x, arithmetic);
         if arithmetic.by_direction {
             largest = largest.max(g.value.abs() * norm_of(x));
         }

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 #[cfg(doc)]
 use super::fixed_point::FixedPoint;
-use super::kernel::{Sums, UpdateF32};
+use super::kernel::{PredictionSums, UpdateF32};
 use super::layout::{Blocks, LANES, Line, Samples, lines_per_block};
 pub use choice::share_cut;
 use crossing::Crossing;
@@ -117,12 +117,22 @@ impl Cells {
     }
 
     /// predict on these samples.
-    pub fn predict(&mut self, blocks: &mut Blocks, samples: &Samples, arch: Arch) -> Sums {
+    pub fn predict(
+        &mut self,
+        blocks: &mut Blocks,
+        samples: &Samples,
+        arch: Arch,
+    ) -> PredictionSums {
         self.total(blocks, samples, arch).0
     }
 
     /// predict on the training set. Sorts the particles again if they have moved so far that this pays.
-    pub fn predict_on_train(&mut self, blocks: &mut Blocks, samples: &Samples, arch: Arch) -> Sums {
+    pub fn predict_on_train(
+        &mut self,
+        blocks: &mut Blocks,
+        samples: &Samples,
+        arch: Arch,
+    ) -> PredictionSums {
         let (sums, cut) = self.total(blocks, samples, arch);
         let fresh = *self.fresh.get_or_insert(cut);
         self.excess += cut.saturating_sub(fresh) as f64 / blocks.len().max(1) as f64;
@@ -132,7 +142,12 @@ impl Cells {
         sums
     }
 
-    fn total(&mut self, blocks: &mut Blocks, samples: &Samples, arch: Arch) -> (Sums, u64) {
+    fn total(
+        &mut self,
+        blocks: &mut Blocks,
+        samples: &Samples,
+        arch: Arch,
+    ) -> (PredictionSums, u64) {
         let (d, m) = (blocks.d, blocks.len() * LANES);
         let units = self.largest.units(m);
         let all = Crossing::all(&samples.x, d);

@@ -9,7 +9,7 @@ use super::region::{NODES, Region, TOP, node, starts};
 use super::wide::{self, Planes};
 use super::{ByDimension, PaddedRow, ROW};
 use crate::engine::cpu::fixed_point::FixedPoint;
-use crate::engine::cpu::kernel::Sums;
+use crate::engine::cpu::kernel::PredictionSums;
 use crate::engine::cpu::layout::{GROUP, LANES, Line, Samples, lines_per_block};
 
 /// Sums over chunks, in whole numbers.
@@ -41,7 +41,7 @@ impl Total {
     }
 
     /// Predictions and moments. NaN if a term was not finite, so that the run detects the divergence.
-    pub fn sums(&self, d: usize, samples: &Samples, units: FixedPoints) -> Sums {
+    pub fn sums(&self, d: usize, samples: &Samples, units: FixedPoints) -> PredictionSums {
         let lost = if units.aw.lost { f64::NAN } else { 0.0 };
         let f = |i: usize| {
             let t = &self.t[i * ROW..];
@@ -52,7 +52,7 @@ impl Total {
                 + lost
         };
         let moment = |of: usize| units.moments[of].value(self.moments[of] as f64) + lost;
-        Sums {
+        PredictionSums {
             f: (0..samples.n).map(f).collect(),
             moments: std::array::from_fn(moment),
         }

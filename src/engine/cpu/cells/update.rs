@@ -72,7 +72,7 @@ impl ByDimension for UpdateChunk<'_> {
                 inside[level] = sum;
             }
             wide::widen(bytemuck::cast_slice(block), &mut wide);
-            let samples = Pairs {
+            let samples = BlockSamples {
                 cut: cuts.block(),
                 rows,
                 inside: &inside[0],
@@ -106,7 +106,7 @@ fn potential<const D: usize>(planes: &[f32], forces: &mut [f32]) {
 }
 
 /// The samples that act on a block.
-struct Pairs<'a> {
+struct BlockSamples<'a> {
     /// Samples that cut it.
     cut: &'a Crossing,
     /// As [`rows`] makes them, of all samples.
@@ -119,7 +119,7 @@ struct Pairs<'a> {
 /// Vectors of particles whose sums are in registers.
 const V: usize = 2;
 
-impl Pairs<'_> {
+impl BlockSamples<'_> {
     /// Leaves G of the block in the planes of w.
     #[inline(always)]
     fn sum<S: Simd, const D: usize>(&self, simd: S, planes: &Planes, sums: &mut Planes) {

@@ -71,16 +71,16 @@ pub fn tabulate<S: Simd>(simd: S, d: usize, update: &UpdateF32) -> Vec<Line> {
     }
     let mut lines = vec![Line::zeroed(); lines];
     let table = &mut lines;
-    by_width(simd, d, &mut Shared { update, table });
+    by_width(simd, d, &mut SharedTable { update, table });
     lines
 }
 
-struct Shared<'a> {
+struct SharedTable<'a> {
     update: &'a UpdateF32<'a>,
     table: &'a mut [Line],
 }
 
-impl ByWidth for Shared<'_> {
+impl ByWidth for SharedTable<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(&mut self, simd: S) {
         let tables = sums_by_pattern::<S, C>(self.table).chunks_exact_mut(PER_WORD);
@@ -154,7 +154,7 @@ pub fn velocity<S: Simd>(
     } else {
         0
     };
-    let mut tile = Tile {
+    let mut tile = TileVelocity {
         d,
         update,
         shared,
@@ -172,7 +172,7 @@ pub fn velocity<S: Simd>(
     }
 }
 
-struct Tile<'a> {
+struct TileVelocity<'a> {
     d: usize,
     update: &'a UpdateF32<'a>,
     shared: &'a [Line],
@@ -187,7 +187,7 @@ struct Tile<'a> {
     table: Vec<Line>,
 }
 
-impl ByWidth for Tile<'_> {
+impl ByWidth for TileVelocity<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(&mut self, simd: S) {
         let zero = simd.splat_f32s(0.0);
@@ -235,7 +235,7 @@ impl ByWidth for Tile<'_> {
     }
 }
 
-impl Tile<'_> {
+impl TileVelocity<'_> {
     /// G of the coordinates that were summed, from rows of `width` per particle to planes.
     #[inline(always)]
     fn transpose(&mut self, width: usize) {

@@ -22,25 +22,25 @@ use super::layout::{Chunk, GROUP, LANES, Line, WORD, bits_per_block, lines_per_b
 use super::rows::{Rows, by_patterns};
 use crate::model::Train;
 
-/// The sums that a chunk of particles contributes.
+/// The sums of predict over some particles.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sums {
+pub struct PredictionSums {
     /// Σ_j a_j σ(w_j·x_i), padded to whole groups.
     pub f: Vec<f64>,
     /// Σ a², Σ |w|², Σ |a||w|.
     pub moments: [f64; 3],
 }
 
-impl Sums {
+impl PredictionSums {
     /// No particles, on so many groups of samples.
     pub fn none(groups: usize) -> Self {
-        Sums {
+        PredictionSums {
             f: vec![0.0; groups * GROUP],
             moments: [0.0; 3],
         }
     }
 
-    pub fn add(&mut self, part: &Sums) {
+    pub fn add(&mut self, part: &PredictionSums) {
         self.f.iter_mut().zip(&part.f).for_each(|(f, p)| *f += p);
         let moments = self.moments.iter_mut().zip(part.moments);
         moments.for_each(|(sum, moment)| *sum += moment);
@@ -86,9 +86,9 @@ pub struct PatternTables {
     patterns: Vec<Line>,
 }
 
-/// Samples, and how the particles are cut.
+/// The kernels on some samples: what they need to know of these, and how the particles are cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Pass<'a> {
+pub struct SampleKernels<'a> {
     pub d: usize,
     /// Samples in groups (groups, d), as [`super::layout::Samples`] packs them.
     pub x: &'a [[f32; GROUP]],
@@ -97,22 +97,25 @@ pub struct Pass<'a> {
     pub arch: Arch,
 }
 
-impl Pass<'_> {
+impl SampleKernels<'_> {
     fn groups(&self) -> usize {
         self.x.len() / self.d
     }
 
     /// predict: the sums of particles where they are. Leaves activation bits where there is room
     /// for them.
-    pub fn predict(self, lines: &mut [Line], active: &mut [Line]) -> Sums {
+    pub fn predict(self, lines: &mut [Line], active: &mut [Line]) -> PredictionSums {
         self.sweep(lines, active, None)
     }
 
-    /// What [`Pass::velocity_update_predict`] needs to know of an update.
+    /// What [`SampleKernels::velocity_update_predict`] needs to know of an update.
     pub fn tabulate(self, update: &UpdateF32) -> PatternTables {
         match update.train {
             Train::Output => PatternTables::default(),
-            Train::Both | Train::Input => self.arch.dispatch(Tabulate { pass: self, update }),
+            Train::Both | Train::Input => self.arch.dispatch(Tabulate {
+                kernels: self,
+                update,
+            }),
         }
     }
 
@@ -124,7 +127,7 @@ impl Pass<'_> {
         chunk: Chunk,
         update: &UpdateF32,
         by_pattern: &PatternTables,
-    ) -> Sums {
+    ) -> PredictionSums {
         self.sweep(chunk.lines, chunk.active, Some((update, by_pattern)))
     }
 
@@ -134,7 +137,7 @@ impl Pass<'_> {
         lines: &mut [Line],
         active: &mut [Line],
         update: Option<UpdateWithTables>,
-    ) -> Sums {
+    ) -> PredictionSums {
         match self.d {
             1 => self.sweep_in::<1>(lines, active, update),
             2 => self.sweep_in::<2>(lines, active, update),
@@ -158,9 +161,9 @@ impl Pass<'_> {
         lines: &mut [Line],
         active: &mut [Line],
         update: Option<UpdateWithTables>,
-    ) -> Sums {
+    ) -> PredictionSums {
         self.arch.dispatch(Sweep::<D> {
-            pass: self,
+            kernels: self,
             lines,
             active,
             update,
@@ -169,7 +172,7 @@ impl Pass<'_> {
 }
 
 struct Tabulate<'a> {
-    pass: Pass<'a>,
+    kernels: SampleKernels<'a>,
     update: &'a UpdateF32<'a>,
 }
 
@@ -178,20 +181,20 @@ impl WithSimd for Tabulate<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> PatternTables {
-        let Tabulate { pass, update } = self;
-        let lookup = match pass.d {
-            1 => RegisterTable::new::<S, 1>(simd, pass.x, update),
-            2 => RegisterTable::new::<S, 2>(simd, pass.x, update),
-            3 => RegisterTable::new::<S, 3>(simd, pass.x, update),
-            4 => RegisterTable::new::<S, 4>(simd, pass.x, update),
-            5 => RegisterTable::new::<S, 5>(simd, pass.x, update),
-            6 => RegisterTable::new::<S, 6>(simd, pass.x, update),
-            7 => RegisterTable::new::<S, 7>(simd, pass.x, update),
-            8 => RegisterTable::new::<S, 8>(simd, pass.x, update),
+        let Tabulate { kernels, update } = self;
+        let lookup = match kernels.d {
+            1 => RegisterTable::new::<S, 1>(simd, kernels.x, update),
+            2 => RegisterTable::new::<S, 2>(simd, kernels.x, update),
+            3 => RegisterTable::new::<S, 3>(simd, kernels.x, update),
+            4 => RegisterTable::new::<S, 4>(simd, kernels.x, update),
+            5 => RegisterTable::new::<S, 5>(simd, kernels.x, update),
+            6 => RegisterTable::new::<S, 6>(simd, kernels.x, update),
+            7 => RegisterTable::new::<S, 7>(simd, kernels.x, update),
+            8 => RegisterTable::new::<S, 8>(simd, kernels.x, update),
             _ => RegisterTable::default(),
         };
-        let patterns = match by_patterns(pass.d) {
-            true => four_russians::tabulate(simd, pass.d, update),
+        let patterns = match by_patterns(kernels.d) {
+            true => four_russians::tabulate(simd, kernels.d, update),
             false => Vec::new(),
         };
         PatternTables { lookup, patterns }
@@ -202,7 +205,7 @@ impl WithSimd for Tabulate<'_> {
 type UpdateWithTables<'a> = (&'a UpdateF32<'a>, &'a PatternTables);
 
 struct Sweep<'a, const D: usize> {
-    pass: Pass<'a>,
+    kernels: SampleKernels<'a>,
     lines: &'a mut [Line],
     /// Activation bits to use and to leave, or nothing.
     active: &'a mut [Line],
@@ -210,10 +213,10 @@ struct Sweep<'a, const D: usize> {
 }
 
 impl<const D: usize> WithSimd for Sweep<'_, D> {
-    type Output = Sums;
+    type Output = PredictionSums;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Sums {
+    fn with_simd<S: Simd>(self, simd: S) -> PredictionSums {
         // Samples and vectors of particles in predict's register tile. AVX-512 multiplies by one
         // number in memory at no cost: only there nothing is gained by using it twice.
         if const { S::REGISTER_COUNT >= 32 } {
@@ -233,13 +236,16 @@ impl<const D: usize> WithSimd for Sweep<'_, D> {
 impl<const D: usize> Sweep<'_, D> {
     /// N, V: predict's register tile. KEPT: whether activation bits are kept from predict to velocity.
     #[inline(always)]
-    fn tiles<S: Simd, const N: usize, const V: usize, const KEPT: bool>(self, simd: S) -> Sums {
-        let d = if D == 0 { self.pass.d } else { D };
-        let groups = self.pass.groups();
-        let mut sums = Sums::none(groups);
-        let lines = self.pass.tile * lines_per_block(d);
+    fn tiles<S: Simd, const N: usize, const V: usize, const KEPT: bool>(
+        self,
+        simd: S,
+    ) -> PredictionSums {
+        let d = if D == 0 { self.kernels.d } else { D };
+        let groups = self.kernels.groups();
+        let mut sums = PredictionSums::none(groups);
+        let lines = self.kernels.tile * lines_per_block(d);
         let per_block = bits_per_block(groups);
-        let bits = self.pass.tile * per_block;
+        let bits = self.kernels.tile * per_block;
         let finds = self
             .update
             .is_some_and(|(update, _)| !KEPT && update.train != Train::Output);
@@ -257,7 +263,7 @@ impl<const D: usize> Sweep<'_, D> {
             };
             if let Some((update, by_pattern)) = self.update {
                 let forces = &mut forces[..lines.len()];
-                let x = self.pass.x;
+                let x = self.kernels.x;
                 let active = if KEPT {
                     &*active
                 } else if finds {
@@ -280,7 +286,14 @@ impl<const D: usize> Sweep<'_, D> {
                 }
                 velocity::update_block::<S, D>(simd, d, lines, update, forces);
             }
-            predict::predict::<S, D, N, V, KEPT>(simd, d, lines, self.pass.x, active, &mut sums.f);
+            predict::predict::<S, D, N, V, KEPT>(
+                simd,
+                d,
+                lines,
+                self.kernels.x,
+                active,
+                &mut sums.f,
+            );
             predict::moments(simd, d, lines, &mut sums.moments);
         }
         sums

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::products::{COORDINATES, Word, products};
+use super::products::{COORDINATES, WordProducts, products};
 use super::vectors::{negative_part, shift_in_sign};
 use super::{at, is_small, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
@@ -57,7 +57,7 @@ fn pass<
     let negate = |w: S::f32s| simd.neg_f32s(w);
     let mut word = None;
     if const { D == 0 } && d > COORDINATES {
-        word = Some(Word::new(simd, d, tile));
+        word = Some(WordProducts::new(simd, d, tile));
     }
     for group in 0..x.len() / d {
         let x = &x[group * d..];

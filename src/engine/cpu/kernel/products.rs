@@ -60,17 +60,17 @@ pub const COORDINATES: usize = 160;
 /// −z of the samples of a word and a tile of particles, for d above [`COORDINATES`]: bit for bit
 /// what [`products`] makes of −w, in an order of memory that a large d needs.
 #[derive(Debug)]
-pub struct Word<T> {
+pub struct WordProducts<T> {
     /// (vectors of particles, samples)
     z: Vec<T>,
 }
 
-impl<T: Pod> Word<T> {
+impl<T: Pod> WordProducts<T> {
     /// Room for a tile.
     #[inline(always)]
     pub fn new<S: Simd<f32s = T>>(simd: S, d: usize, tile: &[Line]) -> Self {
         let vectors = tile.len() / lines_per_block(d) * per_plane::<S>();
-        Word {
+        WordProducts {
             z: vec![simd.splat_f32s(0.0); vectors * SAMPLES],
         }
     }
@@ -108,7 +108,7 @@ struct Fill<'a, S: Simd> {
     d: usize,
     tile: &'a [Line],
     x: &'a [[f32; GROUP]],
-    /// As [`Word`] has it.
+    /// As [`WordProducts`] has it.
     z: &'a mut [S::f32s],
 }
 
@@ -125,7 +125,7 @@ impl<S: Simd> NullaryFnOnce for Fill<'_, S> {
             for (block, z) in blocks.zip(z) {
                 let planes: &[S::f32s] = bytemuck::cast_slice(block);
                 for (group, x) in self.x.chunks_exact(d).enumerate() {
-                    let mut part = Part {
+                    let mut part = PartialProducts {
                         w: &planes[start * per_plane::<S>()..end * per_plane::<S>()],
                         x: &x[start..end],
                         first: start == 0,
@@ -146,7 +146,7 @@ impl<S: Simd> NullaryFnOnce for Fill<'_, S> {
 }
 
 /// Some coordinates of a block and of a group of samples.
-struct Part<'a, T> {
+struct PartialProducts<'a, T> {
     w: &'a [T],
     x: &'a [[f32; GROUP]],
     /// Whether no coordinates come before.
@@ -157,7 +157,7 @@ struct Part<'a, T> {
     sample: usize,
 }
 
-impl<T: Pod> Part<'_, T> {
+impl<T: Pod> PartialProducts<'_, T> {
     /// Adds to −z of N samples from number `sample` of the group on, V vectors at a time.
     #[inline(always)]
     fn add<S: Simd<f32s = T>, const N: usize, const V: usize>(&mut self, simd: S, sample: usize) {
@@ -205,7 +205,7 @@ mod tests {
             let values: &mut [f32] = bytemuck::cast_slice_mut(&mut tile);
             (0..).zip(values).for_each(|(i, w)| *w = number(i));
             let mut x: Vec<[f32; GROUP]> = (0..3 * d).map(|i| [number(11 * i); GROUP]).collect();
-            let mut word = Word::new(simd, d, &tile);
+            let mut word = WordProducts::new(simd, d, &tile);
             word.fill(simd, d, &tile, &x);
             if let Some(k) = spoilt {
                 x[2 * d + k][GROUP - 1] += 1e-3;

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use super::Gpu;
 use super::device::Device;
 use super::dispatch::Dispatch;
-use super::inputs::Inputs;
+use super::inputs::DeviceInputs;
 use super::kernels::Kernel;
 use super::layout::LANES;
 use super::layout::NONE;
@@ -28,7 +28,7 @@ use crate::engine::gpu::stages::arcs::{
     GRADIENTS_GIVEN_ARCS, MEASURE_ARCS, PREDICT_ARCS, RESIDUAL_ARCS, VELOCITY_ARCS,
     VELOCITY_UPDATE_ARCS,
 };
-use crate::engine::methods::{Machine, Method, Problem, choose};
+use crate::engine::methods::{Machine, Method, RunProperties, choose};
 use crate::engine::plan::{Row, Size, Storage, Tiling};
 use crate::engine::{Batch, ShortCuts};
 use crate::error::Result;
@@ -50,9 +50,9 @@ pub(super) fn places(
     let runs = batch.runs.iter();
     runs.map(|run| {
         let data = &batch.datasets[run.train_set];
-        let problem = Problem::new(batch, run);
-        let method = choose(&[Method::Arcs], short_cuts, Machine::Gpu, &problem);
-        let taken_here = fits && is_within_reach(data, problem.m, &shape);
+        let properties = RunProperties::new(batch, run);
+        let method = choose(&[Method::Arcs], short_cuts, Machine::Gpu, &properties);
+        let taken_here = fits && is_within_reach(data, properties.m, &shape);
         if !(method == Method::Arcs && taken_here) {
             return None;
         }
@@ -78,7 +78,7 @@ pub(super) fn directly(
 }
 
 /// What the engine has besides.
-pub(super) struct Shared<'a> {
+pub(super) struct EngineParts<'a> {
     pub batch: &'a Batch,
     pub storage: &'a Storage,
     pub tiling: &'a Tiling,
@@ -98,13 +98,13 @@ struct ArcBuffers {
 }
 
 impl ArcBuffers {
-    fn new(device: &Device, tables: &Tables, shared: &Shared) -> Result<Self> {
+    fn new(device: &Device, tables: &Tables, engine: &EngineParts) -> Result<Self> {
         let usage = wgpu::BufferUsages::STORAGE;
         let buffer = |label, words| device.buffer(label, words, usage);
         let cleared = usage | wgpu::BufferUsages::COPY_DST;
         let magnitudes = device.buffer("magnitudes", tables.runs.len(), cleared)?;
-        let train = shared.train.buffers.clone();
-        let positions = shared.storage.shards.iter();
+        let train = engine.train.buffers.clone();
+        let positions = engine.storage.shards.iter();
         Ok(ArcBuffers {
             common: train
                 .with(Slot::ArcRuns, &device.upload("arc runs", &tables.runs)?)
@@ -122,7 +122,7 @@ impl ArcBuffers {
 }
 
 /// All runs of a batch that take the short cut.
-pub(super) struct Arcs {
+pub(super) struct ArcRuns {
     shape: ArcShape,
     /// Sizes of the workgroups of residual_arcs.
     residual_threads: BTreeSet<u32>,
@@ -142,31 +142,31 @@ pub(super) struct ArcStep {
     pub update: Vec<Dispatch>,
 }
 
-impl Arcs {
+impl ArcRuns {
     /// None where no run takes the short cut.
-    pub fn new(device: &Device, shared: &Shared) -> Result<Option<(Self, ArcStep)>> {
-        if shared.places.iter().all(Option::is_none) {
+    pub fn new(device: &Device, engine: &EngineParts) -> Result<Option<(Self, ArcStep)>> {
+        if engine.places.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let shape = ArcShape::new(&device.facts, shared.tiling.turns);
-        let storage = shared.storage;
-        let Shared {
+        let shape = ArcShape::new(&device.facts, engine.tiling.turns);
+        let storage = engine.storage;
+        let EngineParts {
             batch,
             places,
             tiling,
             ..
-        } = shared;
+        } = engine;
         let tables = Tables::new(batch, places, storage, tiling, &shape);
-        let buffers = ArcBuffers::new(device, &tables, shared)?;
+        let buffers = ArcBuffers::new(device, &tables, engine)?;
         let compile = |stage, shape: &ArcShape| -> Result<(Kernel, wgpu::BindGroup)> {
-            let kernel = Kernel::new(device, stage, &render(stage, shape)?, shared.checks)?;
+            let kernel = Kernel::new(device, stage, &render(stage, shape)?, engine.checks)?;
             let common = kernel.bind(device, &buffers.common)?;
             Ok((kernel, common))
         };
         let over_particles = |stage| -> Result<Vec<Dispatch>> {
             let (kernel, common) = compile(stage, &shape)?;
             let mut dispatches = Vec::new();
-            let shards = shared.shards.iter().zip(&buffers.positions);
+            let shards = engine.shards.iter().zip(&buffers.positions);
             for (rows, (particles, positions)) in tables.rows.iter().zip(shards) {
                 let own = Buffers::default()
                     .with(Slot::Particles, particles)
@@ -176,7 +176,7 @@ impl Arcs {
                     &kernel,
                     &common,
                     rows,
-                    &shared.train.x,
+                    &engine.train.x,
                     &own,
                 )?);
             }
@@ -197,7 +197,7 @@ impl Arcs {
             predict,
             update: over_particles(VELOCITY_UPDATE_ARCS)?,
         };
-        let arcs = Arcs {
+        let arcs = ArcRuns {
             measure: over_particles(MEASURE_ARCS)?,
             shape,
             residual_threads,
@@ -247,7 +247,7 @@ impl Arcs {
         device: &Device,
         kernel: &Kernel,
         (run, shard): (usize, usize),
-        inputs: &Inputs,
+        inputs: &DeviceInputs,
         own: &Buffers,
     ) -> Result<Vec<Dispatch>> {
         let common = kernel.bind(device, &self.buffers.common)?;
@@ -262,7 +262,7 @@ impl Arcs {
 
 impl Gpu {
     /// The short cut for d = 2, if the run takes it.
-    pub(super) fn arcs_of(&self, run: usize) -> Option<&Arcs> {
+    pub(super) fn arcs_of(&self, run: usize) -> Option<&ArcRuns> {
         let taken = self.train.runs.get(run).is_some_and(|r| r.arcs != NONE);
         self.arcs.as_ref().filter(|_| taken)
     }

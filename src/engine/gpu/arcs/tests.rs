@@ -56,7 +56,7 @@ fn structs_are_the_same_on_both_sides() {
         copies: 1,
     };
     let predict = validated(&render(PREDICT_ARCS, &shape).unwrap());
-    same_layout!(&predict, ArcRun as "ArcRun": run count circle slots copies gradients moments tiles
+    same_layout!(&predict, ArcRun: run count circle slots copies gradients moments tiles
         headroom threads);
-    same_layout!(&predict, ArcRow as "ArcRow": run first count particle moments copy);
+    same_layout!(&predict, ArcRow: run first count particle moments copy);
 }

@@ -3,10 +3,10 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::features::{CHUNK, Columns, Features, Inputs, add_products, combine, mirror};
+use super::features::{CHUNK, Columns, Features, TrainingInputs, add_products, combine, mirror};
 use crate::data::Dataset;
 use crate::engine::step::{MeanSquares, StepScalars};
-use crate::engine::{Clock, DualState, Evaluation, Update};
+use crate::engine::{Clock, DualState, Evaluation, RunUpdate};
 use crate::model::Run;
 use crate::model::StateFormat;
 use crate::particles::Particles;
@@ -19,7 +19,7 @@ const KEPT: usize = 4 << 20;
 
 /// Features of some particles, and their |w_j|.
 #[derive(Debug)]
-struct Chunk {
+struct FeatureChunk {
     features: Features,
     norms: Vec<f64>,
 }
@@ -33,7 +33,7 @@ struct Now {
 
 /// a (m) at the present state, and its sums over the particles.
 #[derive(Debug)]
-struct Output {
+struct OutputWeights {
     a: Vec<f32>,
     /// Σ a², Σ |a||w|
     sums: [f64; 2],
@@ -42,7 +42,7 @@ struct Output {
 /// A run with fixed w: a = s a_0 + φᵀ c, and f = s f_0 + K c with K = (α/m) φ φᵀ.
 #[derive(Debug)]
 pub struct DualRun {
-    inputs: Inputs,
+    inputs: TrainingInputs,
     y: Vec<f32>,
     run: Run,
     dual: DualState,
@@ -52,9 +52,9 @@ pub struct DualRun {
     f0: Vec<f64>,
     a0_square: f64,
     w_square: f64,
-    kept: Vec<Chunk>,
+    kept: Vec<FeatureChunk>,
     now: Option<Now>,
-    output: Option<Output>,
+    output: Option<OutputWeights>,
     arch: Arch,
 }
 
@@ -69,7 +69,7 @@ impl DualRun {
             c: vec![0.0; n],
         };
         DualRun {
-            inputs: Inputs::new(data),
+            inputs: TrainingInputs::new(data),
             y: data.y.clone(),
             run: run.clone(),
             dual: dual.unwrap_or_else(fresh),
@@ -93,7 +93,7 @@ impl DualRun {
                 let a = block.a[at..at + width].iter().map(|&a| a as f32);
                 self.dual.a.extend(a);
             }
-            let chunk = Chunk::new(&self.inputs, block, at, width);
+            let chunk = FeatureChunk::new(&self.inputs, block, at, width);
             add_products(&chunk.features, &mut self.kernel, self.inputs.n);
             let a = &self.dual.a[from..from + width];
             let rows = chunk.features.phi.chunks_exact(width);
@@ -183,7 +183,7 @@ impl DualRun {
             a: mean_a2,
             w: self.w_square / self.run.m as f64,
         };
-        let step = Update {
+        let step = RunUpdate {
             residual: &g,
             scalars: StepScalars::new(&self.run, clock.exponent, eta, squares, StateFormat::F32),
         };
@@ -194,7 +194,7 @@ impl DualRun {
     }
 
     /// update: a of all particles, through its coefficients.
-    pub fn update(&mut self, update: &Update, clock: &mut Clock) {
+    pub fn update(&mut self, update: &RunUpdate, clock: &mut Clock) {
         let step = &update.scalars;
         let change = |v: f64, force: f64| step.scale() * (v + (force - step.decay * v));
         let DualState { scale, c, .. } = &mut self.dual;
@@ -233,7 +233,7 @@ impl DualRun {
         let starts: Vec<usize> = (0..block.m()).step_by(CHUNK).collect();
         let part = |&at: &usize| {
             let width = CHUNK.min(block.m() - at);
-            let chunk = Chunk::new(&self.inputs, block, at, width);
+            let chunk = FeatureChunk::new(&self.inputs, block, at, width);
             self.part(first + at, &chunk)
         };
         starts.par_iter().map(part).collect()
@@ -241,7 +241,7 @@ impl DualRun {
 
     /// Joins the parts of all particles.
     pub fn gather(&mut self, parts: Vec<(Vec<f32>, [f64; 2])>) {
-        let mut output = Output {
+        let mut output = OutputWeights {
             a: Vec::with_capacity(self.run.held_count()),
             sums: [0.0; 2],
         };
@@ -254,7 +254,7 @@ impl DualRun {
     }
 
     /// a of a chunk, and its Σ a², Σ |a||w|.
-    fn part(&self, first: usize, chunk: &Chunk) -> (Vec<f32>, [f64; 2]) {
+    fn part(&self, first: usize, chunk: &FeatureChunk) -> (Vec<f32>, [f64; 2]) {
         let width = chunk.norms.len();
         let base = &self.dual.a[first..first + width];
         let scaled = base.iter().map(|&a| self.dual.scale * f64::from(a));
@@ -296,10 +296,10 @@ impl DualRun {
     }
 }
 
-impl Chunk {
-    fn new(inputs: &Inputs, block: &Particles, first: usize, width: usize) -> Self {
+impl FeatureChunk {
+    fn new(inputs: &TrainingInputs, block: &Particles, first: usize, width: usize) -> Self {
         let norm = |j: usize| block.w(j).iter().map(|w| w * w).sum::<f64>().sqrt();
-        Chunk {
+        FeatureChunk {
             features: inputs.features(block, first, width),
             norms: (first..first + width).map(norm).collect(),
         }

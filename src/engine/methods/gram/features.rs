@@ -17,7 +17,7 @@ const TOGETHER: usize = 4;
 
 /// The training inputs X (n, d).
 #[derive(Debug)]
-pub struct Inputs {
+pub struct TrainingInputs {
     pub n: usize,
     d: usize,
     x: Vec<f64>,
@@ -31,9 +31,9 @@ pub struct Features {
     pub width: usize,
 }
 
-impl Inputs {
+impl TrainingInputs {
     pub fn new(data: &Dataset) -> Self {
-        Inputs {
+        TrainingInputs {
             n: data.n(),
             d: data.d,
             x: data.x.iter().map(|&x| f64::from(x)).collect(),
@@ -181,7 +181,7 @@ mod tests {
             w: (0..10).map(|k| f64::from(k * k % 7) - 3.0).collect(),
             a: vec![0.0; 5],
         };
-        let features = Inputs::new(&data).features(&block, 1, 3);
+        let features = TrainingInputs::new(&data).features(&block, 1, 3);
         let phi = |i: usize, j: usize| {
             let x = data.row(i);
             (block.w(j)[0] * f64::from(x[0]) + block.w(j)[1] * f64::from(x[1])).max(0.0)

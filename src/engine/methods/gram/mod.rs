@@ -17,10 +17,10 @@ mod runs;
 
 use std::ops::Range;
 
-use super::{Machine, Method, Problem, ShortCuts, choose};
+use super::{Machine, Method, RunProperties, ShortCuts, choose};
 use crate::engine::{
-    Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, Sample,
-    Steps, Update,
+    Batch, Clock, DualState, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate,
+    Sample, Steps,
 };
 use crate::error::Result;
 use crate::model::Run;
@@ -42,13 +42,13 @@ impl Gram {
     pub fn around(inner: Box<dyn Engine>, short_cuts: ShortCuts) -> Box<dyn Engine> {
         let batch = inner.batch();
         let gram_run = |run: &Run| {
-            let problem = Problem::new(batch, run);
+            let properties = RunProperties::new(batch, run);
             let machine = match inner.name() {
                 "gpu" => Machine::Gpu,
                 _ => Machine::Processor,
             };
-            let method = choose(&[Method::Gram], short_cuts, machine, &problem);
-            (method == Method::Gram).then(|| GramRun::new(problem.n))
+            let method = choose(&[Method::Gram], short_cuts, machine, &properties);
+            (method == Method::Gram).then(|| GramRun::new(properties.n))
         };
         let runs_of_gram = GramRuns::new(batch.runs.iter().map(gram_run).collect());
         match runs_of_gram.none() {
@@ -287,7 +287,7 @@ impl Engine for Gram {
         self.inner.velocity_for(run, g)
     }
 
-    fn update(&mut self, updates: &[Option<Update>]) -> Result<()> {
+    fn update(&mut self, updates: &[Option<RunUpdate>]) -> Result<()> {
         self.prepare()?;
         let mut others = updates.to_vec();
         for (run, gram_run) in self.runs_of_gram.each() {

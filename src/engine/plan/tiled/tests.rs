@@ -41,7 +41,7 @@ fn both(room: u64) -> Room {
     }
 }
 
-fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, Update) {
+fn plan(sizes: &[Size], shard: Option<u64>, room: u64) -> (Storage, Prediction, TiledUpdatePlan) {
     let storage = storage(sizes, D, &TILING, &LIMITS, shard).unwrap();
     let mut predict = prediction(sizes, sizes, D, &TILING, &LIMITS, &storage).unwrap();
     let update = CUT.update(sizes, D, &TILING, &storage, both(room));
