@@ -5,10 +5,10 @@
 //! and the [`Tiling`] alone, never on shards or on the other runs, so neither do its bits.
 //!
 //! No invocation of a kernel makes more than [`TURNS_MOST`] turns of its loops, whatever m, n and d
-//! are ([`Reach`]). Beyond it particles and samples are cut once more: rows of the same sums follow
-//! one another and add to what those before them left, in the order of particles or samples. So
-//! sums take no more memory than without a cut; only velocity keeps partial sums of G, for some
-//! particles at a time (gradient_sums.rs), and residual three numbers for each range of samples
+//! are ([`Reach`]). Where a workgroup would make more, its particles or samples are shared out to several
+//! rows, which are done one after another: each adds to the sums that the one before it left. So sums
+//! take no more memory than without this cut, with two exceptions: velocity keeps partial sums of G, for
+//! some particles at a time (gradient_sums.rs), and residual three numbers for each range of samples
 //! ([`ranges`]).
 
 use std::ops::Range;
@@ -31,11 +31,11 @@ pub const TURNS_MOST: usize = 1 << 15;
 /// Sums of a tile beyond its n predictions: Σa², Σ|w|², Σ|a||w|.
 pub const MOMENTS: usize = 3;
 
-/// Partial sums of a run may always take this many bytes; beyond it 1/8 of its particles …
+/// Partial sums of a run take at most an eighth of the bytes of its particles, or this many if that is more.
 const SUMS_FREE: usize = 1 << 20;
-/// … but no more than this.
+/// Partial sums of a run take no more bytes than this, however many particles it has.
 const SUMS_MOST: usize = 64 << 20;
-/// More tiles than this only cost time in `reduce`.
+/// Tiles of a run, at most, where its tile size may grow: more of them only cost time in `reduce`.
 const TILES_MOST: usize = 4096;
 
 /// The sizes of a kernel family that decide how work is cut.
@@ -45,7 +45,7 @@ pub struct Tiling {
     pub lanes: usize,
     /// Particles in a tile of `predict`, a multiple of `lanes`; more where m is large.
     pub tile: usize,
-    /// Whether the tile size is fixed, however large m is.
+    /// Whether the tile size stays the same, however large m is.
     pub fixed: bool,
     /// Threads of a `predict` workgroup, a power of two.
     pub threads: usize,
@@ -66,7 +66,7 @@ pub struct Tiling {
     pub reach: Reach,
     /// How the kernels tiled over d cut their work, where they are used.
     pub tiled: Option<tiled::Cut>,
-    /// Whether residual goes range by range even where there is one.
+    /// Whether residual goes range by range even where there is only one range.
     pub ranged: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Tiling {
 pub struct Reach {
     /// predict: particles, whole blocks.
     pub particles: usize,
-    /// Moments in a workgroup of their own: particles, whole blocks.
+    /// The moments of predict_tiled, which have a workgroup of their own: particles, whole blocks.
     pub moments: usize,
     /// velocity_update: samples.
     pub samples: usize,
@@ -145,7 +145,7 @@ pub struct Prediction {
 }
 
 impl Piece {
-    /// Its particles; blocks are of so many lanes.
+    /// Its particles, where a block holds `lanes` of them.
     pub fn span(&self, lanes: usize) -> Span {
         Span {
             run: self.run as u32,
@@ -157,7 +157,7 @@ impl Piece {
 }
 
 impl Tiling {
-    /// Samples of a row of predict.
+    /// Samples of a row of predict, at most.
     pub fn predicted(&self) -> usize {
         let held = self.threads * self.samples;
         self.tiled.as_ref().map_or(held, |cut| cut.samples)
@@ -240,8 +240,8 @@ pub struct UpdatePlan {
     pub gradient_sums: usize,
 }
 
-/// Cuts velocity and update. `sizes` are those of the training sets, `room` the bytes that partial
-/// sums of G may take: at least those of one workgroup's particles, whatever it says.
+/// Cuts velocity and update. `sizes` are those of the training sets. Partial sums of G take at most `room`
+/// bytes, except that there is always room for those of one workgroup's particles.
 pub fn update(
     sizes: &[Size],
     d: usize,
@@ -283,8 +283,8 @@ pub fn update(
     update
 }
 
-/// Cuts velocity and update for kernels that pass partial velocities on: range after range of samples, then
-/// the step.
+/// Cuts velocity and update for the naive kernels: velocity adds up G in a buffer, range after range of
+/// samples, and then update takes the step.
 pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) -> Vec<Vec<Pass>> {
     let most = tiling.reach.samples;
     let shard = |spans: Vec<Span>| {
@@ -309,7 +309,8 @@ pub fn velocity_then_update(sizes: &[Size], tiling: &Tiling, storage: &Storage) 
     shards.into_iter().map(shard).collect()
 }
 
-/// All particles of each shard, at most so many of one run at a time; blocks are of so many lanes.
+/// The particles of each shard in spans of one run and at most `most` particles, where a block holds `lanes`
+/// of them.
 pub fn spans(most: usize, lanes: usize, storage: &Storage) -> Vec<Vec<Span>> {
     let mut spans = vec![Vec::new(); storage.shards.len()];
     for piece in &storage.pieces {
@@ -414,8 +415,8 @@ pub fn prediction(
     })
 }
 
-/// The rows of one tile, whose sums go to a word: its samples, a workgroup's worth at a time. A tile
-/// without samples still has its moments.
+/// The rows of one tile, one for each workgroup's worth of samples. Its sums go to the words from `out` on.
+/// Without samples it still has a row, for its moments.
 fn tile_rows(
     tiling: &Tiling,
     tile: Span,

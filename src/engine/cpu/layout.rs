@@ -22,10 +22,10 @@ const PLANE: usize = LANES * size_of::<f32>();
 pub struct Blocks {
     /// Planes, block by block.
     pub lines: Vec<Line>,
-    /// Whether z_ij > 0 on the training set, a bit per pair: per block and word of 32 samples, a
-    /// word per particle. Of the first chunks only, where all would take too much memory.
+    /// Whether z_ij > 0 on the training set, a bit per pair: for each block and each 32 samples, a word
+    /// per particle. Where all bits would take too much memory, only those of the first chunks are kept.
     active: Vec<Line>,
-    /// The positions of the particles, if they are not in their own order.
+    /// The positions of the particles, if they are not in the order of their numbers.
     pub places: StoragePlaces,
     pub cut: ChunkSize,
     pub m: usize,
@@ -33,7 +33,7 @@ pub struct Blocks {
     n: usize,
 }
 
-/// Bits of a place in a segment.
+/// Bits of a position in a segment.
 pub const PLACE_BITS: usize = 24;
 
 /// A position in a segment, in three bytes: in few dimensions a fourth byte would cost noticeable memory.
@@ -52,18 +52,18 @@ impl StoragePlace {
     }
 }
 
-/// The place of each particle. None leaves its segment, at most 2^[`PLACE_BITS`] particles that are
-/// sorted together. Empty where all are in their own order.
+/// The position of each particle. A particle stays in its segment: at most 2^[`PLACE_BITS`] particles that
+/// are sorted together. Empty where all are in the order of their numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoragePlaces {
     /// Particles of a segment.
     segment: usize,
-    /// Places of all particles, each counted from the first of its segment.
+    /// Positions of all particles, each counted from the first of its segment.
     places: Vec<StoragePlace>,
 }
 
 impl StoragePlaces {
-    /// m particles in their own order, to be sorted segment by segment.
+    /// m particles in the order of their numbers, to be sorted segment by segment.
     pub fn in_order(m: usize, segment: usize) -> Self {
         let place = |j| StoragePlace::new(j % segment);
         StoragePlaces {
@@ -142,8 +142,8 @@ impl Blocks {
         self.lines.len() / lines_per_block(self.d)
     }
 
-    /// Planes of the particles of block number `index` as their own order has it. `room` is where they
-    /// are put together if they are kept in another.
+    /// The planes of block number `index` of the particles in the order of their numbers. If they are kept in
+    /// another order, they are collected in `room`.
     pub fn in_order<'a>(&'a self, index: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
         let planes: &[f32] = bytemuck::cast_slice(&self.lines);
         let size = (self.d + 1) * LANES;
@@ -171,11 +171,11 @@ impl Blocks {
     }
 }
 
-/// What the particles of a batch and their activation bits may always take together.
+/// Bytes that the particles of a batch and their activation bits may always take together.
 const SMALL: usize = 48 << 20;
 
-/// Bytes of activation bits that one of `runs` runs keeps unless told otherwise: what it may always
-/// take less its m particles, and no less than a fifth of these.
+/// Bytes of activation bits that one of `runs` runs keeps by default: its share of [`SMALL`] less the bytes of
+/// its m particles, but at least a fifth of those.
 pub fn fair_bits(m: usize, d: usize, runs: usize) -> usize {
     let particles = m.div_ceil(LANES) * (d + 1) * PLANE;
     (SMALL / runs.max(1))
@@ -183,7 +183,7 @@ pub fn fair_bits(m: usize, d: usize, runs: usize) -> usize {
         .max(particles / 5)
 }
 
-/// Bytes that particles and samples of a batch take, without what may be left out.
+/// Bytes that the particles and samples of a batch take, without activation bits.
 pub fn bytes(batch: &Batch) -> u128 {
     let block = (batch.d as u128 + 1) * PLANE as u128;
     let particles = |m: usize| block * m.div_ceil(LANES) as u128;
@@ -198,26 +198,26 @@ pub const fn lines_per_block(d: usize) -> usize {
     (d + 1) * LINES
 }
 
-/// Lines of the activation bits of one block on so many groups of samples.
+/// Lines of the activation bits of one block on this many groups of samples.
 pub fn bits_per_block(groups: usize) -> usize {
     groups.div_ceil(WORD) * LINES
 }
 
-/// Particles of a tile: half a first-level cache, or of a second-level one where d is large.
+/// Bytes of the particles of a tile: half a first-level cache, or half a second-level one where d is large.
 const TILE: usize = 16 << 10;
 const LARGE_TILE: usize = 512 << 10;
 
-/// Chunks of a run, at most: more than most machines have cores, few enough that the sums of all
-/// chunks stay small.
+/// Chunks of a run, at most: more than most machines have cores, and so few that the sums of all chunks
+/// together stay small.
 const CHUNKS: usize = 64;
 
-/// How a run is cut, in blocks. It depends on m and d alone, and the order of every sum follows
-/// from it: no bit depends on the number of threads.
+/// How a run is cut, in blocks. It depends on m and d alone, and the order of every sum depends on it
+/// alone: so no bit depends on the number of threads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChunkSize {
-    /// What stays in a cache while samples pass by.
+    /// Blocks of a tile, which stays in a cache while the kernels go through the samples.
     pub tile: usize,
-    /// What is one unit of parallel work: a whole number of tiles.
+    /// Blocks of a chunk, the unit of parallel work: a whole number of tiles.
     pub chunk: usize,
 }
 
@@ -225,8 +225,8 @@ impl ChunkSize {
     pub fn new(blocks: usize, d: usize) -> Self {
         let block = (d + 1) * PLANE;
         let cache = if 2 * block <= TILE { TILE } else { LARGE_TILE };
-        // A thousand particles make work for eight cores.
         let largest = (cache / block).clamp(1, 16);
+        // Small runs have smaller tiles: a thousand particles are work for eight cores.
         let tile = largest.min(blocks.div_ceil(8).max(4));
         let tiles = blocks.div_ceil(tile);
         ChunkSize {
@@ -248,7 +248,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// With `rows` where velocity asks for them.
+    /// With rows for velocity by patterns, if `rows` says so.
     pub fn new(data: &Dataset, rows: bool) -> Self {
         let (n, d) = (data.n(), data.d);
         let mut x = vec![[0.0; GROUP]; n.div_ceil(GROUP) * d];
@@ -264,7 +264,7 @@ impl Samples {
         Samples { n, x, rows }
     }
 
-    /// Samples of every data set of a batch, with rows where some run moves its w by patterns.
+    /// Samples of every data set of a batch, with rows where the velocity of some run reads them.
     pub fn of(batch: &Batch) -> Vec<Self> {
         let samples = |(set, data): (usize, &Arc<Dataset>)| {
             let mut runs = batch.runs.iter().filter(|run| run.train_set == set);

@@ -89,8 +89,8 @@ impl Device {
         Ok(())
     }
 
-    /// An error unless kernels may use cooperative matrices of this edge, 0 for none, that so many
-    /// threads share.
+    /// An error unless kernels may use cooperative matrices with this edge, which `subgroup` threads share. An
+    /// edge of 0 stands for none.
     pub fn check_matrix(&self, edge: usize, subgroup: usize) -> Result<()> {
         let fits = |own: &u32| *own as usize == edge;
         if edge == 0

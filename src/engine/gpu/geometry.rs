@@ -218,7 +218,7 @@ impl Gpu {
         })
     }
 
-    /// This row for at most so many samples at a time, one after another.
+    /// This row cut into rows of at most `most` samples, which are done one after another.
     fn parts(&self, row: &GeometryRow, most: usize) -> impl Iterator<Item = GeometryRow> + use<> {
         let (row, n) = (*row, self.train.runs[row.run as usize].n as usize);
         let starts = (0..n.max(1)).step_by(most);

@@ -13,7 +13,8 @@ use crate::engine::{Batch, Sample, plan};
 use crate::error::{Error, Result};
 use crate::model::{Run, StateFormat};
 
-/// A window begins at a multiple of so many rows: of 256 bytes, which every adapter can bind at.
+/// A window begins at a multiple of this many rows, and so at a multiple of 256 bytes, where every adapter can
+/// bind.
 const STEP: u64 = 32;
 
 /// X of one kind of samples, for all runs.
@@ -36,8 +37,8 @@ struct Windows {
 }
 
 impl DeviceInputs {
-    /// Sends X, padded to so many vectors of four words a row, to the device, which binds at most so
-    /// many bytes of it. Rows of tables name up to `least` samples in any case.
+    /// Sends X to the device, each row padded to `row_vectors` vectors of four words. A window has at most
+    /// `binding` bytes, and room for the `least` samples that a row of a table may always name.
     pub fn new(
         device: &Device,
         batch: &Batch,
@@ -113,7 +114,7 @@ impl DeviceInputs {
 }
 
 impl Windows {
-    /// Of at most so many bytes, half of one for at least so many rows.
+    /// Windows of at most `binding` bytes, of which half a window has at least `least` rows.
     fn new(rows: u64, row_bytes: u64, binding: u64, least: u64) -> Result<Self> {
         if rows * row_bytes <= binding {
             return Ok(Windows { rows, half: None });

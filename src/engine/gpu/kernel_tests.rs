@@ -105,7 +105,7 @@ fn to_direct3d(
     Ok(written)
 }
 
-/// What the translators write is the kernel, and what they cannot write is told.
+/// The translators write the same kernel, or return an error where they cannot.
 #[test]
 fn translations_are_of_the_kernel() {
     let parsed = |source: &str| {

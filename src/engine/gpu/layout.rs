@@ -120,7 +120,7 @@ pub(super) fn block_words(d: usize) -> usize {
     LANES * (d + 1)
 }
 
-/// Words of so many blocks as they are stored.
+/// Words that this many blocks take as they are stored.
 pub(super) fn shard_words(blocks: usize, d: usize, state: StateFormat) -> usize {
     blocks * block_words(d) * state.bytes() / size_of::<u32>()
 }

@@ -264,7 +264,7 @@ impl Shape {
         self.update_threads * self.update_width * self.update_vectors
     }
 
-    /// How these kernels have work cut, for invocations of at most so many turns.
+    /// How work is cut for these kernels, if an invocation makes at most `turns` turns of its loops.
     pub fn tiling(&self, d: usize, turns: usize) -> Tiling {
         Tiling {
             lanes: LANES,

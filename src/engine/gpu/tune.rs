@@ -28,7 +28,7 @@ const BETTER: f64 = 0.97;
 const N: usize = 256;
 /// Particles that are drawn at a time.
 const BLOCK: usize = 1 << 12;
-/// A measurement lasts this long, and is made so many times; the shortest counts.
+/// A measurement lasts this long, and is made this many times; the shortest counts.
 const LEAST: Duration = Duration::from_millis(5);
 const REPETITIONS: usize = 3;
 

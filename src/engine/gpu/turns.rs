@@ -13,17 +13,17 @@ use crate::engine::plan::Reach;
 /// Particles or samples of a row are never more.
 const ROW_MOST: usize = 1 << 30;
 
-/// Turns of a loop over so many times something that makes turns itself.
+/// Turns of a loop that is repeated `times` times, where each repetition makes `each` turns of inner loops.
 pub(super) fn looped(times: usize, each: usize) -> usize {
     times.saturating_mul(1 + each) + 1
 }
 
-/// Turns of a loop of all threads of a workgroup over so many places.
+/// Turns of a loop over `places` that all threads of a workgroup share.
 pub(super) fn shared(places: usize, threads: usize) -> usize {
     looped(places.div_ceil(threads), 0)
 }
 
-/// The most whole units that make no more turns than the bound; one at least.
+/// The largest multiple of `unit` that makes no more turns than `bound`; at least one unit.
 fn most(unit: usize, bound: usize, turns: impl Fn(usize) -> usize) -> usize {
     let (mut fits, mut beyond) = (1, ROW_MOST / unit + 1);
     while beyond - fits > 1 {
@@ -37,7 +37,7 @@ fn most(unit: usize, bound: usize, turns: impl Fn(usize) -> usize) -> usize {
 }
 
 impl Shape {
-    /// How much a workgroup of these kernels takes, for invocations of at most so many turns.
+    /// How much a workgroup of these kernels takes, if an invocation makes at most `bound` turns.
     pub fn reach(&self, d: usize, bound: usize) -> Reach {
         if self.naive {
             let particles = most(1, bound, |count| self.predict_turns(count, d));
@@ -59,7 +59,7 @@ impl Shape {
         }
     }
 
-    /// predict, or predict_tiled, over so many particles.
+    /// predict, or predict_tiled, over `count` particles.
     pub(super) fn predict_turns(&self, count: usize, d: usize) -> usize {
         if self.naive {
             return looped(count, looped(d, 0));
@@ -86,7 +86,7 @@ impl Shape {
         sums + slices + moments + looped(self.predict_threads, 0)
     }
 
-    /// velocity_update, or velocity_update_tiled, over so many samples.
+    /// velocity_update, or velocity_update_tiled, over `samples` samples.
     pub(super) fn velocity_turns(&self, samples: usize, d: usize) -> usize {
         if self.naive {
             return looped(d, 0) + looped(samples, 2 * looped(d, 0));
@@ -111,12 +111,12 @@ impl Shape {
     }
 }
 
-/// Samples that a geometry workgroup looks through, with at most so many turns.
+/// Samples that a geometry workgroup goes through, if an invocation makes at most `bound` turns.
 pub(super) fn geometry_samples(d: usize, bound: usize) -> usize {
     most(1, bound, |samples| geometry_turns(samples, d))
 }
 
-/// geometry over so many samples.
+/// geometry over `samples` samples.
 fn geometry_turns(samples: usize, d: usize) -> usize {
     let blocks = match (d - 1) / UNROLLED {
         0 => 0,
@@ -126,7 +126,7 @@ fn geometry_turns(samples: usize, d: usize) -> usize {
 }
 
 impl Tiles {
-    /// predict_tiled, and predict_bits, over so many particles; X has rows of so many vectors.
+    /// predict_tiled, and predict_bits, over `count` particles, where X has rows of `row_vectors` vectors.
     fn predict_turns(&self, count: usize, row_vectors: usize) -> usize {
         let product = self.predict();
         let Product { columns, slice, .. } = product;
@@ -149,7 +149,7 @@ impl Tiles {
             + looped(columns.div_ceil(threads), looped(across, 0))
     }
 
-    /// The moments of so many particles.
+    /// The moments of `count` particles.
     fn moments_turns(&self, count: usize, d: usize) -> usize {
         let threads = self.threads(&self.predict());
         let abreast = threads.min(LANES / 4);

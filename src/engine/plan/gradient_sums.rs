@@ -1,9 +1,9 @@
-//! Velocity of runs of so many samples that one workgroup would loop too long over them.
+//! Velocity of runs with so many samples that one workgroup would loop too long over them.
 //!
 //! The samples are cut into ranges. A workgroup adds up G of its particles over one range and
 //! leaves it as a partial sum; when all ranges are done, another adds the partial sums up, in
 //! order, and takes the step. A few ranges of the same particles are done side by side, so that a
-//! run of few particles still fills the adapter, and the next ones add to their partial sums.
+//! run of few particles still fills the adapter; the ranges after them add to the same partial sums.
 //! Which ranges make up a partial sum depends on the run alone.
 //!
 //! Particles are updated chunk by chunk, so that partial sums take little memory however many
@@ -11,16 +11,16 @@
 
 use super::{Part, Pass, Size, UpdateRow};
 
-/// Partial sums of a run are as many as make about so many workgroups …
+/// Workgroups of a run that work side by side, about: few particles have more partial sums each.
 const WORKGROUPS: usize = 256;
-/// … while those of the same particles take at most so many words.
+/// The partial sums of the same particles take at most this many words.
 const SIDE_BY_SIDE: usize = 4 << 20;
 
 /// The cut of a run over its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ranges {
     n: usize,
-    /// Samples of a range.
+    /// Samples of a range, at most.
     most: usize,
     /// Partial sums of the same particles.
     sums: usize,
@@ -36,8 +36,8 @@ pub(super) struct GradientSums {
 }
 
 impl Ranges {
-    /// None where a workgroup takes all samples. `workgroups` are those of the whole run over one
-    /// range, `words` the partial sum of one of them.
+    /// None where one range of at most `most` samples is enough. `workgroups` is their number for all particles
+    /// of the run and one range, `words` the length of the partial sum of one of them.
     pub fn new(size: Size, most: usize, workgroups: usize, words: usize) -> Option<Self> {
         let ranges = size.n.div_ceil(most);
         (ranges > 1).then(|| Ranges {
@@ -56,7 +56,7 @@ impl Ranges {
 }
 
 impl GradientSums {
-    /// Has the row of a workgroup done range by range; its partial sums take so many words each.
+    /// Adds rows that do the work of `row` range by range; each of its partial sums takes `words` words.
     pub fn cut(&mut self, row: UpdateRow, ranges: &Ranges, words: usize) {
         let first = self.words;
         let starts = (0..ranges.n).step_by(ranges.most);
@@ -78,7 +78,7 @@ impl GradientSums {
         self.words += ranges.sums * words;
     }
 
-    /// Leaves its passes, and is empty again.
+    /// Appends the passes of its rows, and is empty again.
     pub fn close(&mut self, passes: &mut Vec<Pass>) {
         let gradient_sums = std::mem::take(self);
         Pass::append(passes, Part::GradientSums, gradient_sums.ranges);

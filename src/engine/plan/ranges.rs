@@ -1,22 +1,22 @@
-//! Runs of so many samples that one workgroup would loop too long over them in residual: their
-//! samples are cut into ranges, a workgroup each.
+//! residual of runs with so many samples that one workgroup would loop too long over them: their samples
+//! are cut into ranges, a workgroup each.
 //!
 //! A range leaves three sums (how many predictions are not finite, the least margin, the mass of
-//! softmin's weights); who needs them adds those of all ranges up, in one order. Ranges depend on
-//! the run alone.
+//! softmin's weights); a kernel that needs them adds up those of all ranges, always in the same order.
+//! Ranges depend on the run alone.
 
 use super::{RangeRow, Tiling};
 
 /// Sums of a range.
 pub const RANGE_SUMS: usize = 3;
 
-/// This part of the turns is for those that do not grow with the samples of a range: over ranges, and
-/// over the groups of moments.
+/// One in this many turns is left for loops that do not depend on the samples of a range: those over ranges,
+/// and over the groups of moments.
 const SPARE: usize = 8;
 
-/// Samples that a workgroup of residual takes, where each is a sum of `groups` partial sums: every
-/// one of its threads makes three turns for a sample beside those over groups, and one that leaves
-/// the loop over them.
+/// Samples that a workgroup of residual takes, at most, where each prediction is a sum of `groups` partial sums.
+/// For each of its samples a thread makes a turn in each of four loops over samples; in the first of them it
+/// also makes a turn per group, and one that finds the end of the loop over groups.
 pub fn most(groups: usize, tiling: &Tiling) -> usize {
     let turns = tiling.turns - tiling.turns / SPARE;
     (turns / (groups + 5))
@@ -24,13 +24,14 @@ pub fn most(groups: usize, tiling: &Tiling) -> usize {
         .saturating_mul(tiling.residual)
 }
 
-/// The most ranges of a run whose sums a thread adds up, each of three sums, where workgroups have one.
+/// The most ranges of a run in kernels whose workgroups have one thread, which adds up the three sums of every
+/// range.
 pub fn most_of_one_thread(turns: usize) -> usize {
     turns / SPARE / RANGE_SUMS
 }
 
-/// The rows of a run of n samples whose sums begin at a word; none where one workgroup is enough, unless
-/// `always` there are.
+/// The rows of run number `run` with n samples, whose sums begin at word `first`. There are none where one
+/// workgroup is enough, unless `always` asks for them.
 pub(super) fn rows(run: usize, n: usize, most: usize, first: usize, always: bool) -> Vec<RangeRow> {
     if n <= most && !always {
         return Vec::new();

@@ -11,7 +11,7 @@ pub const NONE: u32 = u32::MAX;
 pub trait Row: Copy {
     fn run(&self) -> usize;
 
-    /// 0, or how many rows before it have left sums in the places where it adds its own: it is done after those.
+    /// How many rows before it leave sums in the same place: it is done after those, and adds to their sums.
     fn adds(&self) -> u32 {
         0
     }
@@ -21,7 +21,7 @@ pub trait Row: Copy {
         0
     }
 
-    /// Says where its samples begin in what is bound of X, where its kernel reads X.
+    /// Sets where its samples begin in the part of X that is bound, where its kernel reads X.
     fn place(&mut self, _x: u32) {}
 }
 
@@ -37,7 +37,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// At most so many of them at a time, in order.
+    /// The span in parts of at most `most` particles, in order.
     pub fn parts(self, most: usize) -> impl Iterator<Item = Span> {
         let count = self.count as usize;
         (0..count).step_by(most).map(move |start| Span {
@@ -57,13 +57,13 @@ pub struct PredictRow {
     /// First particle in the shard, and their number.
     pub first: u32,
     pub count: u32,
-    /// First sample of the run, their number, and where they begin in what is bound of X.
+    /// First sample of the run, their number, and where they begin in the part of X that is bound.
     pub sample: u32,
     pub samples: u32,
     pub x: u32,
     /// Where the sums go, one per sample.
     pub out: u32,
-    /// Where the moments go, or [`NONE`]; in predict_tiled such a row makes nothing else.
+    /// Where the moments go, or [`NONE`]; in predict_tiled a row with moments makes nothing else.
     pub moments: u32,
     /// predict: threads that share a sample.
     pub slices: u32,
@@ -126,11 +126,12 @@ pub struct UpdateRow {
     pub count: u32,
     /// Index of the first particle in its network, whoever else holds parts of it.
     pub particle: u32,
-    /// First sample of the run, their number, and where they begin in what is bound of X.
+    /// First sample of the run, their number, and where they begin in the part of X that is bound.
     pub sample: u32,
     pub samples: u32,
     pub x: u32,
-    /// Partial sums of G, where samples are cut into ranges: the first word, and how many are to be added up.
+    /// Partial sums of G, where samples are cut into ranges: the first word, and how many of them the row adds
+    /// up.
     pub gradient_sum: u32,
     pub gradient_sums: u32,
     /// Tiled over d: the first coordinate, the activation bits of the first particle on sample 0, and where
@@ -217,7 +218,7 @@ pub enum Part {
     Update,
 }
 
-/// A table of one kernel; passes are done one after another, and the rows of a pass in the order of
+/// A table of work of one kernel. Passes are done one after another, and the rows of a pass in the order of
 /// [`Row::adds`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pass {

@@ -32,7 +32,7 @@ fn plan(sizes: &[Size], d: usize, tiling: &Tiling, shard: Option<u64>) -> (Stora
     (storage, prediction)
 }
 
-/// Every particle of every run once, in blocks that no other piece uses.
+/// Checks that every particle of every run lies in one place, in blocks that no other piece uses.
 fn check_storage(sizes: &[Size], storage: &Storage) {
     let mut next = vec![0; sizes.len()];
     let mut used: Vec<_> = storage
@@ -52,7 +52,7 @@ fn check_storage(sizes: &[Size], storage: &Storage) {
     assert!(used.iter().flatten().all(|used| *used));
 }
 
-/// Every sum written once, and the tiles of a run in order.
+/// Checks that every sum is written once, and the tiles of a run are in order.
 fn check_sums(sizes: &[Size], prediction: &Prediction) {
     let mut written = vec![0; prediction.words];
     for row in prediction.predict.iter().flatten() {

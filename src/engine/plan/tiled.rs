@@ -1,9 +1,9 @@
 //! The tables of the kernels tiled over d.
 //!
-//! predict_tiled leaves a bit per particle and sample, whether z > 0. They lie in words of 32
-//! samples: of a block of particles, a word of each particle, then the next 32 samples. Where all
-//! bits of a batch would take too much memory, predict leaves none, and particles are updated chunk
-//! by chunk, each after its bits were made again.
+//! predict_tiled leaves a bit per particle and sample, whether z > 0. A word has the bits of a particle and
+//! 32 samples. Of a block, the words for the first 32 samples lie side by side, then those for the next 32.
+//! Where all bits of a batch would take too much memory, predict leaves none; then particles are updated
+//! chunk by chunk, and the bits of a chunk are computed again just before its update.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{
     NONE, Part, Pass, Piece, PredictRow, Prediction, Reach, Size, Span, Storage, Tiling, UpdateRow,
 };
 
-/// Bits may always take this many bytes, and beyond it 1/8 of the particles and data.
+/// Bits take at most an eighth of the bytes of the particles and data, or this many if that is more.
 const BITS_FREE: u64 = 4 << 20;
 
 /// The work of one workgroup of each kernel.
@@ -57,7 +57,8 @@ pub fn room(bytes: u64) -> u64 {
 }
 
 impl Cut {
-    /// The rows of one tile, whose sums go to a word: its moments, then its samples.
+    /// The rows of one tile, whose sums go to the words from `out` on: those of its moments, then those of its
+    /// samples.
     pub(super) fn predict(
         &self,
         tile: Span,
@@ -91,8 +92,8 @@ impl Cut {
         })
     }
 
-    /// Cuts velocity and update. `sizes` are those of the training sets. What is left takes at most
-    /// `room`, but always enough for the particles of one workgroup.
+    /// Cuts velocity and update. `sizes` are those of the training sets. What kernels leave to one another
+    /// takes at most `room`, except that there is always room for the particles of one workgroup.
     pub fn update(
         &self,
         sizes: &[Size],
@@ -159,7 +160,7 @@ impl Cut {
     }
 }
 
-/// Particles that are updated together.
+/// The rows of a chunk: of particles that are updated together.
 #[derive(Default)]
 struct ChunkRows {
     bits: Vec<PredictRow>,
@@ -171,8 +172,8 @@ struct ChunkRows {
 }
 
 impl ChunkRows {
-    /// Has the bits of the particles of `row` made again, together with those before them as far as
-    /// a tile of predict goes.
+    /// Adds rows that compute the bits of the particles of `row` again, or extends those of the particles
+    /// before them, up to the size of a tile of predict.
     fn make_bits(&mut self, cut: &Cut, row: PredictRow, size: Size, d: usize, tiling: &Tiling) {
         let tile = tiling.tile_of(size, d).min(tiling.reach.particles) as u32;
         let rows = size.n.div_ceil(cut.samples);
@@ -189,7 +190,7 @@ impl ChunkRows {
         }
     }
 
-    /// Has the particles of `row` updated.
+    /// Adds rows that update the particles of `row`.
     fn update(&mut self, cut: &Cut, row: UpdateRow, size: Size, d: usize, ranges: Option<&Ranges>) {
         self.output.push(UpdateRow {
             part: self.parts as u32,
@@ -214,7 +215,7 @@ impl ChunkRows {
         }
     }
 
-    /// Leaves its passes, and is empty again.
+    /// Appends the passes of its rows, and is empty again.
     fn close(&mut self, passes: &mut Vec<Pass>) {
         let mut chunk = std::mem::take(self);
         if !chunk.bits.is_empty() {

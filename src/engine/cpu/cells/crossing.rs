@@ -8,7 +8,7 @@ use crate::engine::cpu::layout::GROUP;
 pub struct Crossing {
     /// In groups (groups, D), padded with zero inputs.
     x: Vec<[f32; GROUP]>,
-    /// Numbers of the samples, padded with any.
+    /// Numbers of the samples, padded with arbitrary ones.
     index: Vec<[u32; GROUP]>,
     len: usize,
 }
@@ -27,9 +27,9 @@ impl Crossing {
         }
     }
 
-    /// Room for so many samples of d coordinates.
+    /// Room for this many samples of d coordinates.
     fn with_room(samples: usize, d: usize) -> Self {
-        // One place more, which is written to and not kept.
+        // One place more: `narrow` writes each sample to the next place, also where it does not keep it.
         let groups = samples / GROUP + 1;
         Crossing {
             x: vec![[0.0; GROUP]; groups * d],
@@ -100,8 +100,8 @@ impl<'a> CrossingByLevel<'a> {
         }
     }
 
-    /// Goes down to a node of a level, the one above being entered already. `add` is told the number
-    /// of every sample that cuts that, and 1 where it activates the whole node, else 0.
+    /// Enters a node of a level, after the node above it. `add` is called for every sample that cuts the
+    /// node above, with its number, and 1 if it activates the whole node that is entered, else 0.
     #[inline(always)]
     pub fn enter<const D: usize>(
         &mut self,

@@ -53,8 +53,8 @@ impl Largest {
     }
 }
 
-/// Looks at the particles of a block: their largest terms, and the region of their directions w/|w|_∞, of
-/// which those at the origin have none.
+/// The largest terms of the particles of a block, and the region of their directions w/|w|_∞. Particles at
+/// the origin have no direction.
 #[inline(always)]
 fn bounds<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<D>) {
     let planes: &[S::f32s] = bytemuck::cast_slice(block);
@@ -72,7 +72,7 @@ fn bounds<S: Simd, const D: usize>(simd: S, block: &[Line]) -> (Largest, Region<
         }
         let has_one = simd.less_than_f32s(splat(0.0), longest);
         for k in 0..D {
-            // An inverse could be infinite.
+            // Divided by, as 1/longest could be infinite.
             let u = simd.div_f32s(planes[k * per_plane + v], longest);
             let below = simd.select_f32s(has_one, u, splat(f32::INFINITY));
             let above = simd.select_f32s(has_one, u, splat(f32::NEG_INFINITY));
@@ -122,7 +122,8 @@ impl ByDimension for RefitBounds<'_> {
     }
 }
 
-/// Finds the regions of this block, number b of so many, and of the nodes that end with it.
+/// Finds the regions of a block, number b of the `blocks` of its chunk, and of the nodes that end with it.
+/// Returns its largest terms.
 #[inline(always)]
 pub fn refit_bounds<S: Simd, const D: usize>(
     simd: S,

@@ -2,19 +2,20 @@
 //!
 //! Particles are kept sorted, so that those of a block have similar directions. A box around these
 //! directions shows for most samples that they activate all particles of the block or none: such a sample
-//! costs the block one sum, and only samples that cut the box are computed pair by pair. Boxes around eight
-//! boxes, on three levels, decide most samples for many blocks at once.
+//! costs the block one sum, and only samples that cut the box are computed pair by pair. On each of three
+//! levels above the blocks, a box encloses eight boxes of the level below: so most samples are decided for
+//! many blocks at once.
 //!
 //! predict needs T_i, the sum of a_j w_j over the particles that are active on sample i, for f_i = x_i·T_i,
 //! and velocity needs G_j, the sum of g_i x_i over the samples on which particle j is active. Terms are
 //! rounded to integers in a fixed unit (see [`FixedPoint`]), whose sums are exact. So no bit depends on how
 //! or when particles are sorted, and a checkpoint need not store the order.
 
-mod choice;
 mod crossing;
 mod largest;
 mod predict;
 mod region;
+mod share_cut;
 mod sort;
 mod update;
 mod wide;
@@ -26,11 +27,11 @@ use rayon::prelude::*;
 use super::fixed_point::FixedPoint;
 use super::kernel::{PredictionSums, UpdateF32};
 use super::layout::{Blocks, LANES, Line, Samples, lines_per_block};
-pub use choice::share_cut;
 use crossing::Crossing;
 use largest::{Largest, RefitBounds};
 use predict::{Predict, Total};
 use region::NODES;
+pub use share_cut::share_cut;
 use update::{UpdateChunk, rows};
 
 /// Blocks of a chunk, the unit of parallel work: one node of the highest level.
@@ -49,9 +50,10 @@ pub struct Cells {
     /// Regions of all nodes, chunk by chunk.
     regions: Vec<f32>,
     largest: Largest,
-    /// Samples that cut a block, summed over the blocks, after they were sorted.
+    /// Samples that cut a block, summed over the blocks, in the first prediction after the particles were
+    /// sorted.
     fresh: Option<u64>,
-    /// Excess over that number since, per block and summed over the predictions.
+    /// How many more have cut a block since, on average over the blocks and summed over the predictions.
     excess: f64,
 }
 
@@ -179,7 +181,7 @@ trait ByDimension {
     fn run<S: Simd, const D: usize>(self, simd: S) -> Self::Output;
 }
 
-/// Work to be dispatched, and its d.
+/// Work, with the d of its particles.
 struct For<W>(usize, W);
 
 impl<W: ByDimension> WithSimd for For<W> {
@@ -194,7 +196,7 @@ impl<W: ByDimension> WithSimd for For<W> {
     }
 }
 
-/// Width of a row of whole numbers: d of them, padded to a vector.
+/// Length of a row of whole numbers: d of them, padded to the largest d.
 const ROW: usize = 4;
 
 /// A row of whole numbers.

@@ -113,7 +113,7 @@ impl ByDimension for Predict<'_> {
                 pairs::<S, D>(simd, &wide, cut, self.units.aw, &mut t);
             }
         }
-        // Whole numbers below 2^53.
+        // The sums are whole numbers below 2^53, so nothing is rounded.
         let total = self.total.t.iter_mut().zip(t.as_flattened());
         total.for_each(|(total, &t)| *total += t as i64);
         for (total, moment) in self.total.moments.iter_mut().zip(moments) {
@@ -140,7 +140,7 @@ fn block_sum<S: Simd, const D: usize>(simd: S, planes: &Planes, unit: FixedPoint
     sum
 }
 
-/// Adds the moments of a block; `wide` is room for them.
+/// Adds the moments of a block; `wide` is scratch memory.
 #[inline(always)]
 fn add_moments<S: Simd, const D: usize>(
     simd: S,

@@ -2,7 +2,7 @@
 
 use crate::engine::cpu::layout::GROUP;
 
-/// Nodes that one of the next level holds.
+/// Binary logarithm of the number of nodes that a node of the next level holds.
 const ARITY_LOG: usize = 3;
 
 /// The highest level; blocks are level 0.
@@ -36,7 +36,7 @@ pub const fn starts(level: usize, block: usize) -> bool {
     block.is_multiple_of(span(level))
 }
 
-/// Whether a node of this level ends with this block of so many.
+/// Whether a node of this level ends with this block, in a chunk of `blocks`.
 pub const fn ends(level: usize, block: usize, blocks: usize) -> bool {
     starts(level, block + 1) || block + 1 == blocks
 }
@@ -74,7 +74,7 @@ impl<const D: usize> Region<D> {
         at[D..].copy_from_slice(&self.half);
     }
 
-    /// Around the regions of the nodes below a node that ends with this block.
+    /// The box around the regions of the nodes below a node that ends with this block.
     #[inline(always)]
     pub fn gather(regions: &[f32], level: usize, block: usize) -> Self {
         let below = node(level - 1, block - block % span(level))..node(level - 1, block) + 1;
@@ -89,7 +89,8 @@ impl<const D: usize> Region<D> {
         Region::between(&low, &high)
     }
 
-    /// Around directions between these; at the origin where there are none.
+    /// The box around all directions between `low` and `high`; the origin alone where low > high, as there are
+    /// none.
     #[inline(always)]
     pub fn between(low: &[f32; D], high: &[f32; D]) -> Self {
         let mut region = Region {

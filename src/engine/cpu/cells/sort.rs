@@ -69,7 +69,7 @@ impl<const D: usize> Item<D> {
     }
 }
 
-/// Sorts the particles of a segment, whose places `places` tells.
+/// Sorts the particles of a segment. `places` has the place of each, and is updated; `items` is scratch memory.
 fn sort_segment<const D: usize>(
     lines: &mut [Line],
     places: &mut [StoragePlace],
@@ -84,7 +84,8 @@ fn sort_segment<const D: usize>(
     let all = places.par_iter().enumerate();
     all.map(item).collect_into_vec(items);
     split(items);
-    // From here on an item is the old place of the particle, and one of its numbers.
+    // From here on an item has the old place of the particle in its upper half, and in its lower half the
+    // coordinate that is moved.
     for (new, item) in items.iter_mut().enumerate() {
         let place = &mut places[item.number()];
         *item = Item((place.get() as u64) << 32);
@@ -109,7 +110,7 @@ fn sort_segment<const D: usize>(
     }
 }
 
-/// Blocks whose halves two threads sort, at least.
+/// Above this number of blocks, two threads sort the two halves.
 const APART: usize = 64;
 
 /// Halves the items along the widest coordinate, down to blocks.
@@ -126,7 +127,7 @@ fn split<const D: usize>(items: &mut [Item<D>]) {
         }
     }
     let widest = (0..D).max_by_key(|&k| high[k] - low[k]).unwrap_or(0);
-    // Whole nodes of every level on the left.
+    // A power of two of blocks on the left, so that its nodes are full on every level.
     let left = blocks.next_power_of_two() / 2 * LANES;
     items.select_nth_unstable_by_key(left, |item| item.coordinate(widest));
     let (left, right) = items.split_at_mut(left);

@@ -93,7 +93,7 @@ impl ByDimension for UpdateChunk<'_> {
     }
 }
 
-/// Leaves w·G of a block in the plane of a, all that output-only training needs.
+/// Leaves w·G of a block in the plane of a, which is all that output-only training needs.
 #[inline(always)]
 fn potential<const D: usize>(planes: &[f32], forces: &mut [f32]) {
     let (g, w_g) = forces.split_at_mut(D * LANES);

@@ -1,5 +1,5 @@
-//! Blocks in f64, where z of an f32 particle and an f32 sample has no rounding but that of its sum, and
-//! sums of integers are exact.
+//! Blocks in f64: the products of f32 particles and f32 samples are exact there, so that only the sum z is
+//! rounded, and sums of integers are exact.
 
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;

@@ -15,21 +15,21 @@ use crate::engine::cpu::layout::{
 };
 use crate::engine::cpu::rows::PANEL;
 
-/// Samples of a pattern, and patterns.
+/// Samples of a pattern, and number of patterns.
 const BITS: usize = 4;
 const PATTERNS: usize = 1 << BITS;
-/// Patterns in a word of bits.
+/// Groups of four samples, which have a pattern each, in a word of bits.
 const PER_WORD: usize = SAMPLES / BITS;
-/// Bytes of sums that are made once for all particles, at most: they pass through the first-level
-/// cache tile by tile.
+/// Largest table of sums, in bytes, that is made once for all particles: every tile reads all of it.
+/// Where it would be larger, each tile makes the sums of one word at a time.
 const SHARED: usize = 256 << 10;
 
-/// What is done with C vectors of coordinates.
+/// Work on C vectors of coordinates, where the compiler knows C.
 trait ByWidth {
     fn run<S: Simd, const C: usize>(&mut self, simd: S);
 }
 
-/// Does it with as many vectors as `coordinates` take.
+/// Runs the work with as many vectors as `coordinates` take in whole lines.
 #[inline(always)]
 fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
     // Vectors of 16, 8, 4 or 1 numbers for 48, 32 or 16 coordinates.
@@ -61,7 +61,8 @@ fn by_width<S: Simd>(simd: S, coordinates: usize, work: &mut impl ByWidth) {
     }
 }
 
-/// The sums of all patterns, word by word, for all particles; nothing where they would be too many.
+/// The sums of all patterns, word by word, for all particles; empty where they would take more than
+/// [`SHARED`] bytes or d is more than one panel.
 #[inline(always)]
 pub fn tabulate<S: Simd>(simd: S, d: usize, update: &UpdateF32) -> Vec<Line> {
     let words = update.g.chunks(WORD).len();
@@ -92,7 +93,7 @@ impl ByWidth for SharedTable<'_> {
     }
 }
 
-/// Sums of C vectors by pattern, of each four samples.
+/// Memory as sums: C vectors for each pattern, of each four samples.
 #[inline(always)]
 fn sums_by_pattern<S: Simd, const C: usize>(lines: &mut [Line]) -> &mut [[[S::f32s; C]; PATTERNS]] {
     let vectors: &mut [S::f32s] = bytemuck::cast_slice_mut(lines);
@@ -182,8 +183,9 @@ struct TileVelocity<'a> {
     forces: &'a mut [f32],
     /// The coordinates that are summed in one go.
     coordinates: Range<usize>,
-    /// Room for their sums, and for a word's patterns.
+    /// Scratch memory: G of these coordinates, a row per particle.
     sums: Vec<Line>,
+    /// Scratch memory: the sums by pattern of one word, where `shared` is empty.
     table: Vec<Line>,
 }
 

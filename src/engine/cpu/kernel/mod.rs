@@ -32,7 +32,7 @@ pub struct PredictionSums {
 }
 
 impl PredictionSums {
-    /// No particles, on so many groups of samples.
+    /// Sums over no particles, for this many groups of samples.
     pub fn none(groups: usize) -> Self {
         PredictionSums {
             f: vec![0.0; groups * GROUP],
@@ -55,7 +55,7 @@ pub struct UpdateF32<'a> {
     /// The training inputs, as velocity by patterns reads them.
     pub rows: &'a Rows,
     pub train: Train,
-    /// Factor of w·G in a's change and of a G in w's: −η/α, in stored units.
+    /// −η/α in stored units: a changes by force · w·G, and w by force · a G.
     pub force: f32,
     /// ηλ
     pub decay: f32,
@@ -66,7 +66,7 @@ pub struct UpdateF32<'a> {
 }
 
 impl UpdateF32<'_> {
-    /// g of the samples of a word.
+    /// g of the samples whose activation bits share word number `word`.
     fn word(&self, word: usize) -> &[f32] {
         let first = word * WORD;
         self.g[first..self.g.len().min(first + WORD)].as_flattened()
@@ -78,8 +78,8 @@ impl UpdateF32<'_> {
     }
 }
 
-/// Sums of g_i x_i by patterns of activations, made once per step for all particles; nothing where
-/// the kernels do without.
+/// Sums of g_i x_i by patterns of activations, made once per step for all particles; empty where the
+/// kernels do not use them.
 #[derive(Debug, Default)]
 pub struct PatternTables {
     lookup: RegisterTable,
@@ -92,7 +92,7 @@ pub struct SampleKernels<'a> {
     pub d: usize,
     /// Samples in groups (groups, d), as [`super::layout::Samples`] packs them.
     pub x: &'a [[f32; GROUP]],
-    /// Blocks of a tile.
+    /// Blocks of a tile, see [`super::layout::ChunkSize`].
     pub tile: usize,
     pub arch: Arch,
 }
@@ -102,13 +102,13 @@ impl SampleKernels<'_> {
         self.x.len() / self.d
     }
 
-    /// predict: the sums of particles where they are. Leaves activation bits where there is room
-    /// for them.
+    /// predict: the sums over the particles of `lines`. Writes their activation bits to `active`, unless
+    /// it is empty.
     pub fn predict(self, lines: &mut [Line], active: &mut [Line]) -> PredictionSums {
         self.sweep(lines, active, None)
     }
 
-    /// What [`SampleKernels::velocity_update_predict`] needs to know of an update.
+    /// The tables that [`SampleKernels::velocity_update_predict`] uses for an update.
     pub fn tabulate(self, update: &UpdateF32) -> PatternTables {
         match update.train {
             Train::Output => PatternTables::default(),
@@ -120,8 +120,8 @@ impl SampleKernels<'_> {
     }
 
     /// velocity + update + predict in one pass over a chunk: updates its particles, and predicts
-    /// with where they are then. The chunk's activation bits must be those of the last prediction
-    /// on these samples.
+    /// with the updated ones. The chunk's activation bits must be those of the last prediction on
+    /// these samples.
     pub fn velocity_update_predict(
         self,
         chunk: Chunk,
@@ -131,7 +131,8 @@ impl SampleKernels<'_> {
         self.sweep(chunk.lines, chunk.active, Some((update, by_pattern)))
     }
 
-    /// Small d unrolls completely when the compiler knows it.
+    /// Runs the kernels that are compiled for d, in which the compiler unrolls the loops over coordinates,
+    /// or else those for any d.
     fn sweep(
         self,
         lines: &mut [Line],
@@ -207,7 +208,7 @@ type UpdateWithTables<'a> = (&'a UpdateF32<'a>, &'a PatternTables);
 struct Sweep<'a, const D: usize> {
     kernels: SampleKernels<'a>,
     lines: &'a mut [Line],
-    /// Activation bits to use and to leave, or nothing.
+    /// Activation bits, which velocity reads and predict writes; empty where they are not kept.
     active: &'a mut [Line],
     update: Option<UpdateWithTables<'a>>,
 }
@@ -217,8 +218,9 @@ impl<const D: usize> WithSimd for Sweep<'_, D> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> PredictionSums {
-        // Samples and vectors of particles in predict's register tile. AVX-512 multiplies by one
-        // number in memory at no cost: only there nothing is gained by using it twice.
+        // Samples and vectors of particles in predict's register tile. With two vectors a sample's
+        // coordinate is loaded once for both. AVX-512 reads it from memory as part of a
+        // multiplication, at no cost, so one vector is enough.
         if const { S::REGISTER_COUNT >= 32 } {
             match self.active.is_empty() {
                 true => self.tiles::<S, 8, 1, false>(simd),
@@ -234,7 +236,8 @@ impl<const D: usize> WithSimd for Sweep<'_, D> {
 }
 
 impl<const D: usize> Sweep<'_, D> {
-    /// N, V: predict's register tile. KEPT: whether activation bits are kept from predict to velocity.
+    /// N samples and V vectors of particles are predict's register tile. KEPT says whether activation bits
+    /// are kept from predict to velocity.
     #[inline(always)]
     fn tiles<S: Simd, const N: usize, const V: usize, const KEPT: bool>(
         self,
@@ -267,7 +270,7 @@ impl<const D: usize> Sweep<'_, D> {
                 let active = if KEPT {
                     &*active
                 } else if finds {
-                    // The bits of one tile, found again.
+                    // They are not kept: computed again, for this tile.
                     let found = &mut found[..lines.len() / lines_per_block(d) * per_block];
                     predict::activations::<S, D, N, V>(simd, d, lines, x, found);
                     &*found

@@ -7,8 +7,8 @@ use super::vectors::{negative_part, shift_in_sign};
 use super::{at, is_small, per_plane};
 use crate::engine::cpu::layout::{GROUP, Line, WORD, bits_per_block, lines_per_block};
 
-/// Adds Σ_j a_j σ(w_j·x_i) over a tile to f; with KEEP, leaves the bits z_ij > 0 in `active`. In
-/// registers are N samples by V vectors of particles.
+/// Adds Σ_j a_j σ(w_j·x_i) over a tile to f; with KEEP, leaves the bits z_ij > 0 in `active`. Registers
+/// hold z of N samples and V vectors of particles.
 #[inline(always)]
 pub fn predict<S: Simd, const D: usize, const N: usize, const V: usize, const KEEP: bool>(
     simd: S,
@@ -69,7 +69,7 @@ fn pass<
         }
         let x = &x[..d];
         for part in 0..GROUP / N {
-            // Of −a σ(z).
+            // Sums of −a σ(z): the products below are −z, and min(−z, 0) = −σ(z).
             let mut sum = [zero; N];
             for (b, block) in tile.chunks_exact(lines_per_block(d)).enumerate() {
                 let planes: &[S::f32s] = bytemuck::cast_slice(block);
@@ -81,8 +81,9 @@ fn pass<
                     if KEEP {
                         words = at::<S, _, V>(active, 0, start);
                     }
-                    // Where all of w is in registers, samples one by one mix well what different
-                    // units of the processor do.
+                    // Where all of w is in registers, z is computed sample by sample: so its
+                    // multiply-adds alternate with the operations on bits below, which other units of
+                    // the processor do.
                     let mut all = [[zero; V]; N];
                     if const { D == 0 }
                         && let Some(word) = &word
@@ -103,14 +104,15 @@ fn pass<
                                 *sum = simd.mul_add_e_f32s(a[v], z, *sum);
                             }
                             if KEEP {
-                                // Compares into masks would take the time of multiply-adds.
+                                // Comparisons into masks would occupy the units that multiply and
+                                // add.
                                 words[v] = shift_in_sign(simd, words[v], z);
                             }
                         }
                     }
                     if KEEP {
-                        // After a whole word the first sample is at the bottom, and what the word
-                        // held before is gone.
+                        // After the samples of a whole word, the bit of the first is the lowest, and
+                        // what the word held before is shifted out.
                         active[start..start + V].copy_from_slice(&words);
                     }
                 }

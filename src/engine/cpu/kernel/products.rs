@@ -53,12 +53,13 @@ pub fn add_products<S: Simd, const N: usize, const V: usize, const W: usize>(
     }
 }
 
-/// Coordinates that are summed in one go where d is larger: what they take of a block and of the
-/// samples of a word stays in a first-level cache.
+/// Where d is larger, z is summed over so many coordinates at a time: those of a block and of the
+/// samples of a word fit in a first-level cache.
 pub const COORDINATES: usize = 160;
 
-/// −z of the samples of a word and a tile of particles, for d above [`COORDINATES`]: bit for bit
-/// what [`products`] makes of −w, in an order of memory that a large d needs.
+/// −z of the particles of a tile and the samples whose activation bits share a word, for d above
+/// [`COORDINATES`]. They are bit for bit what [`products`] gives for −w; only the order in which memory
+/// is read differs.
 #[derive(Debug)]
 pub struct WordProducts<T> {
     /// (vectors of particles, samples)
@@ -75,14 +76,14 @@ impl<T: Pod> WordProducts<T> {
         }
     }
 
-    /// Of N samples from number `sample` on and V vectors from number `first` of the tile on.
+    /// −z of N samples from number `sample` on and V vectors from number `first` of the tile on.
     #[inline(always)]
     pub fn at<const N: usize, const V: usize>(&self, first: usize, sample: usize) -> [[T; V]; N] {
         let z = &self.z[first * SAMPLES..(first + V) * SAMPLES];
         std::array::from_fn(|s| std::array::from_fn(|v| z[v * SAMPLES + sample + s]))
     }
 
-    /// Sums for samples x (groups, d), a word at most.
+    /// Computes −z for samples x (groups, d), at most those of one word.
     #[inline(always)]
     pub fn fill<S: Simd<f32s = T>>(
         &mut self,
@@ -92,7 +93,7 @@ impl<T: Pod> WordProducts<T> {
         x: &[[f32; GROUP]],
     ) {
         let z = &mut self.z;
-        // A function of its own: it is compiled once for all kernels that use it.
+        // `vectorize` makes it a function of its own, which is compiled once for all kernels that use it.
         simd.vectorize(Fill {
             simd,
             d,
@@ -108,7 +109,7 @@ struct Fill<'a, S: Simd> {
     d: usize,
     tile: &'a [Line],
     x: &'a [[f32; GROUP]],
-    /// As [`WordProducts`] has it.
+    /// As in [`WordProducts`].
     z: &'a mut [S::f32s],
 }
 
@@ -132,7 +133,7 @@ impl<S: Simd> NullaryFnOnce for Fill<'_, S> {
                         z,
                         sample: group * GROUP,
                     };
-                    // A multiply-add takes as long as eight: twelve sums leave some slack.
+                    // Twelve independent sums or more hide the latency of a multiply-add.
                     if S::REGISTER_COUNT >= 32 {
                         part.add::<S, 8, 2>(simd, 0);
                     } else {
@@ -149,11 +150,11 @@ impl<S: Simd> NullaryFnOnce for Fill<'_, S> {
 struct PartialProducts<'a, T> {
     w: &'a [T],
     x: &'a [[f32; GROUP]],
-    /// Whether no coordinates come before.
+    /// Whether these are the first coordinates, so that z is set and not added to.
     first: bool,
     /// (vectors of the block, samples of the word)
     z: &'a mut [T],
-    /// Of the word, where the group starts.
+    /// Number of the group's first sample in the word.
     sample: usize,
 }
 
@@ -229,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Cut over d or not, every bit of z is the same; one other input is seen.
+    /// Every bit of z is the same whether or not the sum is cut over d; a change of one input is noticed.
     #[test]
     fn a_cut_changes_no_bit() {
         for arch in [Arch::Scalar, Arch::new()] {

@@ -1,10 +1,10 @@
-//! velocity where d is small and a register can be looked up in: G_j = Σ_i g_i 1[z_ij > 0] x_i by
-//! patterns of activations.
+//! velocity for small d, where a vector register can serve as a lookup table: G_j = Σ_i g_i 1[z_ij > 0] x_i
+//! by patterns of activations.
 //!
 //! Four samples contribute one of 16 sums to a coordinate of G_j, as their four activations say
 //! (three samples one of 8, where a vector has 8 lanes). All sums lie in one vector, which a
-//! permutation looks up for a vector of particles at once: two operations per coordinate in place
-//! of four multiply-adds and what gates them.
+//! permutation looks up for a vector of particles at once: a lookup and an addition per coordinate
+//! instead of four multiply-adds and the selection of active samples before them.
 
 #[cfg(target_arch = "x86_64")]
 use std::any::Any;
@@ -25,7 +25,7 @@ const SECTION: usize = 2;
 /// Vectors of particles that use a sum while it is in a register.
 const V: usize = 2;
 
-/// Patterns of a word of bits.
+/// Patterns in a word of bits: lookups per word and coordinate.
 const fn patterns<S: Lookup>() -> usize {
     32_usize.div_ceil(S::BITS)
 }
@@ -35,7 +35,7 @@ const fn patterns<S: Lookup>() -> usize {
 pub struct RegisterTable(Vec<Line>);
 
 impl RegisterTable {
-    /// For samples x (groups, D) and their residual; empty where no register can be looked up in.
+    /// For samples x (groups, D) and their residual; empty where the instruction set has no lookup in registers.
     #[inline(always)]
     pub fn new<S: Simd, const D: usize>(simd: S, x: &[[f32; GROUP]], update: &UpdateF32) -> Self {
         #[cfg(target_arch = "x86_64")]
@@ -85,7 +85,7 @@ fn tabulate<S: Lookup, const D: usize>(
     let vectors = words * patterns::<S>() * D;
     let mut lines = vec![Line::zeroed(); (vectors * size_of::<S::f32s>()).div_ceil(64)];
     let table: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut lines);
-    // Lanes in which a sample of a pattern is active.
+    // The number of a lane is the pattern whose sum the lane holds.
     let lanes: Vec<u32> = (0..S::F32_LANES as u32).collect();
     let lanes: S::u32s = simd.partial_load_u32s(&lanes);
     let zero = simd.splat_f32s(0.0);

@@ -12,7 +12,7 @@ use crate::model::Train;
 const SECTION: usize = 8;
 
 /// Samples and vectors of particles in a register tile. More samples would make longer chains of
-/// additions that wait for another.
+/// additions of which each waits for the one before.
 const N: usize = 4;
 const V: usize = 2;
 
@@ -185,7 +185,8 @@ pub fn update_block<S: Simd, const D: usize>(
 ) {
     let d = if D == 0 { d } else { D };
     let splat = |v: f32| simd.splat_f32s(v);
-    // keep − decay may round: the two are applied apart, as η(ȧ) is formed before it is added.
+    // keep − decay would be rounded, so θ is not multiplied by it: the change is computed first and then
+    // added.
     let moved = |theta: S::f32s, force: S::f32s| {
         let change = simd.mul_add_e_f32s(splat(-update.decay), theta, force);
         let moved = simd.mul_add_e_f32s(splat(update.keep), theta, change);

@@ -19,7 +19,7 @@ pub(super) struct ArcShape {
     /// Particles of such a workgroup, a multiple of [`LANES`]; fewer where tiles ask for it.
     pub tile: usize,
     /// residual: threads of a workgroup, a power of two; and the most that there can be, for runs
-    /// of so many samples that fewer would loop too long.
+    /// with so many samples that fewer threads would loop too long.
     pub residual_threads: usize,
     pub residual_most: usize,
     /// The most turns of an invocation.

@@ -35,8 +35,8 @@ use crate::error::Result;
 use kernels::{ArcShape, render};
 use tables::{ArcRow, Tables, is_within_reach};
 
-/// The place of each run among those that take the short cut.
-/// Invocations make so many turns at most.
+/// The place of each run among those that take the short cut. An invocation makes at most `turns` turns of its
+/// loops.
 pub(super) fn places(
     device: &Device,
     short_cuts: ShortCuts,

@@ -33,7 +33,7 @@ fn size(m: usize, n: usize) -> Size {
     Size { m, n, particle: 0 }
 }
 
-/// So many bytes for each.
+/// The same room for bits and for partial sums.
 fn both(room: u64) -> Room {
     Room {
         bits: room,
@@ -60,8 +60,8 @@ fn sizes() -> [Size; 6] {
     ]
 }
 
-/// Words of bits that a row makes or reads, on these samples: every word of its blocks, with the
-/// run and the block.
+/// The words of bits that a row makes or reads on these samples: all words of its blocks, each with its run
+/// and block.
 fn words(
     (run, first, count, bits): (u32, u32, u32, u32),
     sizes: &[Size],
@@ -76,7 +76,7 @@ fn words(
     each.flat_map(lanes).collect()
 }
 
-/// What velocity reads was made for just those particles: by predict, or in the pass before.
+/// The bits that velocity reads are those of its own particles, made by predict or in the pass before.
 #[test]
 fn bits_are_made_before_they_are_read() {
     let sizes = sizes();
