@@ -22,52 +22,52 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train every run of an experiment
+    /// Train the networks of an experiment, and store results and figures in a run folder
     #[command(after_help = examples::RUN)]
     Run(RunArgs),
-    /// Go on from the newest good checkpoint, bit for bit as if never stopped
+    /// Continue a run from its newest valid checkpoint, bit for bit as if it had not stopped
     #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
-    /// Run the published experiments and judge what their papers claim, on one page
+    /// Run the published experiments, and judge on one page whether what their papers claim holds
     #[command(after_help = examples::REPRODUCE)]
     Reproduce(ReproduceArgs),
-    /// The embedded experiments, a line each
+    /// List the embedded experiments
     #[command(after_help = examples::LIST)]
     List,
-    /// The resolved TOML of an experiment
+    /// Print the TOML of an experiment, with defaults and changes filled in
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
-    /// Predictions of a trained run on new inputs
+    /// Predict on new inputs with a trained network
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
-    /// Figures again, as SVG and PNG, from what a run folder holds
+    /// Draw the figures of a run folder again, as SVG and PNG
     #[command(after_help = examples::PLOT)]
     Plot(PlotArgs),
-    /// The page report.html again, from what a run folder holds
+    /// Write the page report.html of a run folder again
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
-    /// A movie of particles beside the function that they make, as GIF, APNG and MP4
+    /// Make a movie of the particles and of the function that they represent, as GIF, APNG and MP4
     #[command(after_help = examples::MOVIE)]
     Movie(MovieArgs),
-    /// How wide is wide enough: gaps between networks of different widths, beside their noise
+    /// Measure gaps between networks of different widths, and the noise between networks of one width
     #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
-    /// Bounds on the optimum, and how far a run is from it
+    /// Compute bounds of the optimum, and how far a run is from it
     #[command(after_help = examples::CERTIFY)]
     Certify(CertifyArgs),
-    /// Every stage of an engine against the f64 reference, on this machine
+    /// Check every stage of an engine against the f64 reference, on this machine
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
-    /// Throughput on this machine against its own measured ceiling, in about ten seconds
+    /// Measure the speed of training steps, and what this machine could do at best, in about ten seconds
     #[command(after_help = examples::BENCH)]
     Bench(BenchArgs),
-    /// What wgpu sees, and which adapter `auto` would take
+    /// List the graphics adapters, and say what `--engine auto` takes
     #[command(after_help = examples::ADAPTERS)]
     Adapters,
-    /// A script that completes commands and options in your shell
+    /// Print a script that completes commands and options in your shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
-    /// The manual page, of all or of one command
+    /// Print the manual page of widefield, or of one command
     #[command(after_help = examples::MAN)]
     Man(ManArgs),
 }
@@ -76,17 +76,18 @@ pub enum Command {
 pub struct RunArgs {
     /// A TOML file, or the name of an embedded experiment (see `widefield list`)
     pub experiment: String,
-    /// Folder for the results [default: runs/NAME, or the first free of NAME-2, NAME-3, …]
+    /// Folder for the results [default: runs/NAME, or the first of runs/NAME-2, runs/NAME-3, … that
+    /// does not exist yet]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Overwrite a run that --out holds already
+    /// Overwrite a run that is in the folder of --out already
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
     pub pages: PageArgs,
     #[command(flatten)]
     pub changes: ChangeArgs,
-    /// The sizes of the experiment's section [quick]: seconds instead of minutes
+    /// Use the smaller sizes in the experiment's section [quick]: seconds instead of minutes
     #[arg(long)]
     pub quick: bool,
     #[command(flatten)]
@@ -99,26 +100,26 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct SpotCheckArgs {
-    /// Do not recompute some predictions and steps in f64 while running (recorded in summary.json)
+    /// Do not check some predictions and steps in f64 during training (summary.json says whether they were
+    /// checked)
     #[arg(long)]
     pub no_spot_check: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
-    /// Names of published experiments (see `widefield list`) [default: all that claim something]
+    /// Names of published experiments (see `widefield list`) [default: all that make claims]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// The quick form of each: minutes for all of them
+    /// Use the smaller sizes in the section [quick] of each: minutes for all of them
     #[arg(long)]
     pub quick: bool,
-    /// Folder for the results, one in it per experiment, and reproduction.html
+    /// Folder for the results: a run folder per experiment, and reproduction.html
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
-    /// Overwrite runs that --out holds already
+    /// Overwrite runs that are in the folder of --out already
     #[arg(long)]
     pub force: bool,
-    /// To see verdicts change
     #[command(flatten)]
     pub changes: ChangeArgs,
     #[command(flatten)]
@@ -129,16 +130,15 @@ pub struct ReproduceArgs {
 
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
-    /// Train until this step instead of the experiment's flow.steps
+    /// Train up to this step, instead of the experiment's flow.steps
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub steps: Option<u64>,
     #[command(flatten)]
     pub pages: PageArgs,
     #[command(flatten)]
     pub check: SpotCheckArgs,
-    /// Another engine than the one that wrote the checkpoint (not bit for bit then)
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -151,7 +151,7 @@ pub struct ShowArgs {
     pub experiment: String,
     #[command(flatten)]
     pub changes: ChangeArgs,
-    /// Its quick form
+    /// Print the smaller sizes in its section [quick]
     #[arg(long)]
     pub quick: bool,
 }
@@ -161,8 +161,8 @@ pub struct ChangeArgs {
     /// Override a key of the experiment, such as network.width=4096 or flow.steps=1e5 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Take a key out, as if the experiment did not give it, before any --set: flow.stop, grid.seed;
-    /// or all of a section or claim: grid, expect (repeatable)
+    /// Remove a key, such as flow.stop or grid.seed, or all of grid or expect, as if the experiment did not
+    /// give it. Done before any --set (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
 }
@@ -199,42 +199,41 @@ pub fn form(quick: bool) -> Form {
 
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
-    /// Inputs: .npz with X, .npy (n, d), or .csv, whose columns are matched by name
+    /// File of inputs: .npz with an array X (n, d), .npy (n, d), or .csv, whose columns are matched by name
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// Number of the run, for an experiment with a grid
+    /// Number of the run in the experiment's grid, from 0
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub run: usize,
-    /// The small network of `widefield certify --polish` instead of the trained one
+    /// Predict with the small network of `widefield certify --polish` instead of the trained one
     #[arg(long)]
     pub polished: bool,
-    /// Where the predictions go: .npy, .npz (array f) or .csv [default: standard output, as csv]
+    /// File for the predictions: .npy, .npz (array f) or .csv [default: standard output, as csv]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct CertifyArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
-    /// Number of the run, for an experiment with a grid [default: all]
+    /// Number of the run in the experiment's grid, from 0 [default: all]
     #[arg(long, value_name = "K")]
     pub run: Option<usize>,
-    /// Solve on to the infinite-width optimum and write it as a small network, polished.npz
+    /// Write the infinite-width optimum, too, as a small network: polished.npz
     #[arg(long)]
     pub polish: bool,
-    /// Relative gap between the bounds of the optimum at which to stop [default: 1e-6 for d up to
-    /// 3, 1e-4 beyond]
+    /// Stop when the relative gap between the bounds of the optimum is no larger than this [default: 1e-6
+    /// for d up to 3, 1e-4 beyond]
     #[arg(long, value_name = "GAP")]
     pub tolerance: Option<f64>,
-    /// Directions to search where d > 3
+    /// Number of directions to search from, where d > 3
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = whole::<usize>)]
     pub probes: usize,
     #[command(flatten)]
     pub pages: PageArgs,
-    /// What searches where d > 3 and the data are large (n·d > 32768)
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -243,45 +242,46 @@ pub struct CertifyArgs {
 
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
-    /// No messages: the paths of the figures and errors only
+    /// Print only the paths of the figures, and errors
     #[arg(long)]
     pub quiet: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub struct MovieArgs {
-    /// A run folder
+    /// A run folder, as `widefield run` writes it
     pub dir: PathBuf,
-    /// Number of the run, for an experiment with a grid [default: the widest, of several the longest]
+    /// Number of the run in the experiment's grid, from 0 [default: the widest; of several, the longest]
     #[arg(long, value_name = "K")]
     pub run: Option<usize>,
-    /// No messages: the paths of the movies and errors only
+    /// Print only the paths of the movies, and errors
     #[arg(long)]
     pub quiet: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// A run folder; alone, every pair of widths in its grid is compared
+    /// A run folder; without DIR_B, every pair of widths in its grid is compared
     pub dir_a: PathBuf,
-    /// Another run folder
+    /// Another run folder, to compare the first one with
     pub dir_b: Option<PathBuf>,
-    /// Predict on these inputs too: .npz with X, .npy (n, d), or .csv, matched by name
+    /// Compare predictions on these inputs, too: .npz with an array X (n, d), .npy (n, d), or .csv, whose
+    /// columns are matched by name
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Random directions of each sliced Wasserstein distance
+    /// Number of random directions of each sliced Wasserstein distance
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = whole::<u32>)]
     pub projections: u32,
-    /// Where the values go instead, without figures and page: STEM.csv and STEM.json [default: compare
-    /// in DIR_A; of two folders, compare-with-NAME in each]
+    /// Write the values to STEM.csv and STEM.json, and no figures and page [default: compare.csv and
+    /// compare.json in DIR_A; for two folders, compare-with-NAME.csv and .json in each]
     #[arg(long, value_name = "STEM")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -298,14 +298,14 @@ pub struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Time this case instead of the standard ones, whatever it takes: width, samples, input
+    /// Time this case instead of the standard ones, however long it takes: width, samples, input
     /// dimension (repeatable)
     #[arg(long = "case", value_name = "M,N,D")]
     pub cases: Vec<String>,
-    /// Format of particles and inputs; f16 on the gpu engine alone
+    /// Number format of particles and inputs; only the gpu engine has f16
     #[arg(long, value_enum, default_value = "f32")]
     pub state: StateName,
-    /// The figures as JSON on standard output, and nothing else there
+    /// Print the measured values as JSON on standard output, and nothing else there
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -314,16 +314,16 @@ pub struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// The shell to complete in
     #[arg(value_enum)]
     pub shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The page of this command [default: that of widefield itself]
+    /// Print the page of this command [default: that of widefield itself]
     pub command: Option<String>,
-    /// Write every page into this folder instead
+    /// Write the pages of all commands into this folder, and print none
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub out: Option<PathBuf>,
 }
@@ -340,15 +340,17 @@ pub struct PageArgs {
 
 #[derive(Debug, Args)]
 pub struct EngineArgs {
-    /// What computes: auto takes a discrete GPU, then an integrated one, then the cpu engine
+    /// The engine that computes; auto takes a discrete GPU if there is one, or else an integrated one, or
+    /// else the cpu engine
     #[arg(long, value_enum)]
     pub engine: Option<EngineName>,
-    /// A graphics adapter by (part of) its name; software adapters are used only when named
+    /// The graphics adapter with this text in its name (see `widefield adapters`); a software adapter is
+    /// used only when named
     #[arg(long, value_name = "NAME")]
     pub adapter: Option<String>,
-    /// Sizes of the gpu engine's kernels: "default", or as a run's summary records them, to repeat
-    /// it bit for bit; "naive" for short, slow kernels, the first thing to try where results of a new driver
-    /// are wrong [default: measured once per adapter, driver and d, if the run is large]
+    /// Sizes of the gpu engine's kernels: "default", or those that the summary of a run records, to repeat
+    /// the run bit for bit; or "naive" for short, slow kernels, the first thing to try where a new driver
+    /// gives wrong results [default: measured once per adapter, driver and d, if the run is large]
     #[arg(long, value_name = "KERNELS")]
     pub kernels: Option<String>,
 }
@@ -397,10 +399,10 @@ impl EngineArgs {
 
 #[derive(Debug, Args)]
 pub struct VerbosityArgs {
-    /// No progress, no messages: results and errors only
+    /// Print results and errors only: no progress, no messages
     #[arg(long)]
     pub quiet: bool,
-    /// The summary as JSON on standard output, and nothing else there
+    /// Print the summary as JSON on standard output, and nothing else there
     #[arg(long)]
     pub json: bool,
 }

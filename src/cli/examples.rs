@@ -28,7 +28,10 @@ pub const RUN: &str = examples!(
 pub const RESUME: &str = examples!(
     "  widefield resume runs/quick
   widefield resume runs/quick --steps 100000
-  widefield resume runs/quick --engine cpu"
+  widefield resume runs/quick --engine cpu
+
+By default the engine, adapter and kernels that wrote the checkpoint continue. With others, results are
+not the same bit for bit."
 );
 
 pub const REPRODUCE: &str = examples!(
@@ -37,7 +40,7 @@ pub const REPRODUCE: &str = examples!(
   widefield reproduce sparse-circle --quick --set risk.weight_decay=0.008
   widefield reproduce --quick --json | jq '.[].verdicts[] | select(.passed | not)'
 
-The exit code is 1 if a claim does not hold."
+The exit code is 1 if a claim does not hold. --set and --unset show which claims a change breaks."
 );
 
 pub const LIST: &str = examples!(
@@ -79,7 +82,9 @@ pub const COMPARE: &str = examples!(
 pub const CERTIFY: &str = examples!(
     "  widefield certify runs/xor
   widefield certify runs/quick --run 18 --polish
-  widefield certify runs/xor --json | jq '.[].relative_gap'"
+  widefield certify runs/xor --json | jq '.[].relative_gap'
+
+--engine, --adapter and --kernels choose what searches for directions in large data: d > 3, n·d > 32768."
 );
 
 pub const VERIFY: &str = examples!(
