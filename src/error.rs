@@ -16,7 +16,7 @@ pub enum Error {
         remedy: String,
     },
     /// Several mistakes of the user, in the order of their lines; each is an [`Error::Input`].
-    #[error("{}", told(.0))]
+    #[error("{}", joined(.0))]
     Several(Vec<Error>),
     /// An operation of the file system failed.
     #[error("cannot {action} {}: {source}\n  {remedy}", path.display())]
@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 /// The messages of the errors, one after another.
-fn told(errors: &[Error]) -> String {
+fn joined(errors: &[Error]) -> String {
     let each = errors.iter().map(ToString::to_string);
     each.collect::<Vec<_>>().join("\n")
 }

@@ -67,18 +67,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_let_through_and_what_does_not_is_told() {
+    fn what_fits_is_let_through_and_what_does_not_is_refused() {
         assert_eq!(lacking(SMALL.into()), None);
         assert_eq!(lacking(2 * u128::from(SMALL)), None);
         let error = require("data.n", "the data", 80 * 10_u128.pow(15), "lower it").unwrap_err();
-        let told = "data.n: the data needs 80000000000000000 bytes (80.0 PB) of memory";
-        assert!(error.to_string().contains(told), "{error}");
+        let text = "data.n: the data needs 80000000000000000 bytes (80.0 PB) of memory";
+        assert!(error.to_string().contains(text), "{error}");
         assert_eq!(error.exit_code(), 2);
     }
 
     #[test]
     fn units_are_those_of_the_size() {
-        for (bytes, told) in [
+        for (bytes, text) in [
             (0, "0 bytes"),
             (999, "999 bytes"),
             (1000, "1.0 kB"),
@@ -86,7 +86,7 @@ mod tests {
             (8_000_000_000_000, "8.0 TB"),
             (64 * 10_u128.pow(21), "64000.0 EB"),
         ] {
-            assert_eq!(units(bytes), told);
+            assert_eq!(units(bytes), text);
         }
     }
 }

@@ -400,7 +400,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
-fn divergence_is_told_and_the_last_finite_state_kept() {
+fn divergence_is_reported_and_the_last_finite_state_kept() {
     for engine in engines() {
         let place = TestFolder::new();
         let wild = SMALL

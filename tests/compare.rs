@@ -321,7 +321,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 
 /// A comparison belongs to a step: when runs continue it is out of date, and the page says so.
 #[test]
-fn a_comparison_of_an_earlier_step_is_told() {
+fn a_comparison_of_an_earlier_step_is_reported() {
     let place = TestFolder::with(&format!("{SMALL}{GRID}"));
     place.ok("run e.toml --out a --engine cpu --quiet --no-plots");
     place.ok("compare a");

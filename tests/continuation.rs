@@ -27,7 +27,7 @@ snapshots = 3
 "#;
 
 /// The lines of metrics.csv, and summary.json without times.
-fn told(dir: &Path) -> (String, serde_json::Value) {
+fn metrics_and_summary(dir: &Path) -> (String, serde_json::Value) {
     let metrics = std::fs::read_to_string(dir.join("metrics.csv")).unwrap();
     let summary = std::fs::read(dir.join("summary.json")).unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
@@ -49,7 +49,7 @@ fn best_margins_depend_on_the_run_alone() {
     let place = TestFolder::new();
     place.put("e.toml", GRID);
     place.ok("run e.toml --out whole --engine cpu --no-plots");
-    let whole = told(&place.path("whole"));
+    let whole = metrics_and_summary(&place.path("whole"));
     for run in 0..3 {
         let out = format!("split{run}");
         place.ok(&format!("run e.toml --out {out} --engine cpu --no-plots"));
@@ -57,7 +57,11 @@ fn best_margins_depend_on_the_run_alone() {
         let own = checkpoints(&place.path(&out), run);
         std::fs::remove_file(own.last().unwrap()).unwrap();
         place.ok(&format!("resume {out} --no-plots"));
-        assert_eq!(told(&place.path(&out)), whole, "member {run} left behind");
+        assert_eq!(
+            metrics_and_summary(&place.path(&out)),
+            whole,
+            "member {run} left behind"
+        );
     }
     let steps = [130, 333, 600];
     for (run, steps) in steps.into_iter().enumerate() {
@@ -66,7 +70,7 @@ fn best_margins_depend_on_the_run_alone() {
         place.ok(&format!(
             "run one.toml --out {out} --engine cpu --no-plots --set flow.steps={steps}"
         ));
-        let alone = told(&place.path(&out)).1;
+        let alone = metrics_and_summary(&place.path(&out)).1;
         for best in [
             "best_margin_f1",
             "best_margin_param",
@@ -86,7 +90,7 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
     let place = TestFolder::new();
     place.put("e.toml", GRID);
     place.ok("run e.toml --out a --engine reference --no-plots");
-    let whole = told(&place.path("a"));
+    let whole = metrics_and_summary(&place.path("a"));
     for gone in ["runs", "metrics.csv", "summary.json"] {
         let path = place.path("a").join(gone);
         match path.is_dir() {
@@ -95,13 +99,13 @@ fn a_run_without_a_checkpoint_keeps_its_engine() {
         }
     }
     place.ok("resume a --no-plots");
-    assert_eq!(told(&place.path("a")), whole);
+    assert_eq!(metrics_and_summary(&place.path("a")), whole);
     assert_eq!(place.summary("a")["engine"], "reference");
     // The sabotage twin: without .engine the choice of the engine is lost.
     std::fs::remove_dir_all(place.path("a/runs")).unwrap();
     std::fs::remove_file(place.path("a/.engine")).unwrap();
     place.ok("resume a --no-plots");
-    assert_ne!(told(&place.path("a")), whole);
+    assert_ne!(metrics_and_summary(&place.path("a")), whole);
     std::fs::remove_dir_all(place.path("a/runs")).unwrap();
     std::fs::write(place.path("a/.engine"), "{").unwrap();
     let out = place.run("resume a --no-plots");
@@ -225,14 +229,14 @@ fn another_experiment_is_refused_by_what_differs() {
         place.put("a/experiment.toml", &resolved.replace(from, to));
     };
     let results = std::fs::read(place.path("a/runs/000/particles.npz")).unwrap();
-    for (from, to, told) in [
+    for (from, to, message) in [
         ("seed = 1", "seed = 2", "now seed = 2 instead of seed = 1"),
         ("\"softmin\"", "\"logistic\"", "risk.loss = \"logistic\""),
         ("\"mean-field\"", "\"ntk\"", "network.scaling"),
         ("step = 0.5", "step = 0.25", "flow.step = 0.25"),
     ] {
         edit(from, to);
-        place.refuses("resume a --no-plots", &["of another run", told]);
+        place.refuses("resume a --no-plots", &["of another run", message]);
     }
     edit("seed = 1", "seed = 1");
     place.put("t.csv", &rows.replace("-1,0.5", "-1,0.75"));
@@ -253,7 +257,7 @@ fn one_number_of_steps_does_not_replace_a_grid() {
 /// A schedule that depends on the number of steps is not extended without a message; a change of
 /// engine is reported.
 #[test]
-fn what_is_not_as_it_was_is_told() {
+fn what_is_not_as_it_was_is_reported() {
     let place = TestFolder::new();
     place.put("e.toml", GRID.split("[grid]").next().unwrap());
     place.ok("run e.toml --out a --engine cpu --no-plots --set flow.schedule=cosine");
@@ -283,11 +287,11 @@ fn a_moved_folder_brings_its_data() {
     );
     place.put("here/e.toml", &file);
     place.ok("run here/e.toml --out here/a --engine cpu --no-plots");
-    let before = told(&place.path("here/a"));
+    let before = metrics_and_summary(&place.path("here/a"));
     std::fs::rename(place.path("here/a"), place.path("moved")).unwrap();
     std::fs::remove_dir_all(place.path("here")).unwrap();
     place.ok("resume moved --no-plots");
-    assert_eq!(told(&place.path("moved")), before);
+    assert_eq!(metrics_and_summary(&place.path("moved")), before);
     place.ok("certify moved --run 2 --no-plots --quiet");
     place.put("new.csv", "a,b\n1,2\n");
     place.ok("predict moved --data new.csv --run 2");

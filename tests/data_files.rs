@@ -32,7 +32,7 @@ const RUN: &str = "run e.toml --out a --engine cpu --no-plots";
 
 /// 1/√2 is the largest margin of (−1, 1) and (1, 1) with labels 1 and −1.
 #[test]
-fn rows_that_single_precision_merges_are_told_and_standardised() {
+fn rows_that_single_precision_merges_are_reported_and_standardised() {
     let place = with_data("x,y\n1000,1\n1000.00001,-1\n");
     let run = format!("{RUN} --set data.bias=true");
     let out = place.run(&run);
@@ -62,13 +62,13 @@ fn rows_that_single_precision_merges_are_told_and_standardised() {
 fn numbers_that_single_precision_would_change_are_refused() {
     for value in ["1e-46", "1e-42", "1e39"] {
         let place = with_data(&format!("x,y\n{value},1\n-1,-1\n"));
-        let told = [
+        let wanted = [
             "data.csv",
             "in row 0",
             "single precision",
             "data.standardize",
         ];
-        place.refuses(RUN, &told);
+        place.refuses(RUN, &wanted);
     }
     let place = TestFolder::new();
     let run = "run xor --out a --engine cpu --set flow.steps=1 --set init.scale_w";
@@ -90,14 +90,14 @@ fn new_inputs_are_matched_by_name() {
     let values: Vec<f64> = same.lines().skip(1).map(|v| v.parse().unwrap()).collect();
     assert_ne!(values[0], values[1]);
     place.put("other.csv", "b,c\n0,1\n");
-    let told = [
+    let wanted = [
         "other.csv: lacks the columns a, and has",
         "c",
         "any order: a, b",
     ];
-    place.refuses("predict a --data other.csv", &told);
+    place.refuses("predict a --data other.csv", &wanted);
     place.ok("run e.toml --out b --engine cpu --no-plots --set network.width=40");
-    place.refuses("compare a b --data other.csv", &told);
+    place.refuses("compare a b --data other.csv", &wanted);
     place.ok("compare a b --data new.csv --no-plots");
 }
 
@@ -106,26 +106,26 @@ fn new_inputs_are_matched_by_name() {
 fn sizes_beyond_memory() {
     let place = TestFolder::new();
     let run = "run xor --out a --engine cpu --set";
-    let told = [
+    let wanted = [
         "network.width",
         "1000000000000000",
         "4000000000000000 bytes",
     ];
-    place.refuses(&format!("{run} network.width=1000000000000000"), &told);
-    let told = [
+    place.refuses(&format!("{run} network.width=1000000000000000"), &wanted);
+    let wanted = [
         "network.width",
         "16000016016000000 bytes (16.0 PB) of memory",
         "free here",
     ];
     place.refuses(
         &format!("{run} network.width=4000000000 --set data.d=1000000"),
-        &told,
+        &wanted,
     );
-    let told = ["data.d", "bytes", "of memory", "lower data.n"];
+    let wanted = ["data.d", "bytes", "of memory", "lower data.n"];
     let run = "run quick --out a --engine reference --set grid.network.width=[2] --set";
     place.refuses(
         &format!("{run} data.n=4000000000 --set data.d=4000000000"),
-        &told,
+        &wanted,
     );
 }
 
@@ -135,6 +135,6 @@ fn a_path_in_a_file_starts_at_that_file() {
     let place = TestFolder::new();
     std::fs::create_dir(place.path("sub")).unwrap();
     place.put("sub/e.toml", FILE);
-    let told = ["sub/data.csv", "starts at the folder of that file"];
-    place.refuses("run sub/e.toml --out a --engine cpu", &told);
+    let wanted = ["sub/data.csv", "starts at the folder of that file"];
+    place.refuses("run sub/e.toml --out a --engine cpu", &wanted);
 }

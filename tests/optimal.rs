@@ -88,12 +88,14 @@ fn xor_is_certified_and_polished() {
             "x.csv",
             &format!("{}\n{}\n", columns.join(","), rows.join("\n")),
         );
-        let told = place.ok("predict a --data x.csv --polished");
-        let told: Vec<f64> = told.lines().skip(1).map(|l| l.parse().unwrap()).collect();
-        assert_eq!(told.len(), 4);
+        let output = place.ok("predict a --data x.csv --polished");
+        let predictions: Vec<f64> = output.lines().skip(1).map(|l| l.parse().unwrap()).collect();
+        assert_eq!(predictions.len(), 4);
         assert!(
-            told.iter().all(|f| (f.abs() / tv - 0.25).abs() <= 1e-6),
-            "{told:?}"
+            predictions
+                .iter()
+                .all(|f| (f.abs() / tv - 0.25).abs() <= 1e-6),
+            "{predictions:?}"
         );
         place.fails("predict a --data x.csv --polished --run 1", 2, &["--run"]);
     }
@@ -128,8 +130,8 @@ fn bad_initialisations_are_caught() {
         let missing = &found["missing"];
         assert!(number(missing, "share") > 0.1, "{kind}: {found}");
         assert!(number(missing, "degrees") > 10.0, "{kind}: {found}");
-        let told = place.ok("certify a --quiet");
-        assert!(told.contains("it has no particle"), "{told}");
+        let output = place.ok("certify a --quiet");
+        assert!(output.contains("it has no particle"), "{output}");
     }
 }
 
@@ -233,7 +235,7 @@ fn what_has_no_optimum_is_refused() {
 /// A certificate belongs to a step: it is reported as outdated once its run continues, and a new
 /// certificate of one run keeps those of the others.
 #[test]
-fn certificates_of_an_earlier_step_are_told_apart() {
+fn certificates_of_an_earlier_step_are_distinguished() {
     let place = TestFolder::new();
     place.put("xor.toml", XOR);
     place.ok("run xor.toml --out a --engine cpu --quiet --no-plots --set flow.steps=200 --set grid.seed=[1,2]");
@@ -251,8 +253,11 @@ fn certificates_of_an_earlier_step_are_told_apart() {
     // Without further steps no certificate is outdated.
     let said = |args: &str| text(&place.run(args).stderr);
     assert!(!said("resume a").contains(outdated) && !page().contains(outdated));
-    let told = said("resume a --steps 300");
-    assert!(told.contains("2 certificates are of step 200"), "{told}");
+    let output = said("resume a --steps 300");
+    assert!(
+        output.contains("2 certificates are of step 200"),
+        "{output}"
+    );
     assert!(page().contains("2 certificates are of step 200"));
     place.ok("certify a --run 1 --quiet");
     assert_eq!(steps(), [(0, 200), (1, 300)]);
@@ -302,20 +307,20 @@ fn rows_without_a_margin_are_named() {
         let found = &certified(&place, "a --no-plots")[0];
         assert_eq!(found["conflict"].to_string(), conflict);
         assert_eq!(number(found, "optimum_upper"), 0.0);
-        let told = place.ok("certify a --quiet");
+        let output = place.ok("certify a --quiet");
         assert!(
-            told.contains(&format!("is 0 (certified): {named} of the training data")),
-            "{told}"
+            output.contains(&format!("is 0 (certified): {named} of the training data")),
+            "{output}"
         );
-        assert!(!told.contains("-0"), "{told}");
+        assert!(!output.contains("-0"), "{output}");
         place.fails(
             &format!("{RUN} --set flow.stop.gap=0.1"),
             2,
             &["flow.stop", named],
         );
         place.ok(&format!("{RUN} --set network.train=output"));
-        let told = place.ok("certify a --quiet --no-plots");
-        assert!(told.contains(named), "{told}");
+        let output = place.ok("certify a --quiet --no-plots");
+        assert!(output.contains(named), "{output}");
     }
 }
 
@@ -343,14 +348,18 @@ fn what_was_compared_is_said() {
     let place = TestFolder::new();
     place.put("xor.toml", XOR);
     let decay = "--set risk.loss=logistic --set risk.weight_decay=0.02 --set flow.steps=200";
-    for (layer, told_so) in [("output", true), ("input", true), ("both", false)] {
+    for (layer, reported) in [("output", true), ("input", true), ("both", false)] {
         place.ok(&format!(
             "run xor.toml --out a --force --quiet --no-plots {decay} --set network.train={layer}"
         ));
-        let told = place.ok("certify a --quiet --no-plots");
+        let output = place.ok("certify a --quiet --no-plots");
         let only = format!("it trains its {layer} layer alone");
-        assert_eq!(told.contains(&only), told_so, "{told}");
-        assert_eq!(told.contains("layers are both free"), told_so, "{told}");
+        assert_eq!(output.contains(&only), reported, "{output}");
+        assert_eq!(
+            output.contains("layers are both free"),
+            reported,
+            "{output}"
+        );
     }
 }
 
@@ -373,8 +382,8 @@ fn a_margin_beyond_the_law_is_no_distance_of_zero() {
         if reached > upper {
             beyond += 1;
             assert!(number(found, "gap") >= reached - upper, "{found}");
-            let told = place.ok("certify a --quiet --no-plots");
-            assert!(told.contains("a kernel of their own"), "{told}");
+            let output = place.ok("certify a --quiet --no-plots");
+            assert!(output.contains("a kernel of their own"), "{output}");
         }
     }
     assert!(beyond > 0);
@@ -428,7 +437,7 @@ fn one_failure_does_not_stop_the_others() {
 
 /// Of a run that diverged, certify and predict use the last finite state and say so.
 #[test]
-fn a_run_that_diverged_is_told_as_one() {
+fn a_run_that_diverged_is_reported_as_one() {
     let place = TestFolder::new();
     rows(&place, "a,b,y\n1,2,1\n-1,0.5,-1\n2,-1,1\n");
     let huge = "--set risk.loss=logistic --set risk.weight_decay=1e6 --set flow.schedule=constant";

@@ -40,8 +40,8 @@ fn the_oldest_compiler_is_the_same_everywhere() {
 fn dependencies_keep_to_the_oldest_compiler() {
     // Those of other systems need not be on this machine.
     let compiler = Command::new("rustc").arg("-vV").output().unwrap();
-    let told = String::from_utf8(compiler.stdout).unwrap();
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    let version = String::from_utf8(compiler.stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
         .args(["--filter-platform", host.unwrap()])

@@ -96,19 +96,19 @@ fn all_mistakes_of_a_file_at_once() {
     let out = place.run("run e.toml --out a --set data.n=0");
     let said = text(&out.stderr);
     assert_eq!(out.status.code(), Some(2), "{said}");
-    let told: Vec<&str> = said
+    let errors: Vec<&str> = said
         .lines()
         .filter(|line| line.starts_with("error: "))
         .collect();
-    for (told, wanted) in told.iter().zip([
+    for (error, wanted) in errors.iter().zip([
         "e.toml:7: network.widht: is not a key",
         "e.toml:9: risk.loss: found a string, \"logistik\"",
         "e.toml:12: flow.step: found an integer, -1",
         "--set data.n=0: found an integer, 0",
     ]) {
-        assert!(told.contains(wanted), "{told}: no {wanted}");
+        assert!(error.contains(wanted), "{error}: no {wanted}");
     }
-    assert_eq!(told.len(), 4, "{said}");
+    assert_eq!(errors.len(), 4, "{said}");
     assert!(
         said.contains("did you mean network.width?") && said.contains("did you mean logistic?")
     );
@@ -194,7 +194,7 @@ fn a_claim_is_named_as_its_author_likes() {
 }
 
 #[test]
-fn what_became_of_a_stop_rule_is_told() {
+fn what_became_of_a_stop_rule_is_reported() {
     let place = TestFolder::new();
     let said = |sets: &str, out: &str| {
         let ran = place.run(&format!(
@@ -235,7 +235,7 @@ fn what_became_of_a_stop_rule_is_told() {
 
 /// If every neuron is dead the program says so, since a constant risk alone would not show why.
 #[test]
-fn a_network_without_a_live_neuron_is_told() {
+fn a_network_without_a_live_neuron_is_reported() {
     let place = with_data("u,y\n1,1\n2,-1\n");
     let dead = "every neuron is dead in 1 of 2 runs, the first of them run ";
     let run = |sets: &str| {
@@ -255,10 +255,10 @@ fn a_network_without_a_live_neuron_is_told() {
         seed(false),
         seed(true)
     );
-    let told = run(&both);
+    let output = run(&both);
     assert!(
-        told.contains(&format!("{dead}1: no sample activates any")),
-        "{told}"
+        output.contains(&format!("{dead}1: no sample activates any")),
+        "{output}"
     );
 }
 
@@ -290,7 +290,7 @@ fn a_start_beyond_single_precision() {
 
 /// A gap of 0 because the optimum itself is 0 is reported as such.
 #[test]
-fn an_optimum_of_zero_is_told_as_what_it_is() {
+fn an_optimum_of_zero_is_reported_as_such() {
     let place = with_data("u,v,y\n1,2,1\n1,2,-1\n");
     place.ok("run e.toml --out a --engine cpu");
     let said = place.ok("certify a");

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use browser::Browser;
-use browser::figure::{drag, place_in, place_of, rulers, tip, tip_of, told, values, view};
+use browser::figure::{drag, number_in, place_in, place_of, rulers, tip, tip_of, values, view};
 use common::skip::{Missing, skip};
 use common::test_folder::TestFolder;
 use serde_json::{Value, json};
@@ -213,14 +213,14 @@ fn a_figure_zooms_and_comes_back() {
         "{part:?}"
     );
     // The axes have left the part: their scales and names are at its edges.
-    let told = rulers(&mut browser, "aaa");
-    let of = |word: &str| told.iter().find(|(text, ..)| text == word);
-    assert!(of("step").is_some() && of("risk").is_some(), "{told:?}");
-    assert!(told.iter().all(|(_, inside, ..)| *inside), "{told:?}");
+    let labels = rulers(&mut browser, "aaa");
+    let of = |word: &str| labels.iter().find(|(text, ..)| text == word);
+    assert!(of("step").is_some() && of("risk").is_some(), "{labels:?}");
+    assert!(labels.iter().all(|(_, inside, ..)| *inside), "{labels:?}");
     let [x, y] = place_of(&mut browser, 400.0 + 900.0 * 4_f64.log10(), 430.0);
     let near = |at: Option<f64>, wanted: f64| at.is_some_and(|at| (at - wanted).abs() <= 2.0);
-    assert!(near(of("4").map(|t| t.2), x), "{x} {told:?}");
-    assert!(near(of("1.4").map(|t| t.3), y), "{y} {told:?}");
+    assert!(near(of("4").map(|t| t.2), x), "{x} {labels:?}");
+    assert!(near(of("1.4").map(|t| t.3), y), "{y} {labels:?}");
     browser.key("Escape");
     assert_eq!(view(&mut browser), WHOLE);
     assert!(rulers(&mut browser, "aaa").is_empty());
@@ -231,7 +231,7 @@ fn a_figure_zooms_and_comes_back() {
 /// on an axis that is not mirrored it has a sign. Labels of a short logarithmic axis are at their
 /// values.
 #[test]
-fn mirrored_axes_tell_sizes() {
+fn mirrored_axes_show_sizes() {
     let Some((mut browser, place)) = setup() else {
         return;
     };
@@ -248,10 +248,10 @@ fn mirrored_axes_tell_sizes() {
             assert_eq!(tip_of(&mut browser, "bbb"), Some(said));
         }
         drag(&mut browser, "bbb", (500.0, 300.0), (1700.0, 1050.0));
-        let told = rulers(&mut browser, "bbb");
-        let signed = told.iter().filter(|(word, ..)| word.starts_with('−'));
-        assert_eq!(signed.count() > 0, mirrored == "false", "{told:?}");
-        assert!(told.iter().any(|(word, ..)| word == "0.2"), "{told:?}");
+        let labels = rulers(&mut browser, "bbb");
+        let signed = labels.iter().filter(|(word, ..)| word.starts_with('−'));
+        assert_eq!(signed.count() > 0, mirrored == "false", "{labels:?}");
+        assert!(labels.iter().any(|(word, ..)| word == "0.2"), "{labels:?}");
         // On log₂ from 2000 to 8000, 3000 is at 0.29 of the axis.
         let [x, _] = place_in(
             &mut browser,
@@ -259,10 +259,10 @@ fn mirrored_axes_tell_sizes() {
             400.0 + 1800.0 * 1.5_f64.log2() / 2.0,
             650.0,
         );
-        let word = told.iter().find(|(word, ..)| word == "3000");
+        let word = labels.iter().find(|(word, ..)| word == "3000");
         assert!(
             word.is_some_and(|(_, _, at, _)| (at - x).abs() <= 2.0),
-            "{x} {told:?}"
+            "{x} {labels:?}"
         );
         assert_eq!(browser.complaints(), [""; 0]);
     }
@@ -270,26 +270,29 @@ fn mirrored_axes_tell_sizes() {
 
 /// The figures that the program draws, each with the values that it shows.
 #[test]
-fn every_figure_of_a_run_tells_its_values() {
+fn every_figure_of_a_run_shows_its_values() {
     let Some((mut browser, place)) = setup() else {
         return;
     };
     browser.open(&place.path("a/report.html"), 1200, "light");
     browser.key("Tab");
-    let told = browser.eval(
+    let tips = browser.eval(
         "[...document.querySelectorAll('figure')].map((figure) => {
             figure.querySelector('svg').focus();
             const tip = figure.querySelector('.tip');
             return [figure.id, tip.hidden ? '' : tip.textContent];
         })",
     );
-    let told: Vec<(String, String)> = serde_json::from_value(told).unwrap();
-    assert!(told.len() > 5, "{told:?}");
-    for (name, values) in &told {
-        assert!(values.contains(": "), "{name} tells {values:?} of {told:?}");
+    let tips: Vec<(String, String)> = serde_json::from_value(tips).unwrap();
+    assert!(tips.len() > 5, "{tips:?}");
+    for (name, values) in &tips {
+        assert!(
+            values.contains(": "),
+            "{name} shows {values:?}, of {tips:?}"
+        );
     }
-    let of = |name: &str| &told.iter().find(|(id, _)| id == name).unwrap().1;
-    assert!(of("figure-risk").contains("step k: "), "{told:?}");
+    let of = |name: &str| &tips.iter().find(|(id, _)| id == name).unwrap().1;
+    assert!(of("figure-risk").contains("step k: "), "{tips:?}");
     assert_eq!(browser.complaints(), [""; 0]);
     place.ok("run width-asymptotics --quick --out w --engine cpu");
     browser.open(&place.path("w/report.html"), 1200, "light");
@@ -323,7 +326,11 @@ fn a_map_tells_the_function_under_the_pointer() {
         );
         browser.mouse("mouseMoved", at, Value::Null);
         let tip = tip_of(&mut browser, "predictor").unwrap();
-        let (x, y, f) = (told(&tip, "x₁: "), told(&tip, "x₂: "), told(&tip, "f(x): "));
+        let (x, y, f) = (
+            number_in(&tip, "x₁: "),
+            number_in(&tip, "x₂: "),
+            number_in(&tip, "f(x): "),
+        );
         place.put("new.csv", &format!("x0,x1\n{x},{y}\n"));
         let predicted = place.ok("predict a --data new.csv");
         let predicted: f64 = predicted.lines().last().unwrap().parse().unwrap();
@@ -347,12 +354,12 @@ fn a_map_tells_the_function_under_the_pointer() {
     browser.mouse("mouseMoved", at, Value::Null);
     let tip = tip_of(&mut browser, "predictor").unwrap();
     assert!(tip.starts_with("label +1\n"), "{tip}");
-    assert!(told(&tip, "f(x): ") > 0.5 * most, "{tip}");
+    assert!(number_in(&tip, "f(x): ") > 0.5 * most, "{tip}");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]
-fn bounds_are_told_under_the_pointer() {
+fn bounds_are_shown_under_the_pointer() {
     let Some((mut browser, place)) = setup() else {
         return;
     };

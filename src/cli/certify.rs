@@ -100,7 +100,7 @@ fn failed(mut failures: Vec<(usize, Error)>, all: usize) -> Result<()> {
     failures.iter().for_each(|(_, error)| style::error(error));
     let runs: Vec<String> = failures.iter().map(|(run, _)| run.to_string()).collect();
     let what = format!("{} of {all} runs failed: {}", runs.len(), runs.join(", "));
-    let remedy = "what is wrong with each is told above; the others are certified";
+    let remedy = "what is wrong with each is said above; the others are certified";
     let of_input = |(_, error): &(usize, Error)| matches!(error, Error::Input { .. });
     Err(match failures.iter().all(of_input) {
         true => Error::input("certify", what, remedy),

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_remedy_fits_the_cause() {
-        let told = |sets: &[&str], largest, step| {
+        let remedy_for = |sets: &[&str], largest, step| {
             let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
             remedy(
                 &load("xor", &sets).unwrap().runs[0].experiment,
@@ -54,16 +54,16 @@ mod tests {
             )
         };
         let steps = ["flow.step=0.3", "flow.schedule=\"constant\""];
-        assert!(told(&steps, 1.0, 7).ends_with("flow.step=0.03"));
-        assert!(told(&steps, 1.0, 0).contains("init.scale_w"));
-        let large = told(&steps, 1e18, 0);
+        assert!(remedy_for(&steps, 1.0, 7).ends_with("flow.step=0.03"));
+        assert!(remedy_for(&steps, 1.0, 0).contains("init.scale_w"));
+        let large = remedy_for(&steps, 1e18, 0);
         assert!(
             large.contains("rescale the inputs: they reach 1e18"),
             "{large}"
         );
         let decay = [steps[0], steps[1], "risk.weight_decay=1e6"];
-        let told = told(&decay, 1.0, 5);
-        assert!(told.contains("1 − ηλ = -299999"), "{told}");
-        assert!(told.ends_with("flow.step=5e-7"), "{told}");
+        let small = remedy_for(&decay, 1.0, 5);
+        assert!(small.contains("1 − ηλ = -299999"), "{small}");
+        assert!(small.ends_with("flow.step=5e-7"), "{small}");
     }
 }

@@ -214,7 +214,7 @@ pub mod tests {
 
     /// Whether all families have different styles, and no more colours and dashes than can be
     /// distinguished.
-    fn told_apart(line_styles: &LineStyles) -> bool {
+    fn are_distinct(line_styles: &LineStyles) -> bool {
         let each = line_styles.each.iter().enumerate();
         let mut pairs = each.flat_map(|(k, a)| line_styles.each[..k].iter().map(move |b| (a, b)));
         line_styles.each.len() <= LINES
@@ -230,7 +230,7 @@ pub mod tests {
             let families = grid(&keys);
             let line_styles = LineStyles::new(&families);
             assert_eq!(line_styles.each.len(), 10);
-            assert!(told_apart(&line_styles));
+            assert!(are_distinct(&line_styles));
             let legend = "n = 10|n = 20|n = 30|n = 40|n = 50|both layers|output layer";
             assert_eq!(explained(&line_styles).join("|"), legend);
             for style in &line_styles.each {
@@ -246,7 +246,7 @@ pub mod tests {
             let titles: Vec<&str> = parts.iter().filter_map(|(t, _)| t.as_deref()).collect();
             assert_eq!(titles, ["both layers", "output layer"]);
             for (_, part) in &parts {
-                assert!(part.each.len() == 5 && told_apart(part));
+                assert!(part.each.len() == 5 && are_distinct(part));
                 assert!(part.each.iter().all(|style| style.dash == Dash::Solid));
                 assert_eq!(explained(part).len(), 5);
             }
@@ -254,7 +254,7 @@ pub mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_left_out_and_said() {
+    fn what_cannot_be_distinguished_is_left_out_and_said() {
         for (keys, some) in [
             (vec![("data.n", numbers(9))], Some("8 of 9")),
             (
@@ -271,7 +271,7 @@ pub mod tests {
         ] {
             let families = grid(&keys);
             let line_styles = LineStyles::new(&families);
-            assert!(told_apart(&line_styles), "{keys:?}");
+            assert!(are_distinct(&line_styles), "{keys:?}");
             let key_value = some.map(|some| format!("{some} combinations of parameters"));
             assert_eq!(line_styles.some_of_all(), key_value, "{keys:?}");
             assert_eq!(line_styles.is_single(), families.len() == 1);
@@ -292,7 +292,7 @@ pub mod tests {
         let losses = losses.iter().map(|&v| v.into()).collect();
         let families = grid(&[("network.width", numbers(2)), ("risk.loss", losses)]);
         let line_styles = LineStyles::new(&families);
-        assert!(told_apart(&line_styles));
+        assert!(are_distinct(&line_styles));
         assert_eq!(line_styles.each.len(), 10);
         assert_eq!(explained(&line_styles)[5..], ["m = 10", "m = 20"]);
     }

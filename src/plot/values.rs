@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_are_told_under_their_names() {
+    fn points_are_listed_under_their_names() {
         let (blue, red) = (Colour(0, 0, 200), Colour(200, 0, 0));
         let mut figure = Figure::new("f", "a figure");
         figure.enter("m = 8", blue, Sign::Line(Dash::Solid));

@@ -195,7 +195,7 @@ mod tests {
     use crate::experiment::{load, presets};
 
     #[test]
-    fn every_embedded_experiment_is_told() {
+    fn every_embedded_experiment_is_described() {
         for preset in presets() {
             let grid = load(preset.name, &[]).unwrap();
             for (heading, text) in paragraphs(&grid) {

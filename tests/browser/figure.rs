@@ -46,7 +46,7 @@ pub fn view(browser: &mut Browser) -> Vec<f64> {
 }
 
 /// A number in a line of a tip.
-pub fn told(tip: &str, name: &str) -> f64 {
+pub fn number_in(tip: &str, name: &str) -> f64 {
     let line = tip.lines().find_map(|line| line.strip_prefix(name));
     let number = line.unwrap_or_else(|| panic!("no {name} in {tip}"));
     number.replace('−', "-").parse().unwrap()
@@ -64,7 +64,7 @@ pub fn drag(browser: &mut Browser, figure: &str, from: (f64, f64), to: (f64, f64
 /// Labels at the edges of a zoomed figure: the text, whether it is inside the figure, and its
 /// centre in the window.
 pub fn rulers(browser: &mut Browser, figure: &str) -> Vec<(String, bool, f64, f64)> {
-    let told = browser.eval(&format!(
+    let labels = browser.eval(&format!(
         "(() => {{ const svg = document.querySelector('#figure-{figure} svg'), whole = svg.getBoundingClientRect();
         return [...svg.querySelectorAll('.rulers text')].map((text) => {{
             const box = text.getBoundingClientRect();
@@ -72,5 +72,5 @@ pub fn rulers(browser: &mut Browser, figure: &str) -> Vec<(String, bool, f64, f6
             return [text.textContent, inside, box.left + box.width / 2, box.top + box.height / 2];
         }}); }})()"
     ));
-    serde_json::from_value(told).unwrap()
+    serde_json::from_value(labels).unwrap()
 }

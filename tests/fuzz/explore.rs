@@ -113,7 +113,7 @@ pub fn explore(
             return Err((file, finding));
         }
         let answer = match answer {
-            Ok(Err(told)) => told.chars().filter(|c| !c.is_ascii_digit()).collect(),
+            Ok(Err(message)) => message.chars().filter(|c| !c.is_ascii_digit()).collect(),
             _ => {
                 report.accepted += 1;
                 String::new()

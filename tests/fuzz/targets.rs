@@ -115,7 +115,7 @@ impl Target {
                     sound(&again);
                     assert_eq!(again.n(), split.train.n());
                 });
-                told(answer, dir)
+                error_text(answer, dir)
             }
             Target::Particles => with_file("init.npz", bytes, |path| {
                 let answer = widefield::particles::read(path, 2, 2).map(|p| {
@@ -137,7 +137,7 @@ impl Target {
                 std::fs::remove_file(path).ok();
                 std::fs::write(path, bytes).unwrap();
                 let answer = Checkpoint::newest(&dir.path().join("a/runs/000"));
-                told(
+                error_text(
                     answer.map(|found| {
                         let found = found.unwrap();
                         assert_eq!((found.m, found.d), *shape);
@@ -149,7 +149,7 @@ impl Target {
                 std::fs::write(dir.path().join("a.svg"), bytes).unwrap();
                 let found = match figures(dir.path(), "f") {
                     Ok(found) => found,
-                    Err(error) => return told(Err(error), dir),
+                    Err(error) => return error_text(Err(error), dir),
                 };
                 let svg = &found.first().ok_or("left out")?.svg;
                 assert!(is_harmless(svg), "{svg}");
@@ -207,7 +207,7 @@ fn sound(set: &Dataset) {
 }
 
 /// The error message of a bad argument, without its place, which differs from run to run.
-fn told(answer: widefield::Result<()>, dir: &tempfile::TempDir) -> Result<(), String> {
+fn error_text(answer: widefield::Result<()>, dir: &tempfile::TempDir) -> Result<(), String> {
     answer.map_err(|error| {
         assert_eq!(error.exit_code(), 2, "{error}");
         error

@@ -93,7 +93,7 @@ fn figures_follow_what_the_folder_holds() {
 
 /// A constant value is given in the note if other curves vary; if nothing varies it is drawn.
 #[test]
-fn what_never_moves_is_told_and_not_drawn() {
+fn what_never_moves_is_noted_and_not_drawn() {
     let place = TestFolder::new();
     place.put(
         "k.toml",
@@ -101,16 +101,16 @@ fn what_never_moves_is_told_and_not_drawn() {
     );
     place.ok("run k.toml --out both --engine cpu --no-plots --set init.scale_a=2.0");
     place.ok("run k.toml --out output --engine cpu --no-plots --set network.train=output");
-    let told = |dir: &str, name: &str| {
+    let panels_and_note = |dir: &str, name: &str| {
         let figure = figure(&place.path(dir), name);
         (figure.panels.len(), figure.note.unwrap_or_default())
     };
-    assert_eq!(told("both", "drift"), (2, String::new()));
+    assert_eq!(panels_and_note("both", "drift"), (2, String::new()));
     assert_eq!(
-        told("output", "drift"),
+        panels_and_note("output", "drift"),
         (1, "kernel drift 0 throughout".to_owned())
     );
-    assert_eq!(told("output", "features").1, "");
+    assert_eq!(panels_and_note("output", "features").1, "");
     // Nothing has turned, so there is no histogram of how far.
     let panels = |dir: &str| figure(&place.path(dir), "histograms").panels.len();
     assert_eq!([panels("both"), panels("output")], [2, 1]);
@@ -285,14 +285,14 @@ fn three_inputs_have_a_map_of_directions() {
         let predicted = |x: [f64; 3]| -> f64 {
             let [x0, x1, x2] = x;
             place.put("new.csv", &format!("x0,x1,x2\n{x0},{x1},{x2}\n"));
-            let told = place.ok("predict a --data new.csv");
-            told.lines().last().unwrap().parse().unwrap()
+            let output = place.ok("predict a --data new.csv");
+            output.lines().last().unwrap().parse().unwrap()
         };
-        let told = field.values[j * field.columns + i];
-        let close = |f: f64| (told - f).abs() <= 1e-5 * most;
-        assert!(close(predicted(x)), "{x:?}: {told}");
+        let drawn = field.values[j * field.columns + i];
+        let close = |f: f64| (drawn - f).abs() <= 1e-5 * most;
+        assert!(close(predicted(x)), "{x:?}: {drawn}");
         // A map seen from the other side is noticed.
-        assert!(!close(predicted(x.map(|v| -v))), "{x:?}: {told}");
+        assert!(!close(predicted(x.map(|v| -v))), "{x:?}: {drawn}");
     }
     whole(&render(&figure).unwrap());
 }
@@ -392,17 +392,17 @@ fn bounds_are_those_of_the_curves_beside_them() {
 
 /// The series listed in a figure's SVG for its k-th panel.
 fn series(figure: &Figure, k: usize) -> Vec<String> {
-    told(figure, k, "series")
+    labels_of(figure, k, "series")
 }
 
 /// Names of the items of one kind that the SVG lists for a panel.
-fn told(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
+fn labels_of(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
     let svg = render(figure).unwrap();
     let (_, rest) = svg.split_once("<metadata>").unwrap();
     let (json, _) = rest.split_once("</metadata>").unwrap();
     let json = json.replace("&lt;", "<").replace("&amp;", "&");
-    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let all = told["panels"][k][kind].as_array().unwrap().iter();
+    let values: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = values["panels"][k][kind].as_array().unwrap().iter();
     all.map(|of| of["label"].as_str().unwrap().to_owned())
         .collect()
 }
@@ -410,7 +410,7 @@ fn told(figure: &Figure, k: usize, kind: &str) -> Vec<String> {
 /// Both layers and the output layer alone, for several n: n by colour, the rest by dash, or by
 /// panels on one scale if dashes separate test from training.
 #[test]
-fn grids_of_two_keys_tell_them_apart() {
+fn grids_of_two_keys_distinguish_them() {
     let place = TestFolder::new();
     place.put(
         "e.toml",
@@ -422,8 +422,8 @@ fn grids_of_two_keys_tell_them_apart() {
     let legend: Vec<&str> = norms.legend.iter().map(|e| e.label.as_str()).collect();
     let wanted = ["n = 8", "n = 12", "n = 16", "both layers", "output layer"];
     assert_eq!(legend, wanted);
-    let mut told = series(&norms, 0);
-    told.sort();
+    let mut labels = series(&norms, 0);
+    labels.sort();
     let mut wanted: Vec<String> = (wanted[..3].iter())
         .flat_map(|n| {
             wanted[3..]
@@ -432,7 +432,7 @@ fn grids_of_two_keys_tell_them_apart() {
         })
         .collect();
     wanted.sort();
-    assert_eq!(told, wanted);
+    assert_eq!(labels, wanted);
     let error = of("error");
     let titles = error.panels.iter().filter_map(|p| p.title.as_deref());
     assert_eq!(titles.collect::<Vec<_>>(), ["both layers", "output layer"]);
@@ -442,11 +442,11 @@ fn grids_of_two_keys_tell_them_apart() {
     };
     assert_eq!(ends(0), ends(1));
     for k in [0, 1] {
-        let mut told = series(&error, k);
-        told.sort();
-        told.dedup();
-        assert_eq!(told.len(), 6, "{told:?}");
-        assert!(told.contains(&"n = 8, test".to_owned()), "{told:?}");
+        let mut labels = series(&error, k);
+        labels.sort();
+        labels.dedup();
+        assert_eq!(labels.len(), 6, "{labels:?}");
+        assert!(labels.contains(&"n = 8, test".to_owned()), "{labels:?}");
     }
     whole(&render(&error).unwrap());
 }
@@ -523,12 +523,15 @@ fn one_input_without_a_bias_has_a_figure() {
     };
     let predicted = |x: f64| -> f64 {
         place.put("new.csv", &format!("x\n{x}\n"));
-        let told = place.ok("predict a --data new.csv");
-        told.lines().last().unwrap().parse().unwrap()
+        let output = place.ok("predict a --data new.csv");
+        output.lines().last().unwrap().parse().unwrap()
     };
     for &(x, f) in [&points[3], &points[500]] {
-        let told = predicted(x);
-        assert!((told - f).abs() <= 1e-4 * f.abs(), "{x}: {told} {f}");
+        let predicted = predicted(x);
+        assert!(
+            (predicted - f).abs() <= 1e-4 * f.abs(),
+            "{x}: {predicted} {f}"
+        );
     }
     let Some(Mark::Dots { dots }) = panel.marks.last() else {
         panic!("{panel:?}");
@@ -575,8 +578,8 @@ fn one_neuron_and_one_step_have_sensible_axes() {
     let boundary = |figure: &Figure| {
         let mut marks = figure.panels[0].marks.iter();
         let drawn = marks.any(|mark| matches!(mark, Mark::Line { .. }));
-        let told = figure.legend.iter().any(|entry| entry.label == "f = 0");
-        assert_eq!(drawn, told);
+        let listed = figure.legend.iter().any(|entry| entry.label == "f = 0");
+        assert_eq!(drawn, listed);
         drawn
     };
     assert!(!boundary(&of("predictor")));
@@ -587,7 +590,7 @@ fn one_neuron_and_one_step_have_sensible_axes() {
 /// Runs that diverged are counted below the curves, and a quantity that no run has at its end has
 /// no panel.
 #[test]
-fn what_diverged_is_told() {
+fn what_diverged_is_reported() {
     let place = TestFolder::new();
     let text = experiment("source = \"xor\"").replace("softmin", "square");
     place.put("e.toml", &text);
@@ -670,7 +673,7 @@ fn masses_have_the_axis_that_suits_them() {
 /// A seed that finds the teacher exactly does not compress the other curves; the figure states its
 /// value.
 #[test]
-fn a_spread_far_below_the_means_is_cut_and_told() {
+fn a_spread_far_below_the_means_is_cut_and_noted() {
     let place = TestFolder::new();
     let text = experiment("source = \"teacher\"\nd = 3\nn = 10").replace("softmin", "square");
     place.put("e.toml", &text);

@@ -4,7 +4,7 @@ use widefield::plot::figure::Mark;
 use widefield::plot::{Figure, render};
 
 use super::common::test_folder::TestFolder;
-use super::{drawn, experiment, figure, found, series, told, whole};
+use super::{drawn, experiment, figure, found, labels_of, series, whole};
 
 /// An experiment that is compared quickly.
 fn teacher(more: &str) -> String {
@@ -51,11 +51,11 @@ fn widths_show_what_was_compared() {
     let law = laws.iter().find(|law| law["inputs"] == "test").unwrap();
     let number = |value: &serde_json::Value| value.as_f64().unwrap();
     let (s, error) = (number(&law["exponent"]), number(&law["standard_error"]));
-    let told = format!("fit: exponent {s:.2} ± {error:.2}").replace('-', "−");
+    let fit = format!("fit: exponent {s:.2} ± {error:.2}").replace('-', "−");
     let labels: Vec<&str> = right.legend.iter().map(|e| e.label.as_str()).collect();
-    assert_eq!(labels, ["measured", &told, "∝ 1/m", "noise floor"]);
-    assert!(page.contains(&told), "no {told} in the page");
-    assert_eq!(series(&right, 0), ["measured", &told, "∝ 1/m"]);
+    assert_eq!(labels, ["measured", &fit, "∝ 1/m", "noise floor"]);
+    assert!(page.contains(&fit), "no {fit} in the page");
+    assert_eq!(series(&right, 0), ["measured", &fit, "∝ 1/m"]);
     assert_eq!(series(&right, 1), ["measured", "noise floor"]);
     let note = right.note.clone().unwrap();
     for words in [
@@ -179,7 +179,7 @@ fn widths_of_one_seed_and_of_several_families() {
     // The floor of one gap goes across the panel.
     assert_eq!(sorted(series(&two, 1)), ["λ = 0", "λ = 0.1"]);
     assert_eq!(
-        sorted(told(&two, 1, "spans")),
+        sorted(labels_of(&two, 1, "spans")),
         ["λ = 0, noise floor", "λ = 0.1, noise floor"]
     );
     let note = two.note.unwrap();
@@ -196,7 +196,7 @@ fn widths_of_one_seed_and_of_several_families() {
 
 /// Values of runs that ended at different steps are not drawn as values at one time.
 #[test]
-fn ends_at_different_steps_are_told() {
+fn ends_at_different_steps_are_reported() {
     let place = TestFolder::new();
     place.put("e.toml", &teacher(""));
     place.ok("run e.toml --out a --engine cpu --no-plots --set grid.network.width=[8,16] --set grid.init.seed=[1,2]");

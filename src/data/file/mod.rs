@@ -125,13 +125,13 @@ pub fn in_columns(path: &Path, x: Matrix, wanted: &[String]) -> Result<Matrix> {
     };
     let (missing, more) = (lacks(&x.names, wanted), lacks(wanted, &x.names));
     if !missing.is_empty() || !more.is_empty() {
-        let told = |what: &str, names: &[String]| match names {
+        let described = |what: &str, names: &[String]| match names {
             [] => None,
             names => Some(format!("{what} {}", listed(names))),
         };
         let parts = [
-            told("lacks the columns", &missing),
-            told("has, beyond those of the training data,", &more),
+            described("lacks the columns", &missing),
+            described("has, beyond those of the training data,", &more),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         return Err(Error::input(

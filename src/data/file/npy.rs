@@ -93,10 +93,10 @@ fn found(
     path: &Path,
     what: &str,
 ) -> Result<DecodedArray> {
-    let wrong = |told: String, remedy: &str| {
+    let wrong = |fault: String, remedy: &str| {
         Err(Error::input(
             path.display().to_string(),
-            format!("{what} {told}"),
+            format!("{what} {fault}"),
             remedy,
         ))
     };

@@ -270,11 +270,11 @@ fn numbers_that_single_precision_would_change() {
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
     let remedy = "standardize = true";
     folder.put("d.csv", b"x,y\n1e-46,1\n-1e-46,-1\n");
-    let told = ["d.csv", "1e-46 in row 0", "make it 0", remedy];
-    folder.refuses(csv, "softmin", &told);
+    let wanted = ["d.csv", "1e-46 in row 0", "make it 0", remedy];
+    folder.refuses(csv, "softmin", &wanted);
     folder.put("d.csv", b"x,y\n1e-42,1\n-1e-42,-1\n");
-    let told = ["1e-42 in row 0", "take digits", remedy];
-    folder.refuses(csv, "softmin", &told);
+    let wanted = ["1e-42 in row 0", "take digits", remedy];
+    folder.refuses(csv, "softmin", &wanted);
     // The remedy works at any scale: the squares of some of these values are out of f64's range.
     for scale in ["1e-46", "1e-42", "1e-300", "1e300"] {
         let rows = format!("x,y\n{scale},1\n-{scale},-1\n");
@@ -353,15 +353,15 @@ fn lines_of_a_csv_file_are_counted_as_editors_do() {
 }
 
 #[test]
-fn columns_of_a_csv_file_are_told_apart_by_name() {
+fn columns_of_a_csv_file_are_distinguished_by_name() {
     let folder = ExperimentFolder::new();
     let csv = "path = \"d.csv\"\ntarget = \"y\"";
     folder.put("d.csv", b"a,y, y\n1,1,0.5\n2,-1,-0.5\n");
-    let told = [
+    let wanted = [
         "columns 1 and 2 (counted from 0) are both named `y`",
         "rename",
     ];
-    folder.refuses(csv, "square", &told);
+    folder.refuses(csv, "square", &wanted);
     folder.put("d.csv", b"a,a,y\n1,1,0.5\n");
     folder.refuses(csv, "square", &["columns 0 and 1"]);
     for text in ["1,0,1\n0,1,-1\n", "1.5,-2\n0,1\n"] {
@@ -391,11 +391,11 @@ fn columns_of_test_samples_and_new_inputs_are_matched_by_name() {
     assert_eq!(split.test.unwrap().x, [10.0, 20.0]);
     assert_eq!(split.columns, ["a", "b"]);
     folder.put("t.csv", b"y,b,c,e\n1,20,10,5\n");
-    let told = [
+    let wanted = [
         "t.csv: lacks the columns a, and has, beyond those of the training data, c, e",
         "any order: a, b",
     ];
-    folder.refuses(csv, "softmin", &told);
+    folder.refuses(csv, "softmin", &wanted);
     folder.put("t.csv", b"1,20\n2,30\n");
     let path = folder.dir.path().join("t.csv");
     let table = read_inputs(&path, Some("y")).unwrap();
@@ -412,12 +412,12 @@ fn images_and_labels_belong_together() {
     folder.put("i-idx3-ubyte", &idx(&[6, 1, 1], &[1; 6]));
     folder.put("l-idx1-ubyte", &idx(&[5], &[3, 8, 3, 8, 3]));
     let pair = "path = \"i-idx3-ubyte\"\ntargets_path = \"l-idx1-ubyte\"";
-    let told = [
+    let wanted = [
         "i-idx3-ubyte: has 6 inputs, and there are 5 targets in",
         "l-idx1-ubyte",
     ];
-    folder.refuses(&format!("{pair}\nclasses = [3, 8]"), "softmin", &told);
-    folder.refuses(pair, "square", &told);
+    folder.refuses(&format!("{pair}\nclasses = [3, 8]"), "softmin", &wanted);
+    folder.refuses(pair, "square", &wanted);
     // A wrong label is reported with the name of the label file.
     folder.put("l-idx1-ubyte", &idx(&[6], &[1, 1, 1, 7, 1, 1]));
     folder.refuses(
@@ -470,7 +470,7 @@ fn types_that_are_no_real_numbers_are_named() {
     let folder = ExperimentFolder::new();
     folder.put("y.npy", &npy(&[1], C, &[1.0]));
     let pair = "path = \"X.npy\"\ntargets_path = \"y.npy\"";
-    for (descr, size, told) in [
+    for (descr, size, wanted) in [
         ("'<c16'", 16, "complex numbers"),
         ("'|O'", 100, "Python objects"),
         ("'<U3'", 12, "text"),
@@ -479,7 +479,7 @@ fn types_that_are_no_real_numbers_are_named() {
     ] {
         let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1, 1), }}\n");
         folder.put("X.npy", &npy_text(&header, size));
-        folder.refuses(pair, "square", &["X.npy: the array has the type", told]);
+        folder.refuses(pair, "square", &["X.npy: the array has the type", wanted]);
     }
     let beyond = "whole numbers beyond 2^53 would be rounded";
     let big = (1_i64 << 53) + 1;
@@ -619,7 +619,7 @@ fn compressed_images_are_no_larger_than_memory() {
 fn samples_that_memory_does_not_hold() {
     let folder = ExperimentFolder::new();
     let most = 4_000_000_000_u64;
-    for (data, told) in [
+    for (data, wanted) in [
         (
             format!("source = \"clusters\"\nn = {most}\nd = {most}"),
             "(64.0 EB)",
@@ -645,6 +645,6 @@ fn samples_that_memory_does_not_hold() {
         let experiment = &grid.runs[0].experiment;
         let error = data::load(&experiment.data, 1, experiment.risk.loss).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains(told), "no {told} in {error}");
+        assert!(error.to_string().contains(wanted), "no {wanted} in {error}");
     }
 }

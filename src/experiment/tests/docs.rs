@@ -48,11 +48,11 @@ fn every_key_has_a_row_with_its_default() {
     let rows = rows();
     visit(&mut template(), &mut |key, field| {
         let row = rows.get(key).unwrap_or_else(|| panic!("no row for {key}"));
-        let told = in_ticks(row.default);
+        let stated = in_ticks(row.default);
         match (field.write(), key) {
             _ if REQUIRED.contains(&key) => assert_eq!(row.default, "required", "{key}"),
             (_, "title") => assert_eq!(row.default, "file name"),
-            (Some(value), _) => assert_eq!(told, Some(&*value.to_string()), "{key}"),
+            (Some(value), _) => assert_eq!(stated, Some(&*value.to_string()), "{key}"),
             (None, "data.n" | "data.d") => assert_eq!(row.default, "by source"),
             (None, "data.points") => assert_eq!(row.default, "four points"),
             (None, _) => assert_eq!(row.default, "none", "{key}"),

@@ -281,7 +281,7 @@ fn sets_must_be_key_and_value() {
 
 /// Each mistake has its own message, in whatever part of the file or command line it is.
 #[test]
-fn all_mistakes_are_told_at_once_in_the_order_of_lines() {
+fn all_mistakes_are_reported_at_once_in_the_order_of_lines() {
     let text = r#"
 data.source = "clusters"
 data.k = 1
@@ -335,7 +335,7 @@ flow.stps = 3
 }
 
 #[test]
-fn every_fault_of_syntax_is_told() {
+fn every_fault_of_syntax_is_reported() {
     let error = load_text("seed = \ntitle = 'x'\nflow = { steps = }\n", &[]).unwrap_err();
     let text = error.to_string();
     for part in [
@@ -348,7 +348,7 @@ fn every_fault_of_syntax_is_told() {
 
 /// Consequences of a value that could not be read are not reported as mistakes.
 #[test]
-fn one_mistake_is_told_once() {
+fn one_mistake_is_reported_once() {
     for (text, part) in [
         (
             "data.source = \"xorr\"\ndata.d = 2\nrisk.loss = \"square\"",
