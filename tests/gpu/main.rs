@@ -1,7 +1,11 @@
 //! The gpu engine beyond agreement with the reference: the bits of a run depend on nothing but the
 //! run.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod exponents;
+mod naive;
+mod tiled;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +110,7 @@ macro_rules! needs_adapter {
         }
     };
 }
+use needs_adapter;
 
 #[test]
 fn bits_do_not_depend_on_shards() {
@@ -273,73 +278,6 @@ fn kernels_that_are_named_repeat_a_run() {
     }
 }
 
-fn naive() -> Options {
-    Options {
-        kernels: Some(NAIVE.into()),
-        // Where the others take one.
-        short_cuts: ShortCuts::Always,
-        ..Options::default()
-    }
-}
-
-/// Every stage in every mode on the naive kernels, including so many samples that the work is
-/// split.
-#[test]
-fn the_naive_kernels_agree_with_the_reference() {
-    needs_adapter!();
-    let make = gpu_with(naive());
-    for case in cases::all(StateFormat::F32)
-        .into_iter()
-        .chain(cases::long())
-    {
-        let checks = verify_case(&case, &make).unwrap();
-        verdict(&checks).unwrap();
-        assert!(checks.iter().all(|check| check.method == "direct"));
-    }
-}
-
-/// The naive kernels keep their names, and their bits depend neither on other runs nor on shards.
-#[test]
-fn the_naive_kernels_repeat_a_run() {
-    needs_adapter!();
-    let case = mixed();
-    let engine = gpu_with(naive())(case.batch()).unwrap();
-    assert_eq!(engine.kernels().as_deref(), Some(NAIVE));
-    let usual = trajectory(naive(), &case);
-    assert_eq!(trajectory(naive(), &case), usual);
-    let sharded = Options {
-        shard_bytes: Some(64 * 4 * 4 * 20),
-        ..naive()
-    };
-    assert_eq!(trajectory(sharded, &case), usual);
-    let others = trajectory(Options::default(), &case);
-    assert_ne!(others, usual, "the comparison sees nothing");
-    for ((usual, _), (other, _)) in usual.0.iter().zip(&others.0) {
-        let pairs = usual.w.iter().zip(&other.w);
-        assert!(pairs.clone().all(|(u, o)| (u - o).abs() <= 1e-5));
-    }
-}
-
-#[test]
-fn the_naive_kernels_say_what_they_do_not_take() {
-    needs_adapter!();
-    let refused =
-        |options, case: &VerifyCase| gpu_with(options)(case.batch()).err().unwrap().to_string();
-    if select(gpu_adapter().as_deref()).unwrap().has_f16() {
-        let error = refused(naive(), &mixed_of(3, StateFormat::F16));
-        assert!(error.contains("naive") && error.contains("f32"), "{error}");
-    }
-    let short = Options {
-        turns: Some(256),
-        ..naive()
-    };
-    let error = refused(short, &case(1, &[(1, 1000, Loss::SQUARE, Train::Both)]));
-    assert!(
-        error.contains("naive") && error.contains("fewer samples"),
-        "{error}"
-    );
-}
-
 #[test]
 fn more_tiles_than_workgroups_in_one_dimension() {
     needs_adapter!();
@@ -406,113 +344,6 @@ fn blocks_may_begin_anywhere() {
     assert_eq!(part.a, all.a[63..66]);
     assert!(engine.read(0, 299..301).is_err());
     assert!(engine.write(1, 0, &all).is_err());
-}
-
-/// Values stored as 2^-e times the true ones give exactly the same velocity, since powers of two
-/// are exact.
-#[test]
-fn the_exponent_changes_nothing() {
-    needs_adapter!();
-    let modes = [Train::Both, Train::Output, Train::Input];
-    for (train, (options, d)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
-        let case = case(d, &[(200, 20, Loss::SOFTMIN, train)]);
-        let plain = case.particles(0);
-        let mut scaled = plain.clone();
-        if train != Train::Input {
-            scaled.a.iter_mut().for_each(|a| *a /= 8.0);
-        }
-        if train != Train::Output {
-            scaled.w.iter_mut().for_each(|w| *w /= 8.0);
-        }
-        let velocity = |particles: &Particles, exponent: i32| {
-            let mut engine = gpu_with(options.clone())(case.batch()).unwrap();
-            engine.write(0, 0, particles).unwrap();
-            let clock = Clock {
-                exponent,
-                ..Clock::default()
-            };
-            engine.set_clock(0, clock).unwrap();
-            engine.velocity(0).unwrap()
-        };
-        assert_eq!(velocity(&plain, 0), velocity(&scaled, 3), "{train:?}");
-        assert_ne!(velocity(&plain, 0), velocity(&scaled, 0), "{train:?}");
-    }
-}
-
-/// For norms far beyond f32 the exponent grows; since powers of two are exact, the true state has
-/// the same bits whatever the initial exponent.
-#[test]
-fn growing_norms_move_to_the_exponent() {
-    needs_adapter!();
-    let modes = [Train::Both, Train::Output, Train::Input];
-    for (train, (options, _)) in modes.iter().flat_map(|&t| methods().map(|m| (t, m))) {
-        let mut case = case(2, &[(50, 4, Loss::SOFTMIN, train)]);
-        case.runs[0].run.lambda = 0.0;
-        let mut growth = steps(1, 60, 1e7);
-        growth.evaluate.fill(true);
-        let truth = |exponent: i32| {
-            let mut engine = gpu_with(options.clone())(case.batch()).unwrap();
-            let mut start = case.particles(0);
-            let unit = 2f64.powi(exponent);
-            if train != Train::Input {
-                start.a.iter_mut().for_each(|a| *a /= unit);
-            }
-            if train != Train::Output {
-                start.w.iter_mut().for_each(|w| *w /= unit);
-            }
-            engine.write(0, 0, &start).unwrap();
-            let clock = Clock {
-                exponent,
-                ..Clock::default()
-            };
-            engine.set_clock(0, clock).unwrap();
-            let seen = engine.advance(&growth).unwrap();
-            let clock = engine.clock(0);
-            assert_eq!((clock.step, clock.diverged), (60, None), "{train:?}");
-            for now in seen.iter().map(|runs| &runs[0]) {
-                assert!(now.is_finite() && now.mean_a2.max(now.mean_w2) < 2f64.powi(90));
-            }
-            let mut end = engine.read(0, 0..50).unwrap();
-            let unit = 2f64.powi(clock.exponent);
-            if train != Train::Input {
-                end.a.iter_mut().for_each(|a| *a *= unit);
-            }
-            if train != Train::Output {
-                end.w.iter_mut().for_each(|w| *w *= unit);
-            }
-            (clock.exponent, end)
-        };
-        let (exponent, plain) = truth(0);
-        assert!(exponent > 0, "{train:?} never grew");
-        assert_eq!(plain, truth(5).1, "{train:?}");
-    }
-}
-
-#[test]
-fn a_run_that_diverges_stands_still_alone() {
-    needs_adapter!();
-    for (options, d) in methods() {
-        let case = case(
-            d,
-            &[
-                (64, 8, Loss::SQUARE, Train::Both),
-                (64, 8, Loss::SQUARE, Train::Both),
-            ],
-        );
-        let mut engine = gpu_with(options)(case.batch()).unwrap();
-        start(&mut *engine, &case);
-        let mut wild = steps(2, 200, 0.01);
-        wild.eta.iter_mut().step_by(2).for_each(|eta| *eta = 1e12);
-        let seen = engine.advance(&wild).unwrap();
-        let diverged = engine.clock(0).diverged.unwrap();
-        assert!(diverged < 50 && engine.clock(0).step == diverged);
-        assert_eq!(engine.clock(1).diverged, None);
-        assert_eq!(engine.clock(1).step, 200);
-        for now in &seen {
-            assert_eq!(now[0].clock.diverged.is_some(), !now[0].is_finite());
-            assert!(now[1].is_finite());
-        }
-    }
 }
 
 #[test]
@@ -612,86 +443,4 @@ fn refusals_say_what_to_do() {
     let lost = message(Gpu::new(mixed().batch(), &nobody));
     assert!(lost.contains(&adapters()[0].name), "{lost}");
     assert!(select(Some("no such adapter")).is_err());
-}
-
-/// Sizes of the tiled kernels that use workgroup memory, as on a GPU.
-const STAGED: &str = "lockstep=1,tile=64,tiled_staged=true,tiled_particles=64,tiled_held=8,\
-    tiled_predict_samples=64,tiled_predict_held=8,tiled_predict_slice=16,\
-    tiled_update_coordinates=32,tiled_update_held=4,tiled_update_slice=16";
-
-fn staged() -> Options {
-    Options {
-        kernels: Some(STAGED.into()),
-        ..Options::default()
-    }
-}
-
-#[test]
-fn staged_tiles_agree_with_the_reference() {
-    needs_adapter!();
-    let case = case(
-        130,
-        &[
-            (130, 65, Loss::SOFTMIN, Train::Both),
-            (1, 1, Loss::SQUARE, Train::Both),
-            (67, 33, Loss::LOGISTIC, Train::Output),
-        ],
-    );
-    let checks = verify_case(&case, &|batch| gpu_with(staged())(batch)).unwrap();
-    verdict(&checks).unwrap();
-    let usual = trajectory(Options::default(), &case);
-    assert_ne!(
-        usual,
-        trajectory(staged(), &case),
-        "the kernels were the usual ones"
-    );
-    let again = Options {
-        kept_bytes: Some(0),
-        shard_bytes: Some(128 << 10),
-        ..staged()
-    };
-    assert_eq!(trajectory(staged(), &case), trajectory(again, &case));
-}
-
-/// Tiles in d: activation bits stored or recomputed, shards and other runs do not change any bit.
-#[test]
-fn large_d_has_the_same_promises() {
-    needs_adapter!();
-    for d in [65, 129, 200] {
-        let mut case = case(
-            d,
-            &[
-                (130, 37, Loss::SOFTMIN, Train::Both),
-                (1, 1, Loss::SQUARE, Train::Both),
-                (65, 70, Loss::LOGISTIC, Train::Output),
-                (67, 33, Loss::HINGE, Train::Input),
-            ],
-        );
-        case.eta = 0.01;
-        let whole = trajectory(Options::default(), &case);
-        let again = Options {
-            kept_bytes: Some(0),
-            ..Options::default()
-        };
-        assert_eq!(whole, trajectory(again, &case), "d = {d}: kept bits");
-        let shards = Options {
-            shard_bytes: Some(128 << 10),
-            ..Options::default()
-        };
-        assert_eq!(whole, trajectory(shards, &case), "d = {d}: shards");
-        let mut other = case.clone();
-        other.eta *= 1.001;
-        let twin = trajectory(Options::default(), &other);
-        assert_ne!(whole, twin, "the comparison sees nothing");
-        let mut batch = case.batch();
-        batch.runs = vec![batch.runs[3].clone()];
-        let mut engine = gpu_with(Options::default())(batch).unwrap();
-        engine.write(0, 0, &case.particles(3)).unwrap();
-        engine.advance(&steps(1, 25, case.eta)).unwrap();
-        assert_eq!(
-            engine.read(0, 0..67).unwrap(),
-            whole.0[3].0,
-            "d = {d}: company"
-        );
-    }
 }
