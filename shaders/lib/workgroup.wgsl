@@ -1,4 +1,4 @@
-// The threads of a workgroup: what they are told, and how they share what they know. Macros.
+// The threads of a workgroup: their built-in values, and how they share data. Macros.
 // Needs: common.wgsl; for own_row() the binding `rows`, for reduction() an array `scratch` of f32 and for
 // scan() one `words` of vec4<u32> in workgroup memory, a place per thread each. `halves` are threads/2,
 // threads/4, …, 1.
