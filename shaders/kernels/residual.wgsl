@@ -34,7 +34,7 @@ fn {{ entry }}({{ builtins() }}) {
     let now = after(r, run, before, skipped, broken, moments);
     // Thread 0 alone knows the moments, and so the step.
     let eta = total(t, select(0.0, now.eta, t == 0u && now.moves == 1u));
-    accumulate_range(run, eta, t, 0u, n);
+    accumulate_range(run, eta, now.eta_exponent, t, 0u, n);
     hand_over(index, run, t, skipped, now.moves == 1u);
     if t == 0u {
         leave_step(r, run, before, now, skipped, moments);

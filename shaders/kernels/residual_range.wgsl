@@ -74,7 +74,7 @@ fn {{ entry }}({{ builtins() }}) {
     }
     residual_of_range(run, unit, low, mass, t, row.sample, last);
     let eta = total(t, select(0.0, now.eta, t == 0u && now.moves == 1u));
-    accumulate_range(run, eta, t, row.sample, last);
+    accumulate_range(run, eta, now.eta_exponent, t, row.sample, last);
 {%- else %}
     if t == 0u {
         leave_step(r, run, before, now, skipped, moments);

@@ -40,6 +40,7 @@ struct StepState {
     decay_w: f32,
     eta: f32,
     factor: f32,
+    eta_exponent: i32,
     shift_a: f32,
     shift_w: f32,
 }

@@ -39,12 +39,13 @@ fn parts_of_sum(sum: vec2<u32>) -> Parts {
     return Parts(sum.y >> 31u, (sum.y >> 20u) & 0x7ffu, shifted_left(mantissa, 10u));
 }
 
-fn parts_of_term(term: u32) -> Parts {
+fn parts_of_term(term: u32, power: i32) -> Parts {
     let mantissa = ((term & 0x7fffffu) | 0x800000u) << 7u;
-    return Parts(term >> 31u, ((term >> 23u) & 0xffu) + {{ 1023 - 127 }}u, vec2<u32>(0u, mantissa));
+    let exponent = clamp(i32((term >> 23u) & 0xffu) + {{ 1023 - 127 }} + power, 1, 2047);
+    return Parts(term >> 31u, u32(exponent), vec2<u32>(0u, mantissa));
 }
 
-// The nearest f64, halves to even. The leading bit of the mantissa may be anywhere.
+// The nearest f64, halves to even; infinite from 2^1024. The leading bit of the mantissa may be anywhere.
 fn rounded(parts: Parts) -> vec2<u32> {
     let v = parts.mantissa;
     if v.x == 0u && v.y == 0u {
@@ -59,16 +60,19 @@ fn rounded(parts: Parts) -> vec2<u32> {
     let high = mantissa.y + select(0u, 1u, low < mantissa.x);
     // The leading bit adds 1 to the exponent, or 2 where rounding has moved it.
     let exponent = parts.exponent - zeros;
+    if exponent + (high >> 30u) > 2046u {
+        return vec2<u32>(0u, (parts.negative << 31u) | 0x7ff00000u);
+    }
     return vec2<u32>((low >> 10u) | (high << 22u), (parts.negative << 31u) + (exponent << 20u) + (high >> 10u));
 }
 
-// sum + term. What is 0 or denormal in f32, or not finite, adds nothing.
-fn added(sum: vec2<u32>, term: f32) -> vec2<u32> {
+// sum + 2^power term. A term that is 0 or denormal in f32, or not finite, adds nothing.
+fn added(sum: vec2<u32>, term: f32, power: i32) -> vec2<u32> {
     let exponent = (bitcast<u32>(term) >> 23u) & 0xffu;
     if exponent == 0u || exponent == 0xffu {
         return sum;
     }
-    var large = parts_of_term(bitcast<u32>(term));
+    var large = parts_of_term(bitcast<u32>(term), power);
     if (sum.y << 1u) == 0u && sum.x == 0u {
         return rounded(large);
     }

@@ -7,7 +7,7 @@
 @group(0) @binding({{ slot.schedule }}) var<storage, read> schedule: array<u32>;
 @group(0) @binding({{ slot.y }}) var<storage, read> y: array<f32>;
 @group(0) @binding({{ slot.residual }}) var<storage, read_write> g: array<f32>;
-// [factor of each step taken, else 0 (steps, runs)] [records of evaluations]
+// [factor of each step taken, in f64, else 0 (steps, runs)] [records of evaluations]
 @group(0) @binding({{ slot.history }}) var<storage, read_write> history: array<u32>;
 // Σ η g of the steps taken, per sample in f64: a million steps must not be rounded away, and a resume
 // must find the same sum.
@@ -32,7 +32,7 @@ fn unit_of_predictions(run: RunConstants, before: StepState) -> f32 {
 
 // Where the record of a run begins in the history.
 fn record_of(run: RunConstants, before: StepState) -> u32 {
-    return {{ steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
+    return {{ 2 * steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
 }
 
 // Puts f̂ in place of g, and in the record; how many are not finite, and the least y f̂.
@@ -82,10 +82,10 @@ fn residual_of_range(run: RunConstants, unit: f32, low: f32, mass: f32, t: u32, 
     }
 }
 
-fn accumulate_range(run: RunConstants, eta: f32, t: u32, first: u32, last: u32) {
+fn accumulate_range(run: RunConstants, eta: f32, eta_exponent: i32, t: u32, first: u32, last: u32) {
     if eta != 0.0 {
         for (var i = run.residual + first + t; i < run.residual + last; i += {{ threads }}u) {
-            accumulated[i] = added(accumulated[i], eta * g[i]);
+            accumulated[i] = added(accumulated[i], eta * g[i], eta_exponent);
         }
     }
 }
@@ -114,8 +114,10 @@ fn leave_step(r: u32, run: RunConstants, before: StepState, after: StepState, sk
         history[record + 3u] = bitcast<u32>(before.exponent);
         history[record + 4u] = after.diverged;
     }
-    let factor = select(0u, bitcast<u32>(after.factor), after.moves == 1u);
-    history[before.submit_step * arrayLength(&runs) + r] = factor;
+    let factor = added(vec2<u32>(0u), select(0.0, after.factor, after.moves == 1u), after.eta_exponent);
+    let at = 2u * (before.submit_step * arrayLength(&runs) + r);
+    history[at] = factor.x;
+    history[at + 1u] = factor.y;
     var now = after;
     now.submit_step += 1u;
     now.step += now.moves;

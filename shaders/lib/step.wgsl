@@ -3,18 +3,24 @@
 
 // The step of one run in stored units. f is homogeneous, so with both layers stored as 2^-e of
 // themselves velocities scale along; a layer that moves alone feels 2^-e of the force.
+// Where a trains alone and steps grow with its norm, they outgrow f32 while their product with this force does
+// not. So a step is 2^u eta, and force and decay are stored times 2^u: u = e there, and 0 elsewhere.
 fn step_of(run: RunConstants, before: StepState, eta: f32, mean_a2: f32, mean_w2: f32) -> StepState {
     var now = before;
     let a_moves = run.train != {{ train.input }}u;
     let w_moves = run.train != {{ train.output }}u;
-    let force = -select(pow2(-now.exponent), 1.0, a_moves && w_moves) / run.alpha;
+    let alone = !(a_moves && w_moves);
+    now.eta_exponent = select(0, now.exponent, alone && a_moves && run.norm_scaled != 0u);
+    let force = -select(1.0, pow2(now.eta_exponent - now.exponent), alone) / run.alpha;
     now.force_a = select(0.0, force, a_moves);
     now.force_w = select(0.0, force, w_moves);
-    now.decay_a = select(0.0, run.lambda, a_moves);
-    now.decay_w = select(0.0, run.lambda, w_moves);
+    let decay = run.lambda * pow2(now.eta_exponent);
+    now.decay_a = select(0.0, decay, a_moves);
+    now.decay_w = select(0.0, decay, w_moves);
     now.factor = 1.0;
     if run.norm_scaled != 0u {
-        now.factor = max(1.0, sqrt(mean_a2) * select(1.0, pow2(now.exponent), a_moves));
+        let on_a = select(0, now.exponent - now.eta_exponent, a_moves);
+        now.factor = max(pow2(-now.eta_exponent), sqrt(mean_a2) * pow2(on_a));
     }
     now.eta = eta * now.factor;
     now.moves = select(0u, 1u, eta != 0.0 && now.diverged == 0u);

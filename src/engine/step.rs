@@ -89,6 +89,16 @@ pub fn step_size(run: &Run, exponent: i32, eta: f64, mean_a2: f64) -> f64 {
     }
 }
 
+/// u, for engines whose numbers are f32: they store η divided by 2^u, and force and decay times 2^u. Where a
+/// trains alone and steps grow with its norm, η leaves the range of f32 while its product with the force,
+/// which has a factor 2^−e, does not: u = e there, and 0 elsewhere.
+pub fn eta_exponent(run: &Run, exponent: i32) -> i32 {
+    match run.norm_scaled && run.train == Train::Output {
+        true => exponent,
+        false => 0,
+    }
+}
+
 /// ⌊log₂ v⌋ of a normal number v > 0.
 fn binary_exponent(v: f64) -> i32 {
     (v.to_bits() >> 52) as i32 - 1023

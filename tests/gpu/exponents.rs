@@ -1,5 +1,8 @@
 //! Norms of any size: powers of two go to the exponent, and runs that diverge stand still.
 
+use widefield::engine::driver::Driver;
+
+use super::naive::naive;
 use super::*;
 
 /// Values stored as 2^-e times the true ones give exactly the same velocity, since powers of two
@@ -105,6 +108,38 @@ fn a_run_that_diverges_stands_still_alone() {
         for now in &seen {
             assert_eq!(now[0].clock.diverged.is_some(), !now[0].is_finite());
             assert!(now[1].is_finite());
+        }
+    }
+}
+
+/// Steps that are scaled by the norm of a, which trains alone, leave the range of f32 with it.
+#[test]
+fn steps_may_outgrow_single_precision() {
+    needs_adapter!();
+    let mut case = case(3, &[(40, 20, Loss::SOFTMIN, Train::Output)]);
+    case.runs[0].run.lambda = 0.0;
+    case.runs[0].run.norm_scaled = true;
+    let growth = steps(1, 60, 16.0);
+    let truth = |engine: &mut dyn Engine| {
+        start(engine, &case);
+        engine.advance(&growth).unwrap();
+        let now = engine.predict(Sample::Train).unwrap().swap_remove(0);
+        let norm = now.mean_a2.sqrt() * 2f64.powi(now.clock.exponent);
+        let steps: f64 = engine.accumulated(0).unwrap().iter().map(|g| g.abs()).sum();
+        assert_eq!((now.clock.step, now.clock.diverged), (60, None));
+        [now.clock.time, norm, steps]
+    };
+    let want = truth(&mut *reference(case.batch()).unwrap());
+    assert!(want.iter().all(|v| *v > 1e40 && v.is_finite()), "{want:?}");
+    let driver = |engine| Driver::new(vec![engine]).unwrap().without_fast_path();
+    for options in [Options::default(), naive()] {
+        let make = gpu_with(options);
+        let mut engine = make(case.batch()).unwrap();
+        let mut driven = driver(make(case.batch()).unwrap());
+        for got in [truth(&mut *engine), truth(&mut driven)] {
+            for (got, want) in got.iter().zip(want) {
+                assert!((got / want - 1.0).abs() < 1e-3, "{got:e} {want:e}");
+            }
         }
     }
 }

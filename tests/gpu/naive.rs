@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn naive() -> Options {
+pub fn naive() -> Options {
     Options {
         kernels: Some(NAIVE.into()),
         // Where the others take one.

@@ -12,7 +12,7 @@
 @group(0) @binding({{ slot.y }}) var<storage, read> y: array<f32>;
 @group(0) @binding({{ slot.sums }}) var<storage, read_write> sums: array<f32>;
 @group(0) @binding({{ slot.residual }}) var<storage, read_write> g: array<f32>;
-// [factor of each step taken, else 0 (steps, runs)] [records of evaluations]
+// [factor of each step taken, in f64, else 0 (steps, runs)] [records of evaluations]
 @group(0) @binding({{ slot.history }}) var<storage, read_write> history: array<u32>;
 // Σ η g of the steps taken, in f64.
 @group(0) @binding({{ slot.accumulated }}) var<storage, read_write> accumulated: array<vec2<u32>>;
@@ -55,7 +55,7 @@ fn unit_of(run: RunConstants, before: StepState) -> f32 {
 }
 
 fn record_of(run: RunConstants, before: StepState) -> u32 {
-    return {{ steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
+    return {{ 2 * steps_most }}u * arrayLength(&runs) + record_at(before.submit_step) * run.record + run.history;
 }
 
 // The state of a run with its step, which every range finds and the last kernel takes.
@@ -140,7 +140,8 @@ fn naive_residuals({{ builtins() }}) {
         }
         g[run.residual + i] = g_i;
         if now.moves == 1u {
-            accumulated[run.residual + i] = added(accumulated[run.residual + i], now.eta * g_i);
+            let sum = accumulated[run.residual + i];
+            accumulated[run.residual + i] = added(sum, now.eta * g_i, now.eta_exponent);
         }
     }
 }
@@ -160,8 +161,10 @@ fn naive_step({{ builtins() }}) {
         history[record + 4u] = now.diverged;
     }
     // What the step was scaled by tells the host that it was taken.
-    let factor = select(0u, bitcast<u32>(now.factor), now.moves == 1u);
-    history[before.submit_step * arrayLength(&runs) + row.run] = factor;
+    let factor = added(vec2<u32>(0u), select(0.0, now.factor, now.moves == 1u), now.eta_exponent);
+    let at = 2u * (before.submit_step * arrayLength(&runs) + row.run);
+    history[at] = factor.x;
+    history[at + 1u] = factor.y;
     now.submit_step += 1u;
     now.step += now.moves;
     state[row.run] = now;

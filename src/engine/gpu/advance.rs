@@ -102,7 +102,7 @@ impl Gpu {
         let count = steps.evaluate.len();
         let evaluated = steps.evaluate.iter().filter(|wanted| **wanted).count();
         let state_bytes = (runs * size_of::<StepState>()) as u64;
-        let factor_bytes = (count * runs * 4) as u64;
+        let factor_bytes = (count * runs * size_of::<f64>()) as u64;
         let record_bytes = (evaluated * set.record * 4) as u64;
         let label = if update { "advance" } else { "observe" };
         // Short cuts are for training.
@@ -129,7 +129,7 @@ impl Gpu {
             encoder.copy_buffer_to_buffer(&self.state, 0, back, 0, state_bytes);
             encoder.copy_buffer_to_buffer(&set.history, 0, back, state_bytes, factor_bytes);
             if record_bytes > 0 {
-                let records = (SUBMIT_STEPS * runs * 4) as u64;
+                let records = (SUBMIT_STEPS * runs * size_of::<f64>()) as u64;
                 let to = state_bytes + factor_bytes;
                 encoder.copy_buffer_to_buffer(&set.history, records, back, to, record_bytes);
             }
@@ -140,7 +140,7 @@ impl Gpu {
         self.device.mapped(&self.readback, bytes, |bytes| {
             let (states, rest) = bytes.split_at(state_bytes as usize);
             let (factors, records) = rest.split_at(factor_bytes as usize);
-            let factors: &[f32] = bytemuck::cast_slice(factors);
+            let factors: Vec<f64> = bytemuck::pod_collect_to_vec(factors);
             let mut records = bytemuck::cast_slice::<u8, u32>(records).chunks(set.record.max(1));
             let mut evaluations = Vec::new();
             for (step, &wanted) in steps.evaluate.iter().enumerate() {
@@ -152,7 +152,7 @@ impl Gpu {
                     let at = step * runs + run;
                     if factors[at] > 0.0 {
                         clock.step += 1;
-                        clock.time += steps.eta[at] * f64::from(factors[at]);
+                        clock.time += steps.eta[at] * factors[at];
                     }
                 }
             }

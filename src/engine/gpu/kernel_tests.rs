@@ -289,7 +289,7 @@ fn structs_are_the_same_on_both_sides() {
     same_layout!(&residual, RunConstants: n stride sums groups sample residual history record loss parameter
         train norm_scaled samples m alpha lambda arcs ranges);
     same_layout!(&residual, StepState: exponent diverged submit_step step moves force_a force_w decay_a
-        decay_w eta factor shift_a shift_w);
+        decay_w eta factor eta_exponent shift_a shift_w);
     let geometry = parse(GEOMETRY, 3, 1, &shape);
     same_layout!(&geometry, GeometryRow: run first count sample samples x out adds);
     same_layout!(&geometry, RunUnits: a w start informative);

@@ -4,8 +4,8 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::engine::{Clock, RunUpdate};
-use crate::model::{self, Loss, StateFormat, Train};
+use crate::engine::{Clock, RunUpdate, step};
+use crate::model::{self, Loss, StateFormat, Train, ldexp};
 use crate::particles::Particles;
 
 /// Particles in a block of storage.
@@ -65,9 +65,12 @@ pub(super) struct StepState {
     pub force_w: f32,
     pub decay_a: f32,
     pub decay_w: f32,
+    /// The step divided by 2^u, u = `eta_exponent`; forces and decays are times 2^u.
     pub eta: f32,
-    /// max(1, √((1/m) Σ a²)) where the step is scaled by the norm, else 1.
+    /// 2^−u max(1, √((1/m) Σ a²)) where the step is scaled by the norm, else 1.
     pub factor: f32,
+    /// See [`step::eta_exponent`].
+    pub eta_exponent: i32,
     /// Powers of two for the particles after the step; 1 for a layer that does not train.
     pub shift_a: f32,
     pub shift_w: f32,
@@ -88,15 +91,18 @@ impl StepState {
         let (a, w) = (run.train != Train::Input, run.train != Train::Output);
         let of_layer =
             |moves: bool, value: f64, still: f32| if moves { value as f32 } else { still };
-        let (force, decay) = (scalars.force / scalars.eta, run.lambda);
+        let eta_exponent = step::eta_exponent(run, clock.exponent);
+        let eta = ldexp(scalars.eta, -eta_exponent);
+        let (force, decay) = (scalars.force / eta, ldexp(run.lambda, eta_exponent));
         StepState {
             moves: 1,
             force_a: of_layer(a, force, 0.0),
             force_w: of_layer(w, force, 0.0),
             decay_a: of_layer(a, decay, 0.0),
             decay_w: of_layer(w, decay, 0.0),
-            eta: scalars.eta as f32,
+            eta: eta as f32,
             factor: 1.0,
+            eta_exponent,
             shift_a: of_layer(a, scalars.scale(), 1.0),
             shift_w: of_layer(w, scalars.scale(), 1.0),
             ..still

@@ -274,7 +274,7 @@ fn readback(
     sets: [&SampleSet; 2],
 ) -> Result<wgpu::Buffer> {
     let runs = batch.runs.len();
-    let history = |set: &SampleSet| SUBMIT_STEPS * runs + set.slots * set.record;
+    let history = |set: &SampleSet| 2 * SUBMIT_STEPS * runs + set.slots * set.record;
     let records = sets.map(history).into_iter().max().unwrap_or(0);
     let staged = (device::UPLOAD / 4).max(block_words(batch.d));
     let largest = storage.shards.iter().max();

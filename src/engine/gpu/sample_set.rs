@@ -100,7 +100,7 @@ impl SampleSet {
         let residual = device.buffer("residual", predictions, both_ways)?;
         let history = device.buffer(
             "history",
-            SUBMIT_STEPS * runs.len() + slots * record,
+            2 * SUBMIT_STEPS * runs.len() + slots * record,
             storage,
         )?;
         let words = predictions * size_of::<f64>() / 4;

@@ -10,8 +10,8 @@ use super::layout::{NO_LOSS, NONE, RunConstants, StepState, train_code};
 use super::stages::Stage;
 use super::templates::{environment, shared};
 use crate::engine;
-use crate::engine::step::{MeanSquares, StepScalars, rescale_above};
-use crate::model::{Loss, StateFormat, Train};
+use crate::engine::step::{MeanSquares, StepScalars, eta_exponent, rescale_above};
+use crate::model::{Loss, StateFormat, Train, ldexp};
 use skip::{Missing, skip};
 
 const WGSL: &str = r#"
@@ -43,7 +43,11 @@ fn cases(state: StateFormat) -> Vec<Case> {
     let mut cases = Vec::new();
     for train in Train::ALL {
         for norm_scaled in [false, true] {
-            for exponent in [0, 1, 17, 60] {
+            let beyond_f32: &[i32] = match norm_scaled && train == Train::Output {
+                true => &[125, 140, 400],
+                false => &[],
+            };
+            for &exponent in [0, 1, 17, 60].iter().chain(beyond_f32) {
                 for (a, w) in [
                     (0.25, 0.5),
                     (limit, limit),
@@ -56,7 +60,8 @@ fn cases(state: StateFormat) -> Vec<Case> {
                             train,
                             norm_scaled,
                             alpha: 3.0,
-                            lambda: 0.125,
+                            // A decay of such steps would be far beyond 2/η.
+                            lambda: if exponent > 60 { 0.0 } else { 0.125 },
                             ..engine::Run::simple(10, Loss::SQUARE)
                         },
                         exponent,
@@ -107,6 +112,7 @@ fn state_at(exponent: i32) -> StepState {
         decay_w: 0.0,
         eta: 0.0,
         factor: 0.0,
+        eta_exponent: 0,
         shift_a: 0.0,
         shift_w: 0.0,
     }
@@ -190,7 +196,9 @@ fn agrees(case: &Case, got: &StepState, state: StateFormat) -> bool {
         }
         false => (force, decay, shift) == (0.0, 0.0, 1.0),
     };
-    near(got.eta, want.eta)
+    let eta_exponent = eta_exponent(&case.run, case.exponent);
+    got.eta_exponent == eta_exponent
+        && near(got.eta, ldexp(want.eta, -eta_exponent))
         && got.exponent == case.exponent + want.shift
         && layer(
             case.run.train != Train::Input,
