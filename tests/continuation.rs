@@ -275,6 +275,43 @@ fn what_is_not_as_it_was_is_reported() {
     assert!(other.contains("not bit for bit"), "{other}");
 }
 
+/// Engines in single precision keep a power of two beside large weights, the reference does not: each goes on
+/// from a checkpoint of the other.
+#[test]
+fn large_weights_go_on_on_another_engine() {
+    let place = TestFolder::new();
+    // Output weights of 10^46 after 30 steps, 10^94 after 60.
+    let train = |engine: &str, steps: u32| {
+        let set =
+            "--set network.train=output --set flow.norm_scaled=true --set flow.schedule=constant";
+        place.ok(&format!(
+            "run xor {set} --set flow.step=60 --set flow.steps={steps} --set network.width=40 --no-plots \
+             --engine {engine} --out {engine}-{steps}"
+        ));
+    };
+    let end = |folder: &str| {
+        let run = place.summary(folder)["runs"][0].clone();
+        assert!(run["diverged_at"].is_null(), "{folder}: {run}");
+        ["tv_norm", "margin_f1"].map(|key| run[key].as_f64().unwrap())
+    };
+    train("reference", 60);
+    let want = end("reference-60");
+    assert!(want[0] > 1e90, "{want:?}");
+    for (from, to) in [("reference", "cpu"), ("cpu", "reference")] {
+        train(from, 30);
+        assert!(end(&format!("{from}-30"))[0] > 1e40);
+        place.ok(&format!(
+            "resume {from}-30 --steps 60 --engine {to} --no-plots"
+        ));
+        for (got, want) in end(&format!("{from}-30")).iter().zip(want) {
+            assert!(
+                (got / want - 1.0).abs() < 1e-3,
+                "{from} to {to}: {got:e} {want:e}"
+            );
+        }
+    }
+}
+
 /// A run folder that was moved away from its data files continues with its copies of them.
 #[test]
 fn a_moved_folder_brings_its_data() {

@@ -71,7 +71,13 @@ fn step<E: Engine + ?Sized>(
     let of_run = |run: usize| {
         moving[run].then(|| {
             let of = &batch.runs[run];
-            let scalars = scalars(of, eta[run], &now[run], batch);
+            let scalars = match engine.precision() {
+                Precision::F32 => scalars(of, eta[run], &now[run], batch),
+                Precision::F64 => StepScalars {
+                    shift: 0,
+                    ..scalars(of, eta[run], &now[run], batch)
+                },
+            };
             (residual(batch, run, &now[run]), scalars)
         })
     };

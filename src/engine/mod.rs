@@ -109,7 +109,9 @@ const FEWER: &str =
 /// Number format of an engine's sums, and one that represents its state exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
+    /// Trained layers are stored divided by a power of two, which grows with their norms.
     F32,
+    /// Trained layers are stored as they are: the exponent of [`Clock`] stays 0.
     F64,
 }
 

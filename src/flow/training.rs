@@ -130,10 +130,8 @@ impl<'a> Training<'a> {
             warn_of_changes(checkpoint, &*engine);
         }
         // An engine that cannot continue from a checkpoint says so before anything is written.
-        for (batch_index, k) in indices.iter().enumerate() {
-            if let Some(checkpoint) = self.checkpoints.get(k) {
-                engine.set_clock(batch_index, checkpoint.clock)?;
-            }
+        for checkpoint in indices.iter().filter_map(|k| self.checkpoints.get(k)) {
+            checkpoint.check_engine(&*engine)?;
         }
         self.begin(indices, &*engine)?;
         let (mut run_states, balances) = self.place_runs(indices, split, &mut *engine)?;

@@ -11,10 +11,11 @@ use super::Writes;
 use super::digest::{HashingWriter, has_valid_digest};
 use super::filesystem::{entries, name, open_regular};
 use super::format::{FORMAT, RunMetadata, TensorLayout, decode, encode, header, size_of_value};
+use super::initial_exponent::{LayerSizes, initial_exponent};
 use super::state_encoding::{BLOCK, StateEncoding, blocks};
 use crate::engine::{Clock, DualState, Engine, Precision};
 use crate::error::{Error, Result};
-use crate::model::Train;
+use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
 
 /// A checkpoint file that was found undamaged.
@@ -214,7 +215,87 @@ impl Checkpoint {
         )
     }
 
-    /// Puts the state back into an engine, bit for bit.
+    /// Refuses a state that an engine cannot hold.
+    ///
+    /// # Errors
+    /// The engine stores true values, and the weights exceed 10³⁰⁸; or a layer that does not train has values
+    /// beyond f32, in which the engine stores them.
+    pub fn check_engine(&self, engine: &dyn Engine) -> Result<()> {
+        self.encoding_for(engine).map(|_| ())
+    }
+
+    /// Hands over the particles block by block, with the first of each block, as the file has them.
+    fn each_block(&self, take: &mut dyn FnMut(usize, Particles) -> Result<()>) -> Result<()> {
+        let tensors = SafeTensors::deserialize(&self.bytes);
+        let tensors = tensors.map_err(|e| self.damaged(e.to_string()))?;
+        let layer = |name| {
+            tensors
+                .tensor(name)
+                .map_err(|e| self.damaged(e.to_string()))
+        };
+        let (w, a) = (layer("w")?, layer("a")?);
+        let (d, size) = (self.d, size_of_value(self.state.precision));
+        for range in blocks(self.m) {
+            let part = |bytes: &[u8], width: usize| {
+                let (from, to) = (range.start * width * size, range.end * width * size);
+                decode(&bytes[from..to], self.state.precision)
+            };
+            let block = Particles {
+                d,
+                w: part(w.data(), d),
+                a: part(a.data(), 1),
+            };
+            take(range.start, block)?;
+        }
+        Ok(())
+    }
+
+    /// See [`initial_exponent`].
+    fn initial_exponent(&self, state: StateFormat) -> Result<Option<i32>> {
+        let (mut w, mut a) = (LayerSizes::default(), LayerSizes::default());
+        self.each_block(&mut |_, block| {
+            w.add(&block.w);
+            a.add(&block.a);
+            Ok(())
+        })?;
+        Ok(initial_exponent((&w, &a), self.m, self.state.train, state))
+    }
+
+    /// How the values of the file become those that an engine stores. An engine keeps the exponent of the engine
+    /// that wrote the file, unless one of the two stores true values: then it is 0, or follows from the weights.
+    fn encoding_for(&self, engine: &dyn Engine) -> Result<StateEncoding> {
+        let refuse =
+            |what: &str, remedy: &str| Err(Error::engine(engine.name(), what.to_owned(), remedy));
+        let written = self.state;
+        match (engine.precision(), written.precision) {
+            (Precision::F64, _) if written.lacking != 0 => refuse(
+                "it stores weights as they are, and those of the checkpoint exceed 10³⁰⁸",
+                "resume on --engine cpu or gpu, which keep a power of two beside them",
+            ),
+            (Precision::F64, _) => Ok(StateEncoding {
+                exponent: 0,
+                ..written
+            }),
+            (Precision::F32, Precision::F64) if written.exponent == 0 => {
+                match self.initial_exponent(engine.batch().state)? {
+                    Some(exponent) => Ok(StateEncoding {
+                        exponent,
+                        ..written
+                    }),
+                    None => refuse(
+                        "weights of the checkpoint are beyond the range of single precision",
+                        "resume on --engine reference, which stores them in f64",
+                    ),
+                }
+            }
+            (Precision::F32, _) => Ok(written),
+        }
+    }
+
+    /// Puts the state back into an engine: bit for bit where the engine stores it as the one that wrote it.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::check_engine`], and a size that the run does not have.
     pub fn restore(&self, engine: &mut dyn Engine, run: usize) -> Result<()> {
         let (m, d) = (engine.batch().runs[run].m, engine.batch().d);
         let damaged = |what: String| self.damaged(what);
@@ -226,21 +307,13 @@ impl Checkpoint {
         }
         let tensors = SafeTensors::deserialize(&self.bytes).map_err(|e| damaged(e.to_string()))?;
         let layer = |name| tensors.tensor(name).map_err(|e| damaged(e.to_string()));
-        let (w, a) = (layer("w")?, layer("a")?);
-        let size = size_of_value(self.state.precision);
-        for range in blocks(m) {
-            let part = |bytes: &[u8], width: usize| {
-                let (from, to) = (range.start * width * size, range.end * width * size);
-                decode(&bytes[from..to], self.state.precision)
-            };
-            let block = Particles {
-                d,
-                w: part(w.data(), d),
-                a: part(a.data(), 1),
-            };
-            engine.write(run, range.start, &self.state.scale(block, -1))?;
-        }
-        engine.set_clock(run, self.clock)?;
+        let encoding = self.encoding_for(engine)?;
+        self.each_block(&mut |first, block| engine.write(run, first, &encoding.scale(block, -1)))?;
+        let clock = Clock {
+            exponent: encoding.exponent,
+            ..self.clock
+        };
+        engine.set_clock(run, clock)?;
         let train_set = engine.batch().runs[run].train_set;
         let n = engine.batch().datasets[train_set].n();
         // The sum does not apply where the engine only predicts on other inputs.

@@ -11,6 +11,7 @@ mod elapsed;
 mod filesystem;
 mod format;
 mod identity;
+mod initial_exponent;
 mod lock;
 mod metrics;
 mod npz;

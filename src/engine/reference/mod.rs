@@ -14,7 +14,6 @@ pub use stages::{predict, update, velocity};
 use super::{
     Batch, Clock, Engine, Evaluation, Origins, PartialGeometry, Precision, RunUpdate, Sample,
 };
-use crate::engine::step::StepScalars;
 use crate::error::{Error, Result};
 use crate::model::Run;
 use crate::particles::Particles;
@@ -135,7 +134,7 @@ impl Engine for Reference {
             return Err(Error::engine(
                 "reference",
                 format!("the state has a power of two of {}", clock.exponent),
-                "resume it on the engine that wrote it: the reference stores true values only",
+                "write true values, with an exponent of 0",
             ));
         }
         self.clocks[run] = clock;
@@ -195,11 +194,7 @@ impl Engine for Reference {
                 let v = self.velocity_for(r, residual)?;
                 update(&mut self.particles[r], &v, scalars.eta);
                 self.evaluated[r] = None;
-                // Stored values are the true ones, whatever their size.
-                self.clocks[r].advance_by(&StepScalars {
-                    shift: 0,
-                    ..*scalars
-                });
+                self.clocks[r].advance_by(scalars);
             }
         }
         Ok(())
