@@ -392,8 +392,9 @@ impl EngineArgs {
         select(self.choice(), self.adapter.as_deref())?.with_kernels(self.kernels.as_deref())
     }
 
-    pub fn is_default(&self) -> bool {
-        self.engine.is_none() && self.adapter.is_none() && self.kernels.is_none()
+    /// Whether an engine or adapter is asked for, rather than kernels alone or nothing.
+    pub fn names_engine(&self) -> bool {
+        self.engine.is_some() || self.adapter.is_some()
     }
 }
 

@@ -70,10 +70,14 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
         ));
     }
     let selection = match (&first, folder.request()) {
-        _ if !args.engine.is_default() => args.engine.select()?,
+        _ if args.engine.names_engine() => args.engine.select()?,
         (Some((_, checkpoint)), _) => same_engine(checkpoint)?,
         (None, Some(request)) => request.select()?,
         (None, None) => args.engine.select()?,
+    };
+    let selection = match &args.engine.kernels {
+        Some(kernels) => selection.with_kernels(Some(kernels))?,
+        None => selection,
     };
     if args.steps.is_some() {
         folder.change_experiment();

@@ -28,6 +28,11 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
         let short = with(ShortCuts::Always, StateFormat::F32)?.into_iter();
         checks.extend(short.filter(|check| check.method != DIRECT));
     }
+    if !selection.takes_short_cuts() {
+        say(
+            "the naive kernels compute on f32 and take no exact short cut: the others are not checked here",
+        );
+    }
     if selection.stores_f16()? {
         checks.extend(with(ShortCuts::Never, StateFormat::F16)?);
     }

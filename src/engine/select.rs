@@ -146,7 +146,8 @@ impl Selection {
             return Err(Error::input(
                 "f16",
                 "is stored by the gpu engine alone, and another engine computes here",
-                "use --engine gpu, with --adapter for a software adapter, or f32 (precision.state, --state)",
+                "use --engine gpu, with --adapter for a software adapter, or store f32: precision.state in an experiment, \
+                 `--state` of bench",
             ));
         }
         let engine: Box<dyn Engine> = match self.choice {

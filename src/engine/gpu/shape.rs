@@ -185,8 +185,8 @@ impl Shape {
             return Ok(self.plain());
         }
         let refuse = |what: String| {
-            let keys =
-                "it takes default, naive, or KEY=VALUE,… as the summary of a run records them: ";
+            let keys = "it takes `default` or `naive`, each alone, or KEY=VALUE,… as the summary of a run \
+                 records them: ";
             Error::input("--kernels", what, format!("{keys}{}", self.to_text()))
         };
         let Ok(Value::Object(mut map)) = serde_json::to_value(self) else {
