@@ -30,8 +30,8 @@ pub const RESUME: &str = examples!(
   widefield resume runs/quick --steps 100000
   widefield resume runs/quick --engine cpu
 
-By default the engine, adapter and kernels that wrote the checkpoint continue. With others, results are
-not the same bit for bit."
+By default the engine, adapter and kernels that wrote the checkpoint continue. With
+others, results are not the same bit for bit."
 );
 
 pub const REPRODUCE: &str = examples!(
@@ -40,7 +40,8 @@ pub const REPRODUCE: &str = examples!(
   widefield reproduce sparse-circle --quick --set risk.weight_decay=0.008
   widefield reproduce --quick --json | jq '.[].verdicts[] | select(.passed | not)'
 
-The exit code is 1 if a claim does not hold. --set and --unset show which claims a change breaks."
+The exit code is 1 if a claim does not hold. --set and --unset show which claims a
+change of the experiments breaks."
 );
 
 pub const LIST: &str = examples!(
@@ -84,7 +85,8 @@ pub const CERTIFY: &str = examples!(
   widefield certify runs/quick --run 18 --polish
   widefield certify runs/xor --json | jq '.[].relative_gap'
 
---engine, --adapter and --kernels choose what searches for directions in large data: d > 3, n·d > 32768."
+--engine, --adapter and --kernels choose what searches for directions where the data
+are large: d > 3 and n·d > 32768."
 );
 
 pub const VERIFY: &str = examples!(
