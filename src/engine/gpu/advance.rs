@@ -264,8 +264,8 @@ fn evaluation(
     clock: &mut Clock,
     batch: &crate::engine::Batch,
 ) -> Evaluation {
-    let facts = &set.runs[run];
-    let own = &record[facts.history as usize..][..HEADER + facts.n as usize];
+    let constants = &set.runs[run];
+    let own = &record[constants.history as usize..][..HEADER + constants.n as usize];
     let value = |bits: &u32| f64::from(f32::from_bits(*bits));
     let m = batch.runs[run].m as f64;
     clock.exponent = own[3] as i32;

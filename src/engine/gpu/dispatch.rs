@@ -48,7 +48,8 @@ impl Dispatch {
         kernel: &Kernel,
         common: &wgpu::BindGroup,
         mut rows: Vec<R>,
-        (inputs, window): (&DeviceInputs, u64),
+        inputs: &DeviceInputs,
+        window: u64,
         buffers: &Buffers,
     ) -> Result<Self> {
         for row in &mut rows {
@@ -102,7 +103,7 @@ impl Dispatch {
             passes.entry((row.adds(), window)).or_default().push(*row);
         }
         let one = |((_, window), rows): ((u32, u64), Vec<_>)| {
-            Dispatch::rows(device, kernel, common, rows, (inputs, window), buffers)
+            Dispatch::rows(device, kernel, common, rows, inputs, window, buffers)
         };
         passes.into_iter().map(one).collect()
     }

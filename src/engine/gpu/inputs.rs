@@ -44,7 +44,8 @@ impl DeviceInputs {
         batch: &Batch,
         sample: Sample,
         row_vectors: usize,
-        (binding, least): (u64, usize),
+        binding: u64,
+        least: usize,
     ) -> Result<Self> {
         let row_bytes = (4 * row_vectors * batch.state.bytes()) as u64;
         let mut x: Vec<f32> = Vec::new();

@@ -182,7 +182,7 @@ impl Gpu {
             arcs: &work.places,
         };
         let set = |sample, plan, inputs| {
-            SampleSet::new(&device, &kernels, (&batch, sample), plan, inputs, &common)
+            SampleSet::new(&device, &kernels, &batch, sample, plan, inputs, &common)
         };
         let mut train = set(Sample::Train, &work.train, work.trained_on)?;
         let test = set(Sample::Test, &work.test, work.tested_on)?;

@@ -84,12 +84,13 @@ impl SampleSet {
     pub fn new(
         device: &Device,
         kernels: &SampleSetKernels,
-        (batch, sample): (&Batch, Sample),
+        batch: &Batch,
+        sample: Sample,
         plan: &Prediction,
         x: DeviceInputs,
         common: &CommonBuffers,
     ) -> Result<Self> {
-        let runs = facts(batch, sample, plan, &x, common.arcs);
+        let runs = run_constants(batch, sample, plan, &x, common.arcs);
         let last = runs
             .last()
             .map_or((0, 0), |run| (run.residual + run.n, run.record));
@@ -176,7 +177,8 @@ fn targets(batch: &Batch, sample: Sample) -> Vec<f32> {
         .collect()
 }
 
-fn facts(
+/// [`layout::RunConstants`] of every run.
+fn run_constants(
     batch: &Batch,
     sample: Sample,
     plan: &Prediction,

@@ -76,7 +76,7 @@ fn cases(state: StateFormat) -> Vec<Case> {
     cases
 }
 
-fn facts(run: &engine::Run) -> RunConstants {
+fn constants(run: &engine::Run) -> RunConstants {
     RunConstants {
         n: 1,
         stride: 0,
@@ -133,7 +133,7 @@ fn on_device(
         shard: &[],
     };
     let kernel = Kernel::new(device, stage, &change(source.unwrap()), true).unwrap();
-    let runs: Vec<RunConstants> = cases.iter().map(|case| facts(&case.run)).collect();
+    let runs: Vec<RunConstants> = cases.iter().map(|case| constants(&case.run)).collect();
     let before: Vec<StepState> = cases.iter().map(|case| state_at(case.exponent)).collect();
     let inputs: Vec<[f32; 4]> = cases.iter().map(|c| [c.eta, c.a, c.w, 0.0]).collect();
     let words = before.len() * size_of::<StepState>() / 4;

@@ -60,7 +60,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Res
         device.facts.name
     );
     let mut best = plain;
-    let mut shortest = seconds(device, (d, state), plain)?;
+    let mut shortest = seconds(device, d, state, plain)?;
     for choices in alternatives(device.facts.kind, d, device.facts.subgroup_width()) {
         for choice in choices {
             let start = best;
@@ -69,7 +69,7 @@ pub(super) fn fastest(device: &Arc<Device>, d: usize, state: StateFormat) -> Res
             };
             // What the adapter refuses (registers, memory) is no choice.
             if shape != start
-                && let Ok(time) = seconds(device, (d, state), shape)
+                && let Ok(time) = seconds(device, d, state, shape)
                 && time < BETTER * shortest
             {
                 (best, shortest) = (shape, time);
@@ -146,7 +146,7 @@ fn tiled_alternatives(kind: Kind) -> Vec<Vec<String>> {
 }
 
 /// Seconds of a step with this shape, on enough particles to fill the adapter.
-fn seconds(device: &Arc<Device>, (d, state): (usize, StateFormat), shape: Shape) -> Result<f64> {
+fn seconds(device: &Arc<Device>, d: usize, state: StateFormat, shape: Shape) -> Result<f64> {
     let (most, words) = match device.facts.kind {
         Kind::Software => (1 << 12, 1 << 18),
         _ => (1 << 18, 1 << 24),

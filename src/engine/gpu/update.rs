@@ -93,8 +93,8 @@ impl Updater {
         let mut step = Vec::new();
         for (shard, particles) in shards.iter().enumerate() {
             let own = Buffers::default().with(Slot::Particles, particles);
-            let place = (shard, None);
-            step.extend(self.dispatches(compiler.device, &kernels, place, &train.x, &own)?);
+            let device = compiler.device;
+            step.extend(self.dispatches(device, &kernels, shard, None, &train.x, &own)?);
         }
         Ok(step)
     }
@@ -113,7 +113,8 @@ impl Updater {
         &self,
         device: &Device,
         kernels: &[PartKernel],
-        (shard, run): (usize, Option<usize>),
+        shard: usize,
+        run: Option<usize>,
         inputs: &DeviceInputs,
         others: &Buffers,
     ) -> Result<Vec<Dispatch>> {

@@ -17,8 +17,8 @@ impl Gpu {
         buffer: &wgpu::Buffer,
         run: usize,
     ) -> Result<Vec<f64>> {
-        let facts = self.train.runs[run];
-        let (first, count) = (facts.residual as usize, facts.n as usize);
+        let constants = self.train.runs[run];
+        let (first, count) = (constants.residual as usize, constants.n as usize);
         let size = size_of::<S>();
         let piece = self.readback.size() as usize / size;
         let mut numbers = Vec::with_capacity(count);
@@ -34,16 +34,16 @@ impl Gpu {
 
     /// Puts g of a run on the device, in single precision.
     pub(super) fn give_residual(&self, run: usize, g: &[f64]) -> Result<()> {
-        let facts = self.train.runs[run];
-        if g.len() != facts.n as usize {
+        let constants = self.train.runs[run];
+        if g.len() != constants.n as usize {
             return Err(Error::engine(
                 "gpu",
-                format!("{} residuals for {} samples", g.len(), facts.n),
+                format!("{} residuals for {} samples", g.len(), constants.n),
                 "give one per training sample",
             ));
         }
         let g: Vec<f32> = g.iter().map(|&g| g as f32).collect();
-        let at = u64::from(facts.residual) * size_of::<f32>() as u64;
+        let at = u64::from(constants.residual) * size_of::<f32>() as u64;
         let (pieces, size) = (g.chunks(UPLOAD / 4), size_of::<f32>());
         for (k, piece) in pieces.enumerate() {
             let at = at + (k * UPLOAD / 4 * size) as u64;
@@ -94,15 +94,19 @@ impl Gpu {
 
     /// Puts Σ η g of a run back.
     pub(super) fn write_accumulated(&mut self, run: usize, sum: &[f64]) -> Result<()> {
-        let facts = self.train.runs[run];
-        if sum.len() != facts.n as usize {
+        let constants = self.train.runs[run];
+        if sum.len() != constants.n as usize {
             return Err(Error::engine(
                 "gpu",
-                format!("{} sums of residuals for {} samples", sum.len(), facts.n),
+                format!(
+                    "{} sums of residuals for {} samples",
+                    sum.len(),
+                    constants.n
+                ),
                 "check that the checkpoint and the experiment belong together",
             ));
         }
-        let at = u64::from(facts.residual) * size_of::<f64>() as u64;
+        let at = u64::from(constants.residual) * size_of::<f64>() as u64;
         let bytes = bytemuck::cast_slice(sum);
         self.device.write(&self.train.accumulated, at, bytes)?;
         self.device.flush()
@@ -124,11 +128,11 @@ impl Gpu {
     fn velocity_stages(&self, run: usize, shard: usize, own: &Buffers) -> Result<Vec<Dispatch>> {
         let (device, inputs) = (&self.device, &self.train.x);
         if let (Some(arcs), Some(kernel)) = (self.arcs_of(run), &self.velocity_arcs) {
-            return arcs.velocity(device, kernel, (run, shard), inputs, own);
+            return arcs.velocity(device, kernel, shard, run, inputs, own);
         }
         let kernels = self.velocity.as_deref().unwrap_or_default();
         self.update
-            .dispatches(device, kernels, (shard, Some(run)), inputs, own)
+            .dispatches(device, kernels, shard, Some(run), inputs, own)
     }
 
     fn velocity_of(&self, run: usize) -> Result<Particles> {

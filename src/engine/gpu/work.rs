@@ -48,8 +48,8 @@ impl Work {
         }
         let bound = options.inputs_bytes.unwrap_or(limits.binding);
         let inputs = |sample| {
-            let bound = (bound.min(limits.binding), tiling.predicted());
-            DeviceInputs::new(device, batch, sample, shape.row_vectors(d), bound)
+            let (binding, least) = (bound.min(limits.binding), tiling.predicted());
+            DeviceInputs::new(device, batch, sample, shape.row_vectors(d), binding, least)
         };
         let (trained_on, tested_on) = (inputs(Sample::Train)?, inputs(Sample::Test)?);
         tiling.reach.samples = tiling.reach.samples.min(trained_on.most());

@@ -246,7 +246,8 @@ impl ArcRuns {
         &self,
         device: &Device,
         kernel: &Kernel,
-        (run, shard): (usize, usize),
+        shard: usize,
+        run: usize,
         inputs: &DeviceInputs,
         own: &Buffers,
     ) -> Result<Vec<Dispatch>> {

@@ -141,7 +141,7 @@ impl Tables {
             let load = load(size.m, data.n(), count as usize, shape);
             let threads = shape.threads_for(&load).unwrap_or(shape.residual_most);
             let copies = load.copies;
-            let facts = ArcRun {
+            let arc_run = ArcRun {
                 run: index as u32,
                 count,
                 circle: first,
@@ -153,17 +153,17 @@ impl Tables {
                 headroom: size.m.next_power_of_two().ilog2() as i32,
                 threads: threads as u32,
             };
-            tables.runs.push(facts);
+            tables.runs.push(arc_run);
             tables.sums += 4 * positions(count as usize) * copies;
             tables.gradients += gradient_words(count as usize);
             tables.moments += MOMENTS * tiles;
-            tables.append_rows(&facts, storage, tile);
+            tables.append_rows(&arc_run, storage, tile);
         }
         tables
     }
 
-    fn append_rows(&mut self, facts: &ArcRun, storage: &Storage, tile: usize) {
-        let run = facts.run as usize;
+    fn append_rows(&mut self, arc_run: &ArcRun, storage: &Storage, tile: usize) {
+        let run = arc_run.run as usize;
         for piece in storage.pieces.iter().filter(|piece| piece.run == run) {
             let first = (piece.particles.start / tile) as u32;
             for (index, span) in (first..).zip(piece.span(LANES).parts(tile)) {
@@ -172,9 +172,9 @@ impl Tables {
                     first: span.first,
                     count: span.count,
                     particle: span.particle,
-                    moments: MOMENTS as u32 * (facts.moments + index),
+                    moments: MOMENTS as u32 * (arc_run.moments + index),
                     // Neighbours share: a core of a processor takes rows side by side.
-                    copy: index * facts.copies / facts.tiles,
+                    copy: index * arc_run.copies / arc_run.tiles,
                 });
             }
         }
@@ -363,18 +363,18 @@ mod tests {
             tiles
         };
         assert_eq!(tiles(&whole), tiles(&cut));
-        for (run, facts) in [0, 2, 3].into_iter().zip(&cut.runs) {
+        for (run, arc_run) in [0, 2, 3].into_iter().zip(&cut.runs) {
             let own = tiles(&cut).into_iter().filter(|row| row.0 == run);
             let (counts, outs): (Vec<_>, Vec<_>) = own.map(|(_, count, out)| (count, out)).unzip();
             assert_eq!(counts.iter().sum::<u32>() as usize, sizes[run as usize].m);
             let mut outs = outs;
             outs.sort_unstable();
-            let places = facts.moments..facts.moments + facts.tiles;
+            let places = arc_run.moments..arc_run.moments + arc_run.tiles;
             assert!(outs.into_iter().eq(places.map(|tile| 3 * tile)));
-            assert!(1 << facts.headroom >= sizes[run as usize].m);
+            assert!(1 << arc_run.headroom >= sizes[run as usize].m);
             let copies = cut.rows.iter().flatten().filter(|row| row.run == run);
             let used = copies.map(|row| row.copy + 1).max();
-            assert_eq!(used, Some(facts.copies));
+            assert_eq!(used, Some(arc_run.copies));
         }
         let last = cut.runs[2];
         assert_eq!(
