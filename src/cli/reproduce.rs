@@ -37,7 +37,8 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<()> {
             &grid,
             &mut folder,
             StartMode::Fresh,
-            (&selection, true),
+            &selection,
+            true,
             &args.verbosity,
         ) {
             // The verdicts leave out runs that diverged; the other experiments go on.

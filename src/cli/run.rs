@@ -31,9 +31,17 @@ pub fn run(args: RunArgs) -> Result<()> {
     };
     let selection = args.engine.select()?;
     folder.ask_for(selection.request());
-    let page_options = (&args.pages, &args.verbosity);
-    let how = (&selection, &args.check);
-    go(&grid, &mut folder, StartMode::Fresh, how, page_options)
+    let (check, pages, verbosity) = (&args.check, &args.pages, &args.verbosity);
+    let start = StartMode::Fresh;
+    go(
+        &grid,
+        &mut folder,
+        start,
+        &selection,
+        check,
+        pages,
+        verbosity,
+    )
 }
 
 pub fn resume(args: ResumeArgs) -> Result<()> {
@@ -82,9 +90,17 @@ pub fn resume(args: ResumeArgs) -> Result<()> {
     if args.steps.is_some() {
         folder.change_experiment();
     }
-    let page_options = (&args.pages, &args.verbosity);
-    let how = (&selection, &args.check);
-    go(&grid, &mut folder, StartMode::Resume, how, page_options)
+    let (check, pages, verbosity) = (&args.check, &args.pages, &args.verbosity);
+    let start = StartMode::Resume;
+    go(
+        &grid,
+        &mut folder,
+        start,
+        &selection,
+        check,
+        pages,
+        verbosity,
+    )
 }
 
 /// The engine and adapter that wrote a checkpoint: only they continue it bit for bit.
@@ -110,8 +126,10 @@ fn go(
     grid: &Grid,
     folder: &mut RunFolder,
     start: StartMode,
-    (selection, check): (&Selection, &SpotCheckArgs),
-    (pages, verbosity): (&PageArgs, &VerbosityArgs),
+    selection: &Selection,
+    check: &SpotCheckArgs,
+    pages: &PageArgs,
+    verbosity: &VerbosityArgs,
 ) -> Result<()> {
     verbosity.say(&selection.reason);
     for line in stop_messages::never_met(grid) {
@@ -121,7 +139,8 @@ fn go(
         grid,
         folder,
         start,
-        (selection, !check.no_spot_check),
+        selection,
+        !check.no_spot_check,
         verbosity,
     );
     // Otherwise the training stopped early, and an existing summary is of an earlier session.
@@ -185,7 +204,8 @@ pub(super) fn compute(
     grid: &Grid,
     folder: &mut RunFolder,
     start: StartMode,
-    (selection, spot_check): (&Selection, bool),
+    selection: &Selection,
+    spot_check: bool,
     verbosity: &VerbosityArgs,
 ) -> Result<Summary> {
     let stop = interrupt::listen();

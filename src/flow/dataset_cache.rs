@@ -94,7 +94,8 @@ impl DatasetCache {
     /// The batch of experiments with the same d and state format, with the data sets of each.
     pub fn batch<'a>(
         &mut self,
-        (d, state): (usize, StateFormat),
+        d: usize,
+        state: StateFormat,
         experiments: impl Iterator<Item = &'a Experiment>,
     ) -> Result<(Batch, Vec<TrainTestSplit>)> {
         let mut batch = Batch {
@@ -128,8 +129,12 @@ impl DatasetCache {
         let split = self.split(experiment)?;
         let m = experiment.network.width;
         let init = Initializer::new(&experiment.init, m, split.train.d, experiment.seed)?;
-        let digests = (split.train_digest, split.test_digest);
-        Ok(Identity::of(experiment, digests, &init))
+        Ok(Identity::of(
+            experiment,
+            split.train_digest,
+            split.test_digest,
+            &init,
+        ))
     }
 
     /// Reads every initialisation that comes from a file, so that errors in it are reported before anything

@@ -122,7 +122,8 @@ impl<'a> Training<'a> {
         make: &mut EngineFactory,
     ) -> Result<Option<Outcome>> {
         let experiments = indices.iter().map(|&k| &self.grid.runs[k].experiment);
-        let (batch, split) = self.datasets.batch(*kind, experiments)?;
+        let &(d, state) = kind;
+        let (batch, split) = self.datasets.batch(d, state, experiments)?;
         let from = indices.iter().find_map(|k| self.checkpoints.get(k));
         let kernels = from.and_then(|c: &Checkpoint| c.label.kernels.as_deref());
         let mut engine = make(batch, kernels)?;

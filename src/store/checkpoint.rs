@@ -52,7 +52,8 @@ impl Checkpoint {
             &state,
             clock,
             label,
-            (m, d),
+            m,
+            d,
             &accumulated,
             dual_state.as_ref(),
         );

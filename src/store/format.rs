@@ -45,7 +45,8 @@ pub fn header(
     state: &StateEncoding,
     clock: Clock,
     label: &RunMetadata,
-    (m, d): (usize, usize),
+    m: usize,
+    d: usize,
     accumulated: &[f64],
     dual_state: Option<&DualState>,
 ) -> std::result::Result<String, String> {

@@ -43,7 +43,8 @@ impl Identity {
     /// ([`Dataset::digest`](crate::data::Dataset::digest)).
     pub fn of(
         experiment: &Experiment,
-        (training_data, test_data): (String, Option<String>),
+        training_data: String,
+        test_data: Option<String>,
         init: &Initializer,
     ) -> Self {
         let keys = experiment.keys().into_iter();
@@ -116,7 +117,7 @@ mod tests {
             x: vec![x, 1.0],
             y: vec![1.0],
         };
-        Identity::of(experiment, (data.digest(), Some(data.digest())), &init)
+        Identity::of(experiment, data.digest(), Some(data.digest()), &init)
     }
 
     /// Every difference that changes states is reported; keys of output and of the end of the run may
