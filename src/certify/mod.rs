@@ -21,6 +21,7 @@
 
 mod active_atoms;
 mod arrangement;
+mod branch_and_bound;
 mod column_generation;
 mod conflict;
 mod conic;
@@ -44,6 +45,7 @@ mod sphere;
 #[cfg(test)]
 mod tests;
 
+pub use branch_and_bound::{ProofLimits, ProvedMaximum, prove_maximum};
 pub use conflict::Conflict;
 pub use engine_ascent::EngineAscent;
 pub use input_matrix::InputMatrix;
