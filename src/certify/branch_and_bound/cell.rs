@@ -110,23 +110,20 @@ impl Cone for Cell {
         self.bound
     }
 
-    fn cut(&self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]> {
+    fn cut(mut self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]> {
         let next = self.next.filter(|_| self.bound > sum.resolution())?;
-        Some([1.0, -1.0].map(|side| {
-            let mut part = self.clone();
-            let sample = &mut part.convex[next];
-            match side > 0.0 {
-                true => sample.low = 0.0,
-                false => sample.high = 0.0,
-            }
+        let mut other = self.clone();
+        self.convex[next].low = 0.0;
+        other.convex[next].high = 0.0;
+        for (part, side) in [(&mut self, 1.0), (&mut other, -1.0)] {
             part.walls.push(Wall {
-                row: sample.row,
+                row: part.convex[next].row,
                 side,
                 multiplier: 0.0,
             });
             part.tighten(sum, target, best);
-            part
-        }))
+        }
+        Some([self, other])
     }
 
     fn bytes(&self) -> usize {

@@ -43,18 +43,23 @@ use unit_sum::{Best, UnitSum};
 const MANY_CONVEX: usize = 48;
 const FEW_DIMENSIONS: usize = 6;
 
-/// Memory for the cones that wait, in bytes; beyond it those with the smallest bound come first, as they are
-/// nearly done.
-const MEMORY: usize = 1 << 29;
-
 /// When a proof ends.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofLimits<'a> {
     /// Gap between the bound and the value attained, as a share of the bound.
     pub gap: f64,
     pub deadline: Instant,
+    /// Memory for the cones that wait, in bytes. Beyond it those with the smallest bound come first, as they are
+    /// nearly done; then it grows by a few cones only.
+    pub memory: usize,
     /// Set from outside to end it early.
     pub stop: &'a AtomicBool,
+}
+
+impl ProofLimits<'_> {
+    fn are_met(&self) -> bool {
+        Instant::now() >= self.deadline || self.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// max |V| between two bounds.
@@ -84,7 +89,7 @@ trait Cone: Send + Sync + Sized {
     fn bound(&self) -> f64;
 
     /// The two cones that it is cut into, bounded; none where a cut gains nothing.
-    fn cut(&self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]>;
+    fn cut(self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]>;
 
     fn bytes(&self) -> usize;
 }
@@ -117,6 +122,7 @@ struct Waiting<C> {
     cones: BTreeMap<(u64, Reverse<usize>), (usize, C)>,
     entered: usize,
     bytes: usize,
+    most_bytes: usize,
 }
 
 impl<C: Cone> Waiting<C> {
@@ -129,7 +135,7 @@ impl<C: Cone> Waiting<C> {
     }
 
     fn pop(&mut self) -> Option<(usize, C)> {
-        let next = match self.bytes > MEMORY {
+        let next = match self.bytes > self.most_bytes {
             true => self.cones.pop_first(),
             false => self.cones.pop_last(),
         };
@@ -142,6 +148,15 @@ impl<C: Cone> Waiting<C> {
         let last = self.cones.last_key_value();
         last.map_or(0.0, |((bits, _), _)| f64::from_bits(*bits))
     }
+}
+
+/// What became of a cone that was to be cut.
+enum Outcome<C> {
+    Cut([C; 2]),
+    /// The limits were met before.
+    Kept(C),
+    /// A cut gains nothing.
+    Settled(f64),
 }
 
 fn prove_with<C: Cone>(
@@ -160,6 +175,7 @@ fn prove_with<C: Cone>(
         cones: BTreeMap::new(),
         entered: 0,
         bytes: 0,
+        most_bytes: limits.memory,
     };
     for (side, sum) in sums.iter().enumerate() {
         let target = target_of(&best);
@@ -170,10 +186,7 @@ fn prove_with<C: Cone>(
     let mut cones = waiting.cones.len();
     // The largest bound of cones that no cut improves.
     let mut settled: f64 = 0.0;
-    while waiting.largest_bound() > target_of(&best)
-        && Instant::now() < limits.deadline
-        && !limits.stop.load(Ordering::Relaxed)
-    {
+    while waiting.largest_bound() > target_of(&best) && !limits.are_met() {
         let target = target_of(&best);
         let mut batch = Vec::with_capacity(C::BATCH);
         while batch.len() < C::BATCH
@@ -184,21 +197,33 @@ fn prove_with<C: Cone>(
             }
         }
         let cut = |(side, cone): (usize, C)| {
-            let mut found = Best::default();
-            let parts = cone.cut(&sums[side], target, &mut found);
-            (side, cone.bound(), parts, found)
+            // Only larger values matter.
+            let mut found = Best {
+                value: best.value,
+                theta: None,
+            };
+            let outcome = match limits.are_met() {
+                true => Outcome::Kept(cone),
+                false => {
+                    let bound = cone.bound();
+                    let parts = cone.cut(&sums[side], target, &mut found);
+                    parts.map_or(Outcome::Settled(bound), Outcome::Cut)
+                }
+            };
+            (side, outcome, found)
         };
         let cut: Vec<_> = batch.into_par_iter().map(cut).collect();
-        for (side, bound, parts, found) in cut {
+        for (side, outcome, found) in cut {
             best = best.larger(found);
-            match parts {
-                Some(parts) => {
+            match outcome {
+                Outcome::Cut(parts) => {
                     cones += parts.len();
                     // The target never falls, so that cones below it are done.
                     let open = parts.into_iter().filter(|part| part.bound() > target);
                     open.for_each(|part| waiting.push(side, part));
                 }
-                None => settled = settled.max(bound),
+                Outcome::Kept(cone) => waiting.push(side, cone),
+                Outcome::Settled(bound) => settled = settled.max(bound),
             }
         }
     }

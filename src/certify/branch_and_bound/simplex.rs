@@ -76,7 +76,7 @@ impl Cone for Simplex {
         self.bound
     }
 
-    fn cut(&self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]> {
+    fn cut(mut self, sum: &UnitSum, target: f64, best: &mut Best) -> Option<[Self; 2]> {
         let d = sum.d();
         let Cut { from, to, share } = self.next;
         let mut v = vec![0.0; d];
@@ -88,13 +88,13 @@ impl Cone for Simplex {
         if self.bound <= sum.resolution() || !is_new(from) || !is_new(to) {
             return None;
         }
-        Some([from, to].map(|k| {
-            let mut part = self.clone();
+        self.depth += 1;
+        let mut other = self.clone();
+        for (part, k) in [(&mut self, from), (&mut other, to)] {
             part.vertices[k * d..(k + 1) * d].copy_from_slice(&v);
-            part.depth += 1;
             part.tighten(sum, target, best);
-            part
-        }))
+        }
+        Some([self, other])
     }
 
     fn bytes(&self) -> usize {
@@ -115,7 +115,10 @@ impl Simplex {
         let d = sum.d();
         // θ·u_i at each vertex, row-major (mixed, d).
         let z = self.move_linear(sum);
-        let mut f: Vec<f64> = (0..d).map(|k| dot(self.vertex(k), &self.linear)).collect();
+        let f = &mut [0.0; FEW_DIMENSIONS][..d];
+        for (k, f) in f.iter_mut().enumerate() {
+            *f = dot(self.vertex(k), &self.linear);
+        }
         for (sample, z) in self.mixed.iter().zip(z.chunks_exact(d)) {
             let weight = sum.weight(sample.row);
             let height = |z: f64| match weight > 0.0 {
@@ -126,18 +129,19 @@ impl Simplex {
             pairs.for_each(|(f, &z)| *f += weight * height(z));
         }
         let gram = self.gram();
-        let error = self.error(sum);
-        let mut lambda = [0.0; FEW_DIMENSIONS];
-        let mut r = vec![0.0; d];
+        let largest_sum = self.largest_sum();
+        let error = self.error(sum) * largest_sum;
+        let lambda = &mut [0.0; FEW_DIMENSIONS][..d];
+        let r = &mut [0.0; FEW_DIMENSIONS][..d];
         let mut last = f64::INFINITY;
         for _ in 0..ROUNDS {
-            shortest_above(&gram, &f, &mut lambda[..d]);
+            shortest_above(&gram, f, lambda);
             r.fill(0.0);
-            (0..d).for_each(|k| add(&mut r, lambda[k], self.vertex(k)));
+            (0..d).for_each(|k| add(r, lambda[k], self.vertex(k)));
             // V ≤ Σ_k λ_k f_k ≤ r·θ + missing Σ_k λ_k
-            let missing = (0..d).map(|k| f[k] - dot(&r, self.vertex(k)));
-            let missing = missing.fold(0.0, f64::max) * self.largest_sum();
-            let bound = norm(&r) * (1.0 + 16.0 * f64::EPSILON) + missing + error;
+            let missing = (0..d).map(|k| f[k] - dot(r, self.vertex(k)));
+            let missing = missing.fold(0.0, f64::max) * largest_sum;
+            let bound = norm(r) * (1.0 + 16.0 * f64::EPSILON) + missing + error;
             self.bound = self.bound.min(bound);
             if self.bound <= target {
                 return;
@@ -146,14 +150,17 @@ impl Simplex {
                 break;
             }
             last = bound;
-            if !self.lower_slopes(sum, &z, &mut r, &mut f) {
+            if !self.lower_slopes(sum, &z, r, f) {
                 break;
             }
         }
-        let size = norm(&r);
+        let size = norm(r);
         if size > 0.0 {
             r.iter_mut().for_each(|r| *r /= size);
-            best.try_direction(sum, &r);
+            // The maximiser is in the cone, where V is quickly computed.
+            if self.value(sum, r) > best.value {
+                best.try_direction(sum, r);
+            }
         }
         self.next = self.next_cut(sum, &z, &gram);
     }
@@ -187,30 +194,42 @@ impl Simplex {
         all
     }
 
+    /// V at a direction in the cone.
+    fn value(&self, sum: &UnitSum, theta: &[f64]) -> f64 {
+        let mixed = self.mixed.iter().map(|sample| {
+            let z = dot(sum.row(sample.row), theta);
+            sum.weight(sample.row) * z.max(0.0)
+        });
+        dot(&self.linear, theta) + mixed.sum::<f64>()
+    }
+
     /// Inner products of the vertices (d, d).
-    fn gram(&self) -> Vec<f64> {
+    fn gram(&self) -> [f64; FEW_DIMENSIONS * FEW_DIMENSIONS] {
         let d = self.linear.len();
-        let pairs = (0..d * d).map(|at| dot(self.vertex(at / d), self.vertex(at % d)));
-        pairs.collect()
+        let mut gram = [0.0; FEW_DIMENSIONS * FEW_DIMENSIONS];
+        for (at, gram) in gram[..d * d].iter_mut().enumerate() {
+            *gram = dot(self.vertex(at / d), self.vertex(at % d));
+        }
+        gram
     }
 
     /// An upper bound of Σ_k λ_k over unit vectors of the cone: with c·v_k ≥ h for a unit vector c it is 1/h.
     fn largest_sum(&self) -> f64 {
         let d = self.linear.len();
-        let mut centre = vec![0.0; d];
-        (0..d).for_each(|k| add(&mut centre, 1.0, self.vertex(k)));
-        let size = norm(&centre);
-        let heights = (0..d).map(|k| dot(&centre, self.vertex(k)) / size);
+        let centre = &mut [0.0; FEW_DIMENSIONS][..d];
+        (0..d).for_each(|k| add(centre, 1.0, self.vertex(k)));
+        let size = norm(centre);
+        let heights = (0..d).map(|k| dot(centre, self.vertex(k)) / size);
         // All vertices are in one orthant: the least height is at least 1/d.
         let least = heights.fold(f64::INFINITY, f64::min);
         (1.0 + 1e-12) / least
     }
 
-    /// A bound of the rounding errors: of f at the vertices, of samples that count as linear, and of cuts, whose
+    /// A bound of the rounding errors, for Σ_k λ_k = 1: of f at the vertices, of samples that count as linear, and of cuts, whose
     /// points are off the edge by a rounding.
     fn error(&self, sum: &UnitSum) -> f64 {
         let terms = (32 * sum.n() + 16 * sum.d() + 8 * self.depth + 64) as f64;
-        terms * f64::EPSILON * self.largest_sum()
+        terms * f64::EPSILON
     }
 
     /// Lowers |r| over the slopes of concave samples; whether any changed.

@@ -21,6 +21,7 @@ fn limits(gap: f64, stop: &AtomicBool) -> ProofLimits<'_> {
     ProofLimits {
         gap,
         deadline: Instant::now() + Duration::from_secs(60),
+        memory: 1 << 29,
         stop,
     }
 }
@@ -264,6 +265,25 @@ fn a_proof_that_is_ended_early_holds() {
             "{proof:?}"
         );
     }
+}
+
+/// Without memory for cones that wait, those with the smallest bound come first, to the same end.
+#[test]
+fn a_proof_needs_little_memory() {
+    let stop = AtomicBool::new(false);
+    let (data, q) = problem(1, 60, 4);
+    let inputs = InputMatrix::new(&data);
+    let full = prove_maximum(&inputs, &q, &[], &limits(1e-3, &stop)).unwrap();
+    let sparing = ProofLimits {
+        memory: 0,
+        ..limits(1e-3, &stop)
+    };
+    let proof = prove_maximum(&inputs, &q, &[], &sparing).unwrap();
+    assert!(full.is_reached && proof.is_reached);
+    assert!(
+        (proof.upper / full.upper - 1.0).abs() <= 2e-3,
+        "{proof:?}, {full:?}"
+    );
 }
 
 #[test]
