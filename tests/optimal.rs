@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::path::PathBuf;
+
+use common::oracle;
 use common::test_folder::{TestFolder, text};
 use serde_json::Value;
 
@@ -99,6 +102,108 @@ fn xor_is_certified_and_polished() {
         );
         place.fails("predict a --data x.csv --polished --run 1", 2, &["--run"]);
     }
+}
+
+/// Sets of four and five coordinates whose γ1 is known: their bounds are proved, and a proof without time says what
+/// it has shown.
+#[test]
+fn margins_beyond_three_dimensions_are_proved() {
+    for path in ["margin_d4", "margin_d5"].map(|name| oracle::paths(name)[0].clone()) {
+        let place = oracle_set(&path);
+        place.put("set.toml", &XOR.replace("source = \"xor\"", SET));
+        place.ok("run set.toml --out a --quiet --no-plots");
+        let found = &certified(&place, "a --prove --no-plots")[0];
+        let known = ["gamma1_lower", "gamma1_upper"].map(|name| oracle::array(&path, name).0[0]);
+        let holds = |found: &Value, gap: f64| {
+            let upper = number(found, "optimum_upper");
+            upper >= known[0] * (1.0 - 1e-9) && upper <= known[1] * (1.0 + 1e-4) / (1.0 - gap)
+        };
+        assert!(
+            found["certified"] == true && found["proved"].is_null(),
+            "{found:?}"
+        );
+        assert!(holds(found, 1e-3) && !holds(found, -1e-3), "{found:?}");
+        let closer = &certified(&place, "a --prove --gap 1e-5 --no-plots")[0];
+        assert!(
+            closer["certified"] == true && holds(closer, 1e-5),
+            "{closer:?}"
+        );
+
+        let early = &certified(&place, "a --prove --seconds 0 --no-plots")[0];
+        let proved = &early["proved"];
+        assert_eq!(early["certified"], false);
+        assert!(
+            number(early, "probes") >= 10_000.0 && holds(early, 0.0),
+            "{early:?}"
+        );
+        assert!(
+            number(proved, "upper") > number(early, "optimum_upper"),
+            "{early:?}"
+        );
+        assert_eq!(number(proved, "lower"), number(early, "optimum_lower"));
+        assert!(number(proved, "gap") > 1e-3 && number(proved, "cones") >= 1.0);
+        let told = place.ok("certify a --prove --seconds 0 --no-plots");
+        assert!(told.contains("proved in 0 s: it is at most"), "{told}");
+    }
+}
+
+#[test]
+fn a_penalised_risk_beyond_three_dimensions_is_proved() {
+    let place = oracle_set(&oracle::paths("margin_d4")[0]);
+    let decay = XOR.replace("source = \"xor\"", SET);
+    let decay = decay
+        .replace("softmin", "square")
+        .replace("step = 0.5", "step = 0.1");
+    place.put(
+        "decay.toml",
+        &decay.replace("[risk]", "[risk]\nweight_decay = 1e-3"),
+    );
+    place.ok("run decay.toml --out a --quiet --no-plots");
+    let searched = &certified(&place, "a --no-plots")[0];
+    let found = &certified(&place, "a --prove --no-plots")[0];
+    assert!(
+        searched["certified"] == false && found["certified"] == true,
+        "{found:?}"
+    );
+    assert_eq!(
+        number(found, "optimum_upper"),
+        number(searched, "optimum_upper")
+    );
+    let [proved, known] = [found, searched].map(|found| number(found, "optimum_lower"));
+    assert!(
+        proved <= known && proved >= known * (1.0 - 3e-3),
+        "{proved}, {known}"
+    );
+    let early = &certified(&place, "a --prove --seconds 0 --no-plots")[0];
+    assert!(number(&early["proved"], "lower") < proved, "{early:?}");
+    let told = place.ok("certify a --prove --seconds 0 --no-plots");
+    assert!(told.contains("proved in 0 s: it is at least"), "{told}");
+
+    for (wrong, flag) in [
+        ("--gap 0", "--gap"),
+        ("--gap 1", "--gap"),
+        ("--seconds=-1", "--seconds"),
+    ] {
+        place.fails(&format!("certify a --prove {wrong}"), 2, &[flag]);
+    }
+    place.fails("certify a --gap 1e-3", 2, &["--prove"]);
+}
+
+/// The data section for `set.csv`.
+const SET: &str = "source = \"file\"\npath = \"set.csv\"\ntarget = \"y\"";
+
+/// A folder with the samples of a case as `set.csv`.
+fn oracle_set(path: &PathBuf) -> TestFolder {
+    let ((x, shape), (y, _)) = (oracle::array(path, "X"), oracle::array(path, "y"));
+    let mut csv: String = (0..shape[1]).map(|k| format!("x{k},")).collect();
+    csv.push_str("y\n");
+    for (x, y) in x.chunks(shape[1]).zip(&y) {
+        x.iter().for_each(|x| csv.push_str(&format!("{x},")));
+        csv.push_str(&format!("{y}\n"));
+    }
+    let place = TestFolder::new();
+    place.put("set.csv", &csv);
+    place
 }
 
 /// Without half of the directions, or one of the signs, the optimum cannot be reached: the gap

@@ -28,8 +28,8 @@ impl RunCertificate {
         }
     }
 
-    /// A sentence on the optimum and the run's distance from it, then a line each on a missing direction and on
-    /// divergence.
+    /// A sentence on the optimum and the run's distance from it, then a line each on a proof that ended early, on a
+    /// missing direction and on divergence.
     pub fn sentence(&self) -> String {
         let mut text = format!("run {}: the {}", self.run, self.kind.description());
         if let Some(conflict) = self.conflict {
@@ -61,6 +61,17 @@ impl RunCertificate {
                 Some(TrainedLayer::Input) => text.push_str("; it trains its input layer alone"),
                 None => {}
             }
+        }
+        if let Some(proved) = &self.proved {
+            let bound = match self.kind {
+                OptimumKind::Penalised => format!("at least {}", digits(proved.lower)),
+                _ => format!("at most {}", digits(proved.upper)),
+            };
+            text.push_str(&format!(
+                "\n  proved in {:.0} s: it is {bound}; the bound of the dual has a gap of {} left to close",
+                proved.seconds,
+                percent(proved.gap)
+            ));
         }
         if let Some(missing) = &self.missing {
             let direction: Vec<String> = (missing.direction.iter())
@@ -179,6 +190,7 @@ fn unsigned_zero(value: f64, decimals: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certify::PartialProof;
 
     fn certificate(kind: OptimumKind, reached: f64, (lower, upper): (f64, f64)) -> RunCertificate {
         let (low, high) = match kind {
@@ -195,6 +207,7 @@ mod tests {
             relative_gap: (high - low) / upper,
             certified: true,
             probes: 0,
+            proved: None,
             worst_direction: Vec::new(),
             optimum_lower: lower,
             optimum_upper: upper,
@@ -251,6 +264,18 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{told}");
         }
+        one.proved = Some(PartialProof {
+            lower: 0.15,
+            upper: 0.3,
+            gap: 0.25,
+            seconds: 60.2,
+            cones: 1000,
+        });
+        let wanted =
+            "proved in 60 s: it is at least 0.1500; the bound of the dual has a gap of 25.0 % left";
+        assert!(one.sentence().contains(wanted), "{}", one.sentence());
+        one.kind = OptimumKind::Margin;
+        assert!(one.sentence().contains("it is at most 0.3000;"));
         let mut none = certificate(OptimumKind::Margin, 0.0, (0.0, 0.0));
         none.conflict = Some(Conflict::Equal(4, 7));
         let told = none.sentence();

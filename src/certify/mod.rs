@@ -13,8 +13,8 @@
 //! [`margin`] and [`penalised`] solve them by column generation: the finite problem over some
 //! atoms θ_k, then the directions that violate its dual most are added. No bound relies on the finite
 //! solver: both are computed from the measure and the dual weights themselves, and the dual bound needs
-//! only the maximum of |V| over the sphere ([`Sphere`]: exact for d ≤ 3, searched beyond). [`kernel`] does the same for γ2, the
-//! margin in the kernel space of output-only training.
+//! only the maximum of |V| over the sphere ([`Sphere`]: exact for d ≤ 3, searched beyond, where [`prove_maximum`] proves a
+//! bound of it on request). [`kernel`] does the same for γ2, the margin in the kernel space of output-only training.
 //!
 //! Sources: Chizat & Bach 2020 (the two margins); Bach 2017, Breaking the curse of dimensionality
 //! with convex neural networks (column generation over neurons).
@@ -37,6 +37,7 @@ mod matrix_game;
 mod measure;
 mod missing_direction;
 pub mod penalised;
+mod proof;
 pub mod run_certificate;
 #[cfg(test)]
 mod scale_tests;
@@ -51,8 +52,9 @@ pub use engine_ascent::EngineAscent;
 pub use input_matrix::InputMatrix;
 pub use local_ascent::{CpuAscent, LocalAscent, LocalMaximum, Probes};
 pub use measure::Measure;
+pub use proof::ProofOptions;
 pub use solver_cache::{Optimum, SolverCache, SolverCaches, StartingPoint};
-pub use sphere::{Maximum, Proof, Sphere};
+pub use sphere::{Maximum, PartialProof, Proof, Sphere};
 
 /// A lower and an upper bound of an optimal value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,6 +103,8 @@ pub struct SolverOptions {
     pub rounds: usize,
     /// Random directions of the final search where d > 3; rounds before it take fewer.
     pub probes: usize,
+    /// Whether to prove the bound of the dual point at the end where d > 3.
+    pub proof: Option<ProofOptions>,
 }
 
 impl Default for SolverOptions {
@@ -109,6 +113,7 @@ impl Default for SolverOptions {
             tolerance: 1e-6,
             rounds: 300,
             probes: 10_000,
+            proof: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::kernel::{KernelMargin, KernelMatrix, WeightLaw};
 pub use super::missing_direction::MissingDirection;
 use super::missing_direction::missing;
 use super::solver_cache::{Optimum, SolverCache, StartingPoint};
-use super::{Bounds, Certificate, Measure, SolverOptions, margin};
+use super::{Bounds, Certificate, Measure, PartialProof, SolverOptions, margin};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Run;
@@ -57,10 +57,13 @@ pub struct RunCertificate {
     pub gap: f64,
     /// The gap as a share of the optimum.
     pub relative_gap: f64,
-    /// Whether the dual bound holds for every direction (d ≤ 3), or for those searched.
+    /// Whether the dual bound holds for every direction (d ≤ 3, or by a proof), or for those searched.
     pub certified: bool,
     /// Directions searched; 0 where the bound needs no search.
     pub probes: usize,
+    /// What a proof that ended before its gap has shown, if there was one.
+    #[serde(default)]
+    pub proved: Option<PartialProof>,
     /// The direction θ (d) on which the dual bound rests.
     pub worst_direction: Vec<f64>,
     /// Bounds of the optimum itself, which hold at every step of the run.
@@ -261,6 +264,7 @@ impl TrainedNetwork<'_> {
                 relative_gap: share(gap, bounds.upper),
                 certified: true,
                 probes: 0,
+                proved: None,
                 worst_direction: Vec::new(),
                 optimum_lower: bounds.lower,
                 optimum_upper: bounds.upper,
@@ -345,6 +349,7 @@ impl TrainedNetwork<'_> {
             relative_gap: share(bounds.gap(), found.bounds.upper),
             certified: found.proof.is_certified(),
             probes: found.proof.probes(),
+            proved: found.proof.partial(),
             worst_direction: found.worst_direction,
             optimum_lower: found.bounds.lower,
             optimum_upper: found.bounds.upper,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::penalised::PenalisedProblem;
+use super::proof::prove;
 use super::{Bounds, Certificate, Measure, SolverOptions, Sphere, margin, penalised};
 use crate::data::Dataset;
 use crate::error::Result;
@@ -64,7 +65,7 @@ impl Optimum {
         })
     }
 
-    /// Solves for it from a starting point.
+    /// Solves for it from a starting point, and proves the bound if the options want a proof.
     ///
     /// # Errors
     /// Those of [`margin::solve`], [`PenalisedProblem::new`] and [`penalised::solve`].
@@ -75,13 +76,32 @@ impl Optimum {
         start: StartingPoint,
         options: &SolverOptions,
     ) -> Result<Certificate> {
+        let inputs = sphere.inputs();
         match self {
             Optimum::Margin => {
-                margin::solve(sphere, &data.y, start.measure, start.weights, options)
+                let y = &data.y[..];
+                let found = margin::solve(sphere, y, start.measure, start.weights, options)?;
+                let Some(wanted) = &options.proof else {
+                    return Ok(found);
+                };
+                let pairs = found.dual.iter().zip(y);
+                let q: Vec<f64> = pairs.map(|(p, &y)| p * f64::from(y)).collect();
+                let total: f64 = found.dual.iter().sum();
+                let rounding = 1.0 + (q.len() + 2) as f64 * f64::EPSILON;
+                prove(inputs, &q, found, wanted, |bounds, maximum| {
+                    bounds.upper = (maximum / total * rounding).max(bounds.lower);
+                })
             }
             Optimum::Penalised { loss, lambda } => {
                 let problem = PenalisedProblem::new(loss, &data.y, lambda)?;
-                penalised::solve(sphere, &problem, start.measure, options)
+                let found = penalised::solve(sphere, &problem, start.measure, options)?;
+                let Some(wanted) = &options.proof else {
+                    return Ok(found);
+                };
+                let q = found.dual.clone();
+                prove(inputs, &q, found, wanted, |bounds, maximum| {
+                    bounds.lower = problem.bound_of(&q, maximum).min(bounds.upper);
+                })
             }
         }
     }

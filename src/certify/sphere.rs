@@ -22,15 +22,31 @@ const LARGE: usize = 1 << 15;
 const ANNOUNCED: usize = 2000;
 
 /// How the maximum over the sphere is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Proof {
-    /// Exactly, up to rounding errors that the bound allows for (d ≤ 3).
+    /// For every direction, up to rounding errors that the bound allows for: exactly (d ≤ 3), or by a proved bound.
     Certified,
     /// As the best of a search: the true maximum may be higher.
     Searched {
         /// Directions from which the search started.
         probes: usize,
     },
+    /// As the best of a search, with wider bounds of a proof that ended before its gap.
+    PartlyProved { probes: usize, proved: PartialProof },
+}
+
+/// What a proof that ended before its gap has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PartialProof {
+    /// Proved bounds of the optimum.
+    pub lower: f64,
+    pub upper: f64,
+    /// Gap that was reached between the proved and the largest known |V|, as a share of the former.
+    pub gap: f64,
+    /// Time taken.
+    pub seconds: f64,
+    /// Cones bounded.
+    pub cones: usize,
 }
 
 impl Proof {
@@ -42,7 +58,15 @@ impl Proof {
     pub fn probes(self) -> usize {
         match self {
             Proof::Certified => 0,
-            Proof::Searched { probes } => probes,
+            Proof::Searched { probes } | Proof::PartlyProved { probes, .. } => probes,
+        }
+    }
+
+    /// What a proof that ended before its gap has shown.
+    pub fn partial(self) -> Option<PartialProof> {
+        match self {
+            Proof::PartlyProved { proved, .. } => Some(proved),
+            Proof::Certified | Proof::Searched { .. } => None,
         }
     }
 }

@@ -232,6 +232,15 @@ pub struct CertifyArgs {
     /// Number of directions to search from, where d > 3
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = whole::<usize>)]
     pub probes: usize,
+    /// Prove the bound for all directions where d > 3, instead of only searching them
+    #[arg(long)]
+    pub prove: bool,
+    /// Gap that a proof is to reach, as a share of the bound
+    #[arg(long, value_name = "GAP", default_value_t = 1e-3, requires = "prove")]
+    pub gap: f64,
+    /// Time that the proof of each optimum may take
+    #[arg(long, value_name = "S", default_value_t = 60.0, requires = "prove")]
+    pub seconds: f64,
     #[command(flatten)]
     pub pages: PageArgs,
     #[command(flatten)]

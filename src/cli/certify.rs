@@ -1,15 +1,17 @@
 //! `widefield certify`: bounds of the optimum, and how far a run is from it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::args::CertifyArgs;
+use super::interrupt;
 use super::pages::{link, regenerate};
 use super::style;
 use super::table::{TextTable, number, print};
 use super::terminal::say;
 use crate::certify::description::INSEPARABLE;
 use crate::certify::run_certificate::{CertifiedRun, OptimumKind, RunCertificate};
-use crate::certify::{SolverCaches, Sphere};
+use crate::certify::{ProofOptions, SolverCaches, Sphere};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::load;
@@ -29,6 +31,11 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
         (None, false) => started,
     };
     let selection = args.engine.select()?;
+    let proof = args.prove.then(|| ProofOptions {
+        gap: args.gap,
+        time: Duration::from_secs_f64(args.seconds),
+        stop: interrupt::listen(),
+    });
     let mut datasets = DatasetCache::default();
     let mut caches = SolverCaches::default();
     let mut certificates = Vec::new();
@@ -47,7 +54,7 @@ pub fn certify(args: &CertifyArgs) -> Result<()> {
                 let selection = selection.clone();
                 Sphere::searched_on(data, move |batch| selection.build(batch))
             });
-            let found = trained.certify(run, cache, args.tolerance, Some(args.probes))?;
+            let found = trained.certify(run, cache, args.tolerance, Some(args.probes), proof)?;
             let diverged_at = diverged_at(&folder, run);
             certificates.extend(found.iter().map(|one| RunCertificate {
                 diverged_at,
@@ -111,7 +118,7 @@ fn failed(mut failures: Vec<(usize, Error)>, all: usize) -> Result<()> {
     })
 }
 
-/// Refuses a tolerance or a number of directions that is not positive.
+/// Refuses a tolerance, gap, time or number of directions that makes no sense.
 fn check(args: &CertifyArgs) -> Result<()> {
     if let Some(tolerance) = args.tolerance
         && !(tolerance > 0.0 && tolerance.is_finite())
@@ -120,6 +127,20 @@ fn check(args: &CertifyArgs) -> Result<()> {
             "--tolerance",
             format!("is {tolerance}"),
             "give a relative gap above 0, such as 1e-4",
+        ));
+    }
+    if !(args.gap > 0.0 && args.gap < 1.0) {
+        return Err(Error::input(
+            "--gap",
+            format!("is {}", args.gap),
+            "give a share between 0 and 1 of the bound, such as 1e-3",
+        ));
+    }
+    if Duration::try_from_secs_f64(args.seconds).is_err() {
+        return Err(Error::input(
+            "--seconds",
+            format!("is {}", args.seconds),
+            "give the time that each proof may take, such as 60",
         ));
     }
     if args.probes == 0 {

@@ -83,6 +83,7 @@ pub const COMPARE: &str = examples!(
 pub const CERTIFY: &str = examples!(
     "  widefield certify runs/xor
   widefield certify runs/quick --run 18 --polish
+  widefield certify runs/quick --run 18 --prove --seconds 300
   widefield certify runs/xor --json | jq '.[].relative_gap'
 
 --engine, --adapter and --kernels choose what searches for directions where the data

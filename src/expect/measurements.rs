@@ -95,7 +95,7 @@ fn certify(folder: &RunFolder, grid: &Grid, runs: &[usize]) -> Result<Vec<RunCer
         let trained = TrainedRun::open(folder, grid, run)?;
         let data = datasets.split(&trained.experiment)?.train;
         let cache = caches.of(&data, Sphere::new);
-        let found = applicable(trained.certify(run, cache, None, None))?;
+        let found = applicable(trained.certify(run, cache, None, None, None))?;
         let found = found.into_iter().flatten();
         certificates.extend(found.map(|one| one.certificate));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::TrainedRun;
 use crate::certify::kernel::WeightLaw;
 use crate::certify::run_certificate::{CertifiedRun, RunCertificate, TrainedNetwork};
-use crate::certify::{SolverCache, SolverOptions};
+use crate::certify::{ProofOptions, SolverCache, SolverOptions};
 use crate::engine::{Engine, Precision};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, InitKind};
@@ -22,7 +22,7 @@ impl TrainedRun {
     /// Every certificate that applies to this run, number `index`, which was trained on the cache's data.
     ///
     /// `tolerance` is the relative gap at which a solve stops, 1e-6 for d up to 3 and 1e-4 beyond
-    /// by default; `probes` the directions searched where d > 3.
+    /// by default; `probes` the directions searched where d > 3, and `proof` the proof to be attempted there.
     ///
     /// # Errors
     /// No certificate applies to the run, or a solve fails.
@@ -32,6 +32,7 @@ impl TrainedRun {
         cache: &mut SolverCache,
         tolerance: Option<f64>,
         probes: Option<usize>,
+        proof: Option<ProofOptions>,
     ) -> Result<Vec<CertifiedRun>> {
         let mut engine = self.engine(cache.data().clone())?;
         let run = engine.batch().runs[0].clone();
@@ -53,6 +54,7 @@ impl TrainedRun {
         let options = SolverOptions {
             tolerance: tolerance.unwrap_or(usual),
             probes: probes.unwrap_or(SolverOptions::default().probes),
+            proof,
             ..SolverOptions::default()
         };
         network.certify(cache, law(&self.experiment), &options)

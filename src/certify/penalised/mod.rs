@@ -95,17 +95,25 @@ impl<'a> PenalisedProblem<'a> {
         check_weights("residual g", g, self.y.len())?;
         let g = &self.in_domain(g)[..];
         let maximum = sphere.maximum(g, probes)?;
-        let feasible = if maximum.bound > 0.0 {
-            self.lambda / maximum.bound * (1.0 - 2.0 * f64::EPSILON)
-        } else {
-            f64::INFINITY
-        };
-        let q = scaled(g, self.best_scale(g, feasible));
+        let q = scaled(g, self.best_scale(g, self.feasible_scale(maximum.bound)));
         Ok(DualPoint {
             bound: self.dual_value(&q),
             q,
             maximum,
         })
+    }
+
+    /// The bound that a multiple of q (n) gives, feasible where |V| of q is at most `maximum` on the sphere.
+    pub fn bound_of(&self, q: &[f64], maximum: f64) -> f64 {
+        self.dual_value(&scaled(q, self.best_scale(q, self.feasible_scale(maximum))))
+    }
+
+    /// The largest s for which |V| of s q is at most λ, where that of q is at most `maximum`.
+    fn feasible_scale(&self, maximum: f64) -> f64 {
+        match maximum > 0.0 {
+            true => self.lambda / maximum * (1.0 - 2.0 * f64::EPSILON),
+            false => f64::INFINITY,
+        }
     }
 
     /// s ≥ 0, at most `most`, that makes −R*(s g) largest.
