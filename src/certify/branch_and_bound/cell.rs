@@ -265,7 +265,7 @@ impl Cell {
     }
 
     /// Narrows the ranges of samples to the part of the cone where V may exceed the target, and drops walls of no
-    /// use; whether that may lower the bound.
+    /// use; whether the bound is to be computed again, which then may be lower, or has no chord left.
     fn narrow(&mut self, sum: &UnitSum, target: f64, form: &UpperForm) -> bool {
         let size = norm(&form.r);
         let cos = (target - form.constant - form.error) / size - 1e-12;
@@ -306,7 +306,7 @@ impl Cell {
         let mut is_used = is_used.into_iter();
         self.walls.retain(|_| is_used.next() == Some(true));
         self.move_linear(sum);
-        gained > WORTHWHILE * open
+        gained > WORTHWHILE * open || self.convex.is_empty()
     }
 }
 

@@ -40,7 +40,7 @@ use simplex::Simplex;
 use unit_sum::{Best, UnitSum};
 
 /// Convex samples from which simplices are used, and dimensions up to which they are.
-const MANY_CONVEX: usize = 48;
+const MANY_CONVEX: usize = 40;
 const FEW_DIMENSIONS: usize = 6;
 
 /// When a proof ends.

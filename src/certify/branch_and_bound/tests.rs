@@ -267,6 +267,21 @@ fn a_proof_that_is_ended_early_holds() {
     }
 }
 
+/// Cells without convex samples have their maximum for a bound, so that no gap is too small.
+#[test]
+fn cells_close_small_gaps() {
+    let stop = AtomicBool::new(false);
+    for seed in 0..40 {
+        let (data, q) = problem(seed, 24, 4 + seed as usize % 3);
+        let inputs = InputMatrix::new(&data);
+        let sums = [1.0, -1.0].map(|sign| UnitSum::new(&inputs, &q, sign));
+        for gap in [1e-1, 1e-2, 1e-7] {
+            let proof = prove_with::<Cell>(&inputs, &q, &sums, &[], &limits(gap, &stop));
+            assert!(proof.is_reached, "set {seed}, gap {gap}: {proof:?}");
+        }
+    }
+}
+
 /// Without memory for cones that wait, those with the smallest bound come first, to the same end.
 #[test]
 fn a_proof_needs_little_memory() {
