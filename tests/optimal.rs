@@ -112,7 +112,7 @@ fn margins_beyond_three_dimensions_are_proved() {
         let place = oracle_set(&path);
         place.put("set.toml", &XOR.replace("source = \"xor\"", SET));
         place.ok("run set.toml --out a --quiet --no-plots");
-        let found = &certified(&place, "a --prove --no-plots")[0];
+        let found = &certified(&place, "a --prove --seconds 3600 --no-plots")[0];
         let known = ["gamma1_lower", "gamma1_upper"].map(|name| oracle::array(&path, name).0[0]);
         let holds = |found: &Value, gap: f64| {
             let upper = number(found, "optimum_upper");
@@ -123,7 +123,7 @@ fn margins_beyond_three_dimensions_are_proved() {
             "{found:?}"
         );
         assert!(holds(found, 1e-3) && !holds(found, -1e-3), "{found:?}");
-        let closer = &certified(&place, "a --prove --gap 1e-5 --no-plots")[0];
+        let closer = &certified(&place, "a --prove --gap 1e-5 --seconds 3600 --no-plots")[0];
         assert!(
             closer["certified"] == true && holds(closer, 1e-5),
             "{closer:?}"
@@ -160,7 +160,7 @@ fn a_penalised_risk_beyond_three_dimensions_is_proved() {
     );
     place.ok("run decay.toml --out a --quiet --no-plots");
     let searched = &certified(&place, "a --no-plots")[0];
-    let found = &certified(&place, "a --prove --no-plots")[0];
+    let found = &certified(&place, "a --prove --seconds 3600 --no-plots")[0];
     assert!(
         searched["certified"] == false && found["certified"] == true,
         "{found:?}"

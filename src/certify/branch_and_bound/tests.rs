@@ -20,7 +20,7 @@ pub fn problem(seed: u64, n: usize, d: usize) -> (Dataset, Vec<f64>) {
 fn limits(gap: f64, stop: &AtomicBool) -> ProofLimits<'_> {
     ProofLimits {
         gap,
-        deadline: Instant::now() + Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_secs(3600),
         memory: 1 << 29,
         stop,
     }
