@@ -108,11 +108,18 @@ impl<'a> ActiveAtoms<'a> {
         nu
     }
 
-    /// Keeps the atoms with mass and, of the others, those whose dual constraint row·dual is nearest to tight.
+    /// Keeps the atoms that are worth it.
     pub fn prune(&mut self, masses: &[f64], dual: &[f64]) {
+        let keep = self.worth_keeping(masses, dual);
+        self.retain(&keep);
+    }
+
+    /// Whether to keep each atom: those with mass and, of the others, those whose dual constraint row·dual is
+    /// nearest to tight.
+    pub fn worth_keeping(&self, masses: &[f64], dual: &[f64]) -> Vec<bool> {
         let most_spare = SPARE_ATOMS + self.inputs.n();
         if self.rows.len() <= most_spare {
-            return;
+            return vec![true; self.rows.len()];
         }
         let heaviest = masses.iter().copied().fold(0.0, f64::max);
         let massive = |k: usize| masses.get(k).is_some_and(|&c| c > 1e-9 * heaviest);
@@ -121,11 +128,16 @@ impl<'a> ActiveAtoms<'a> {
         others.sort_by(|&k, &l| values[l].total_cmp(&values[k]));
         let mut keep: Vec<bool> = (0..self.rows.len()).map(massive).collect();
         others.iter().take(most_spare).for_each(|&k| keep[k] = true);
+        keep
+    }
+
+    /// Keeps the atoms that are marked.
+    pub fn retain(&mut self, keep: &[bool]) {
         let mut kept = Measure::zero(self.atoms.d);
-        let atoms = self.atoms.atoms().zip(&keep).filter(|(_, keep)| **keep);
+        let atoms = self.atoms.atoms().zip(keep).filter(|(_, keep)| **keep);
         atoms.for_each(|((theta, sign), _)| kept.push(theta, sign));
         self.atoms = kept;
-        let mut keep = keep.into_iter();
-        self.rows.retain(|_| keep.next() == Some(true));
+        let mut keep = keep.iter();
+        self.rows.retain(|_| keep.next() == Some(&true));
     }
 }

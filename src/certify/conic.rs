@@ -67,16 +67,26 @@ pub fn lasso(
             let c = z.iter().map(|z| z.max(0.0) * unit / lambda).collect();
             (q, c)
         },
-        |q, c| {
-            let r = mixture(a, c, b.to_vec());
-            let risk: f64 = r.iter().zip(h).map(|(r, h)| 0.5 * h * r * r).sum();
-            let primal = risk + lambda * c.iter().sum::<f64>();
-            let most = a.iter().map(|row| dot(row, q)).fold(lambda, f64::max);
-            let feasible: Vec<f64> = q.iter().map(|q| q * lambda / most).collect();
-            let quadratic: f64 = feasible.iter().zip(h).map(|(q, h)| q * q / (2.0 * h)).sum();
-            (primal + quadratic + dot(&feasible, b)) / unit
-        },
+        |q, c| lasso_gap(a, h, b, lambda, q, c) / unit,
     )
+}
+
+/// The duality gap of q, scaled to be feasible, and masses c ≥ 0 in the problems of [`lasso`].
+pub(super) fn lasso_gap(
+    a: &[Vec<f64>],
+    h: &[f64],
+    b: &[f64],
+    lambda: f64,
+    q: &[f64],
+    c: &[f64],
+) -> f64 {
+    let r = mixture(a, c, b.to_vec());
+    let risk: f64 = r.iter().zip(h).map(|(r, h)| 0.5 * h * r * r).sum();
+    let primal = risk + lambda * c.iter().sum::<f64>();
+    let most = a.iter().map(|row| dot(row, q)).fold(lambda, f64::max);
+    let feasible: Vec<f64> = q.iter().map(|q| q * lambda / most).collect();
+    let quadratic: f64 = feasible.iter().zip(h).map(|(q, h)| q * q / (2.0 * h)).sum();
+    primal + quadratic + dot(&feasible, b)
 }
 
 /// q ≥ 0 (n) with Σ_i b_i q_i = 1 that makes qᵀ K q smallest, for a positive semidefinite K (n, n) of

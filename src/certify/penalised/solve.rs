@@ -3,12 +3,15 @@
 use super::{DualPoint, PenalisedProblem, widened};
 use crate::certify::active_atoms::ActiveAtoms;
 use crate::certify::column_generation::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
+use crate::certify::finite_lasso::{FiniteLasso, FiniteProblem};
 use crate::certify::local_ascent::Probes;
 use crate::certify::sphere::check_weights;
-use crate::certify::{Bounds, Certificate, Measure, SolverOptions, Sphere, conic};
+use crate::certify::{Bounds, Certificate, Measure, SolverOptions, Sphere};
 use crate::error::Result;
 use crate::model::loss::Dual;
 
+/// Share of the wanted gap that a finite problem may have as its own.
+const FINITE_SHARE: f64 = 1e-3;
 /// New atoms per round, beside one per four samples.
 const NEW_ATOMS: usize = 16;
 /// Newton steps of a finite logistic problem.
@@ -34,23 +37,18 @@ pub fn solve(
     let inputs = sphere.inputs();
     check_weights("targets y", &widened(problem.y), inputs.n())?;
     start.check(inputs)?;
-    let mut solve = PenalisedSolve::new(sphere, problem, start)?;
-    let rounds = solve.run(options)?;
-    Ok(Certificate {
-        bounds: solve.bounds(),
-        proof: solve.dual.maximum.proof,
-        worst_direction: solve.dual.maximum.theta,
-        measure: solve.best,
-        dual: solve.dual.q,
-        rounds,
-    })
+    let mut solve = PenalisedSolve::new(sphere, *problem, start, options)?;
+    solve.certificate(options)
 }
 
-struct PenalisedSolve<'a> {
+pub(super) struct PenalisedSolve<'a> {
     sphere: &'a Sphere,
-    problem: &'a PenalisedProblem<'a>,
+    problem: PenalisedProblem<'a>,
     /// Atoms whose sign is that of V: opposite to their mass.
     active_atoms: ActiveAtoms<'a>,
+    finite: FiniteLasso,
+    /// Relative gap of the finite problems.
+    finite_gap: f64,
     masses: Vec<f64>,
     best: Measure,
     upper: f64,
@@ -60,7 +58,12 @@ struct PenalisedSolve<'a> {
 }
 
 impl<'a> PenalisedSolve<'a> {
-    fn new(sphere: &'a Sphere, problem: &'a PenalisedProblem<'a>, start: &Measure) -> Result<Self> {
+    pub(super) fn new(
+        sphere: &'a Sphere,
+        problem: PenalisedProblem<'a>,
+        start: &Measure,
+        options: &SolverOptions,
+    ) -> Result<Self> {
         let inputs = sphere.inputs();
         let mut active_atoms = ActiveAtoms::new(inputs, vec![1.0; inputs.n()]);
         let zero = Measure::zero(inputs.d());
@@ -78,11 +81,26 @@ impl<'a> PenalisedSolve<'a> {
             sphere,
             problem,
             active_atoms,
+            finite: FiniteLasso::default(),
+            finite_gap: FINITE_SHARE * options.tolerance,
             masses: Vec::new(),
             best,
             upper,
             dual,
             curvature_floor: CURVATURE_FLOOR,
+        })
+    }
+
+    /// The certificate after all rounds.
+    pub(super) fn certificate(&mut self, options: &SolverOptions) -> Result<Certificate> {
+        let rounds = self.run(options)?;
+        Ok(Certificate {
+            bounds: self.bounds(),
+            proof: self.dual.maximum.proof,
+            worst_direction: self.dual.maximum.theta.clone(),
+            measure: self.best.clone(),
+            dual: self.dual.q.clone(),
+            rounds,
         })
     }
 
@@ -105,10 +123,17 @@ impl<'a> PenalisedSolve<'a> {
             let (h, b) = self
                 .problem
                 .quadratic_model(&self.best.predict(inputs), self.curvature_floor);
-            let rows = self.active_atoms.rows();
-            let (q, masses) = conic::lasso(rows, &h, &b, self.problem.lambda, self.upper)?;
-            let target = self.active_atoms.measure(&masses, &sizes).scaled(-1.0);
-            (self.masses, dual) = (masses, Some(q));
+            let finite = FiniteProblem {
+                rows: self.active_atoms.rows(),
+                h: &h,
+                b: &b,
+                lambda: self.problem.lambda,
+                unit: self.upper,
+            };
+            let found = self.finite.solve(&finite, self.finite_gap)?;
+            let target = self.active_atoms.measure(&found.masses, &sizes);
+            let target = target.scaled(-1.0);
+            (self.masses, dual) = (found.masses, Some(found.dual));
             let before = self.upper;
             let mut step = 1.0;
             // A step that raises the risk is halved; for the square risk the full step is right.
@@ -173,7 +198,9 @@ impl ColumnGeneration for PenalisedSolve<'_> {
                 self.problem.loss.residual(&f, 0, self.problem.y)
             }
         };
-        self.active_atoms.prune(&self.masses, &q);
+        let keep = self.active_atoms.worth_keeping(&self.masses, &q);
+        self.active_atoms.retain(&keep);
+        self.finite.retain(&keep);
         self.active_atoms.add_measure(&self.best, -1.0);
         let probes = Probes {
             given: &self.best.theta,
