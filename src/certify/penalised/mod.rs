@@ -12,7 +12,10 @@
 //! logistic   R*(q) = (1/n) Σ [t log t + (1−t) log(1−t)],   q_i = −y_i t_i/n,  t_i in [0, 1]
 //! ```
 
+mod path;
 mod solve;
+#[cfg(test)]
+mod tests;
 
 use super::local_ascent::Probes;
 use super::margin::check_labels;
@@ -22,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::model::Loss;
 use crate::model::loss::Dual;
 
+pub use path::{PathPoint, lambda_max, path};
 pub use solve::solve;
 
 /// The convex problem: a risk with targets y (n) and a weight decay λ.

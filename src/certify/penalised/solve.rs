@@ -91,6 +91,22 @@ impl<'a> PenalisedSolve<'a> {
         })
     }
 
+    /// Turns to a weight decay below the present one, from the measure, the dual point and the atoms at hand.
+    pub(super) fn lower_lambda(&mut self, problem: PenalisedProblem<'a>) -> Result<()> {
+        self.problem = problem;
+        self.upper = problem.value(self.sphere, &self.best);
+        let probes = Probes {
+            given: &self.best.theta,
+            ..FIRST_PROBES
+        };
+        let q = std::mem::take(&mut self.dual.q);
+        self.dual = problem.dual_bound(self.sphere, &q, probes)?;
+        let local_maxima = &self.dual.maximum.local_maxima;
+        self.active_atoms
+            .add_maxima(local_maxima, &q, problem.lambda, usize::MAX);
+        Ok(())
+    }
+
     /// The certificate after all rounds.
     pub(super) fn certificate(&mut self, options: &SolverOptions) -> Result<Certificate> {
         let rounds = self.run(options)?;
