@@ -6,6 +6,8 @@
 //! search ends becomes *active*: the ascent goes on within x_i^⊥ and leaves it when its multiplier is outside
 //! [0, 1]. Line searches are exact: along a great circle V is sinusoidal between the sign changes of θ·x_i.
 
+use pulp::Arch;
+
 use super::input_matrix::{InputMatrix, add, dot, norm, unit};
 
 /// A local maximum of |V|.
@@ -21,39 +23,120 @@ pub struct LocalMaximum {
 const ITERATIONS: usize = 400;
 /// Sizes below this share of the Lipschitz constant are rounding errors.
 const ROUNDING: f64 = 1e-13;
+/// Line searches after which products that are updated are computed anew.
+const FRESH_AFTER: usize = 16;
 
-/// The local maximum of |V| that an ascent from θ reaches.
-pub fn ascend(inputs: &InputMatrix, q: &[f64], theta: &[f64]) -> LocalMaximum {
-    let sign = inputs.variation(q, theta).signum();
-    let q: Vec<f64> = q.iter().map(|q| q * sign).collect();
-    let mut ascent = Ascent::new(inputs, &q, theta);
-    let start = inputs.variation(&q, theta);
-    for _ in 0..ITERATIONS {
-        if !(ascent.line_search() || ascent.release()) {
-            break;
+/// The samples of weight other than 0, for ascents of |V| from any number of directions.
+pub struct AscentProblem {
+    d: usize,
+    /// Rows x_i, row-major (n, d), and the same column by column (d, n).
+    rows: Vec<f64>,
+    columns: Vec<f64>,
+    norms: Vec<f64>,
+    q: Vec<f64>,
+    lipschitz: f64,
+    arch: Arch,
+}
+
+impl AscentProblem {
+    pub fn new(inputs: &InputMatrix, q: &[f64]) -> Self {
+        let d = inputs.d();
+        let weighted: Vec<usize> = (0..q.len()).filter(|&i| q[i] != 0.0).collect();
+        let of = |v: &[f64]| weighted.iter().map(|&i| v[i]).collect();
+        let column = |k: usize| weighted.iter().map(move |&i| inputs.row(i)[k]);
+        AscentProblem {
+            d,
+            rows: weighted
+                .iter()
+                .flat_map(|&i| inputs.row(i).iter().copied())
+                .collect(),
+            columns: (0..d).flat_map(column).collect(),
+            norms: of(inputs.norms()),
+            q: of(q),
+            lipschitz: inputs.lipschitz(q),
+            arch: Arch::new(),
         }
     }
-    let end = inputs.variation(&q, &ascent.theta);
-    if end > start {
-        LocalMaximum {
-            value: end,
-            theta: ascent.theta,
+
+    fn n(&self) -> usize {
+        self.q.len()
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.d..(i + 1) * self.d]
+    }
+
+    /// X v (n)
+    fn products(&self, v: &[f64], products: &mut [f64]) {
+        let n = self.n();
+        self.arch.dispatch(
+            #[inline(always)]
+            || {
+                products.fill(0.0);
+                for (column, v) in self.columns.chunks_exact(n).zip(v) {
+                    let pairs = products.iter_mut().zip(column);
+                    pairs.for_each(|(sum, x)| *sum += v * x);
+                }
+            },
+        );
+    }
+
+    /// V(θ)
+    fn variation(&self, theta: &[f64]) -> f64 {
+        let rows = self.rows.chunks_exact(self.d).zip(&self.q);
+        rows.map(|(x, q)| q * dot(theta, x).max(0.0)).sum()
+    }
+
+    /// The local maximum of |V| that an ascent from θ reaches.
+    pub fn ascend(&self, theta: &[f64]) -> LocalMaximum {
+        let start = self.variation(theta);
+        if self.n() == 0 {
+            return LocalMaximum {
+                value: 0.0,
+                theta: theta.to_vec(),
+            };
         }
-    } else {
-        LocalMaximum {
-            value: start,
-            theta: theta.to_vec(),
+        let mut ascent = Ascent::new(self, start.signum(), theta);
+        for _ in 0..ITERATIONS {
+            if !(ascent.line_search() || ascent.release()) {
+                break;
+            }
+        }
+        let end = self.variation(&ascent.theta).abs();
+        if end > start.abs() {
+            LocalMaximum {
+                value: end,
+                theta: ascent.theta,
+            }
+        } else {
+            LocalMaximum {
+                value: start.abs(),
+                theta: theta.to_vec(),
+            }
         }
     }
 }
 
+/// The local maximum of |V| that an ascent from θ reaches.
+pub fn ascend(inputs: &InputMatrix, q: &[f64], theta: &[f64]) -> LocalMaximum {
+    AscentProblem::new(inputs, q).ascend(theta)
+}
+
+/// An ascent of s V, s = ±1.
 struct Ascent<'a> {
-    inputs: &'a InputMatrix,
-    q: &'a [f64],
-    lipschitz: f64,
+    problem: &'a AscentProblem,
+    sign: f64,
     theta: Vec<f64>,
-    /// Whether θ·x_i > 0 (n); kept beside θ, as θ lies on the kinks of active samples.
-    side: Vec<bool>,
+    /// θ·x_i (n)
+    z: Vec<f64>,
+    /// τ·x_i (n) of a line search along τ.
+    w: Vec<f64>,
+    /// Which samples change their sign early in a line search (n).
+    scratch: Vec<f64>,
+    /// 1 where θ·x_i > 0, else −1 (n); kept beside θ, as θ lies on the kinks of active samples.
+    side: Vec<f64>,
+    /// G of s V without the active samples.
+    gradient: Vec<f64>,
     /// Samples whose kink the ascent stays on: in the order in which they became active, and by sample (n).
     active: Vec<usize>,
     is_active: Vec<bool>,
@@ -62,6 +145,7 @@ struct Ascent<'a> {
     factor: Vec<Vec<f64>>,
     /// The sample released last and the value then: the same one is released again only after a gain.
     released: Option<(usize, f64)>,
+    searches: usize,
 }
 
 /// The end of a line search: its angle, the samples whose kinks it crossed, and the one on whose kink it
@@ -90,32 +174,50 @@ impl SignChange {
 }
 
 impl<'a> Ascent<'a> {
-    fn new(inputs: &'a InputMatrix, q: &'a [f64], theta: &[f64]) -> Self {
-        let side = inputs.rows().map(|x| dot(theta, x) > 0.0).collect();
-        Ascent {
-            inputs,
-            q,
-            lipschitz: inputs.lipschitz(q),
+    fn new(problem: &'a AscentProblem, sign: f64, theta: &[f64]) -> Self {
+        let n = problem.n();
+        let mut ascent = Ascent {
+            problem,
+            sign,
             theta: theta.to_vec(),
-            side,
+            z: vec![0.0; n],
+            w: vec![0.0; n],
+            scratch: vec![0.0; n],
+            side: Vec::new(),
+            gradient: Vec::new(),
             active: Vec::new(),
-            is_active: vec![false; q.len()],
+            is_active: vec![false; n],
             basis: Vec::new(),
             factor: Vec::new(),
             released: None,
+            searches: 0,
+        };
+        problem.products(theta, &mut ascent.z);
+        let side = |z: &f64| if *z > 0.0 { 1.0 } else { -1.0 };
+        ascent.side = ascent.z.iter().map(side).collect();
+        ascent.compute_gradient();
+        ascent
+    }
+
+    fn compute_gradient(&mut self) {
+        self.gradient.clear();
+        self.gradient.resize(self.problem.d, 0.0);
+        for i in 0..self.problem.n() {
+            if self.side[i] > 0.0 && !self.is_active[i] {
+                self.add_to_gradient(i, 1.0);
+            }
         }
     }
 
-    /// G without the active samples.
-    fn gradient(&self) -> Vec<f64> {
-        let mut g = vec![0.0; self.inputs.d()];
-        let samples = self.inputs.rows().zip(self.q).zip(&self.side).enumerate();
-        for (i, ((x, &q), &side)) in samples {
-            if side && !self.is_active[i] {
-                add(&mut g, q, x);
-            }
-        }
-        g
+    /// Adds a multiple of s q_i x_i to G.
+    fn add_to_gradient(&mut self, i: usize, factor: f64) {
+        let (problem, weight) = (self.problem, self.weight(i));
+        add(&mut self.gradient, factor * weight, problem.row(i));
+    }
+
+    /// s q_i
+    fn weight(&self, i: usize) -> f64 {
+        self.sign * self.problem.q[i]
     }
 
     /// v less its part in the span of the active samples.
@@ -127,7 +229,7 @@ impl<'a> Ascent<'a> {
 
     /// Makes sample i active; false where x_i depends on the inputs already active.
     fn activate(&mut self, i: usize) -> bool {
-        let mut x = self.inputs.row(i).to_vec();
+        let mut x = self.problem.row(i).to_vec();
         let mut row = Vec::new();
         for b in &self.basis {
             let part = dot(b, &x);
@@ -135,7 +237,7 @@ impl<'a> Ascent<'a> {
             row.push(part);
         }
         let rest = norm(&x);
-        if rest <= 1e-9 * self.inputs.norms()[i] {
+        if rest <= 1e-9 * self.problem.norms[i] {
             return false;
         }
         x.iter_mut().for_each(|x| *x /= rest);
@@ -144,28 +246,33 @@ impl<'a> Ascent<'a> {
         self.factor.push(row);
         self.active.push(i);
         self.is_active[i] = true;
+        if self.side[i] > 0.0 {
+            self.add_to_gradient(i, -1.0);
+        }
         true
     }
 
     /// One exact line search along the projected gradient; whether it moved θ or made a sample active.
     fn line_search(&mut self) -> bool {
-        let mut g = self.gradient();
+        let mut g = self.gradient.clone();
         self.project(&mut g);
         let height = dot(&g, &self.theta);
-        add(&mut g, -height, &self.theta.clone());
+        add(&mut g, -height, &self.theta);
         let slope = norm(&g);
-        if slope <= ROUNDING * self.lipschitz {
+        if slope <= ROUNDING * self.problem.lipschitz {
             return false;
         }
         g.iter_mut().for_each(|g| *g /= slope);
+        self.problem.products(&g, &mut self.w);
         let LineMaximum {
             cos,
             sin,
             crossed,
             kink,
-        } = self.line_maximum(height, slope, &g);
+        } = self.line_maximum(height, slope);
         for i in crossed {
-            self.side[i] = !self.side[i];
+            self.side[i] = -self.side[i];
+            self.add_to_gradient(i, self.side[i]);
         }
         let mut theta: Vec<f64> = self.theta.iter().map(|t| t * cos).collect();
         add(&mut theta, sin, &g);
@@ -175,32 +282,43 @@ impl<'a> Ascent<'a> {
             Some(theta) => self.theta = theta,
             None => return false,
         }
+        self.searches += 1;
+        if self.searches.is_multiple_of(FRESH_AFTER) {
+            self.problem.products(&self.theta, &mut self.z);
+            self.compute_gradient();
+        } else {
+            let (z, w) = (&mut self.z, &self.w);
+            self.problem.arch.dispatch(
+                #[inline(always)]
+                || {
+                    let pairs = z.iter_mut().zip(w);
+                    pairs.for_each(|(z, w)| *z = cos * *z + sin * w);
+                },
+            );
+        }
         has_new_active || sin > 1e-15 || cos < 0.0
     }
 
     /// The first local maximum of s·V along θ cos φ + τ sin φ, 0 ≤ φ < π; s·V is height cos φ + slope sin φ up
     /// to the first sign change.
-    fn line_maximum(&self, height: f64, slope: f64, tau: &[f64]) -> LineMaximum {
+    fn line_maximum(&mut self, height: f64, slope: f64) -> LineMaximum {
         let (mut c, mut s) = (height, slope);
         let mut crossed = Vec::new();
-        let mut ahead = self.sign_changes(tau);
+        let mut reached = None;
         loop {
             // Only sign changes before the maximum of the present piece matter: few are.
-            let limit = if s > 0.0 { -c / s } else { f64::INFINITY };
-            let (mut next, later): (Vec<SignChange>, _) = ahead
-                .into_iter()
-                .partition(|change| change.minus_cot <= limit);
-            next.sort_by(|a, b| a.minus_cot.total_cmp(&b.minus_cot));
-            let none = next.is_empty();
+            let limit = if s > 0.0 { -c / s } else { f64::MAX };
+            let next = self.sign_changes(reached, limit);
+            let mut is_last = next.is_empty();
             for change in next {
                 let (i, (cos, sin)) = (change.i, change.angle());
                 if s * cos <= c * sin {
+                    is_last = true;
                     break;
                 }
-                let x = self.inputs.row(i);
-                let change = if self.side[i] { -self.q[i] } else { self.q[i] };
-                c += change * dot(&self.theta, x);
-                s += change * dot(tau, x);
+                let change = -self.side[i] * self.weight(i);
+                c += change * self.z[i];
+                s += change * self.w[i];
                 if s * cos <= c * sin {
                     let kink = Some(i);
                     return LineMaximum {
@@ -212,7 +330,7 @@ impl<'a> Ascent<'a> {
                 }
                 crossed.push(i);
             }
-            if none {
+            if is_last {
                 let size = c.hypot(s);
                 return LineMaximum {
                     cos: c / size,
@@ -221,35 +339,49 @@ impl<'a> Ascent<'a> {
                     kink: None,
                 };
             }
-            ahead = later;
+            reached = Some(limit);
         }
     }
 
-    /// The sign changes along a great circle.
-    fn sign_changes(&self, tau: &[f64]) -> Vec<SignChange> {
-        let mut sign_changes = Vec::new();
-        for (i, x) in self.inputs.rows().enumerate() {
-            if self.q[i] == 0.0 || self.is_active[i] {
+    /// The sign changes of a line search with −cot φ up to `limit`, beyond those `reached` before, in their order.
+    fn sign_changes(&mut self, reached: Option<f64>, limit: f64) -> Vec<SignChange> {
+        let is_before = &mut self.scratch[..];
+        self.problem.arch.dispatch(
+            #[inline(always)]
+            || {
+                let samples = self.z.iter().zip(&self.w).zip(&self.side);
+                for (is_before, ((z, w), side)) in is_before.iter_mut().zip(samples) {
+                    // −cot φ ≤ limit
+                    let margin = limit * (side * z).max(0.0) - side * w;
+                    *is_before = if margin >= 0.0 { 1.0 } else { 0.0 };
+                }
+            },
+        );
+        let mut changes = Vec::new();
+        for (i, _) in self.scratch.iter().enumerate().filter(|(_, v)| **v != 0.0) {
+            if self.is_active[i] {
                 continue;
             }
-            let (z, w) = (dot(&self.theta, x), dot(tau, x));
-            let tiny = ROUNDING * self.inputs.norms()[i];
+            let (z, w, side) = (self.z[i], self.w[i], self.side[i]);
+            let tiny = ROUNDING * self.problem.norms[i];
             // Turned so that z > 0; rounding may have made it 0 or negative.
-            let (z, w) = if self.side[i] { (z, w) } else { (-z, -w) };
-            let (z, w) = (z.max(0.0), if w.abs() <= tiny { 0.0 } else { w });
+            let (z, w) = ((side * z).max(0.0), side * w);
+            let w = if w.abs() <= tiny { 0.0 } else { w };
             if z > tiny || w < 0.0 {
                 let minus_cot = w / z;
-                sign_changes.push(SignChange { i, minus_cot, z, w });
+                if minus_cot <= limit && reached.is_none_or(|reached| minus_cot > reached) {
+                    changes.push(SignChange { i, minus_cot, z, w });
+                }
             }
         }
-        sign_changes
+        changes.sort_by(|a, b| a.minus_cot.total_cmp(&b.minus_cot));
+        changes
     }
 
     /// Releases the active sample whose multiplier is farthest outside [0, 1]: with G = κθ + Σ b_i x_i over the
     /// active samples, θ is a local maximum if every μ_i = −b_i/q_i is in [0, 1]. Whether one was released.
     fn release(&mut self) -> bool {
-        let g = self.gradient();
-        let mut b: Vec<f64> = self.basis.iter().map(|e| dot(e, &g)).collect();
+        let mut b: Vec<f64> = self.basis.iter().map(|e| dot(e, &self.gradient)).collect();
         // Back substitution: x_i = Σ_k factor[i][k] e_k.
         for i in (0..b.len()).rev() {
             b[i] /= self.factor[i][i];
@@ -258,7 +390,7 @@ impl<'a> Ascent<'a> {
             }
         }
         let excess = |(k, b): (usize, f64)| {
-            let mu = -b / self.q[self.active[k]];
+            let mu = -b / self.weight(self.active[k]);
             (k, mu > 1.0, (mu - 1.0).max(-mu))
         };
         let worst = b.into_iter().enumerate().map(excess);
@@ -266,7 +398,8 @@ impl<'a> Ascent<'a> {
             return false;
         };
         let i = self.active[k];
-        let value = self.inputs.variation(self.q, &self.theta);
+        // Active samples have no part in V here.
+        let value = dot(&self.gradient, &self.theta);
         let again = self
             .released
             .is_some_and(|(last, at)| last == i && value <= at * (1.0 + 1e-14));
@@ -274,14 +407,22 @@ impl<'a> Ascent<'a> {
             return false;
         }
         self.released = Some((i, value));
-        self.side[i] = side;
-        let kept: Vec<usize> = self.active.iter().copied().filter(|&j| j != i).collect();
-        self.active.clear();
-        self.is_active.fill(false);
-        self.basis.clear();
-        self.factor.clear();
-        for j in kept {
+        self.side[i] = if side { 1.0 } else { -1.0 };
+        self.z[i] = 0.0;
+        self.is_active[i] = false;
+        let later: Vec<usize> = self.active.drain(k..).skip(1).collect();
+        self.basis.truncate(k);
+        self.factor.truncate(k);
+        for j in later {
+            self.is_active[j] = false;
+            // Its part is not in the gradient, which `activate` takes out.
+            if self.side[j] > 0.0 {
+                self.add_to_gradient(j, 1.0);
+            }
             self.activate(j);
+        }
+        if side {
+            self.add_to_gradient(i, 1.0);
         }
         true
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::input_matrix::{InputMatrix, dot, unit};
-use super::kink_ascent;
+use super::kink_ascent::AscentProblem;
 pub use super::kink_ascent::LocalMaximum;
 use crate::error::Result;
 use crate::random::{Draws, Stream};
@@ -41,10 +41,9 @@ impl LocalAscent for CpuAscent {
         q: &[f64],
         theta: Vec<f64>,
     ) -> Result<Vec<LocalMaximum>> {
+        let problem = AscentProblem::new(inputs, q);
         let rows = theta.par_chunks_exact(inputs.d());
-        Ok(rows
-            .map(|theta| kink_ascent::ascend(inputs, q, theta))
-            .collect())
+        Ok(rows.map(|theta| problem.ascend(theta)).collect())
     }
 }
 
