@@ -16,6 +16,7 @@
 //! |V| is computed anyway.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::f64::consts::TAU;
 
 use rayon::prelude::*;
@@ -35,13 +36,19 @@ const ROUNDING: f64 = 16.0 * f64::EPSILON;
 /// Angles closer than this are ordered by a determinant instead; far above their rounding errors.
 const NEAR_ANGLE: f64 = 1e-9;
 
+/// Samples up to which circles are kept for other weights: their memory grows with the square.
+const KEPT: usize = 2000;
+
 /// The great circles of a data set.
 #[derive(Debug)]
 pub struct Arrangement {
     d: usize,
     /// Inputs, padded with zeros to three coordinates.
     x: Vec<Vector>,
-    circles: Vec<GreatCircle>,
+    /// The normals of the distinct circles.
+    normals: Vec<Vector>,
+    /// The circles, of up to [`KEPT`] samples.
+    circles: Option<Vec<GreatCircle>>,
 }
 
 /// A great circle, and the points where others cross it.
@@ -65,19 +72,24 @@ impl Arrangement {
     pub fn new(inputs: &InputMatrix) -> Self {
         let pad = |row: &[f64]| std::array::from_fn(|k| row.get(k).copied().unwrap_or(0.0));
         let x: Vec<Vector> = inputs.rows().map(pad).collect();
-        let circles = if inputs.d() < 3 {
-            vec![GreatCircle::new(&x, [0.0, 0.0, 1.0])]
-        } else {
-            let of = |i: usize| {
-                let drawn = (0..i).any(|j| x[j] != [0.0; 3] && cross(x[j], x[i]) == [0.0; 3]);
-                (x[i] != [0.0; 3] && !drawn).then(|| GreatCircle::new(&x, x[i]))
-            };
-            (0..x.len()).into_par_iter().filter_map(of).collect()
+        let normals: Vec<Vector> = match inputs.d() {
+            3 => {
+                let mut drawn = HashSet::new();
+                let each = x.iter().copied();
+                each.filter(|x| *x != [0.0; 3] && drawn.insert(line(*x)))
+                    .collect()
+            }
+            _ => vec![[0.0, 0.0, 1.0]],
+        };
+        let circles = || {
+            let each = normals.par_iter();
+            each.map(|normal| GreatCircle::new(&x, *normal)).collect()
         };
         Arrangement {
             d: inputs.d(),
+            circles: (x.len() <= KEPT).then(circles),
             x,
-            circles,
+            normals,
         }
     }
 
@@ -97,9 +109,12 @@ impl Arrangement {
             let theta = std::array::from_fn(|k| theta.get(k).copied().unwrap_or(0.0));
             start.try_candidate(f64::INFINITY, theta, [0.0; 3]);
         }
-        let walked = self.circles.par_iter().map(|circle| {
+        let walked = (0..self.normals.len()).into_par_iter().map(|k| {
             let mut incumbent = start.clone();
-            circle.walk(&mut incumbent);
+            match &self.circles {
+                Some(circles) => circles[k].walk(&mut incumbent),
+                None => GreatCircle::new(&self.x, self.normals[k]).walk(&mut incumbent),
+            }
             incumbent
         });
         let incumbent = walked
@@ -314,6 +329,15 @@ impl GreatCircle {
             }
         }
     }
+}
+
+/// Equal for two rows if and only if they are parallel: the coordinates divided by the largest, the first that is
+/// not 0 positive. Two ratios of f32 that differ do so by at least 2^-48 of their size.
+fn line(x: Vector) -> [u64; 3] {
+    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let first = x.iter().find(|x| **x != 0.0).copied().unwrap_or(1.0);
+    // Adding 0 takes the sign off −0.
+    x.map(|x| (x / largest.copysign(first) + 0.0).to_bits())
 }
 
 /// Errors of a point whose coordinates are each right up to a few roundings.

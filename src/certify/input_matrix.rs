@@ -34,6 +34,19 @@ impl InputMatrix {
         }
     }
 
+    /// The inputs of some samples, with the coordinate scales of all.
+    pub fn select(&self, samples: &[usize]) -> Self {
+        InputMatrix {
+            d: self.d,
+            x: samples
+                .iter()
+                .flat_map(|&i| self.row(i).iter().copied())
+                .collect(),
+            norms: samples.iter().map(|&i| self.norms[i]).collect(),
+            coordinate_scales: self.coordinate_scales.clone(),
+        }
+    }
+
     /// Input dimension d.
     pub fn d(&self) -> usize {
         self.d
@@ -77,6 +90,12 @@ impl InputMatrix {
     /// σ(θ·x_i) (n): what an atom at θ predicts.
     pub fn features(&self, theta: &[f64]) -> Vec<f64> {
         self.rows().map(|x| dot(theta, x).max(0.0)).collect()
+    }
+
+    /// σ(θ·x_i) of some samples.
+    pub fn features_of(&self, samples: &[usize], theta: &[f64]) -> Vec<f64> {
+        let of = |&i: &usize| dot(theta, self.row(i)).max(0.0);
+        samples.iter().map(of).collect()
     }
 
     /// V(θ) for q (n).

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::arrangement::Arrangement;
+use super::arrangement::{Arrangement, SphereMaximum};
 use super::engine_ascent::EngineAscent;
 use super::input_matrix::InputMatrix;
 use super::local_ascent::{CpuAscent, LocalAscent, LocalMaximum, Probes, local_maxima};
@@ -98,6 +98,8 @@ pub struct Sphere {
     /// For d ≤ 3; made on first use.
     cells: OnceLock<Arrangement>,
     ascent: Box<dyn LocalAscent>,
+    /// In its place for more than [`LARGE`] numbers in the rows that have weight.
+    ascent_of_many: Option<Box<dyn LocalAscent>>,
 }
 
 impl Sphere {
@@ -108,23 +110,24 @@ impl Sphere {
         })
     }
 
-    /// With the search for large data on an engine that `make` builds.
+    /// With the search for many samples on an engine that `make` builds.
     pub fn searched_on(
         data: &Dataset,
         make: impl Fn(Batch) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
-        match data.x.len() > LARGE && data.d > 3 {
-            true => Sphere::with_ascent(data, Box::new(EngineAscent::new(make))),
-            false => Sphere::with_ascent(data, Box::new(CpuAscent)),
+        Sphere {
+            ascent_of_many: Some(Box::new(EngineAscent::new(make))),
+            ..Sphere::with_ascent(data, Box::new(CpuAscent))
         }
     }
 
-    /// With another search.
+    /// With one search, whatever the number of samples.
     pub fn with_ascent(data: &Dataset, ascent: Box<dyn LocalAscent>) -> Self {
         Sphere {
             inputs: InputMatrix::new(data),
             cells: OnceLock::new(),
             ascent,
+            ascent_of_many: None,
         }
     }
 
@@ -138,25 +141,36 @@ impl Sphere {
         self.inputs.d() <= 3
     }
 
-    /// The cells, for d ≤ 3.
-    fn cells(&self) -> Option<&Arrangement> {
-        let make = || {
-            let (n, d) = (self.inputs.n(), self.inputs.d());
-            if d == 3 && n >= ANNOUNCED {
-                tracing::info!("cutting the sphere along the circles of {n} samples");
-            }
-            Arrangement::new(&self.inputs)
-        };
-        self.is_exact().then(|| self.cells.get_or_init(make))
-    }
-
     /// The maximum of |V| for q (n). Where it is exact, ascents from some of the probes add other local maxima.
+    /// Samples of weight 0 cost nothing.
     ///
     /// # Errors
     /// q of another length than n, or not finite; those of the search.
     pub fn maximum(&self, q: &[f64], probes: Probes) -> Result<Maximum> {
-        let inputs = &self.inputs;
-        check_weights("weights q", q, inputs.n())?;
+        let all = &self.inputs;
+        check_weights("weights q", q, all.n())?;
+        let weighted: Vec<usize> = (0..q.len()).filter(|&i| q[i] != 0.0).collect();
+        if weighted.len() == all.n() {
+            let cells = |inputs: &InputMatrix| self.cells.get_or_init(|| cells_of(inputs));
+            return self.maximum_over(all, q, probes, |inputs, q, known| {
+                cells(inputs).maximum(q, known)
+            });
+        }
+        let q: Vec<f64> = weighted.iter().map(|&i| q[i]).collect();
+        let inputs = all.select(&weighted);
+        self.maximum_over(&inputs, &q, probes, |inputs, q, known| {
+            cells_of(inputs).maximum(q, known)
+        })
+    }
+
+    /// The maximum for samples that all have weight; `exact` finds it for d ≤ 3.
+    fn maximum_over(
+        &self,
+        inputs: &InputMatrix,
+        q: &[f64],
+        probes: Probes,
+        exact: impl Fn(&InputMatrix, &[f64], Option<&[f64]>) -> SphereMaximum,
+    ) -> Result<Maximum> {
         let most = if self.is_exact() {
             PROBES_BESIDE_EXACT
         } else {
@@ -164,22 +178,23 @@ impl Sphere {
         };
         let theta = probes.directions(inputs.d(), most);
         let count = theta.len() / inputs.d();
-        let mut found = local_maxima(inputs, q, theta, self.ascent.as_ref())?;
+        let ascent = match &self.ascent_of_many {
+            Some(ascent) if inputs.n() * inputs.d() > LARGE => ascent,
+            _ => &self.ascent,
+        };
+        let mut found = local_maxima(inputs, q, theta, ascent.as_ref())?;
         let known = found.first().map(|best| &best.theta[..]);
-        let (value, bound, proof) = match self.cells() {
-            Some(cells) => {
-                let top = cells.maximum(q, known);
-                if let Some(theta) = top.theta.filter(|theta| Some(&theta[..]) != known) {
-                    let value = top.value;
-                    found.insert(0, LocalMaximum { value, theta });
-                }
-                (top.value, top.bound, Proof::Certified)
+        let (value, bound, proof) = if self.is_exact() {
+            let top = exact(inputs, q, known);
+            if let Some(theta) = top.theta.filter(|theta| Some(&theta[..]) != known) {
+                let value = top.value;
+                found.insert(0, LocalMaximum { value, theta });
             }
-            None => {
-                let value = found.first().map_or(0.0, |best| best.value);
-                let proof = Proof::Searched { probes: count };
-                (value, value + inputs.slack(q), proof)
-            }
+            (top.value, top.bound, Proof::Certified)
+        } else {
+            let value = found.first().map_or(0.0, |best| best.value);
+            let proof = Proof::Searched { probes: count };
+            (value, value + inputs.slack(q), proof)
         };
         let mut first = vec![0.0; inputs.d()];
         first[0] = 1.0;
@@ -192,6 +207,17 @@ impl Sphere {
             local_maxima: found,
         })
     }
+}
+
+/// The cells of the sphere for these samples, d ≤ 3.
+fn cells_of(inputs: &InputMatrix) -> Arrangement {
+    if inputs.d() == 3 && inputs.n() >= ANNOUNCED {
+        tracing::info!(
+            "cutting the sphere along the circles of {} samples",
+            inputs.n()
+        );
+    }
+    Arrangement::new(inputs)
 }
 
 /// Refuses weights that are not n finite numbers.
