@@ -13,21 +13,30 @@ const NEGLIGIBLE: f64 = 1e-10;
 /// Atoms without mass that are kept beside one per sample.
 const SPARE_ATOMS: usize = 100;
 
-/// Signed atoms ±δ_θ, with the row ±κ_i σ(θ·x_i) (n) of each for given factors κ.
+/// Signed atoms ±δ_θ, with the row ±κ_i σ(θ·x_i) of each over some samples, for given factors κ.
 pub struct ActiveAtoms<'a> {
     inputs: &'a InputMatrix,
     /// κ (n)
     factors: Vec<f64>,
+    /// The samples of the rows.
+    samples: Vec<usize>,
     /// Directions, with ±1 as masses.
     atoms: Measure,
     rows: Vec<Vec<f64>>,
 }
 
 impl<'a> ActiveAtoms<'a> {
+    /// No atoms, with rows over all samples.
     pub fn new(inputs: &'a InputMatrix, factors: Vec<f64>) -> Self {
+        ActiveAtoms::over(inputs, factors, (0..inputs.n()).collect())
+    }
+
+    /// No atoms, with rows over these samples.
+    pub fn over(inputs: &'a InputMatrix, factors: Vec<f64>, samples: Vec<usize>) -> Self {
         ActiveAtoms {
             inputs,
             factors,
+            samples,
             atoms: Measure::zero(inputs.d()),
             rows: Vec::new(),
         }
@@ -35,6 +44,20 @@ impl<'a> ActiveAtoms<'a> {
 
     pub fn rows(&self) -> &[Vec<f64>] {
         &self.rows
+    }
+
+    /// The samples of the rows.
+    pub fn samples(&self) -> &[usize] {
+        &self.samples
+    }
+
+    /// Adds a sample to all rows.
+    pub fn add_sample(&mut self, i: usize) {
+        let (x, factor) = (self.inputs.row(i), self.factors[i]);
+        for (row, (theta, sign)) in self.rows.iter_mut().zip(self.atoms.atoms()) {
+            row.push(sign * factor * dot(theta, x).max(0.0));
+        }
+        self.samples.push(i);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -64,10 +87,10 @@ impl<'a> ActiveAtoms<'a> {
         if self.atoms.atoms().any(same) {
             return;
         }
-        let features = self.inputs.features(theta);
-        let terms = features.iter().zip(&self.factors);
+        let features = self.inputs.features_of(&self.samples, theta);
+        let terms = features.iter().zip(&self.samples);
         self.rows
-            .push(terms.map(|(f, factor)| sign * factor * f).collect());
+            .push(terms.map(|(f, &i)| sign * self.factors[i] * f).collect());
         self.atoms.push(theta, sign);
     }
 
@@ -95,7 +118,7 @@ impl<'a> ActiveAtoms<'a> {
     }
 
     /// The measure with these masses on the signed atoms, without those whose part is negligible for every
-    /// sample, relative to `sizes` (n).
+    /// sample of the rows, relative to the `sizes` of these.
     pub fn measure(&self, masses: &[f64], sizes: &[f64]) -> Measure {
         let mut nu = Measure::zero(self.atoms.d);
         let atoms = self.atoms.atoms().zip(&self.rows).zip(masses);
@@ -108,16 +131,10 @@ impl<'a> ActiveAtoms<'a> {
         nu
     }
 
-    /// Keeps the atoms that are worth it.
-    pub fn prune(&mut self, masses: &[f64], dual: &[f64]) {
-        let keep = self.worth_keeping(masses, dual);
-        self.retain(&keep);
-    }
-
     /// Whether to keep each atom: those with mass and, of the others, those whose dual constraint row·dual is
     /// nearest to tight.
     pub fn worth_keeping(&self, masses: &[f64], dual: &[f64]) -> Vec<bool> {
-        let most_spare = SPARE_ATOMS + self.inputs.n();
+        let most_spare = SPARE_ATOMS + self.samples.len();
         if self.rows.len() <= most_spare {
             return vec![true; self.rows.len()];
         }

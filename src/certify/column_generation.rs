@@ -74,7 +74,14 @@ pub trait ColumnGeneration {
                 random,
                 seed: (before + rounds) as u64,
             })?;
-            let gap = self.bounds().gap();
+            let bounds = self.bounds();
+            let gap = bounds.gap();
+            tracing::debug!(
+                "round {}: {:.9e} … {:.9e}",
+                before + rounds,
+                bounds.lower,
+                bounds.upper
+            );
             stalled = if gap < smallest { 0 } else { stalled + 1 };
             smallest = smallest.min(gap);
         }

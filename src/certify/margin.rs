@@ -3,23 +3,41 @@
 use super::active_atoms::ActiveAtoms;
 use super::column_generation::{ColumnGeneration, FIRST_ATOMS, FIRST_PROBES};
 use super::conflict::Conflict;
-use super::input_matrix::InputMatrix;
+use super::finite_game::FiniteGame;
+use super::input_matrix::{InputMatrix, dot};
 use super::local_ascent::Probes;
 use super::matrix_game::{GameSolution, solve_game};
 use super::sphere::check_weights;
 use super::{Bounds, Certificate, Maximum, Measure, Proof, SolverOptions, Sphere, double_double};
 use crate::error::{Error, Result};
 
-/// New atoms per round, beside one per four samples.
+/// New atoms per round, beside one per four samples of the finite problem.
 const NEW_ATOMS: usize = 16;
-/// Relative gap to which a finite problem is solved: this share of the present relative gap, but at most
-/// [`LEAST_ACCURACY`].
-const ACCURACY: f64 = 1e-4;
-const LEAST_ACCURACY: f64 = 1e-6;
-/// Share of the present relative gap that is accepted where the solver does not reach the wanted one.
+/// The finite problem is solved to this share of the present relative gap, but at most [`LEAST_ACCURACY`]: atoms of
+/// later rounds move the optimum far more than its error.
+const ACCURACY: f64 = 0.03;
+const LEAST_ACCURACY: f64 = 1e-3;
+/// The same once a round adds nothing, as then only this error keeps the bounds apart.
+const FULL_ACCURACY: f64 = 1e-11;
+/// Gap of the simplex method's strategies, in units of the wanted one, from which they are not trusted.
+const DOUBT: f64 = 10.0;
+/// Relative gap to which the conic solver solves a finite problem: this share of the present relative gap, but at most
+/// [`LEAST_CONIC_ACCURACY`].
+const CONIC_ACCURACY: f64 = 1e-4;
+const LEAST_CONIC_ACCURACY: f64 = 1e-6;
+/// Share of the present relative gap that is accepted where it does not reach the wanted one.
 const ACCEPTED: f64 = 1e-2;
 /// Finite problems that miss even that, after which any solution is accepted.
 const MOST_FAILURES: usize = 10;
+/// Samples up to which all of them are in the finite problem. Of more, some are at first, and those are added that
+/// the present measure does worst: most samples are far from the margin and never matter.
+const ALL_SAMPLES: usize = 1500;
+const FIRST_SAMPLES: usize = 200;
+/// Samples added in a round, at most; those with a cosine above the second to one that is added wait for another
+/// round, and a sample counts from the third, a share of the value, below it.
+const NEW_SAMPLES: usize = 32;
+const NEIGHBOUR_COSINE: f64 = 0.99;
+const SHORTFALL: f64 = 1e-9;
 
 /// γ1 ≤ max_θ |Σ_i p_i y_i σ(θ·x_i)|, from any weights p (n) in the simplex: a [`Maximum`] whose
 /// bound holds for γ1.
@@ -36,6 +54,11 @@ pub fn upper_bound(sphere: &Sphere, y: &[f32], p: &[f64], probes: Probes) -> Res
 /// γ1 ≥ min_i y_i f(x_i)/|ν| for the network f of any measure ν, and γ1 ≥ 0, by ν = 0; the result is less by a
 /// bound of its rounding errors.
 pub fn lower_bound(inputs: &InputMatrix, y: &[f32], nu: &Measure) -> f64 {
+    lower_bound_of(inputs, y, nu, &nu.predict(inputs))
+}
+
+/// [`lower_bound`] for known predictions f (n).
+fn lower_bound_of(inputs: &InputMatrix, y: &[f32], nu: &Measure, f: &[f64]) -> f64 {
     let total = nu.total_variation();
     if !(total > 0.0 && total.is_finite()) {
         return 0.0;
@@ -49,7 +72,7 @@ pub fn lower_bound(inputs: &InputMatrix, y: &[f32], nu: &Measure) -> f64 {
         pairs.for_each(|(sum, t)| *sum += (c / total * t).abs());
     }
     let size = |x: &[f64]| -> f64 { x.iter().zip(&coordinates).map(|(x, c)| x.abs() * c).sum() };
-    let margins = nu.predict(inputs).into_iter().zip(y).zip(inputs.rows());
+    let margins = f.iter().zip(y).zip(inputs.rows());
     let least = margins
         .map(|((f, &y), x)| f64::from(y) * f / total - error * size(x))
         .fold(f64::INFINITY, f64::min);
@@ -81,7 +104,7 @@ pub fn solve(
         return Ok(inseparable(inputs, conflict.weights(inputs)));
     }
     let mut solve = MarginSolve::new(sphere, y, p)?;
-    solve.try_measure(start);
+    solve.try_measure(start, &start.predict(inputs));
     solve
         .atoms
         .add_measure(&solve.best.heaviest(FIRST_ATOMS), 1.0);
@@ -102,20 +125,23 @@ pub fn solve(
 struct MarginSolve<'a> {
     sphere: &'a Sphere,
     y: &'a [f32],
-    /// Rows y_i σ(θ·u_i).
+    /// Rows y_i σ(θ·u_i) over the samples of the finite problem.
     atoms: ActiveAtoms<'a>,
+    /// The finite problem over the same atoms and samples.
+    game: FiniteGame,
     /// min |x| / |x_i| (n)
     shares: Vec<f64>,
+    is_in_game: Vec<bool>,
     /// The best measure, of total variation 1, and its bound.
     best: Measure,
     lower: f64,
     /// The best weights and their bound.
     p: Vec<f64>,
     upper: Maximum,
-    /// Whether finite problems are solved to the solver's full accuracy: set once a round adds no atom, as then
-    /// only the solver's error keeps the bounds apart.
     is_accurate: bool,
-    /// Finite problems that missed the accepted gap.
+    /// Whether the conic solver had to solve the last finite problem.
+    is_doubted: bool,
+    /// Finite problems for which the conic solver missed the accepted gap.
     failures: usize,
 }
 
@@ -125,9 +151,24 @@ impl<'a> MarginSolve<'a> {
         let (norms, least) = (inputs.norms(), inputs.least_norm());
         let shares: Vec<f64> = norms.iter().map(|r| least / r).collect();
         let factors = y.iter().zip(norms).map(|(&y, r)| f64::from(y) / r);
-        let mut atoms = ActiveAtoms::new(inputs, factors.collect());
-        let even = || normalised(shares.clone());
-        let mut p = p.map_or_else(even, <[f64]>::to_vec);
+        let samples = first_samples(norms, p);
+        let mut is_in_game = vec![false; inputs.n()];
+        samples.iter().for_each(|&i| is_in_game[i] = true);
+        let mut game = FiniteGame::default();
+        let none = std::iter::empty;
+        samples
+            .iter()
+            .for_each(|&i| game.add_sample(shares[i], none()));
+        let mut atoms = ActiveAtoms::over(inputs, factors.collect(), samples);
+        let of_game = |weights: &[f64]| {
+            let pairs = weights.iter().zip(&is_in_game);
+            pairs
+                .map(|(w, known)| if *known { *w } else { 0.0 })
+                .collect()
+        };
+        let even = || normalised(of_game(&shares));
+        let given = p.map(of_game).filter(|p| p.iter().sum::<f64>() > 0.0);
+        let mut p = given.map_or_else(even, normalised);
         let mut upper = bound_of(sphere, y, &p, FIRST_PROBES)?;
         atoms.add_maxima(&upper.local_maxima, &signed(&p, y), 0.0, usize::MAX);
         // A single sample gives a better bound than these weights.
@@ -143,14 +184,113 @@ impl<'a> MarginSolve<'a> {
             sphere,
             y,
             atoms,
+            game,
             shares,
+            is_in_game,
             best: Measure::zero(inputs.d()),
             lower: 0.0,
             p,
             upper,
             is_accurate: false,
+            is_doubted: false,
             failures: 0,
         })
+    }
+
+    /// The weights p (n) and the masses of the atoms that solve the finite problem. The simplex method solves it from
+    /// its last basis; where rounding errors or many strategies of one value defeat it, the conic solver decides.
+    fn solve_game(&mut self) -> Result<(Vec<f64>, Vec<f64>)> {
+        let (_, known) = self.game.size();
+        for row in &self.atoms.rows()[known..] {
+            self.game.add_atom(row);
+        }
+        let open = self.bounds().relative_gap();
+        let wanted = match self.is_accurate {
+            true => FULL_ACCURACY,
+            false => (ACCURACY * open).min(LEAST_ACCURACY),
+        };
+        let solved = self.game.solve(wanted).ok();
+        let sound = solved.filter(|(q, c)| self.game.is_solved_by(q, c, DOUBT * wanted));
+        let (q, c) = match sound {
+            Some(solved) => {
+                self.is_doubted = false;
+                solved
+            }
+            None => {
+                self.is_doubted = true;
+                self.game.forget();
+                self.solve_by_cones(open)?
+            }
+        };
+        let mut p = vec![0.0; self.shares.len()];
+        for (q, &i) in q.iter().zip(self.atoms.samples()) {
+            p[i] = q * self.shares[i];
+        }
+        Ok((normalised(p), c))
+    }
+
+    /// The largest payoff of an atom for weights of the samples of the finite problem, and at least 0.
+    fn value(&self, weights: &[f64]) -> f64 {
+        if !self.is_doubted {
+            return self.game.value(weights).max(0.0);
+        }
+        let rows = self.atoms.rows().iter();
+        let values = rows.map(|row| double_double::dot(0.0, row, weights));
+        values.fold(0.0, f64::max)
+    }
+
+    /// The strategies of the finite problem by the conic solver, which ends in the middle of those of one value.
+    fn solve_by_cones(&mut self, open: f64) -> Result<(Vec<f64>, Vec<f64>)> {
+        let unit = (self.upper.value / self.sphere.inputs().least_norm()).min(1.0);
+        let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
+        let rows: Vec<Vec<f64>> = self.atoms.rows().iter().map(scaled).collect();
+        let samples = self.atoms.samples().iter();
+        let shares: Vec<f64> = samples.map(|&i| self.shares[i]).collect();
+        let (wanted, accepted) = match self.is_accurate {
+            true => (0.0, 0.0),
+            false => (
+                (CONIC_ACCURACY * open).min(LEAST_CONIC_ACCURACY),
+                ACCEPTED * open,
+            ),
+        };
+        let accepts_any = self.failures >= MOST_FAILURES;
+        let accepted = if accepts_any { f64::INFINITY } else { accepted };
+        let GameSolution { q, c, gap } = solve_game(&rows, &shares, wanted, accepted)?;
+        self.failures += usize::from(gap > accepted.max(wanted).max(LEAST_CONIC_ACCURACY));
+        Ok((q, c))
+    }
+
+    /// Adds the samples for which a measure of mass 1 with predictions f (n) does worst to the finite problem, whose
+    /// value it is over the samples that are there; their number.
+    fn add_samples(&mut self, f: &[f64]) -> usize {
+        let inputs = self.sphere.inputs();
+        let reached = |i: usize| f64::from(self.y[i]) * f[i];
+        let known = self.atoms.samples().iter();
+        let value = known.map(|&i| reached(i)).fold(f64::INFINITY, f64::min);
+        let below = value - SHORTFALL * value.abs();
+        let mut short: Vec<usize> = (0..inputs.n())
+            .filter(|&i| !self.is_in_game[i] && reached(i) < below)
+            .collect();
+        short.sort_by(|&i, &j| reached(i).total_cmp(&reached(j)));
+        let mut new: Vec<usize> = Vec::new();
+        for i in short {
+            let is_near = |&j: &usize| {
+                let cosine =
+                    dot(inputs.row(i), inputs.row(j)) / inputs.norms()[i] / inputs.norms()[j];
+                cosine > NEIGHBOUR_COSINE
+            };
+            if new.len() < NEW_SAMPLES && !new.iter().any(is_near) {
+                new.push(i);
+            }
+        }
+        for &i in &new {
+            self.is_in_game[i] = true;
+            self.atoms.add_sample(i);
+            let rows = self.atoms.rows().iter();
+            self.game
+                .add_sample(self.shares[i], rows.filter_map(|row| row.last().copied()));
+        }
+        new.len()
     }
 
     /// Checks that proved bounds do not contradict each other.
@@ -168,15 +308,16 @@ impl<'a> MarginSolve<'a> {
         })
     }
 
-    /// Keeps a measure, or its merged form, if it is the best so far.
-    fn try_measure(&mut self, nu: &Measure) {
+    /// Keeps a measure with predictions f (n), or its merged form, if it is the best so far.
+    fn try_measure(&mut self, nu: &Measure, f: &[f64]) {
         let inputs = self.sphere.inputs();
-        for nu in [nu.merged(inputs), nu.clone()] {
-            let lower = lower_bound(inputs, self.y, &nu);
+        let merged = nu.merged(inputs);
+        let of_merged = lower_bound(inputs, self.y, &merged);
+        let of_given = lower_bound_of(inputs, self.y, nu, f);
+        for (nu, lower) in [(&merged, of_merged), (nu, of_given)] {
             if lower > self.lower {
-                let total = nu.total_variation();
                 self.lower = lower;
-                self.best = nu.scaled(1.0 / total);
+                self.best = nu.scaled(1.0 / nu.total_variation());
             }
         }
     }
@@ -201,45 +342,28 @@ impl ColumnGeneration for MarginSolve<'_> {
 
     fn round(&mut self, probes: Probes) -> Result<bool> {
         let inputs = self.sphere.inputs();
-        let n = inputs.n();
+        let (p, c) = self.solve_game()?;
         let least = inputs.least_norm();
         let unit = (self.upper.value / least).min(1.0);
-        let scaled = |row: &Vec<f64>| row.iter().map(|v| v / unit).collect();
-        let rows: Vec<Vec<f64>> = self.atoms.rows().iter().map(scaled).collect();
-        // Atoms of later rounds move the optimum far more than this error.
-        let open = self.bounds().relative_gap();
-        let (wanted, accepted) = match self.is_accurate {
-            true => (0.0, 0.0),
-            false => ((ACCURACY * open).min(LEAST_ACCURACY), ACCEPTED * open),
-        };
-        let accepts_any = self.failures >= MOST_FAILURES;
-        let accepted = if accepts_any { f64::INFINITY } else { accepted };
-        let GameSolution { q, c, gap } = solve_game(&rows, &self.shares, wanted, accepted)?;
-        self.failures += usize::from(gap > accepted.max(wanted).max(LEAST_ACCURACY));
-        let p = normalised(q.iter().zip(&self.shares).map(|(q, b)| q * b).collect());
-        let sizes: Vec<f64> = self.shares.iter().map(|b| b * unit).collect();
+        let of_game = self.atoms.samples().iter();
+        let sizes: Vec<f64> = of_game.map(|&i| self.shares[i] * unit).collect();
         let nu = self.atoms.measure(&c, &sizes);
-        self.try_measure(&nu);
-        let upper = bound_of(
-            self.sphere,
-            self.y,
-            &p,
-            Probes {
-                given: &nu.theta,
-                ..probes
-            },
-        )?;
-        let weights: Vec<f64> = p.iter().zip(inputs.norms()).map(|(p, r)| p * r).collect();
-        self.atoms.prune(&c, &weights);
-        let rows = self.atoms.rows().iter();
-        let values = rows.map(|row| double_double::dot(0.0, row, &weights));
-        let level = values.fold(0.0, f64::max) * (1.0 + 1e-12);
-        let most = NEW_ATOMS + n / 4;
+        let f = nu.predict(inputs);
+        self.try_measure(&nu, &f);
+        let given = &nu.theta;
+        let upper = bound_of(self.sphere, self.y, &p, Probes { given, ..probes })?;
         let signed = signed(&p, self.y);
-        let added = self
-            .atoms
-            .add_maxima(&upper.local_maxima, &signed, level, most);
+        let weights = self.atoms.samples().iter();
+        let weights: Vec<f64> = weights.map(|&i| p[i] * inputs.norms()[i]).collect();
+        let keep = self.atoms.worth_keeping(&c, &weights);
+        let kept = self.game.retain_atoms(|k| keep[k]);
+        self.atoms.retain(&kept);
+        let level = self.value(&weights) * (1.0 + 1e-12);
+        let most = NEW_ATOMS + weights.len() / 4;
+        let local_maxima = &upper.local_maxima;
+        let mut added = self.atoms.add_maxima(local_maxima, &signed, level, most);
         self.atoms.add_measure(&nu.merged(inputs), 1.0);
+        added += self.add_samples(&f);
         if upper.bound < self.upper.bound {
             (self.upper, self.p) = (upper, p);
         }
@@ -276,6 +400,27 @@ pub(super) fn normalised(mut p: Vec<f64>) -> Vec<f64> {
     let total: f64 = p.iter().sum();
     p.iter_mut().for_each(|p| *p /= total);
     p
+}
+
+/// The samples of the first finite problem: all, or, of many, those with the largest weights p (n) if there are any
+/// and some that are spread over the rows.
+fn first_samples(norms: &[f64], p: Option<&[f64]>) -> Vec<usize> {
+    let n = norms.len();
+    if n <= ALL_SAMPLES {
+        return (0..n).collect();
+    }
+    let mut samples: Vec<usize> = Vec::new();
+    if let Some(p) = p {
+        samples.extend((0..n).filter(|&i| p[i] > 0.0));
+        samples.sort_by(|&i, &j| p[j].total_cmp(&p[i]));
+        samples.truncate(FIRST_SAMPLES);
+    }
+    samples.extend((0..FIRST_SAMPLES).map(|k| k * n / FIRST_SAMPLES));
+    // No margin is above the least |x|.
+    samples.extend((0..n).min_by(|&i, &j| norms[i].total_cmp(&norms[j])));
+    samples.sort_unstable();
+    samples.dedup();
+    samples
 }
 
 /// γ1 = 0 exactly, for every d.

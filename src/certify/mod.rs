@@ -28,6 +28,7 @@ mod conic;
 pub mod description;
 mod double_double;
 mod engine_ascent;
+mod finite_game;
 mod finite_lasso;
 mod input_matrix;
 pub mod kernel;
