@@ -18,6 +18,9 @@ use crate::experiment::load;
 use crate::flow::{DatasetCache, TrainedRun, write_certificates};
 use crate::store::{RunFolder, diverged_at, remove_polished, write_polished};
 
+/// Seconds that a proof may take, at most: some years.
+const MOST_SECONDS: f64 = 1e8;
+
 pub fn certify(args: &CertifyArgs) -> Result<()> {
     check(args)?;
     let folder = RunFolder::open(&args.dir)?;
@@ -136,11 +139,11 @@ fn check(args: &CertifyArgs) -> Result<()> {
             "give a share between 0 and 1 of the bound, such as 1e-3",
         ));
     }
-    if Duration::try_from_secs_f64(args.seconds).is_err() {
+    if !(0.0..=MOST_SECONDS).contains(&args.seconds) {
         return Err(Error::input(
             "--seconds",
             format!("is {}", args.seconds),
-            "give the time that each proof may take, such as 60",
+            format!("give the time that each proof may take, such as 60, at most {MOST_SECONDS:e}"),
         ));
     }
     if args.probes == 0 {
