@@ -6,6 +6,7 @@ use super::dispatch::Dispatch;
 use super::layout::{StepState, block_words};
 use super::slots::{Buffers, Slot};
 use crate::engine::RunUpdate;
+use crate::engine::step::eta_exponent;
 use crate::error::{Error, Result};
 use crate::model::{StateFormat, Train};
 use crate::particles::Particles;
@@ -158,8 +159,10 @@ impl Gpu {
             self.one_by_one("velocity", &stages)?;
             self.read_shard((&out, StateFormat::F32), shard, run, &(0..m), &mut velocity)?;
         }
-        let unit = 2f64.powi(self.clocks[run].exponent);
-        let train = self.batch.runs[run].train;
+        // Forces and decays are stored times 2^u.
+        let (of, exponent) = (&self.batch.runs[run], self.clocks[run].exponent);
+        let unit = 2f64.powi(exponent - eta_exponent(of, exponent));
+        let train = of.train;
         if train != Train::Input {
             velocity.a.iter_mut().for_each(|v| *v *= unit);
         }
