@@ -77,10 +77,13 @@ impl RunCertificate {
             let direction: Vec<String> = (missing.direction.iter())
                 .map(|v| format!("{:.3}", unsigned_zero(*v, 3)))
                 .collect();
+            let near = match missing.degrees {
+                degrees if degrees < 180.0 => format!("within {degrees:.0}° of"),
+                _ => "at all, and needs one near".to_owned(),
+            };
             text.push_str(&format!(
-                "\n  it has no particle with a {} 0 within {:.0}° of ({}), which carries {} of the optimum",
+                "\n  it has no particle with a {} 0 {near} ({}), which carries {} of the optimum",
                 if missing.sign > 0.0 { ">" } else { "<" },
-                missing.degrees,
                 direction.join(", "),
                 percent(missing.share)
             ));

@@ -235,10 +235,10 @@ pub struct CertifyArgs {
     /// Prove the bound for all directions where d > 3, instead of only searching them
     #[arg(long)]
     pub prove: bool,
-    /// Gap that a proof is to reach, as a share of the bound
+    /// With --prove: gap that a proof is to reach, as a share of the bound
     #[arg(long, value_name = "GAP", default_value_t = 1e-3, requires = "prove")]
     pub gap: f64,
-    /// Time that the proof of each optimum may take
+    /// With --prove: seconds that the proof of each optimum may take
     #[arg(long, value_name = "S", default_value_t = 60.0, requires = "prove")]
     pub seconds: f64,
     #[command(flatten)]
