@@ -2,6 +2,7 @@
 
 use super::input_matrix::{InputMatrix, dot};
 use super::local_ascent::LocalMaximum;
+use super::marked::retain_marked;
 use super::measure::Measure;
 
 /// Two directions are one below this squared distance, relative and with scaled coordinates.
@@ -154,7 +155,6 @@ impl<'a> ActiveAtoms<'a> {
         let atoms = self.atoms.atoms().zip(keep).filter(|(_, keep)| **keep);
         atoms.for_each(|((theta, sign), _)| kept.push(theta, sign));
         self.atoms = kept;
-        let mut keep = keep.iter();
-        self.rows.retain(|_| keep.next() == Some(&true));
+        retain_marked(&mut self.rows, keep);
     }
 }

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use robust::{Coord3D, orient3d};
 
 use super::double_double::DoubleDouble;
-use super::input_matrix::InputMatrix;
+use super::input_matrix::{InputMatrix, ray};
 
 type Vector = [f64; 3];
 
@@ -331,13 +331,11 @@ impl GreatCircle {
     }
 }
 
-/// Equal for two rows if and only if they are parallel: the coordinates divided by the largest, the first that is
-/// not 0 positive. Two ratios of f32 that differ do so by at least 2^-48 of their size.
-fn line(x: Vector) -> [u64; 3] {
-    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+/// Equal for two inputs if and only if they are parallel: the ray on which the first coordinate other than 0 is
+/// positive.
+fn line(x: Vector) -> Vec<u64> {
     let first = x.iter().find(|x| **x != 0.0).copied().unwrap_or(1.0);
-    // Adding 0 takes the sign off −0.
-    x.map(|x| (x / largest.copysign(first) + 0.0).to_bits())
+    ray(&scaled(first.signum(), x))
 }
 
 /// Errors of a point whose coordinates are each right up to a few roundings.

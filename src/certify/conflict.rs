@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::input_matrix::InputMatrix;
+use super::input_matrix::{InputMatrix, ray};
 
 /// A reason why γ1 is 0. Rows are those of the training data, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,14 +55,6 @@ fn pair(inputs: &InputMatrix, y: &[f32]) -> Option<Conflict> {
         }
     }
     None
-}
-
-/// Equal for two rows if and only if one is a positive multiple of the other: the coordinates divided by the
-/// largest. Two ratios of f32 that differ do so by at least 2^-48 of their size, so their f64 values differ too.
-fn ray(x: &[f64]) -> Vec<u64> {
-    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-    // Adding 0 takes the sign off −0.
-    x.iter().map(|x| (x / largest + 0.0).to_bits()).collect()
 }
 
 #[cfg(test)]

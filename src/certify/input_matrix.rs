@@ -158,3 +158,11 @@ pub(super) fn unit(mut v: Vec<f64>) -> Option<Vec<f64>> {
     v.iter_mut().for_each(|v| *v /= size);
     (size > 0.0 && size.is_finite()).then_some(v)
 }
+
+/// Equal for two rows of f32 numbers if and only if one is a positive multiple of the other: the coordinates divided by
+/// the largest. Two ratios of f32 that differ do so by at least 2^-48 of their size, so their f64 values differ too.
+pub(super) fn ray(x: &[f64]) -> Vec<u64> {
+    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    // Adding 0 takes the sign off −0.
+    x.iter().map(|x| (x / largest + 0.0).to_bits()).collect()
+}

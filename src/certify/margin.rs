@@ -20,7 +20,7 @@ const LEAST_ACCURACY: f64 = 1e-3;
 /// The same once a round adds nothing, as then only this error keeps the bounds apart.
 const FULL_ACCURACY: f64 = 1e-11;
 /// Gap of the simplex method's strategies, in units of the wanted one, from which they are not trusted.
-const DOUBT: f64 = 10.0;
+const MOST_GAP: f64 = 10.0;
 /// Relative gap to which the conic solver solves a finite problem: this share of the present relative gap, but at most
 /// [`LEAST_CONIC_ACCURACY`].
 const CONIC_ACCURACY: f64 = 1e-4;
@@ -140,7 +140,7 @@ struct MarginSolve<'a> {
     upper: Maximum,
     is_accurate: bool,
     /// Whether the conic solver had to solve the last finite problem.
-    is_doubted: bool,
+    is_conic: bool,
     /// Finite problems for which the conic solver missed the accepted gap.
     failures: usize,
 }
@@ -192,7 +192,7 @@ impl<'a> MarginSolve<'a> {
             p,
             upper,
             is_accurate: false,
-            is_doubted: false,
+            is_conic: false,
             failures: 0,
         })
     }
@@ -210,14 +210,14 @@ impl<'a> MarginSolve<'a> {
             false => (ACCURACY * open).min(LEAST_ACCURACY),
         };
         let solved = self.game.solve(wanted).ok();
-        let sound = solved.filter(|(q, c)| self.game.is_solved_by(q, c, DOUBT * wanted));
+        let sound = solved.filter(|(q, c)| self.game.is_solved_by(q, c, MOST_GAP * wanted));
         let (q, c) = match sound {
             Some(solved) => {
-                self.is_doubted = false;
+                self.is_conic = false;
                 solved
             }
             None => {
-                self.is_doubted = true;
+                self.is_conic = true;
                 self.game.forget();
                 self.solve_by_cones(open)?
             }
@@ -231,7 +231,7 @@ impl<'a> MarginSolve<'a> {
 
     /// The largest payoff of an atom for weights of the samples of the finite problem, and at least 0.
     fn value(&self, weights: &[f64]) -> f64 {
-        if !self.is_doubted {
+        if !self.is_conic {
             return self.game.value(weights).max(0.0);
         }
         let rows = self.atoms.rows().iter();

@@ -35,6 +35,7 @@ pub mod kernel;
 mod kink_ascent;
 mod local_ascent;
 pub mod margin;
+mod marked;
 mod matrix_game;
 mod measure;
 mod missing_direction;

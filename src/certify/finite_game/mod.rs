@@ -18,8 +18,9 @@ mod pivots;
 
 use basis::Basis;
 use dense::{add_rows, products};
-use pivots::Shifts;
+use pivots::Perturbation;
 
+use super::marked::{new_positions, retain_marked};
 use crate::error::{Error, Result};
 
 /// Pivots after which the inverse of the basis is computed anew.
@@ -33,8 +34,8 @@ const ROUNDED_VALUE: f64 = 1e-9;
 /// Share of the masses, in units of the largest payoffs, below which a value is taken for 0.
 const CANCELLED: f64 = 1e-9;
 
-/// Pivots in turn that may leave the value where it was, beside one per tight sample: where many strategies have the
-/// same value, pivots go round among them.
+/// Pivots in turn that may leave the value where it was, beside one per tight sample: at degenerate bases they may
+/// cycle.
 const STALLED: usize = 50;
 
 /// Changes of the value below this share of it, or of payoffs of order 1, are rounding errors.
@@ -71,8 +72,8 @@ pub struct FiniteGame {
     /// Whether a sample is tight, and an atom basic.
     is_tight: Vec<bool>,
     is_basic: Vec<bool>,
-    /// Of the constraints, while pivots go round.
-    shifts: Option<Shifts>,
+    /// Of the constraints, while pivots cycle.
+    perturbation: Option<Perturbation>,
     /// Pivots since the inverse was computed.
     pivots: usize,
 }
@@ -109,26 +110,13 @@ impl FiniteGame {
         let kept: Vec<bool> = (0..self.payoffs.len())
             .map(|k| self.is_basic[k] || keep(k))
             .collect();
-        let mut number = 0;
-        let numbers: Vec<usize> = kept
-            .iter()
-            .map(|kept| {
-                number += usize::from(*kept);
-                number.saturating_sub(1)
-            })
-            .collect();
         if let Some(basis) = &mut self.basis {
-            basis.atoms.iter_mut().for_each(|k| *k = numbers[*k]);
+            let positions = new_positions(kept.len(), &kept);
+            basis.atoms.iter_mut().for_each(|k| *k = positions[*k]);
         }
-        let keep = |v: &mut Vec<bool>| {
-            let mut kept = kept.iter();
-            v.retain(|_| kept.next() == Some(&true));
-        };
-        keep(&mut self.is_basic);
-        let mut each = kept.iter();
-        self.payoffs.retain(|_| each.next() == Some(&true));
-        let mut each = kept.iter();
-        self.levels.retain(|_| each.next() == Some(&true));
+        retain_marked(&mut self.is_basic, &kept);
+        retain_marked(&mut self.payoffs, &kept);
+        retain_marked(&mut self.levels, &kept);
         kept
     }
 
@@ -174,7 +162,7 @@ impl FiniteGame {
             Some(basis) => basis,
             None => self.first_basis()?,
         };
-        let (mut is_fresh, mut was_shifted) = (false, false);
+        let (mut is_fresh, mut was_perturbed) = (false, false);
         let mut candidates = Vec::new();
         let mut stall = Stall::default();
         let mut taken = 0;
@@ -182,11 +170,11 @@ impl FiniteGame {
             let now = self.strategies(&basis);
             match self.next_pivot(&basis, &now, wanted, &mut candidates) {
                 Some(_) if stall.is_over(now.value, basis.order()) => {
-                    if was_shifted {
+                    if was_perturbed {
                         break;
                     }
-                    self.shifts = Some(Shifts::new(n, &now));
-                    was_shifted = true;
+                    self.perturbation = Some(Perturbation::new(n, &now));
+                    was_perturbed = true;
                     stall = Stall::default();
                 }
                 Some(pivot) => {
@@ -203,14 +191,14 @@ impl FiniteGame {
                     basis = self.basis_of(basis.samples, basis.atoms)?;
                     is_fresh = true;
                 }
-                None if self.shifts.is_some() => {
-                    self.shifts = None;
+                None if self.perturbation.is_some() => {
+                    self.perturbation = None;
                     stall = Stall::default();
                 }
                 None => break,
             }
         }
-        self.shifts = None;
+        self.perturbation = None;
         let solution = self.solution(&basis, self.strategies(&basis));
         self.basis = Some(basis);
         Ok(solution)

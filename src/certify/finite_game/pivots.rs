@@ -18,8 +18,8 @@ const RATIO_SLACK: f64 = 1e-13;
 /// Entries of a direction below this share of its largest do not limit a step.
 const LEAST_ENTRY: f64 = 1e-9;
 
-/// Share of the size of their terms by which constraints are shifted.
-const SHIFT: f64 = 1e-8;
+/// Share of the size of their terms by which constraints are perturbed.
+const PERTURBATION: f64 = 1e-8;
 /// Atoms that are looked at before all are.
 const CANDIDATES: usize = 40;
 
@@ -48,7 +48,7 @@ enum Leaving {
 pub struct Strategies {
     /// t
     pub value: f64,
-    /// The same as the weights' player has it, which is another where constraints are shifted.
+    /// The same as the weights' player has it, which is another where constraints are perturbed.
     level: f64,
     /// Whether the payoffs that sum up to it nearly cancel.
     cancels: bool,
@@ -60,18 +60,18 @@ pub struct Strategies {
     slacks: Vec<f64>,
 }
 
-/// Small amounts by which the constraints Σ_k A_ki z_k ≥ b_i t are loosened (n), all different, while pivots go round
-/// among strategies of one value: they do where more constraints are tight than there are variables.
+/// A perturbation of the constraints Σ_k A_ki z_k ≥ b_i t, which are loosened by small, different amounts (n): against
+/// cycling at degenerate bases, where more constraints are tight than there are variables.
 #[derive(Debug, Clone)]
-pub struct Shifts(Vec<f64>);
+pub struct Perturbation(Vec<f64>);
 
-impl Shifts {
-    /// Shifts of up to twice a small share of the size of the terms.
+impl Perturbation {
+    /// Perturbation of up to twice a small share of the size of the terms.
     pub fn new(n: usize, now: &Strategies) -> Self {
-        let size = SHIFT * now.masses.iter().map(|z| z.abs()).sum::<f64>();
+        let size = PERTURBATION * now.masses.iter().map(|z| z.abs()).sum::<f64>();
         // Multiples of the golden ratio, modulo 1.
         let of = |i: usize| size * (1.0 + (i as f64 * 0.618_033_988_749_894_8).fract());
-        Shifts((0..n).map(of).collect())
+        Perturbation((0..n).map(of).collect())
     }
 }
 
@@ -127,8 +127,8 @@ impl FiniteGame {
     pub(super) fn strategies(&self, basis: &Basis) -> Strategies {
         let (n, _) = self.size();
         let mut masses = basis.column(0);
-        if let Some(shifts) = &self.shifts {
-            let of_samples = basis.samples.iter().map(|i| shifts.0[*i]);
+        if let Some(perturbation) = &self.perturbation {
+            let of_samples = basis.samples.iter().map(|i| perturbation.0[*i]);
             let right_side: Vec<f64> = std::iter::once(0.0).chain(of_samples).collect();
             let moved = basis.solve(&right_side);
             masses.iter_mut().zip(moved).for_each(|(z, by)| *z -= by);
@@ -154,11 +154,11 @@ impl FiniteGame {
 
     /// Σ_k A_ki z_k − b_i t (n), 0 where samples are tight.
     fn slacks(&self, basis: &Basis, value: f64, masses: &[f64], cancels: bool) -> Vec<f64> {
-        let mut slacks: Vec<f64> = match &self.shifts {
+        let mut slacks: Vec<f64> = match &self.perturbation {
             None => self.shares.iter().map(|b| -b * value).collect(),
-            Some(shifts) => {
-                let pairs = self.shares.iter().zip(&shifts.0);
-                pairs.map(|(b, shift)| shift - b * value).collect()
+            Some(perturbation) => {
+                let pairs = self.shares.iter().zip(&perturbation.0);
+                pairs.map(|(b, by)| by - b * value).collect()
             }
         };
         if cancels {
@@ -174,8 +174,8 @@ impl FiniteGame {
         slacks
     }
 
-    /// Σ_i q_i A_ki − l_k t of some atoms; 0 of basic ones.
-    fn gains(&self, now: &Strategies, atoms: &[usize]) -> Vec<f64> {
+    /// Reduced costs Σ_i q_i A_ki − l_k t of some atoms, what they gain per unit of mass; 0 of basic ones.
+    fn reduced_costs(&self, now: &Strategies, atoms: &[usize]) -> Vec<f64> {
         let mut gains = if now.cancels {
             let sum = |&k: &usize| {
                 double_double::dot(-self.levels[k] * now.level, &self.payoffs[k], &now.weights)
@@ -215,8 +215,8 @@ impl FiniteGame {
         let near = wanted * now.value.abs();
         let rounding = now.rounding(&now.weights);
         let gaining = |atoms: &[usize]| -> Vec<(usize, f64)> {
-            let gains = self.gains(now, atoms).into_iter();
-            let pairs = atoms.iter().copied().zip(gains);
+            let costs = self.reduced_costs(now, atoms).into_iter();
+            let pairs = atoms.iter().copied().zip(costs);
             let counts = |(k, gain): &(usize, f64)| *gain > near * self.levels[*k] + rounding;
             pairs.filter(counts).collect()
         };

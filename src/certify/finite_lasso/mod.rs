@@ -20,6 +20,7 @@ mod tests;
 
 use super::conic;
 use super::input_matrix::{add, dot, norm};
+use super::marked::{new_positions, retain_marked};
 use crate::error::Result;
 use qr::Qr;
 
@@ -93,19 +94,10 @@ impl FiniteLasso {
                 self.leave(j);
             }
         }
-        // The new number of an atom: that of the atoms kept before it.
-        let numbers: Vec<usize> = (0..self.columns.len())
-            .scan(0, |kept, k| {
-                let number = *kept;
-                *kept += usize::from(is_kept(k));
-                Some(number)
-            })
-            .collect();
-        self.active.iter_mut().for_each(|k| *k = numbers[*k]);
-        let mut k = 0..;
-        self.columns.retain(|_| k.next().is_some_and(is_kept));
-        let mut k = 0..;
-        self.lengths.retain(|_| k.next().is_some_and(is_kept));
+        let positions = new_positions(self.columns.len(), keep);
+        self.active.iter_mut().for_each(|k| *k = positions[*k]);
+        retain_marked(&mut self.columns, keep);
+        retain_marked(&mut self.lengths, keep);
     }
 
     /// Solves a problem whose first atoms are those of the last one, to a duality gap of `wanted` as a share of
